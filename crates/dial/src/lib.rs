@@ -1,0 +1,1 @@
+//! Outgoing connections: names, addresses, TLS, proxies.

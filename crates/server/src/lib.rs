@@ -1,0 +1,1 @@
+//! Routing, sessions, the message pipeline, hooks and features; no runtime, no socket.

@@ -1,0 +1,1 @@
+//! JIDs, stanza errors and payload types, one file a specification.

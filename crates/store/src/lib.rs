@@ -1,0 +1,1 @@
+//! Storage shapes, their backends and one conformance suite.

@@ -1,0 +1,1 @@
+//! Stream negotiation for both sides, without I/O.

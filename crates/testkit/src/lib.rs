@@ -1,0 +1,1 @@
+//! Simulated network, clock and store; conversation runner; scripted peers.

@@ -1,0 +1,3 @@
+//! The Waxwing server.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! XML as XMPP allows it: framer, strict validator, offset view, element tree, writer.
