@@ -1,1 +1,55 @@
 //! Storage shapes, their backends and one conformance suite.
+//!
+//! Three shapes, declared by features: [`Table`] (values by key, with secondary keys, expiry and counters),
+//! [`Log`] (entries by id, with marks) and [`Blob`] (large content by its hash). The first part of every key is
+//! its [`Owner`]. A [`Batch`] carries writes and preconditions over several of them and commits atomically.
+//!
+//! ```
+//! # use waxwing_store::{Batch, LogId, Memory, Owner, StoreError, Table};
+//! #[derive(Clone, PartialEq, prost::Message)]
+//! struct Contact {
+//!     #[prost(string, tag = "1")]
+//!     name: String,
+//! }
+//! static ROSTER: Table<String, Contact> = Table::new("roster", 1);
+//!
+//! # async fn tour() -> Result<(), Box<dyn std::error::Error>> {
+//! let store = Memory::new().open(&[ROSTER.shape()])?;
+//! let alice = Owner::account("alice@example.org");
+//! let mut batch = Batch::new();
+//! batch.require_absent(&ROSTER, &alice, "bob@example.org");
+//! batch.put(&ROSTER, &alice, "bob@example.org", &Contact { name: "Bob".into() });
+//! store.commit(batch).await?; // it is on disk
+//! assert_eq!(store.get(&ROSTER, &alice, "bob@example.org").await?.unwrap().name, "Bob");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Two backends: SQLite, and [`Memory`], the double for tests. `tests/conformance` defines what the shapes
+//! promise and runs against both.
+
+mod backend;
+mod batch;
+mod blob;
+mod error;
+mod key;
+pub mod limits;
+mod log;
+mod memory;
+mod owner;
+mod reply;
+mod shape;
+mod store;
+mod table;
+
+pub use backend::Done;
+pub use batch::{Appended, Batch, Committed};
+pub use blob::{Blob, BlobHash, BlobWriter};
+pub use error::{Blame, OpenError, StoreError};
+pub use key::{AsKey, AsPrefix, Key, KeyRange};
+pub use log::{Append, Direction, Entries, Entry, Log, LogId, Marks, Page};
+pub use memory::Memory;
+pub use owner::{Owner, OwnerKind};
+pub use shape::{Migration, Row, RowError, Shape, Verdict};
+pub use store::{Found, Store};
+pub use table::{Expiring, Index, IndexOf, Table};

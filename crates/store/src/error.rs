@@ -1,0 +1,201 @@
+//! What can go wrong, by blame.
+
+use std::path::PathBuf;
+
+use crate::limits::Limit;
+use crate::shape::RowError;
+
+/// Who has to act on an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blame {
+    /// The stored state is not what the batch required; the caller decides what that means.
+    Conflict,
+    /// The caller misused the store: a bug of ours, or an input that was let through unchecked.
+    Caller,
+    /// The machine failed: a full disk, an I/O error, a damaged file, a store that is shut down.
+    Environment,
+}
+
+/// Why a batch or a read failed.
+///
+/// A batch that was refused ([`Blame::Conflict`], [`Blame::Caller`]) left no trace. One that failed by
+/// [`Blame::Environment`] was not reported durable; as with any failed write to a disk, whether a restart
+/// finds it is not known.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// A precondition of the batch did not hold. `position` counts the batch's `require_*` calls from 0.
+    #[error("precondition {position} of the batch does not hold in {shape}")]
+    Refused {
+        /// The shape that the precondition looked at.
+        shape: &'static str,
+        /// Which of the batch's preconditions, from 0.
+        position: usize,
+    },
+    /// Another key already has this value of a unique index.
+    #[error("another key of {shape} has the same {index}")]
+    Taken {
+        /// The table.
+        shape: &'static str,
+        /// The unique index.
+        index: &'static str,
+    },
+    /// The log already has an entry with this id for this owner.
+    #[error("{shape} already has an entry with this id")]
+    IdTaken {
+        /// The log.
+        shape: &'static str,
+    },
+    /// A reference to a blob that is not stored, or the return of a reference that is not held.
+    #[error("no such blob or reference")]
+    NoSuchBlob,
+    /// A named limit was passed.
+    #[error("{limit} is {max}, asked for {asked}")]
+    TooLarge {
+        /// Which limit.
+        limit: Limit,
+        /// Its value.
+        max: usize,
+        /// What was asked for.
+        asked: usize,
+    },
+    /// The store was opened without this shape.
+    #[error("the store was opened without {shape}")]
+    UnknownShape {
+        /// The shape that was asked for.
+        shape: &'static str,
+    },
+    /// The index was not declared with this table.
+    #[error("{shape} has no index {index}")]
+    UnknownIndex {
+        /// The table.
+        shape: &'static str,
+        /// The index that was asked for.
+        index: &'static str,
+    },
+    /// There is no room left for the data.
+    #[error("the disk is full")]
+    DiskFull,
+    /// What is stored cannot be read as what was declared.
+    #[error("stored data of {shape} cannot be read")]
+    Damaged {
+        /// The shape, or the part of the backend.
+        shape: &'static str,
+    },
+    /// The backend failed otherwise.
+    #[error("storage failed ({code}): {text}")]
+    Failed {
+        /// The backend's own number: SQLite's extended result code, or `errno`.
+        code: i32,
+        /// The backend's own words, for the log.
+        text: String,
+    },
+    /// The store was shut down before it could answer.
+    #[error("the store is closed")]
+    Closed,
+}
+
+impl StoreError {
+    /// Who has to act.
+    #[must_use]
+    pub fn blame(&self) -> Blame {
+        match self {
+            Self::Refused { .. } | Self::Taken { .. } | Self::IdTaken { .. } => Blame::Conflict,
+            Self::NoSuchBlob
+            | Self::TooLarge { .. }
+            | Self::UnknownShape { .. }
+            | Self::UnknownIndex { .. } => Blame::Caller,
+            Self::DiskFull | Self::Damaged { .. } | Self::Failed { .. } | Self::Closed => {
+                Blame::Environment
+            }
+        }
+    }
+}
+
+/// Why a store was not opened. Whatever the reason, what is stored was not changed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// Another process, or another store of this one, has the data directory open.
+    #[error("{0} is in use by another process")]
+    InUse(PathBuf),
+    /// There is a file where the data should be, and it is not ours.
+    #[error("{0} is not a Waxwing database; it was left as it is")]
+    Foreign(PathBuf),
+    /// Parts of the data are there, and what belongs to them is missing.
+    #[error("{found} is there, but {missing} is missing: has it been moved? Nothing was changed")]
+    Incomplete {
+        /// What was found.
+        found: PathBuf,
+        /// What should be there too.
+        missing: PathBuf,
+    },
+    /// The database cannot be read.
+    #[error("{path} is damaged ({detail}); it was left as it is")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// The database was written by a newer program.
+    #[error(
+        "{what} has version {stored}, this program knows {known}: it was written by a newer program, and was left as it is"
+    )]
+    Newer {
+        /// The shape, or the layout of the whole.
+        what: String,
+        /// The stored version.
+        stored: u32,
+        /// The greatest version that this program knows.
+        known: u32,
+    },
+    /// The database holds a shape that this program does not declare.
+    #[error("the database holds {0}, which this program does not know; it was left as it is")]
+    UnknownShape(String),
+    /// A stored shape is of another kind than the declared one.
+    #[error("{0} is stored as another kind of shape; it was left as it is")]
+    OtherKind(&'static str),
+    /// No migration leads from the stored version to the declared one.
+    #[error("{shape} has version {stored}, and there is no migration from it to {declared}")]
+    TooOld {
+        /// The shape.
+        shape: &'static str,
+        /// The stored version.
+        stored: u32,
+        /// The declared version.
+        declared: u32,
+    },
+    /// A row could not be brought to the declared version.
+    #[error("{shape} cannot be migrated: {error}")]
+    Migration {
+        /// The shape.
+        shape: &'static str,
+        /// What was wrong with the row.
+        error: RowError,
+    },
+    /// Rows have the same key, or the same key of a unique index, after a migration.
+    #[error("{shape} cannot be migrated: two rows have the same {index}")]
+    MigrationTaken {
+        /// The shape.
+        shape: &'static str,
+        /// The unique index; `key` for the key itself.
+        index: &'static str,
+    },
+    /// The declared shapes contradict each other, or a name is not one.
+    #[error("{shape} cannot be declared so: {reason}")]
+    Declared {
+        /// The shape.
+        shape: &'static str,
+        /// What is wrong.
+        reason: &'static str,
+    },
+    /// The environment failed.
+    #[error("{path}: {error}")]
+    Environment {
+        /// Which file or directory.
+        path: PathBuf,
+        /// How.
+        error: StoreError,
+    },
+}
