@@ -1,0 +1,42 @@
+//! SASL, both sides: what is kept of passwords, the mechanisms, and what they exchange.
+//!
+//! [RFC 4422](https://www.rfc-editor.org/rfc/rfc4422) ·
+//! [RFC 6120 §6](https://www.rfc-editor.org/rfc/rfc6120#section-6)
+
+pub(crate) mod base64;
+mod binding;
+mod credentials;
+mod exchange;
+mod failure;
+mod hash;
+mod mechanism;
+mod password;
+mod plain;
+mod scram;
+mod scram_client;
+mod scram_server;
+#[cfg(test)]
+mod scram_tests;
+mod stretch;
+mod xep_0474_downgrade;
+
+pub use binding::{BindingKind, TlsBinding};
+pub use credentials::{
+    Credentials, FakeSalts, ITERATIONS, KeysError, SALT_BYTES, SALT_BYTES_MAX, ScramKeys,
+};
+pub use exchange::{Account, SaslError};
+pub use failure::Failure;
+pub use hash::Hash;
+pub use mechanism::Mechanism;
+pub use password::{PASSWORD_BYTES_MAX, Password, PasswordError};
+pub use scram_client::{ITERATIONS_MAX, ITERATIONS_MIN};
+pub use stretch::{Stretch, Stretched};
+
+pub(crate) use exchange::{ClientExchange, ClientStep, ServerExchange, Step};
+pub(crate) use hash::Secret;
+pub(crate) use mechanism::Family;
+pub(crate) use plain::{PlainClient, PlainServer};
+pub(crate) use scram::BindingFlag;
+pub(crate) use scram_client::{ScramClient, ScramLogin};
+pub(crate) use scram_server::ScramServer;
+pub(crate) use xep_0474_downgrade::Offer;
