@@ -1,0 +1,1 @@
+"""What slixmpp is driven through, one file for each part of the server."""

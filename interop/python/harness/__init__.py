@@ -1,0 +1,1 @@
+"""What every partner needs: a server's coordinates, cases with limits, an environment, a scripted client."""

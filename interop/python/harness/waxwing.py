@@ -1,0 +1,52 @@
+"""The built server: its configuration, and its command line for accounts."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from .coordinates import Account
+from .launcher import DOMAIN, HOST, LaunchError, Server
+
+
+class Waxwing(Server):
+    name = "waxwing"
+
+    def prepare(self) -> Path:
+        self.config = self.folder / "waxwing.toml"
+        tls = self.folder / "tls"
+        self.run(self._binary(), "certificate", "local", "--domain", DOMAIN, "--dir", tls)
+        self.config.write_text(
+            f"""domains = ["{DOMAIN}"]
+data_dir = "{self.folder / "data"}"
+
+[listen]
+c2s = ["{HOST}:{self.port}"]
+c2s_tls = ["{HOST}:{self.tls_port}"]
+c2s_plain_loopback = ["{HOST}:{self.plain_port}"]
+
+[tls]
+certificate = "{tls / "certificate.pem"}"
+key = "{tls / "key.pem"}"
+
+[registration]
+mode = "{self.mode}"
+""",
+            encoding="utf-8",
+        )
+        return tls / "authority.pem"
+
+    def command(self) -> list[str]:
+        return [self._binary(), "--config", str(self.config), "serve"]
+
+    def add_account(self, account: Account) -> None:
+        words = ["account", "add", account.jid, "--password-stdin", "--json"]
+        json.loads(self.run(self._binary(), "--config", self.config, *words, given=account.password + "\n"))
+
+    @staticmethod
+    def _binary() -> str:
+        binary = os.environ.get("WAXWING_BIN", "")
+        if not binary or not os.access(binary, os.X_OK):
+            raise LaunchError("WAXWING_BIN does not name the built server")
+        return str(Path(binary).resolve())
