@@ -1,0 +1,3 @@
+//! Payload types, one file a specification.
+
+pub mod rfc6121_roster;
