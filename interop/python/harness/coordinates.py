@@ -36,7 +36,12 @@ class Coordinates:
 
     def environment(self, prefix: str = "XMPP") -> dict[str, str]:
         """The variables that :meth:`from_environment` reads."""
-        return {
+        # For those that would rather not read JSON: the first three, by number.
+        numbered: dict[str, str] = {}
+        for number, account in enumerate(self.accounts[:3], start=1):
+            numbered[f"{prefix}_JID_{number}"] = account.jid
+            numbered[f"{prefix}_PASSWORD_{number}"] = account.password
+        return numbered | {
             f"{prefix}_DOMAIN": self.domain,
             f"{prefix}_HOST": self.host,
             f"{prefix}_PORT": str(self.port),

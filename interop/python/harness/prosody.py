@@ -11,8 +11,10 @@ from pathlib import Path
 from .coordinates import Account
 from .launcher import DOMAIN, HOST, LaunchError, Server
 
-#: Streams on the third port count as secure without TLS, as Waxwing's plain loopback listener does.
-PLAIN_PORT_MODULE = """
+#: What Debian's version lacks and a module can add.
+MODULES = {
+    # Streams on the third port count as secure without TLS, as Waxwing's plain loopback listener does.
+    "plain_port": """
 local port = module:get_option_number("plain_port");
 module:hook("stream-features", function (event)
     local session = event.origin;
@@ -20,7 +22,26 @@ module:hook("stream-features", function (event)
         session.secure = true;
     end
 end, 2500);
-"""
+""",
+    # Channel binding by tls-exporter, which Prosody itself has since 13.0. Under the name tls-unique too,
+    # since this version's SCRAM offers its -PLUS form for nothing else.
+    "tls_exporter": """
+local users = prosody.hosts[module.host].users;
+local get_sasl_handler = users.get_sasl_handler;
+users.get_sasl_handler = function (session, ...)
+    local handler = get_sasl_handler(session, ...);
+    local socket = session.encrypted and session.conn:socket();
+    if socket and handler.add_cb_handler and socket:info().protocol == "TLSv1.3" then
+        local function exporter()
+            return (assert(socket:exportkeyingmaterial("EXPORTER-Channel-Binding", 32, "")));
+        end
+        handler:add_cb_handler("tls-exporter", exporter);
+        handler:add_cb_handler("tls-unique", exporter);
+    end
+    return handler;
+end
+""",
+}
 
 
 class Prosody(Server):
@@ -32,7 +53,8 @@ class Prosody(Server):
         self.config = self.folder / "prosody.cfg.lua"
         modules = self.folder / "modules"
         modules.mkdir()
-        (modules / "mod_plain_port.lua").write_text(PLAIN_PORT_MODULE, encoding="utf-8")
+        for name, text in MODULES.items():
+            (modules / f"mod_{name}.lua").write_text(text, encoding="utf-8")
         self._certificate()
         allow = "true" if self.mode == "open" else "false"
         self.config.write_text(
@@ -49,7 +71,7 @@ c2s_direct_tls_ports = {{ {self.tls_port} }}
 c2s_direct_tls_ssl = {{ certificate = "{self.folder}/localhost.crt"; key = "{self.folder}/localhost.key" }}
 plain_port = {self.plain_port}
 modules_enabled = {{ "roster", "saslauth", "tls", "disco", "ping", "version", "carbons", "smacks",
-    "offline", "register", "admin_shell", "plain_port" }}
+    "offline", "register", "admin_shell", "plain_port", "tls_exporter" }}
 modules_disabled = {{ "s2s", "limits" }}
 admin_socket = "{self.folder}/admin.sock"
 c2s_require_encryption = true
@@ -76,7 +98,8 @@ VirtualHost "{DOMAIN}"
         return frozenset({
             "scram-sha-1",  # password_hash chooses one of SHA-1 and SHA-256
             "scram-sha-512",
-            "tls-exporter",  # since 13.0
+            "scram_sha_1_plus",
+            "binding_of_another_kind",  # its module above answers to two names
             "alpn",
             "plain-refused-on-loopback",
             "unavailable-on-unsubscribe",
