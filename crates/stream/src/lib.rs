@@ -1,6 +1,22 @@
 //! Stream negotiation for both sides, without I/O.
+//!
+//! Plain structs: `handle_*` takes the outside in, `poll` gives it out, randomness ([`Seed`]) and time
+//! are arguments. One rule for draining: after any call, poll until nothing is left.
+//!
+//! - [`server::Negotiation`] and [`client::Negotiation`] take a stream from its header to a bound
+//!   resource;
+//! - [`sm::Sm`] counts and keeps stanzas for acknowledgement and resumption, on both sides;
+//! - [`sasl`] holds what is kept of passwords, and the mechanisms.
 
+pub mod client;
+mod error;
+mod header;
 pub mod sasl;
 mod seed;
+pub mod server;
+pub mod sm;
+mod transport;
 
+pub use error::{StreamCondition, StreamError};
+pub use header::CLOSE;
 pub use seed::Seed;

@@ -7,6 +7,9 @@ use std::fmt;
 
 use zeroize::Zeroize;
 
+/// Namespace of XEP-0440, by which a server says which kinds it knows.
+pub(crate) const CHANNEL_BINDING: &str = "urn:xmpp:sasl-cb:0";
+
 /// A kind of channel binding. Their order is by strength, strongest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum BindingKind {
@@ -54,6 +57,12 @@ impl TlsBinding {
         BindingKind::ALL
             .into_iter()
             .filter(|kind| self.data(*kind).is_some())
+    }
+
+    /// Every kind there is, with its bytes.
+    pub(crate) fn all(&self) -> Vec<(BindingKind, Vec<u8>)> {
+        let owned = |kind| self.data(kind).map(|data| (kind, data.to_vec()));
+        BindingKind::ALL.into_iter().filter_map(owned).collect()
     }
 
     /// The bytes that both ends must agree on.

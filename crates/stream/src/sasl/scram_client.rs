@@ -29,6 +29,8 @@ pub(crate) struct ScramLogin {
     pub(crate) nonce: String,
     /// What the server's features said, as received.
     pub(crate) offer: Offer,
+    /// Whether the server has to prove its offer (XEP-0474).
+    pub(crate) offer_hash_required: bool,
     pub(crate) iterations: RangeInclusive<u32>,
 }
 
@@ -83,7 +85,10 @@ impl ScramClient {
             return Err(SaslError::IterationsTooMany(first.iterations));
         }
         let arrived = self.login.offer.hash(self.login.hash);
-        if first.offer_hash.is_some_and(|sent| sent != arrived) {
+        let is_proven = first
+            .offer_hash
+            .map_or(!self.login.offer_hash_required, |sent| sent == arrived);
+        if !is_proven {
             return Err(SaslError::Downgraded);
         }
         self.state = State::Stretching {

@@ -148,6 +148,7 @@ fn client(vector: &Vector) -> ScramClient {
         password: password("pencil"),
         nonce: vector.client_nonce.into(),
         offer: vector.offer.clone(),
+        offer_hash_required: false,
         iterations: 4096..=4096,
     })
 }
@@ -315,6 +316,7 @@ fn pair(
         password: password(password_text),
         nonce: "clientnonce".into(),
         offer: offer.clone(),
+        offer_hash_required: false,
         iterations: 4096..=5000,
     });
     let bindings = vec![(BindingKind::TlsServerEndPoint, vec![5; 32])];

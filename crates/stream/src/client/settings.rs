@@ -1,0 +1,113 @@
+//! What a client wants of a stream, and why it may not get it.
+
+use std::ops::RangeInclusive;
+
+use waxwing_stanza::{BareJid, StanzaError};
+
+use crate::error::StreamError;
+use crate::sasl::{Failure, ITERATIONS_MAX, ITERATIONS_MIN, Mechanism, Password, SaslError};
+
+/// What a client wants of a stream.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The account to log in to.
+    pub account: BareJid,
+    /// Its password.
+    pub password: Password,
+    /// Resource to ask for; otherwise the server makes one.
+    pub resource: Option<String>,
+    /// Mechanisms that may be used. Without [`Mechanism::Plain`] unless somebody allows it, and even
+    /// then only inside TLS.
+    pub mechanisms: Vec<Mechanism>,
+    /// Rounds of PBKDF2 that are neither too few to be safe nor too many to be borne.
+    pub iterations: RangeInclusive<u32>,
+    /// Whether to enable stream management, where the server has it.
+    pub stream_management: Option<Enable>,
+    /// A session to resume; if that fails, a new one is bound.
+    pub resume: Option<Resume>,
+    /// Language of texts, as `xml:lang` says it.
+    pub lang: String,
+}
+
+/// How stream management is enabled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Enable {
+    /// Whether the session should be resumable.
+    pub resume: bool,
+    /// For how many seconds, if there is a wish.
+    pub max_secs: Option<u32>,
+}
+
+/// A session to resume.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resume {
+    /// Its id, from `<enabled/>`.
+    pub previd: String,
+    /// Stanzas of the server that were handled, modulo 2³².
+    pub h: u32,
+}
+
+impl Settings {
+    /// SCRAM only, a resource of the server's, resumable stream management.
+    pub fn new(account: BareJid, password: Password) -> Settings {
+        Settings {
+            account,
+            password,
+            resource: None,
+            mechanisms: Mechanism::ALL
+                .into_iter()
+                .filter(|mechanism| *mechanism != Mechanism::Plain)
+                .collect(),
+            iterations: ITERATIONS_MIN..=ITERATIONS_MAX,
+            stream_management: Some(Enable {
+                resume: true,
+                max_secs: None,
+            }),
+            resume: None,
+            lang: "en".into(),
+        }
+    }
+}
+
+/// Why a stream was not negotiated, or ended.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NegotiationError {
+    /// The server ended the stream with this error.
+    #[error("the server closed the stream: {0}")]
+    Server(StreamError),
+    /// The server ended the stream without a reason.
+    #[error("the server closed the stream")]
+    Closed,
+    /// The server broke the rules, and was told so.
+    #[error("the server broke the rules of the stream: {0}")]
+    Protocol(StreamError),
+    /// The server offers no TLS, and without it nothing is sent.
+    #[error("the server offers no TLS")]
+    TlsMissing,
+    /// The server offers TLS and cannot do it.
+    #[error("the server refused TLS")]
+    TlsRefused,
+    /// The server offers no mechanism that may be used.
+    #[error("the server offers no log-in mechanism that may be used")]
+    NoMechanism,
+    /// The account has no name, or one that no log-in can have.
+    #[error("the account has no name to log in by")]
+    NoName,
+    /// The log-in looks attacked, or broken.
+    #[error(transparent)]
+    Sasl(#[from] SaslError),
+    /// The server refused the log-in.
+    #[error("{reason}")]
+    LoginRefused {
+        /// The defined condition.
+        reason: Failure,
+        /// What the server has to say about it.
+        text: Option<String>,
+    },
+    /// The server gave no resource.
+    #[error("the server gave no resource: {0:?}")]
+    BindRefused(Box<StanzaError>),
+    /// Negotiation took too long.
+    #[error("negotiation took too long")]
+    Timeout,
+}

@@ -1,0 +1,70 @@
+//! Resource binding: [RFC 6120 §7](https://www.rfc-editor.org/rfc/rfc6120#section-7).
+
+use waxwing_stanza::{Condition, FullJid, StanzaError};
+use waxwing_wire::{Element, Stanza, ns};
+
+use super::Step;
+use crate::client::{Negotiation, NegotiationError};
+use crate::error::{StreamCondition, StreamError};
+
+const ID: &str = "bind";
+
+pub(super) static STEP: Step = Step {
+    name: "bind",
+    wanted: |negotiation, _| negotiation.session.jid.is_none() && !negotiation.session.resumed,
+    begin,
+    takes: |_, stanza| is_answer(stanza, ID),
+    handle,
+};
+
+/// Whether this is the answer to the request of that id.
+pub(super) fn is_answer(stanza: &Stanza, id: &str) -> bool {
+    stanza.ns() == ns::CLIENT
+        && stanza.name() == "iq"
+        && stanza.id().as_deref() == Some(id)
+        && matches!(stanza.kind().as_deref(), Some("result" | "error"))
+}
+
+/// A request of stream negotiation to the server.
+pub(super) fn request(id: &'static str, payload: Element) -> Element {
+    Element::new(ns::CLIENT, "iq")
+        .with_attr("type", "set")
+        .with_attr("id", id)
+        .with_child(payload)
+}
+
+fn begin(negotiation: &mut Negotiation, features: &Element) {
+    if features.child(ns::BIND, "bind").is_none() {
+        let text = "resource binding is not offered";
+        return negotiation.complain(StreamError::new(StreamCondition::UnsupportedFeature, text));
+    }
+    let mut bind = Element::new(ns::BIND, "bind");
+    if let Some(resource) = &negotiation.settings.resource {
+        bind.push(Element::new(ns::BIND, "resource").with_text(resource));
+    }
+    negotiation.send(request(ID, bind).to_bytes(ns::CLIENT));
+}
+
+fn handle(negotiation: &mut Negotiation, stanza: &Stanza) {
+    let element = stanza.element();
+    if stanza.kind().as_deref() == Some("error") {
+        let error = StanzaError::find_in(stanza).unwrap_or(Condition::UndefinedCondition.into());
+        return negotiation.finish(Some(NegotiationError::BindRefused(error.into())));
+    }
+    let jid = element
+        .child(ns::BIND, "bind")
+        .and_then(|bind| bind.child(ns::BIND, "jid"))
+        .map(Element::text);
+    let jid = jid.and_then(|jid| FullJid::new(&jid).ok());
+    // Whatever resource we asked for, the server decides; the account is the one that logged in.
+    match jid.filter(|jid| jid.bare() == negotiation.settings.account) {
+        Some(jid) => {
+            negotiation.session.jid = Some(jid);
+            negotiation.advance();
+        }
+        None => {
+            let text = "the bound address is missing or not of this account";
+            negotiation.complain(StreamError::new(StreamCondition::InvalidXml, text));
+        }
+    }
+}

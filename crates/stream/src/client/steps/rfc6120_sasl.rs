@@ -1,0 +1,238 @@
+//! SASL: [RFC 6120 §6](https://www.rfc-editor.org/rfc/rfc6120#section-6), with the choice of
+//! mechanism by XEP-0440 and XEP-0474.
+
+use std::fmt;
+
+use waxwing_wire::{Element, Stanza, ns};
+
+use super::Step;
+use crate::client::{Negotiation, NegotiationError, Output};
+use crate::sasl::{
+    BindingFlag, BindingKind, CHANNEL_BINDING, ClientExchange, ClientStep, Failure, Family,
+    Mechanism, Offer, PlainClient, SaslError, ScramClient, ScramLogin, Stretched, TlsBinding,
+    base64,
+};
+use crate::transport::Transport;
+
+pub(super) static STEP: Step = Step {
+    name: "sasl",
+    wanted: |negotiation, _| !negotiation.login.done,
+    begin: |negotiation, features| {
+        if let Err(error) = begin(negotiation, features) {
+            negotiation.finish(Some(error));
+        }
+    },
+    takes: |_, stanza| {
+        stanza.ns() == ns::SASL && matches!(stanza.name(), "challenge" | "success" | "failure")
+    },
+    handle: |negotiation, stanza| {
+        if let Err(error) = handle(negotiation, stanza) {
+            abort(negotiation, error);
+        }
+    },
+};
+
+/// The log-in of one stream.
+#[derive(Default)]
+pub(in crate::client) struct Login {
+    exchange: Option<Box<dyn ClientExchange>>,
+    done: bool,
+}
+
+impl fmt::Debug for Login {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Login")
+            .field("done", &self.done)
+            .finish_non_exhaustive()
+    }
+}
+
+fn begin(negotiation: &mut Negotiation, features: &Element) -> Result<(), NegotiationError> {
+    let offer = offer(features);
+    let settings = &negotiation.settings;
+    let user = settings
+        .account
+        .node()
+        .ok_or(NegotiationError::NoName)?
+        .to_owned();
+    let choice = choose(&offer, &settings.mechanisms, &negotiation.transport)?;
+    let password = settings.password.clone();
+    let mut exchange: Box<dyn ClientExchange> = match choice.mechanism.family() {
+        Family::Plain => Box::new(PlainClient::new(user, password)),
+        Family::Scram { hash, .. } => Box::new(ScramClient::new(ScramLogin {
+            hash,
+            flag: choice.flag,
+            binding: choice.data,
+            user,
+            password,
+            nonce: negotiation.seed.token(),
+            offer,
+            offer_hash_required: choice.offer_hash_required,
+            iterations: settings.iterations.clone(),
+        })),
+    };
+    let auth = Element::new(ns::SASL, "auth")
+        .with_attr("mechanism", choice.mechanism.name())
+        .with_text(&base64::encode(&exchange.start()));
+    negotiation.login.exchange = Some(exchange);
+    negotiation.send(auth.to_bytes(ns::CLIENT));
+    Ok(())
+}
+
+fn offer(features: &Element) -> Offer {
+    let mechanisms = features
+        .child(ns::SASL, "mechanisms")
+        .into_iter()
+        .flat_map(Element::children);
+    let mechanisms = mechanisms
+        .filter(|child| child.is(ns::SASL, "mechanism"))
+        .map(Element::text);
+    let bindings = features.child(CHANNEL_BINDING, "sasl-channel-binding");
+    Offer {
+        mechanisms: mechanisms.collect(),
+        bindings: bindings.map(|list| {
+            let kinds = list
+                .children()
+                .filter(|child| child.is(CHANNEL_BINDING, "channel-binding"));
+            kinds
+                .filter_map(|child| child.attr("type"))
+                .map(str::to_owned)
+                .collect()
+        }),
+    }
+}
+
+/// How to log in.
+#[derive(Debug, PartialEq, Eq)]
+struct Choice {
+    mechanism: Mechanism,
+    flag: BindingFlag<'static>,
+    data: Vec<u8>,
+    /// Whether the offer is only to be believed if its hash proves it.
+    offer_hash_required: bool,
+}
+
+/// The strongest mechanism that both sides have, bound to the channel where that is possible.
+fn choose(
+    offer: &Offer,
+    allowed: &[Mechanism],
+    transport: &Transport,
+) -> Result<Choice, NegotiationError> {
+    let is_offered =
+        |mechanism: &Mechanism| offer.mechanisms.iter().any(|name| name == mechanism.name());
+    let offers_plus = offer.mechanisms.iter().any(|name| name.ends_with("-PLUS"));
+    // XEP-0440, rule 5: somebody has taken the mechanisms out.
+    if offer.bindings.is_some() && !offers_plus {
+        return Err(SaslError::Downgraded.into());
+    }
+    let can_bind = allowed.iter().any(|mechanism| mechanism.binds_channel());
+    let binding = transport.binding().filter(|_| can_bind);
+    let kind = binding
+        .and_then(|binding| common_kind(offer, binding))
+        .filter(|_| offers_plus);
+    let is_possible = |mechanism: &Mechanism| match mechanism.family() {
+        Family::Scram { plus, .. } => kind.is_some() || !plus,
+        Family::Plain => matches!(transport, Transport::Tls(_)),
+    };
+    let mechanism = Mechanism::ALL
+        .into_iter()
+        .find(|mechanism| {
+            allowed.contains(mechanism) && is_offered(mechanism) && is_possible(mechanism)
+        })
+        .ok_or(NegotiationError::NoMechanism)?;
+    let bound = kind.filter(|_| mechanism.binds_channel());
+    let has_any = binding.is_some_and(|binding| binding.kinds().next().is_some());
+    let flag = match bound {
+        Some(kind) => BindingFlag::of(kind),
+        None if has_any && !offers_plus => BindingFlag::NotOffered,
+        None => BindingFlag::Unsupported,
+    };
+    Ok(Choice {
+        mechanism,
+        flag,
+        data: bound
+            .zip(binding)
+            .and_then(|(kind, binding)| binding.data(kind))
+            .unwrap_or_default()
+            .to_vec(),
+        offer_hash_required: has_any && offers_plus && kind.is_none() && !lists_end_point(offer),
+    })
+}
+
+/// The strongest kind that both sides have. A server that does not say which it has (no XEP-0440)
+/// has the one that every server must have, if any.
+fn common_kind(offer: &Offer, binding: &TlsBinding) -> Option<BindingKind> {
+    binding.kinds().find(|kind| match &offer.bindings {
+        Some(listed) => listed.iter().any(|name| name == kind.name()),
+        None => *kind == BindingKind::TlsServerEndPoint,
+    })
+}
+
+/// XEP-0440, rule 6, as XEP-0474 changes it: a list without the kind that every server must have is
+/// suspicious.
+fn lists_end_point(offer: &Offer) -> bool {
+    let name = BindingKind::TlsServerEndPoint.name();
+    offer
+        .bindings
+        .as_ref()
+        .is_some_and(|listed| listed.iter().any(|listed| listed == name))
+}
+
+fn handle(negotiation: &mut Negotiation, stanza: &Stanza) -> Result<(), NegotiationError> {
+    let element = stanza.element();
+    let Some(exchange) = &mut negotiation.login.exchange else {
+        return Err(SaslError::Malformed.into());
+    };
+    match stanza.name() {
+        "challenge" => {
+            let data = base64::response(&element.text()).map_err(|_| SaslError::Malformed)?;
+            match exchange.challenge(&data)? {
+                ClientStep::Response(data) => respond(negotiation, &data),
+                ClientStep::Stretch(stretch) => {
+                    negotiation.outputs.push_back(Output::Stretch(stretch));
+                }
+            }
+        }
+        "success" => {
+            let data =
+                base64::initial_response(&element.text()).map_err(|_| SaslError::Malformed)?;
+            exchange.success(data.as_deref())?;
+            negotiation.login = Login {
+                exchange: None,
+                done: true,
+            };
+            negotiation.outputs.push_back(Output::Authenticated);
+            negotiation.restart();
+        }
+        _ => {
+            let reason = element
+                .children()
+                .find_map(|child| Failure::from_name(child.name()));
+            let text = element.child(ns::SASL, "text").map(Element::text);
+            let reason = reason.unwrap_or(Failure::NotAuthorized);
+            negotiation.finish(Some(NegotiationError::LoginRefused { reason, text }));
+        }
+    }
+    Ok(())
+}
+
+pub(in crate::client) fn handle_stretched(negotiation: &mut Negotiation, stretched: Stretched) {
+    let Some(exchange) = &mut negotiation.login.exchange else {
+        return;
+    };
+    match exchange.stretched(stretched) {
+        Ok(data) => respond(negotiation, &data),
+        Err(error) => abort(negotiation, error.into()),
+    }
+}
+
+fn respond(negotiation: &mut Negotiation, data: &[u8]) {
+    let response = Element::new(ns::SASL, "response").with_text(&base64::encode(data));
+    negotiation.send(response.to_bytes(ns::CLIENT));
+}
+
+/// Tells the server that the log-in is given up, and goes.
+fn abort(negotiation: &mut Negotiation, error: NegotiationError) {
+    negotiation.send(Element::new(ns::SASL, "abort").to_bytes(ns::CLIENT));
+    negotiation.finish(Some(error));
+}

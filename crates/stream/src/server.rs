@@ -1,0 +1,318 @@
+//! The server's side of stream negotiation, for clients:
+//! [RFC 6120 §4 to §7](https://www.rfc-editor.org/rfc/rfc6120#section-4).
+//!
+//! Events of the [`Reader`](waxwing_wire::Reader) go in, [`Output`]s come out of
+//! [`poll`](Negotiation::poll) until there is none left; questions are answered by the `provide_*`
+//! methods. Each stream feature is a file in `features/` and a line in its table.
+
+mod features;
+mod input;
+mod settings;
+mod stanzas;
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use waxwing_stanza::{BareJid, FullJid, StanzaError};
+use waxwing_wire::{Event, Header, Stanza, WireError};
+
+pub use settings::{
+    Domain, Domains, ExtraFeature, LOGIN_FAILURES_MAX, NEGOTIATION_SECS_MAX, Settings, Stage, Takes,
+};
+
+pub use crate::transport::Tls;
+
+use crate::error::{StreamCondition, StreamError};
+use crate::header::CLOSE;
+use crate::sasl::{Account, Failure, Mechanism, Stretch, Stretched, TlsBinding};
+use crate::seed::Seed;
+use crate::transport::Transport;
+use features::{Bind, Login};
+use input::Input;
+
+/// Events that may wait while a question is open. The owner that stops reading while
+/// [`Negotiation::awaits_answer`] keeps below one; more is a client that sends without listening.
+pub const HELD_EVENTS_MAX: usize = 16;
+
+/// What negotiation wants from its owner.
+#[derive(Debug)]
+pub enum Output {
+    /// Write these bytes.
+    Send(Bytes),
+    /// Write out everything, call [`Reader::restart`](waxwing_wire::Reader::restart) and hand what it
+    /// returns to [`Negotiation::handle_restart`], do the TLS handshake, then call
+    /// [`Negotiation::tls_started`]. Nothing read before may survive.
+    StartTls,
+    /// Restart the reader and hand what it returns to [`Negotiation::handle_restart`]: a new stream
+    /// begins after log-in. A good moment for larger limits.
+    RestartReader,
+    /// Somebody logs in: call [`Negotiation::provide_credentials`].
+    NeedCredentials {
+        /// The account's address, which need not exist.
+        account: BareJid,
+        /// How the log-in goes.
+        mechanism: Mechanism,
+    },
+    /// Work to do, here or elsewhere: hand its outcome to [`Negotiation::handle_stretched`].
+    Stretch(Stretch),
+    /// Logged in; a [`Output::RestartReader`] follows.
+    Authenticated {
+        /// The account.
+        jid: BareJid,
+        /// How.
+        mechanism: Mechanism,
+    },
+    /// A log-in failed. The stream may live on.
+    LoginFailed {
+        /// The account that was tried, if the client came to name a possible one.
+        account: Option<BareJid>,
+        /// What the client was told.
+        reason: Failure,
+    },
+    /// The client wants a resource: call [`Negotiation::provide_bind`].
+    NeedBind {
+        /// The session's address, if nothing speaks against it.
+        jid: FullJid,
+        /// Whether the client chose the resource; otherwise it is random.
+        proposed: bool,
+    },
+    /// Negotiation is over: stanzas go to the server from here on.
+    Bound(FullJid),
+    /// An element that an [`ExtraFeature`] takes; answer it by what you send. After
+    /// [`Output::Bound`], every stanza that still comes through here.
+    Element(Stanza),
+    /// The end: write out everything, then close the connection. The error is what the client was
+    /// told; none after a graceful close.
+    Close(Option<StreamError>),
+}
+
+/// Negotiation of one stream on the server.
+#[derive(Debug)]
+pub struct Negotiation {
+    settings: Arc<Settings>,
+    seed: Seed,
+    transport: Transport,
+    phase: Phase,
+    /// Whether our header is out for the stream as it is now.
+    opened: bool,
+    /// Domain that the client asked for.
+    domain: String,
+    login: Login,
+    bind: Bind,
+    question: Option<Question>,
+    held: VecDeque<Input>,
+    outputs: VecDeque<Output>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Open,
+    /// Between `<proceed/>` and the end of the TLS handshake.
+    Handshake,
+    Closed,
+}
+
+/// What the owner was asked and has not answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Question {
+    Credentials,
+    Stretch,
+    Bind,
+}
+
+impl Negotiation {
+    /// A stream that begins as `tls` says. `seed` is its randomness: stream ids, nonces, resources.
+    pub fn new(settings: Arc<Settings>, tls: Tls, seed: Seed) -> Negotiation {
+        let domain = settings.domains.default_name().to_owned();
+        Negotiation {
+            settings,
+            seed,
+            transport: tls.into(),
+            phase: Phase::Open,
+            opened: false,
+            domain,
+            login: Login::default(),
+            bind: Bind::default(),
+            question: None,
+            held: VecDeque::new(),
+            outputs: VecDeque::new(),
+        }
+    }
+
+    /// What to do next; ask until there is nothing left.
+    pub fn poll(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// How far the stream is.
+    pub fn stage(&self) -> Stage {
+        match (&self.transport, self.login.account(), self.bind.jid()) {
+            (Transport::Open, ..) => Stage::Tls,
+            (_, None, _) => Stage::Login,
+            (_, Some(_), None) => Stage::Bind,
+            (_, Some(_), Some(_)) => Stage::Bound,
+        }
+    }
+
+    /// The account that is logged in.
+    pub fn account(&self) -> Option<&BareJid> {
+        self.login.account()
+    }
+
+    /// Whether a question is open. Better to read no further until it is answered: what comes
+    /// meanwhile is held, but not for long (see [`HELD_EVENTS_MAX`]).
+    pub fn awaits_answer(&self) -> bool {
+        self.question.is_some()
+    }
+
+    /// Whether the stream is at its end.
+    pub fn is_closed(&self) -> bool {
+        self.phase == Phase::Closed
+    }
+
+    /// An event of the reader.
+    pub fn handle_event(&mut self, event: Event) {
+        match event {
+            Event::Header(header) => self.handle_header(header),
+            Event::Stanza(stanza) => self.handle_stanza(stanza),
+            Event::Close => self.handle_close(),
+            Event::Whitespace => {}
+            Event::Skipped(skipped) => self.handle_error(skipped.limit.into()),
+        }
+    }
+
+    /// The client opens its stream, or opens it again.
+    pub fn handle_header(&mut self, header: Header) {
+        self.take(Input::Header(header));
+    }
+
+    /// A top-level element.
+    pub fn handle_stanza(&mut self, stanza: Stanza) {
+        self.take(Input::Stanza(stanza));
+    }
+
+    /// The client ends its stream.
+    pub fn handle_close(&mut self) {
+        self.take(Input::Close);
+    }
+
+    /// What came is no XMPP.
+    pub fn handle_error(&mut self, error: WireError) {
+        self.take(Input::Error(error));
+    }
+
+    /// Outcome of [`Reader::restart`](waxwing_wire::Reader::restart): `true` if bytes were dropped.
+    /// Before TLS somebody else may have sent them, and after log-in the client has to wait for the
+    /// outcome: either way the stream ends (RFC 6120 §5.4.3.3, §6.4.6).
+    pub fn handle_restart(&mut self, dropped: bool) {
+        if dropped {
+            let text = "nothing may be sent before the stream is restarted";
+            self.close(StreamError::new(StreamCondition::PolicyViolation, text));
+        }
+    }
+
+    /// Negotiation took longer than [`NEGOTIATION_SECS_MAX`].
+    pub fn handle_timeout(&mut self) {
+        let text = "negotiation took too long";
+        self.close(StreamError::new(StreamCondition::ConnectionTimeout, text));
+    }
+
+    /// The TLS handshake is done; a new stream begins inside it.
+    pub fn tls_started(&mut self, binding: TlsBinding) {
+        if self.phase == Phase::Handshake {
+            self.phase = Phase::Open;
+            self.opened = false;
+            self.transport = Transport::Tls(binding);
+        }
+    }
+
+    /// Answers [`Output::NeedCredentials`].
+    pub fn provide_credentials(&mut self, account: impl Into<Account>) {
+        if self
+            .question
+            .take_if(|question| *question == Question::Credentials)
+            .is_some()
+        {
+            features::provide_credentials(self, account.into());
+            self.take_held();
+        }
+    }
+
+    /// The outcome of [`Output::Stretch`].
+    pub fn handle_stretched(&mut self, stretched: Stretched) {
+        if self
+            .question
+            .take_if(|question| *question == Question::Stretch)
+            .is_some()
+        {
+            features::handle_stretched(self, stretched);
+            self.take_held();
+        }
+    }
+
+    /// Answers [`Output::NeedBind`] with the address that the session gets, which may be another
+    /// than was asked for, or with why it gets none; the client may try again then.
+    pub fn provide_bind(&mut self, bound: Result<FullJid, StanzaError>) {
+        if self
+            .question
+            .take_if(|question| *question == Question::Bind)
+            .is_some()
+        {
+            features::provide_bind(self, bound);
+            self.take_held();
+        }
+    }
+
+    /// The server has resumed a session by itself (XEP-0198 `<resume/>`, an [`Output::Element`]):
+    /// negotiation is over as if that address had been bound. Gives no [`Output::Bound`].
+    pub fn resumed(&mut self, jid: FullJid) {
+        if self.stage() == Stage::Bind && self.phase == Phase::Open {
+            self.bind.set_jid(jid);
+        }
+    }
+
+    /// Ends the stream with an error, whatever it was doing: `system-shutdown`, `conflict`, `reset`
+    /// and all others.
+    pub fn close(&mut self, error: StreamError) {
+        match self.phase {
+            Phase::Closed => return,
+            // What we say in the clear now would stand in the way of TLS.
+            Phase::Handshake => {}
+            Phase::Open => {
+                self.open(None);
+                self.send(error.to_bytes());
+            }
+        }
+        self.end(Some(error));
+    }
+
+    /// Ends the stream without error.
+    pub fn finish(&mut self) {
+        if self.phase == Phase::Open {
+            self.open(None);
+            self.send(Bytes::from_static(CLOSE));
+        }
+        if self.phase != Phase::Closed {
+            self.end(None);
+        }
+    }
+
+    fn end(&mut self, error: Option<StreamError>) {
+        self.phase = Phase::Closed;
+        self.question = None;
+        self.held.clear();
+        self.outputs.push_back(Output::Close(error));
+    }
+
+    fn send(&mut self, bytes: Bytes) {
+        self.outputs.push_back(Output::Send(bytes));
+    }
+
+    fn ask(&mut self, question: Question, output: Output) {
+        self.question = Some(question);
+        self.outputs.push_back(output);
+    }
+}

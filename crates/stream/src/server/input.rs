@@ -1,0 +1,197 @@
+//! What comes in, and the header among it.
+
+use waxwing_stanza::{BareJid, Jid};
+use waxwing_wire::{Header, Stanza, WireError, ns};
+
+use super::settings::Domain;
+use super::{HELD_EVENTS_MAX, Negotiation, Phase, Stage, features, stanzas};
+use crate::error::{StreamCondition, StreamError};
+use crate::header::{OwnHeader, is_version_1};
+
+#[derive(Debug)]
+pub(super) enum Input {
+    Header(Header),
+    Stanza(Stanza),
+    Close,
+    Error(WireError),
+}
+
+impl Negotiation {
+    /// Works on what came in, or holds it while a question is open.
+    pub(super) fn take(&mut self, input: Input) {
+        match self.phase {
+            Phase::Closed => {}
+            Phase::Handshake => {
+                let text = "nothing may be sent in the clear after <starttls/>";
+                self.close(StreamError::new(StreamCondition::PolicyViolation, text));
+            }
+            Phase::Open if self.question.is_none() => self.work(input),
+            Phase::Open if self.held.len() < HELD_EVENTS_MAX => self.held.push_back(input),
+            Phase::Open => {
+                let text = "too much was sent without waiting for an answer";
+                self.close(StreamError::new(StreamCondition::PolicyViolation, text));
+            }
+        }
+    }
+
+    /// Goes on with what was held, until the next question.
+    pub(super) fn take_held(&mut self) {
+        while self.question.is_none() && self.phase != Phase::Closed {
+            match self.held.pop_front() {
+                Some(input) => self.take(input),
+                None => return,
+            }
+        }
+    }
+
+    fn work(&mut self, input: Input) {
+        match input {
+            Input::Header(header) => self.work_header(&header),
+            Input::Stanza(_) if !self.opened => {
+                let text = "a new stream header is due";
+                self.close(StreamError::new(StreamCondition::BadFormat, text));
+            }
+            Input::Stanza(stanza) => stanzas::work(self, stanza),
+            Input::Close => self.finish(),
+            Input::Error(error) => self.close(error.into()),
+        }
+    }
+
+    fn work_header(&mut self, header: &Header) {
+        if self.opened {
+            let text = "the stream is open already";
+            return self.close(StreamError::new(StreamCondition::BadFormat, text));
+        }
+        let judged = self.judge(header);
+        if let Ok(domain) = &judged {
+            self.domain.clone_from(domain);
+        }
+        self.open(Some(header));
+        match judged {
+            Ok(_) => features::offer(self),
+            Err(error) => self.close(error),
+        }
+    }
+
+    /// The domain that the header asks for, if everything is right with it.
+    fn judge(&self, header: &Header) -> Result<String, StreamError> {
+        judge_form(header)?;
+        let Some(to) = header.to.as_deref().map(Jid::new) else {
+            let text = "the stream header needs an attribute 'to'";
+            return Err(StreamError::new(StreamCondition::ImproperAddressing, text));
+        };
+        let is_domain = |to: &Jid| to.node().is_none() && to.resource().is_none();
+        let Some(domain) = to.ok().filter(is_domain) else {
+            let text = "'to' is not a domain";
+            return Err(StreamError::new(StreamCondition::ImproperAddressing, text));
+        };
+        let Ok(from) = header.from.as_deref().map(Jid::new).transpose() else {
+            let text = "'from' is not an address";
+            return Err(StreamError::new(StreamCondition::ImproperAddressing, text));
+        };
+        self.judge_domain(domain.domain())?;
+        self.judge_account(domain.domain(), from.as_ref())?;
+        Ok(domain.domain().to_owned())
+    }
+
+    fn judge_domain(&self, domain: &str) -> Result<(), StreamError> {
+        let (condition, text) = match self.settings.domains.find(domain) {
+            Some(Domain::Served) => return Ok(()),
+            Some(Domain::Elsewhere(address)) => {
+                return Err(StreamCondition::SeeOtherHost(address.clone()).into());
+            }
+            Some(Domain::Gone) => (
+                StreamCondition::HostGone,
+                "that domain is no longer served here",
+            ),
+            None => (
+                StreamCondition::HostUnknown,
+                "that domain is not served here",
+            ),
+        };
+        Err(StreamError::new(condition, text))
+    }
+
+    /// After log-in, the stream belongs to one account.
+    fn judge_account(&self, domain: &str, from: Option<&Jid>) -> Result<(), StreamError> {
+        let Some(account) = self.account() else {
+            return Ok(());
+        };
+        if account.domain() != domain {
+            let text = "the log-in was for another domain";
+            return Err(StreamError::new(StreamCondition::NotAuthorized, text));
+        }
+        if from.is_some_and(|from| from.bare() != *account) {
+            let text = "'from' is not who logged in";
+            return Err(StreamError::new(StreamCondition::InvalidFrom, text));
+        }
+        Ok(())
+    }
+
+    /// Sends our header if it is not out yet: as an answer to the client's, or to say an error to
+    /// one that has not sent its own (RFC 6120 §4.9.1.2).
+    pub(super) fn open(&mut self, header: Option<&Header>) {
+        if std::mem::replace(&mut self.opened, true) {
+            return;
+        }
+        // RFC 6120 §4.7.2: `to` is the bare form of the client's `from`.
+        let from = header.and_then(|header| header.from.as_deref());
+        let to = from
+            .and_then(|from| Jid::new(from).ok())
+            .map(|from: Jid| from.bare());
+        let asked = header.and_then(|header| header.lang.as_deref());
+        let bytes = OwnHeader {
+            to: to.as_ref().map(BareJid::as_str),
+            from: Some(&self.domain),
+            id: Some(&self.seed.token()),
+            lang: answered_lang(asked, &self.settings.lang),
+        }
+        .to_bytes();
+        self.send(bytes);
+    }
+
+    /// Whether nobody but the server itself and the client's own account is addressed.
+    pub(super) fn is_for_us(&self, to: Option<&str>) -> bool {
+        let Some(to) = to else { return true };
+        let own = |to: &BareJid| match self.account() {
+            Some(account) => to == account || *to == account.to_domain(),
+            None => false,
+        };
+        self.stage() >= Stage::Bind && BareJid::new(to).is_ok_and(|to| own(&to))
+    }
+}
+
+/// Whether it is the header of a stream that clients of XMPP 1.0 open.
+fn judge_form(header: &Header) -> Result<(), StreamError> {
+    let (condition, text) = if *header.default_ns != *ns::CLIENT {
+        (
+            StreamCondition::InvalidNamespace,
+            "clients talk in jabber:client",
+        )
+    } else if !header
+        .prefixes
+        .iter()
+        .any(|(_, bound)| **bound == *ns::STREAMS)
+    {
+        (
+            StreamCondition::BadNamespacePrefix,
+            "the stream needs a namespace prefix",
+        )
+    } else if !is_version_1(header) {
+        (
+            StreamCondition::UnsupportedVersion,
+            "this server speaks XMPP 1.0",
+        )
+    } else {
+        return Ok(());
+    };
+    Err(StreamError::new(condition, text))
+}
+
+/// RFC 6120 §4.7.4: the language that was asked for where it is a kind of ours, else ours.
+fn answered_lang<'a>(asked: Option<&'a str>, ours: &'a str) -> &'a str {
+    let primary = |lang: &'a str| lang.split('-').next().unwrap_or_default();
+    asked
+        .filter(|asked| primary(asked).eq_ignore_ascii_case(primary(ours)))
+        .unwrap_or(ours)
+}
