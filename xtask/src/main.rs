@@ -15,6 +15,7 @@ mod failure;
 mod fmt;
 mod interop;
 mod place;
+mod serve;
 mod skips;
 mod tally;
 mod test;
@@ -37,6 +38,7 @@ pub(crate) struct Task {
 }
 
 const TASKS: &[Task] = &[
+    serve::TASK,
     test::TASK,
     ci::TASK,
     tidy::TASK,
