@@ -9,6 +9,8 @@ pub struct Splice<'a> {
     bytes: &'a [u8],
     view: &'a View,
     edits: SmallVec<[Edit<'a>; 6]>,
+    /// A default namespace for a root with a prefix.
+    inherited: Option<&'a str>,
     removed: SmallVec<[usize; 4]>,
     appended: Vec<u8>,
 }
@@ -25,6 +27,7 @@ impl<'a> Splice<'a> {
             bytes,
             view,
             edits: SmallVec::new(),
+            inherited: None,
             removed: SmallVec::new(),
             appended: Vec::new(),
         }
@@ -66,13 +69,13 @@ impl<'a> Splice<'a> {
     }
 
     /// Makes the stanza fit a stream whose default namespace is `ns`: the root, and all inside that
-    /// inherit from it, are in `ns` there. The root's own declaration goes, or names `ns` if the
-    /// root has a prefix.
+    /// inherit from the stream, are in `ns` there. The root's own declaration of its namespace goes,
+    /// or names `ns` if the root has a prefix.
     #[must_use]
     pub fn ns(self, ns: &'a str) -> Splice<'a> {
         let place = self.view.declaration;
-        let prefixed = self.view.name != self.view.qname;
-        self.edit("xmlns", place, prefixed.then_some(ns))
+        let value = self.prefixed().then_some(ns);
+        self.inherited(None).edit("xmlns", place, value)
     }
 
     /// As [`Splice::ns`], but with a declaration at the root, for a place with another default
@@ -80,7 +83,9 @@ impl<'a> Splice<'a> {
     #[must_use]
     pub fn declare_ns(self, ns: &'a str) -> Splice<'a> {
         let place = self.view.declaration;
-        self.edit("xmlns", place, Some(ns))
+        let inherits = self.prefixed() && !self.view.declares_default;
+        self.inherited(inherits.then_some(ns))
+            .edit("xmlns", place, Some(ns))
     }
 
     /// Takes away the child of this number, counted as [`Stanza::children`](crate::Stanza::children)
@@ -118,6 +123,14 @@ impl<'a> Splice<'a> {
             out: Vec::with_capacity(self.bytes.len() + self.appended.len() + added),
         };
         copy.up_to(self.view.qname.end as usize);
+        if self.inherited.is_some() {
+            let value = self.inherited;
+            copy.edit(&Edit {
+                attr: "xmlns",
+                place: None,
+                value,
+            });
+        }
         for edit in &self.edits {
             copy.edit(edit);
         }
@@ -144,6 +157,15 @@ impl<'a> Splice<'a> {
             copy.up_to(self.bytes.len());
         }
         Bytes::from(copy.out)
+    }
+
+    fn prefixed(&self) -> bool {
+        self.view.name != self.view.qname
+    }
+
+    fn inherited(mut self, ns: Option<&'a str>) -> Splice<'a> {
+        self.inherited = ns;
+        self
     }
 
     fn edit(

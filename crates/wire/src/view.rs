@@ -33,6 +33,8 @@ pub(crate) struct View {
     pub(crate) lang: Option<AttrSpan>,
     /// The root's own declaration of its namespace.
     pub(crate) declaration: Option<AttrSpan>,
+    /// Whether the root has a declaration without prefix.
+    pub(crate) declares_default: bool,
     /// The byte after the root's start tag.
     pub(crate) head_end: u32,
     /// The byte where the root's end tag begins; the end when the root is one tag.
@@ -55,6 +57,7 @@ impl View {
             kind: None,
             lang: None,
             declaration: None,
+            declares_default: false,
             head_end: 0,
             content_end: 0,
             children: SmallVec::new(),
@@ -76,7 +79,9 @@ impl View {
                 plain: attr.plain,
             };
             if attr.declares {
-                if attr.name.prefix().map(|_| attr.name.local().of(scope.text)) == prefix {
+                let declared = attr.name.prefix().map(|_| attr.name.local().of(scope.text));
+                self.declares_default |= declared.is_none();
+                if declared == prefix {
                     self.declaration = Some(span);
                 }
                 continue;
