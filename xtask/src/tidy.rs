@@ -3,6 +3,7 @@
 
 mod arrows;
 mod client_free;
+mod decided;
 mod environment;
 mod forbidden;
 mod length;
@@ -52,6 +53,7 @@ type Rule = (&'static str, fn(&Tree) -> Vec<Finding>);
 const RULES: &[Rule] = &[
     ("arrows", arrows::check),
     ("client_free", client_free::check),
+    ("decided", decided::check),
     ("environment", environment::check),
     ("forbidden", forbidden::check),
     ("length", length::check),
