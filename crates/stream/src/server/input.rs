@@ -163,19 +163,19 @@ impl Negotiation {
 
 /// Whether it is the header of a stream that clients of XMPP 1.0 open.
 fn judge_form(header: &Header) -> Result<(), StreamError> {
-    let (condition, text) = if *header.default_ns != *ns::CLIENT {
-        (
-            StreamCondition::InvalidNamespace,
-            "clients talk in jabber:client",
-        )
-    } else if !header
+    let has_prefix = header
         .prefixes
         .iter()
-        .any(|(_, bound)| **bound == *ns::STREAMS)
-    {
+        .any(|(_, bound)| **bound == *ns::STREAMS);
+    let (condition, text) = if !has_prefix {
         (
             StreamCondition::BadNamespacePrefix,
             "the stream needs a namespace prefix",
+        )
+    } else if *header.default_ns != *ns::CLIENT {
+        (
+            StreamCondition::InvalidNamespace,
+            "clients talk in jabber:client",
         )
     } else if !is_version_1(header) {
         (

@@ -218,9 +218,9 @@ fn find_account(negotiation: &mut Negotiation, user: &str, authzid: Option<&str>
         return;
     };
     // RFC 6120 §6.3.8: who acts for nobody else need not say so, but may.
-    if let Some(authzid) = authzid
-        && BareJid::new(authzid).ok() != account
-    {
+    let is_own =
+        |authzid: &str| BareJid::new(authzid).is_ok_and(|authzid| Some(authzid) == account);
+    if !authzid.is_none_or(is_own) {
         return fail(negotiation, Failure::InvalidAuthzid);
     }
     negotiation.login.candidate.clone_from(&account);
