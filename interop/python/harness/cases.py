@@ -94,7 +94,7 @@ async def run(
                 print(f"skip {partner}/{case.name}: {why}", flush=True)
             case _:
                 failed += 1
-                print(f"not ok {partner}/{case.name}: {why}", flush=True)
+                print(f"not ok {partner}/{case.name}: {' '.join(str(why).split())}", flush=True)
     if not ran:
         failed = 1
         print(f"not ok {partner}/none: no case is named {' or '.join(chosen)}", flush=True)

@@ -104,7 +104,9 @@ class Session(ClientXMPP):
         self._logged_in = asyncio.get_running_loop().create_future()
         self.waiting_for = "log-in"
         self.connect(host or self.coordinates.host, port or ports[self.via])
-        return await self._logged_in
+        how = await self._logged_in
+        self.waiting_for = ""
+        return how
 
     async def go_online(self, priority: int = 0) -> None:
         """Fetch the roster and send initial presence, as clients do; done when the server has seen it."""
@@ -118,6 +120,7 @@ class Session(ClientXMPP):
         iq.enable("ping")
         self.waiting_for = "a ping's answer"
         await iq.send(timeout=None)
+        self.waiting_for = ""
 
     # What came
 
@@ -126,6 +129,7 @@ class Session(ClientXMPP):
         while True:
             for index, stanza in enumerate(self.inbox):
                 if match(stanza):
+                    self.waiting_for = ""
                     return self.inbox.pop(index)
             if self._ended is not None:
                 raise Mismatch(f"{self.boundjid}: stream ended ({self._ended}) instead of {what}")
@@ -216,7 +220,7 @@ class Session(ClientXMPP):
     def describe(self) -> str:
         """One line for a failed case."""
         had = "; ".join(str(s) for s in self.inbox) or "nothing"
-        state = f"ended: {self._ended}" if self._ended else f"waits for {self.waiting_for}"
+        state = f"ended: {self._ended}" if self._ended else f"waits for {self.waiting_for or 'nothing'}"
         return f"{self.boundjid} {state}, has {had}"
 
     # slixmpp's events

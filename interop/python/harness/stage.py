@@ -81,8 +81,9 @@ class Stage:
         return closer
 
     def describe(self) -> str:
-        """What all sessions wait for, for a case that ran out of time."""
-        return " | ".join(s.describe() for s in self._sessions) or "no session"
+        """What all sessions and programs wait for, for a case that ran out of time."""
+        all_of_them = [*self._sessions, *(c for c in self._closing if hasattr(c, "describe"))]
+        return " | ".join(one.describe() for one in all_of_them) or "no session"
 
     async def __aenter__(self) -> Stage:
         return self
@@ -92,5 +93,5 @@ class Stage:
     ) -> None:
         for session in self._sessions:
             await session.close()
-        for closer in self._closing:
+        for closer in reversed(self._closing):
             closer.close()
