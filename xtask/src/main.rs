@@ -13,6 +13,7 @@ mod deny;
 mod docs;
 mod failure;
 mod fmt;
+mod fuzz;
 mod interop;
 mod place;
 mod serve;
@@ -45,6 +46,7 @@ const TASKS: &[Task] = &[
     fmt::TASK,
     docs::TASK,
     interop::TASK,
+    fuzz::TASK,
 ];
 
 fn main() -> ExitCode {
