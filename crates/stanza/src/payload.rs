@@ -22,6 +22,8 @@
 //!         approved: bool = flag("approved"),
 //!         /// What the element itself says, the empty text included.
 //!         note: String = text(),
+//!         /// Anything else: `fn(&Element) -> Result<T, PayloadError>`, `fn(&mut Element, &T)`.
+//!         content: Option<Element> = by(read_content, write_content),
 //!     }
 //! }
 //! ```
@@ -48,7 +50,7 @@ pub(crate) use field::{
 };
 pub(crate) use keywords::keywords;
 pub(crate) use structs::payload;
-pub use text::{Text, TextFault};
+pub use text::{Secret, Text, TextFault};
 
 /// A type that is written as one element.
 pub trait Payload: Sized {

@@ -89,19 +89,9 @@ pub fn error_reply(original: &Stanza, error: &StanzaError) -> Option<Bytes> {
 
 #[cfg(test)]
 mod tests {
-    use waxwing_wire::Limits;
-
     use super::*;
     use crate::Condition;
-
-    fn stanza(xml: &'static str) -> Stanza {
-        Stanza::parse(
-            Bytes::from_static(xml.as_bytes()),
-            ns::CLIENT,
-            &Limits::CLIENT,
-        )
-        .unwrap()
-    }
+    use crate::payload::testing::stanza;
 
     #[test]
     fn keeps_the_id_and_swaps_the_addresses() {

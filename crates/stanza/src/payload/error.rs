@@ -48,14 +48,6 @@ pub enum PayloadError {
         /// What is wrong with the text.
         fault: TextFault,
     },
-    /// Parts that are right by themselves do not go together.
-    #[error("<{element}/> contradicts itself: {rule}")]
-    Contradiction {
-        /// The element.
-        element: &'static str,
-        /// The rule that it breaks.
-        rule: &'static str,
-    },
 }
 
 impl PayloadError {

@@ -76,6 +76,9 @@ macro_rules! payload {
     (@read $name:ident, $element:ident, $ty:ty, flag($child:literal)) => {
         $crate::payload::read_flag::<$name>($element, $child)
     };
+    (@read $name:ident, $element:ident, $ty:ty, by($read:path, $write:path)) => {
+        $read($element)
+    };
 
     (@write $name:ident, $element:ident, $value:expr, attr($attr:literal)) => {
         $crate::payload::write_attr(&mut $element, $attr, &$value, None)
@@ -97,6 +100,9 @@ macro_rules! payload {
     };
     (@write $name:ident, $element:ident, $value:expr, flag($child:literal)) => {
         $crate::payload::write_flag::<$name>(&mut $element, $child, $value)
+    };
+    (@write $name:ident, $element:ident, $value:expr, by($read:path, $write:path)) => {
+        $write(&mut $element, &$value)
     };
 }
 

@@ -2,11 +2,12 @@
 
 use std::fmt::Debug;
 
+use bytes::Bytes;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-use waxwing_wire::{Element, Node};
+use waxwing_wire::{Element, Limits, Node, Stanza, ns};
 
-use super::{Payload, PayloadError};
+use super::{Payload, PayloadError, Secret};
 use crate::{BareJid, FullJid, Jid};
 
 /// Bytes that samples are made from: chosen, and made smaller after a failure, by proptest. When they
@@ -65,6 +66,12 @@ impl Sample for String {
         (0..source.below(6))
             .map(|_| CHARACTERS[source.below(CHARACTERS.len())])
             .collect()
+    }
+}
+
+impl Sample for Secret {
+    fn sample(source: &mut Source<'_>) -> Secret {
+        Secret(String::sample(source))
     }
 }
 
@@ -129,12 +136,11 @@ impl Sample for FullJid {
     }
 }
 
+/// Looks like a stanza, so that it fits where a type holds one.
 impl Sample for Element {
     fn sample(source: &mut Source<'_>) -> Element {
-        let mut element = Element::new(
-            ["urn:x", "urn:y"][source.below(2)],
-            ["a", "b"][source.below(2)],
-        );
+        let ns = [ns::CLIENT, ns::SERVER][source.below(2)];
+        let mut element = Element::new(ns, ["message", "iq"][source.below(2)]);
         element.push_text(&String::sample(source));
         if source.below(2) == 1 {
             element.set_attr("c", String::sample(source));
@@ -157,6 +163,16 @@ pub(crate) fn written<T: Payload + Debug>(xml: &str) -> T {
     let value = T::read(&element).unwrap();
     assert_eq!(value.write(), element, "{value:?}");
     value
+}
+
+/// Parses an example stanza of a client's stream.
+pub(crate) fn stanza(xml: &str) -> Stanza {
+    Stanza::parse(
+        Bytes::copy_from_slice(xml.as_bytes()),
+        ns::CLIENT,
+        &Limits::CLIENT,
+    )
+    .unwrap()
 }
 
 /// Checks that values of `T` are read back as they were written, and that reading damaged ones gives an

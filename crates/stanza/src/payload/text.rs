@@ -47,6 +47,26 @@ impl Text for String {
     }
 }
 
+/// A text that does not show in logs: its `Debug` form says nothing of it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(pub String);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+impl Text for Secret {
+    fn from_text(text: &str) -> Result<Secret, TextFault> {
+        Ok(Secret(text.to_owned()))
+    }
+
+    fn to_text(&self) -> Cow<'_, str> {
+        Cow::Borrowed(&self.0)
+    }
+}
+
 /// XML Schema part 2 §3.2.2: four ways to say two things.
 impl Text for bool {
     fn from_text(text: &str) -> Result<bool, TextFault> {
@@ -117,6 +137,11 @@ mod tests {
         for wrong in ["", "256", "-1", "1.0", "0x1", "1 2"] {
             assert_eq!(u8::from_text(wrong), Err(TextFault::Number));
         }
+    }
+
+    #[test]
+    fn secrets_do_not_show() {
+        assert_eq!(format!("{:?}", Secret("hunter2".into())), "Secret(…)");
     }
 
     #[test]

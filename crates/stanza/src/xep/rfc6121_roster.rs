@@ -9,6 +9,9 @@ pub const NS: &str = "jabber:iq:roster";
 /// Namespace of the stream feature by which a server offers roster versions (§2.6.1).
 pub const NS_VERSIONING: &str = "urn:xmpp:features:rosterver";
 
+/// Namespace of the stream feature by which a server offers pre-approval of subscriptions (§3.4.1).
+pub const NS_PRE_APPROVAL: &str = "urn:xmpp:features:pre-approval";
+
 payload! {
     /// A roster, whole (result of a get) or one item of it (set and push).
     pub struct Roster(NS, "query") {
@@ -68,6 +71,11 @@ keywords! {
 payload! {
     /// Stream feature: the server knows roster versions (§2.6.1).
     pub struct Versioning(NS_VERSIONING, "ver") {}
+}
+
+payload! {
+    /// Stream feature: users can approve subscriptions before they are asked for (§3.4.1).
+    pub struct PreApproval(NS_PRE_APPROVAL, "sub") {}
 }
 
 impl Subscription {
@@ -163,7 +171,9 @@ mod tests {
     }
 
     #[test]
-    fn versioning() {
+    fn stream_features() {
+        let sub = "<sub xmlns='urn:xmpp:features:pre-approval'/>";
+        assert_eq!(written::<PreApproval>(sub), PreApproval {});
         assert_eq!(
             written::<Versioning>("<ver xmlns='urn:xmpp:features:rosterver'/>"),
             Versioning {}
