@@ -7,6 +7,7 @@ from typing import Any
 from slixmpp.stanza import Presence
 
 from harness.cases import Suite, check, equal
+from harness.contacts import make_contacts
 from harness.session import Session
 from harness.stage import Stage
 
@@ -26,11 +27,7 @@ def _no_presence(session: Session, *kinds: str) -> None:
 async def _contacts(x: Stage) -> tuple[Session, Session]:
     """Two sessions that see each other's presence, with empty inboxes."""
     alice, bob = await x.online(x.account()), await x.online(x.account())
-    for one, other in ((alice, bob), (bob, alice)):
-        _ask(one, other.boundjid.bare, "subscribe")
-        await other.presence(one.boundjid.bare, "subscribe")
-        _ask(other, one.boundjid.bare, "subscribed")
-        await one.presence(other.boundjid.full)
+    await make_contacts(alice, bob)
     for session in (alice, bob):
         await session.barrier()
         session.inbox.clear()

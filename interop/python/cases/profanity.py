@@ -10,9 +10,10 @@ import tempfile
 from pathlib import Path
 
 from harness.cases import Suite, check
+from harness.contacts import make_contacts
 from harness.coordinates import Account, artifacts
 from harness.display import Display
-from harness.session import Session
+from harness.program import Program
 from harness.stage import Stage
 from harness.terminal import Terminal
 
@@ -61,21 +62,12 @@ def _profanity(x: Stage, account: Account, *, direct_tls: bool = False, trusting
     return x.close_later(Terminal(folder.path, ["profanity", "-a", "interop"], environment))
 
 
-async def _contacts(one: Session, other: Session) -> None:
-    """Let each see the other's presence."""
-    for asker, asked in ((one, other), (other, one)):
-        asker.send_presence(pto=asked.boundjid.bare, ptype="subscribe")
-        await asked.presence(asker.boundjid.bare, "subscribe")
-        asked.send_presence(pto=asker.boundjid.bare, ptype="subscribed")
-        await asker.presence(asked.boundjid.full)
-
-
 @SUITE.case(secs_max=60)
 async def chat(x: Stage) -> None:
     """Logs in, sees a contact come online, is written to, answers."""
     alice, bob = x.account(), await x.online(x.account(), resource="desk")
     before = await x.online(alice)
-    await _contacts(before, bob)
+    await make_contacts(before, bob)
     before.client_roster.update(bob.boundjid.bare, name="Bob Builder", groups=[])
     await before.barrier()
     await before.leave()
@@ -106,12 +98,9 @@ async def _leave_pictures(x: Stage, terminal: Terminal, screen: str) -> None:
     picture = folder / "profanity.png"
     blank = display.picture(picture)
     font = ["-fa", "DejaVu Sans Mono", "-fs", "11", "-geometry", "110x34+0+0", "-bg", "black", "-fg", "white"]
-    window = subprocess.Popen(["xterm", *font, "-e", *terminal.attach], env=display.environment)
-    try:
-        await display.settled_picture(picture, blank)
-    finally:
-        window.terminate()
-        window.wait(10)
+    log = folder / "profanity-xterm.log"
+    x.close_later(Program(["xterm", *font, "-e", *terminal.attach], display.environment, log))
+    await display.settled_picture(picture, blank)
 
 
 @SUITE.case(secs_max=60)
