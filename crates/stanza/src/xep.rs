@@ -19,5 +19,4 @@ pub mod xep_0203_delay;
 pub mod xep_0280_carbons;
 pub mod xep_0297_forward;
 pub mod xep_0334_hints;
-pub mod xep_0352_csi;
 pub mod xep_0359_stanza_ids;

@@ -99,7 +99,8 @@ fn prepare_labels(domain: &str) -> Result<String, JidError> {
     Ok(output)
 }
 
-/// Chooses between Unicode and Punycode for a label that is through nameprep.
+/// Chooses between Unicode and Punycode for a label that is through nameprep. Punycode is decoded as
+/// RFC 3490 §4.2 says: only if encoding the result gives the same label again (step 6).
 fn canonical_label(prepared: String) -> Result<String, JidError> {
     if !prepared.is_ascii() {
         // Punycode takes time by the square of the length; longer labels cannot fit anyway.

@@ -2,6 +2,8 @@
 //!
 //! Obsolete since RFC 6121, and it never did anything; but old clients stop where a server does not
 //! offer it.
+//!
+//! Conversation: `rfc6120_bind.md`
 
 use crate::payload::payload;
 

@@ -1,4 +1,6 @@
 //! [XEP-0004: Data Forms](https://xmpp.org/extensions/xep-0004.html)
+//!
+//! Conversation: `xep_0077_registration.md`
 
 use crate::payload::{keywords, payload};
 

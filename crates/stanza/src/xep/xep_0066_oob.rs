@@ -1,4 +1,6 @@
 //! [XEP-0066: Out of Band Data](https://xmpp.org/extensions/xep-0066.html)
+//!
+//! Conversation: `xep_0077_registration.md`
 
 use crate::payload::payload;
 

@@ -1,4 +1,6 @@
 //! [XEP-0082: XMPP Date and Time Profiles](https://xmpp.org/extensions/xep-0082.html)
+//!
+//! Conversation: `xep_0160_offline.md`
 
 use std::borrow::Cow;
 use std::fmt;

@@ -1,4 +1,6 @@
 //! [XEP-0203: Delayed Delivery](https://xmpp.org/extensions/xep-0203.html)
+//!
+//! Conversation: `xep_0160_offline.md`
 
 use super::xep_0082_datetime::DateTime;
 use crate::Jid;

@@ -1,4 +1,6 @@
 //! [XEP-0297: Stanza Forwarding](https://xmpp.org/extensions/xep-0297.html)
+//!
+//! Conversation: `xep_0280_carbons.md`
 
 use bytes::Bytes;
 use waxwing_wire::{Element, Stanza, Writer, ns};

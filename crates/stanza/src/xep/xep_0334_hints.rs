@@ -1,4 +1,6 @@
 //! [XEP-0334: Message Processing Hints](https://xmpp.org/extensions/xep-0334.html)
+//!
+//! Conversation: `xep_0160_offline.md`
 
 use waxwing_wire::{Element, Stanza};
 
