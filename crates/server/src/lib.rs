@@ -1,1 +1,43 @@
-//! Routing, sessions, the message pipeline, hooks and features; no runtime, no socket.
+//! The server without its sockets: routing, sessions, the message pipeline, hooks and features.
+//!
+//! A newcomer reads `pipeline.rs` (the way of a message), `release.rs` (why acknowledged means
+//! durable), `xep.rs` (the list of features) and one feature, `xep/xep_0280_carbons.rs`.
+
+pub mod account_commands;
+pub mod accounts;
+pub mod addressee;
+pub mod admin;
+pub mod connection;
+pub mod cx;
+pub mod delivery;
+pub mod directory;
+pub mod effects;
+pub mod generate;
+pub mod hooks;
+mod inbound;
+pub mod keep;
+mod lifecycle;
+mod login;
+mod metrics;
+pub mod options;
+pub mod outside;
+mod pipeline;
+mod presence;
+pub mod registry;
+mod release;
+mod roster;
+mod route;
+mod server;
+pub mod session;
+pub mod settings;
+pub mod subscription;
+mod undelivered;
+pub mod xep;
+
+pub use admin::AdminError;
+pub use connection::{Action, Connection, Link, Security};
+pub use options::OptionValue;
+pub use outside::{Clock, Outside, Random, Tasks};
+pub use server::{Server, StartError};
+pub use settings::{Registration, Settings};
+pub use waxwing_stream::sasl::TlsBinding;

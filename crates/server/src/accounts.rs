@@ -1,0 +1,292 @@
+//! Accounts: who may log in, with which credentials and role.
+
+use waxwing_stanza::BareJid;
+use waxwing_store::{Batch, Owner, Store, StoreError, Table};
+use waxwing_stream::sasl::{Account as Known, Credentials, Hash, Password, ScramKeys};
+
+use crate::outside::Outside;
+use crate::server::Server;
+
+/// What an account may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, prost::Enumeration)]
+#[repr(i32)]
+pub enum Role {
+    /// A person like any other.
+    Member = 0,
+    /// Reaches local addresses only.
+    Restricted = 1,
+    /// Runs its domain.
+    Admin = 2,
+    /// Runs the server.
+    Operator = 3,
+}
+
+impl Role {
+    /// All roles with their names on the command line.
+    pub const NAMES: &'static [(&'static str, Role)] = &[
+        ("member", Role::Member),
+        ("restricted", Role::Restricted),
+        ("admin", Role::Admin),
+        ("operator", Role::Operator),
+    ];
+
+    /// The role's name.
+    pub fn name(self) -> &'static str {
+        Role::NAMES
+            .iter()
+            .find(|(_, role)| *role == self)
+            .map_or("member", |(name, _)| name)
+    }
+}
+
+/// Salted credentials for one hash, as stored.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+pub struct StoredKey {
+    /// `SHA-1`, `SHA-256` or `SHA-512`.
+    #[prost(string, tag = "1")]
+    pub hash: String,
+    /// Salt.
+    #[prost(bytes = "vec", tag = "2")]
+    pub salt: Vec<u8>,
+    /// Rounds of PBKDF2.
+    #[prost(uint32, tag = "3")]
+    pub iterations: u32,
+    /// RFC 5802 StoredKey.
+    #[prost(bytes = "vec", tag = "4")]
+    pub stored_key: Vec<u8>,
+    /// RFC 5802 ServerKey.
+    #[prost(bytes = "vec", tag = "5")]
+    pub server_key: Vec<u8>,
+}
+
+/// An account as stored.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+pub struct StoredAccount {
+    /// What it may do.
+    #[prost(enumeration = "Role", tag = "1")]
+    pub role: i32,
+    /// Whether it may not log in.
+    #[prost(bool, tag = "2")]
+    pub disabled: bool,
+    /// When it was made, in microseconds since the Unix epoch.
+    #[prost(uint64, tag = "3")]
+    pub created_micros: u64,
+    /// One for each SCRAM hash.
+    #[prost(message, repeated, tag = "4")]
+    pub keys: Vec<StoredKey>,
+}
+
+/// Accounts, one under each owner.
+pub static ACCOUNTS: Table<String, StoredAccount> = Table::new("accounts", 1);
+
+/// A secret of the server.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+pub struct Secret {
+    /// Random bytes.
+    #[prost(bytes = "vec", tag = "1")]
+    pub bytes: Vec<u8>,
+}
+
+/// Secrets that the server made for itself, by use.
+pub static SECRETS: Table<String, Secret> = Table::new("secrets", 1);
+
+/// An account has one record, under an empty name.
+fn key() -> String {
+    String::new()
+}
+
+/// The store's owner of an account's records.
+pub fn owner(jid: &BareJid) -> Owner {
+    Owner::account(&jid.to_string())
+}
+
+/// Reads an account.
+pub async fn load(store: &Store, jid: &BareJid) -> Result<Option<StoredAccount>, StoreError> {
+    store.get(&ACCOUNTS, &owner(jid), &key()).await
+}
+
+/// Writes an account.
+pub fn save(batch: &mut Batch, jid: &BareJid, account: &StoredAccount) {
+    batch.put(&ACCOUNTS, &owner(jid), &key(), account);
+}
+
+/// The key of decoy salts: made once, so that a missing account shows the same salt after a restart.
+pub(crate) async fn decoy_key(outside: &Outside) -> Result<[u8; 32], StoreError> {
+    let name = "decoy-salts".to_owned();
+    if let Some(secret) = outside.store.get(&SECRETS, &Owner::server(), &name).await? {
+        if let Ok(bytes) = <[u8; 32]>::try_from(secret.bytes.as_slice()) {
+            return Ok(bytes);
+        }
+    }
+    let mut bytes = [0; 32];
+    outside.random.fill(&mut bytes);
+    let mut batch = Batch::new();
+    batch.put(
+        &SECRETS,
+        &Owner::server(),
+        &name,
+        &Secret {
+            bytes: bytes.to_vec(),
+        },
+    );
+    outside.store.commit(batch).await?;
+    Ok(bytes)
+}
+
+/// Why an account is not made or changed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AccountError {
+    /// There is one of this name.
+    #[error("the account exists already")]
+    Exists,
+    /// Newer software would prepare the name otherwise (RFC 7622 §3.3).
+    #[error("the name cannot be registered")]
+    Name,
+    /// Empty, or forbidden by SASLprep (RFC 4013).
+    #[error("the password cannot be used")]
+    Password,
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The server is going down.
+    #[error("the server is stopping")]
+    Stopped,
+}
+
+/// The hash's name as stored.
+fn hash_name(hash: Hash) -> &'static str {
+    match hash {
+        Hash::Sha1 => "SHA-1",
+        Hash::Sha256 => "SHA-256",
+        Hash::Sha512 => "SHA-512",
+    }
+}
+
+impl StoredKey {
+    fn new(keys: &ScramKeys) -> Self {
+        StoredKey {
+            hash: hash_name(keys.hash()).to_owned(),
+            salt: keys.salt().to_vec(),
+            iterations: keys.iterations(),
+            stored_key: keys.stored_key().to_vec(),
+            server_key: keys.server_key().to_vec(),
+        }
+    }
+
+    fn keys(&self) -> Option<ScramKeys> {
+        let hash = Hash::ALL
+            .into_iter()
+            .find(|&hash| hash_name(hash) == self.hash)?;
+        ScramKeys::from_parts(
+            hash,
+            &self.salt,
+            self.iterations,
+            &self.stored_key,
+            &self.server_key,
+        )
+        .ok()
+    }
+}
+
+impl StoredAccount {
+    /// What log-in checks against.
+    pub fn known(&self) -> Known {
+        let credentials = Credentials::new(self.keys.iter().filter_map(StoredKey::keys));
+        if self.disabled {
+            Known::Disabled(credentials)
+        } else {
+            Known::Active(credentials)
+        }
+    }
+}
+
+/// Derives credentials for every hash from a password, off the connections' threads: it takes long.
+async fn derive(server: &Server, password: &str) -> Result<Vec<StoredKey>, AccountError> {
+    let password = Password::prepare(password).map_err(|_| AccountError::Password)?;
+    let mut seed = server.seed();
+    let iterations = server.iterations();
+    let (send, receive) = futures_channel::oneshot::channel();
+    server.outside().tasks.blocking(Box::new(move || {
+        let credentials = Credentials::derive(&password, &mut seed, iterations);
+        // Who asked may have gone.
+        let _gone = send.send(credentials.keys().iter().map(StoredKey::new).collect());
+    }));
+    receive.await.map_err(|_| AccountError::Stopped)
+}
+
+/// Makes an account.
+pub async fn create(
+    server: &Server,
+    jid: &BareJid,
+    password: &str,
+    role: Role,
+) -> Result<(), AccountError> {
+    if !jid.node().is_some_and(waxwing_stanza::jid::is_registrable) {
+        return Err(AccountError::Name);
+    }
+    if load(server.store(), jid).await?.is_some() {
+        return Err(AccountError::Exists);
+    }
+    let account = StoredAccount {
+        role: role.into(),
+        disabled: false,
+        created_micros: server.now_micros(),
+        keys: derive(server, password).await?,
+    };
+    let mut batch = Batch::new();
+    batch.require_absent(&ACCOUNTS, &owner(jid), &key());
+    save(&mut batch, jid, &account);
+    match server.store().commit(batch).await {
+        Ok(_) => Ok(()),
+        Err(StoreError::Refused { .. }) => Err(AccountError::Exists),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Gives an account a new password; the old one is of no use from then on.
+pub async fn set_password(
+    server: &Server,
+    jid: &BareJid,
+    password: &str,
+) -> Result<(), AccountError> {
+    let keys = derive(server, password).await?;
+    let Some(mut account) = load(server.store(), jid).await? else {
+        return Ok(());
+    };
+    account.keys = keys;
+    let mut batch = Batch::new();
+    batch.require_present(&ACCOUNTS, &owner(jid), &key());
+    save(&mut batch, jid, &account);
+    server.store().commit(batch).await?;
+    Ok(())
+}
+
+/// Removes an account with everything that is stored under it.
+pub async fn remove(server: &Server, jid: &BareJid) -> Result<(), StoreError> {
+    let mut batch = Batch::new();
+    batch.delete_owner(&owner(jid));
+    server.store().commit(batch).await.map(|_| ())
+}
+
+/// Accounts by address, `limit` at most.
+pub async fn all(store: &Store, limit: usize) -> Result<Vec<(BareJid, StoredAccount)>, StoreError> {
+    let mut found = Vec::new();
+    let mut after = None;
+    while found.len() < limit {
+        let owners = store.owners(&ACCOUNTS, after.as_ref(), 500).await?;
+        let Some(last) = owners.last().cloned() else {
+            break;
+        };
+        for owner in owners {
+            if let (Some(account), Ok(jid)) = (
+                store.get(&ACCOUNTS, &owner, &key()).await?,
+                owner.name().parse(),
+            ) {
+                found.push((jid, account));
+            }
+        }
+        after = Some(last);
+    }
+    found.truncate(limit);
+    Ok(found)
+}

@@ -1,0 +1,355 @@
+//! One client's stream: negotiation, then stanzas in order. Driven by a shell that owns the socket.
+
+use std::future::Future;
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use waxwing_store::LogId;
+use waxwing_stream::sasl::TlsBinding;
+use waxwing_stream::server::Negotiation;
+use waxwing_stream::{StreamCondition, StreamError};
+use waxwing_wire::{Event, Limits, Reader, WireError};
+
+use crate::server::Server;
+use crate::session::Session;
+use crate::settings::NEGOTIATION_SECS;
+
+/// Unread bytes above which a connection takes no more from its socket.
+const INPUT_BYTES_MAX: usize = 64 * 1024;
+
+/// How a client reached us.
+#[derive(Clone, Debug)]
+pub struct Link {
+    /// The client's address.
+    pub peer: IpAddr,
+    /// What protects the stream.
+    pub security: Security,
+}
+
+/// What protects a stream.
+#[derive(Clone, Debug)]
+pub enum Security {
+    /// Nothing yet: STARTTLS is required.
+    StartTls,
+    /// TLS from the first byte (XEP-0368).
+    Tls(TlsBinding),
+    /// Nothing, on an address of this machine that the configuration marks so.
+    PlainLoopback,
+}
+
+/// What the shell has to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Take the output and write it.
+    Send,
+    /// Start TLS as server, all output being written; then call [`Connection::tls_started`].
+    StartTls,
+    /// Close, all output being written.
+    Close,
+}
+
+/// What a piece of work that waited for the store leads to.
+pub(crate) type Step = Box<dyn FnOnce(&mut Connection) + Send>;
+
+pub(crate) enum Phase {
+    Negotiating(Box<Negotiation>),
+    Bound(Arc<Session>),
+    Ended,
+}
+
+/// A client's stream.
+pub struct Connection {
+    pub(crate) server: Server,
+    pub(crate) number: u64,
+    pub(crate) peer: IpAddr,
+    pub(crate) phase: Phase,
+    pub(crate) reader: Reader,
+    work: Option<BoxFuture<'static, Step>>,
+    pub(crate) output: Vec<Bytes>,
+    /// A session that is being resumed and not bound yet.
+    pub(crate) adopted: Option<Arc<Session>>,
+    /// Log entries in `output`, for streams without XEP-0198.
+    marks: Vec<LogId>,
+    pub(crate) start_tls: bool,
+    pub(crate) secure: bool,
+    deadline_micros: Option<u64>,
+}
+
+impl Connection {
+    pub(crate) fn new(server: Server, link: Link) -> Self {
+        server.metrics().streams.inc();
+        let deadline = server.now_micros() + server.options().number(&NEGOTIATION_SECS) * 1_000_000;
+        let secure = matches!(link.security, Security::Tls(_));
+        let negotiation = crate::login::negotiation(&server, link.security);
+        Connection {
+            number: server.next_number(),
+            peer: link.peer,
+            phase: Phase::Negotiating(Box::new(negotiation)),
+            reader: Reader::new(Limits::BEFORE_LOGIN),
+            work: None,
+            output: Vec::new(),
+            marks: Vec::new(),
+            adopted: None,
+            start_tls: false,
+            secure,
+            deadline_micros: Some(deadline),
+            server,
+        }
+    }
+
+    /// Plaintext from the client.
+    pub fn receive(&mut self, plaintext: &[u8]) {
+        if !matches!(self.phase, Phase::Ended) {
+            self.reader.push(plaintext);
+        }
+    }
+
+    /// Whether the shell should read from the socket: false while the client is ahead of the store.
+    pub fn wants_input(&self) -> bool {
+        self.reader.buffered() < INPUT_BYTES_MAX
+            && !self.start_tls
+            && !matches!(self.phase, Phase::Ended)
+    }
+
+    /// TLS is up.
+    pub fn tls_started(&mut self, binding: TlsBinding) {
+        self.start_tls = false;
+        self.secure = true;
+        if let Phase::Negotiating(negotiation) = &mut self.phase {
+            negotiation.tls_started(binding);
+        }
+    }
+
+    /// The transport has ended, cleanly or not.
+    pub fn closed(&mut self) {
+        if let Phase::Bound(session) = &self.phase {
+            crate::lifecycle::detach(&self.server, session, self.number);
+        }
+        self.abandon_adopted();
+        self.phase = Phase::Ended;
+        self.work = None;
+    }
+
+    /// When [`Connection::handle_deadline`] is due, in microseconds since the Unix epoch.
+    pub fn deadline_micros(&self) -> Option<u64> {
+        self.deadline_micros
+    }
+
+    /// The deadline has passed.
+    pub fn handle_deadline(&mut self) {
+        if self
+            .deadline_micros
+            .is_some_and(|at| at <= self.server.now_micros())
+        {
+            self.deadline_micros = None;
+            self.fail(StreamCondition::ConnectionTimeout.into());
+        }
+    }
+
+    /// Moves everything that waits to be written into `into`.
+    pub fn take_output(&mut self, into: &mut Vec<Bytes>) {
+        into.append(&mut self.output);
+        self.output = Vec::new();
+    }
+
+    /// All that was taken has been handed to the socket.
+    pub fn written(&mut self) {
+        if !self.marks.is_empty() {
+            if let Phase::Bound(session) = &self.phase {
+                self.server.confirm_delivered(&session.account, &self.marks);
+            }
+            self.marks = Vec::new();
+        }
+    }
+
+    /// Works until nothing is left to do; then the waker is registered.
+    pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Action> {
+        if self.server.stopping() && matches!(self.phase, Phase::Negotiating(_)) {
+            self.fail(StreamCondition::SystemShutdown.into());
+        }
+        loop {
+            if let Some(work) = &mut self.work {
+                match Pin::new(work).poll(cx) {
+                    Poll::Ready(step) => {
+                        self.work = None;
+                        step(self);
+                    }
+                    Poll::Pending => break,
+                }
+            }
+            if self.start_tls || !self.step(cx) {
+                break;
+            }
+        }
+        self.collect(cx);
+        if !self.output.is_empty() {
+            return Poll::Ready(Action::Send);
+        }
+        if self.start_tls {
+            return Poll::Ready(Action::StartTls);
+        }
+        if matches!(self.phase, Phase::Ended) {
+            return Poll::Ready(Action::Close);
+        }
+        Poll::Pending
+    }
+
+    /// Starts something that may have to wait; nothing else of the client is read meanwhile.
+    pub(crate) fn wait_for(&mut self, work: impl Future<Output = Step> + Send + 'static) {
+        self.work = Some(Box::pin(work));
+    }
+
+    /// One step; false when there is nothing to do.
+    fn step(&mut self, cx: &mut Context<'_>) -> bool {
+        match &mut self.phase {
+            Phase::Ended => false,
+            Phase::Negotiating(negotiation) => {
+                if let Some(output) = negotiation.poll() {
+                    crate::login::handle_output(self, output);
+                    return true;
+                }
+                match self.reader.next() {
+                    Ok(Some(event)) => negotiation.handle_event(event),
+                    Ok(None) => return false,
+                    Err(error) => negotiation.handle_error(error),
+                }
+                true
+            }
+            Phase::Bound(session) => {
+                let session = session.clone();
+                self.step_bound(&session, cx)
+            }
+        }
+    }
+
+    fn step_bound(&mut self, session: &Arc<Session>, cx: &mut Context<'_>) -> bool {
+        if crate::inbound::is_ahead(session, cx) {
+            return false;
+        }
+        match self.reader.next() {
+            Ok(Some(Event::Stanza(stanza))) => crate::inbound::handle(self, session, stanza),
+            Ok(Some(Event::Whitespace)) => {}
+            Ok(Some(Event::Close)) => self.close(session),
+            Ok(Some(Event::Header(_))) => self.fail(StreamCondition::InvalidXml.into()),
+            Ok(Some(Event::Skipped(skipped))) => self.fail(WireError::from(skipped.limit).into()),
+            Ok(None) => return false,
+            Err(error) => self.fail(error.into()),
+        }
+        true
+    }
+
+    /// The client has closed its stream: its session is over (RFC 6120 §4.4).
+    fn close(&mut self, session: &Arc<Session>) {
+        self.collect_session(session);
+        crate::lifecycle::end(&self.server, session);
+        self.finish();
+    }
+
+    /// Closes our side of the stream.
+    pub(crate) fn finish(&mut self) {
+        self.output.push(Bytes::from_static(waxwing_stream::CLOSE));
+        self.phase = Phase::Ended;
+        self.deadline_micros = None;
+    }
+
+    fn abandon_adopted(&mut self) {
+        if let Some(session) = self.adopted.take() {
+            crate::lifecycle::detach(&self.server, &session, self.number);
+        }
+    }
+
+    /// Moves what waits for the session to the output.
+    pub(crate) fn flush(&mut self, session: &Arc<Session>) {
+        self.collect_session(session);
+    }
+
+    /// Ends the stream with an error.
+    pub(crate) fn fail(&mut self, error: StreamError) {
+        self.server.metrics().stream_errors.inc();
+        self.abandon_adopted();
+        match std::mem::replace(&mut self.phase, Phase::Ended) {
+            Phase::Ended => return,
+            Phase::Negotiating(mut negotiation) => {
+                // The core answers with a header first where none was sent (RFC 6120 §4.9.1.2).
+                negotiation.close(error);
+                while let Some(output) = negotiation.poll() {
+                    if let waxwing_stream::server::Output::Send(bytes) = output {
+                        self.output.push(bytes);
+                    }
+                }
+            }
+            Phase::Bound(session) => {
+                self.collect_session(&session);
+                self.output.push(error.to_bytes());
+                session.state().kicked.get_or_insert(error);
+                crate::lifecycle::detach(&self.server, &session, self.number);
+            }
+        }
+        self.work = None;
+        self.deadline_micros = None;
+    }
+
+    /// Takes what was queued for the session.
+    fn collect(&mut self, cx: &mut Context<'_>) {
+        let Phase::Bound(session) = &self.phase else {
+            return;
+        };
+        let session = session.clone();
+        loop {
+            let (mine, kicked) = {
+                let state = session.state();
+                (state.connection == Some(self.number), state.kicked.clone())
+            };
+            if !mine {
+                // Another stream has resumed the session (XEP-0198 §5).
+                self.output
+                    .push(StreamError::from(StreamCondition::Conflict).to_bytes());
+                self.phase = Phase::Ended;
+                return;
+            }
+            if let Some(error) = kicked {
+                return self.fail(error);
+            }
+            if session.state().park(cx.waker()) {
+                return;
+            }
+            self.collect_session(&session);
+        }
+    }
+
+    fn collect_session(&mut self, session: &Arc<Session>) {
+        let before = self.output.len();
+        session
+            .state()
+            .take_output(&mut self.output, &mut self.marks);
+        self.server
+            .metrics()
+            .stanzas_out
+            .inc_by((self.output.len() - before) as u64);
+    }
+
+    /// The stream has taken over a session.
+    pub(crate) fn resumed(&mut self, session: Arc<Session>) {
+        if let Phase::Negotiating(negotiation) = &mut self.phase {
+            negotiation.resumed(session.jid.clone());
+        }
+        self.bound(session);
+    }
+
+    pub(crate) fn bound(&mut self, session: Arc<Session>) {
+        self.reader.set_limits(Limits::CLIENT);
+        self.deadline_micros = None;
+        self.phase = Phase::Bound(session);
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.closed();
+        self.server.metrics().streams.dec();
+    }
+}

@@ -1,0 +1,79 @@
+//! What a handler gets and gives.
+
+use std::sync::Arc;
+
+use waxwing_stanza::{BareJid, IqType, Jid, StanzaError};
+use waxwing_wire::Element;
+
+use crate::addressee::Addressee;
+use crate::effects::Effects;
+use crate::server::Server;
+use crate::session::Session;
+
+/// The handle that a handler gets: the server, and through it store, clock, randomness, tasks and routes.
+#[derive(Clone)]
+pub struct Cx {
+    /// The server.
+    pub server: Server,
+    /// The session that asks.
+    pub session: Arc<Session>,
+}
+
+/// An IQ request without its payload.
+#[derive(Clone, Debug)]
+pub struct IqHead {
+    /// Who asks.
+    pub from: Jid,
+    /// Whom it is for, as a kind.
+    pub addressee: Addressee,
+    /// Whom it is for: an account or a domain.
+    pub to: BareJid,
+    /// `get` or `set`.
+    pub kind: IqType,
+    /// Its id.
+    pub id: String,
+}
+
+/// An IQ request with its payload read.
+#[derive(Clone, Debug)]
+pub struct Iq<P> {
+    /// Addresses, type and id.
+    pub head: IqHead,
+    /// What is asked.
+    pub payload: P,
+}
+
+/// A result for the one who asked, and what else happens.
+pub struct Answer {
+    /// Child of the `<iq type='result'/>`.
+    pub payload: Option<Element>,
+    /// Writes before it, deliveries beside it.
+    pub effects: Effects,
+}
+
+impl Answer {
+    /// An empty result.
+    pub fn empty() -> Self {
+        Answer {
+            payload: None,
+            effects: Effects::none(),
+        }
+    }
+
+    /// A result with a payload.
+    pub fn with<P: waxwing_stanza::Payload>(payload: &P) -> Self {
+        Answer {
+            payload: Some(payload.write()),
+            effects: Effects::none(),
+        }
+    }
+
+    /// The same with effects.
+    pub fn and(mut self, effects: Effects) -> Self {
+        self.effects = effects;
+        self
+    }
+}
+
+/// What a handler returns.
+pub type Handled = Result<Answer, StanzaError>;

@@ -1,0 +1,164 @@
+//! The second half of a message's way: to the sessions of its account, once it is durable.
+//!
+//! Which sessions get it is decided here, when the commit is on disk, and nowhere else
+//! (RFC 6121 §8.5.2 for bare, §8.5.3 for full addresses).
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use waxwing_stanza::xep::xep_0359_stanza_ids::StanzaId;
+use waxwing_stanza::{Condition, FullJid, MessageType, Payload, StanzaError};
+use waxwing_store::{Append, Batch, Log, LogId, Marks};
+use waxwing_wire::{Stanza, ns};
+
+use crate::directory::Account;
+use crate::hooks::Received;
+use crate::server::Server;
+use crate::session::{Out, Session};
+
+/// A message as the log keeps it.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+pub struct StoredMessage {
+    /// The stanza in the `jabber:client` namespace, stanza-id included.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub stanza: Bytes,
+}
+
+/// Each account's log: its archive and its undelivered mail.
+pub static MESSAGES: Log<StoredMessage> = Log::new("messages", 1);
+
+/// Mark of an entry that no client has confirmed.
+pub const UNDELIVERED: Marks = Marks::UNDELIVERED;
+
+/// A message on its way to an account.
+pub struct Delivery {
+    /// Whose it is.
+    pub account: Arc<Account>,
+    /// The full address, if it was sent to one.
+    pub full: Option<FullJid>,
+    /// Its type.
+    pub kind: MessageType,
+    /// Whether the log keeps it until a client has it.
+    pub keep: bool,
+    /// The stanza, stamped.
+    pub stanza: Stanza,
+    /// Its place in the log, given when it is staged.
+    pub id: Option<LogId>,
+    /// Who sent it, where an error can go.
+    pub sender: Option<Arc<Session>>,
+}
+
+/// How a stanza-id is written: the log id in hexadecimal, so that ids sort as they were given.
+pub fn stanza_id_text(id: LogId) -> String {
+    format!("{:016x}", id.0)
+}
+
+impl Delivery {
+    /// Gives the message its place in the account's log: adds the stanza-id (XEP-0359) and the append.
+    pub(crate) fn enter_log(&mut self, id: LogId, batch: &mut Batch) {
+        let by = self.account.jid.clone().into();
+        let stamp = StanzaId {
+            id: stanza_id_text(id),
+            by,
+        }
+        .write()
+        .to_bytes(ns::CLIENT);
+        let bytes = self.stanza.splice().append(&stamp).finish();
+        if let Ok(stanza) = Stanza::parse(bytes.clone(), ns::CLIENT, &crate::server::REPARSE_LIMITS)
+        {
+            self.stanza = stanza;
+        }
+        self.id = Some(id);
+        let payload = StoredMessage { stanza: bytes };
+        let append = Append {
+            id,
+            marks: UNDELIVERED,
+            unique: None,
+            address: None,
+            payload: &payload,
+        };
+        batch.append(&MESSAGES, &self.account.owner, append);
+    }
+
+    fn out(&self) -> Out {
+        let bytes = self.stanza.bytes().clone();
+        match self.id {
+            Some(id) => Out::logged(bytes, id),
+            None => Out::stanza(bytes),
+        }
+    }
+
+    /// Whether a session may get the message now. One that has not yet got its undelivered
+    /// messages finds this one among them, in order.
+    fn reaches(&self, session: &Session) -> bool {
+        match (self.id, session.state().live_after) {
+            (Some(id), Some(after)) => id > after,
+            (Some(_), None) => false,
+            (None, _) => true,
+        }
+    }
+}
+
+/// Delivers a durable message.
+pub(crate) fn deliver(server: &Server, delivery: Delivery) {
+    let got = match &delivery.full {
+        Some(full) => to_full(server, &delivery, full),
+        None => to_bare(&delivery),
+    };
+    let received = Received {
+        delivery: &delivery,
+        sessions: &got,
+    };
+    for hook in server.registry().received.all() {
+        hook(server, &received);
+    }
+}
+
+fn to_full(server: &Server, delivery: &Delivery, full: &FullJid) -> Vec<Arc<Session>> {
+    if let Some(session) = delivery.account.session(full.resource()) {
+        session.push(delivery.out());
+        return vec![session];
+    }
+    match delivery.kind {
+        // RFC 6121 §8.5.3.2.1: treated as if sent to the bare address.
+        MessageType::Chat | MessageType::Normal => to_bare(delivery),
+        MessageType::Headline | MessageType::Error => Vec::new(),
+        MessageType::Groupchat => {
+            refuse(server, delivery, &Condition::ServiceUnavailable.into());
+            Vec::new()
+        }
+    }
+}
+
+/// RFC 6121 §8.5.2.1: chat and normal messages go to the most available sessions, headlines to
+/// all that are available and not negative.
+fn to_bare(delivery: &Delivery) -> Vec<Arc<Session>> {
+    let mut available = delivery.account.available();
+    available.retain(|(priority, session)| *priority >= 0 && delivery.reaches(session));
+    let best = available
+        .iter()
+        .map(|(priority, _)| *priority)
+        .max()
+        .unwrap_or(0);
+    let to_all = match delivery.kind {
+        MessageType::Headline => true,
+        MessageType::Chat | MessageType::Normal => false,
+        MessageType::Error | MessageType::Groupchat => return Vec::new(),
+    };
+    let mut got = Vec::new();
+    for (priority, session) in available {
+        if to_all || priority == best {
+            session.push(delivery.out());
+            got.push(session);
+        }
+    }
+    got
+}
+
+fn refuse(server: &Server, delivery: &Delivery, error: &StanzaError) {
+    if let Some(sender) = &delivery.sender {
+        if let Some(reply) = server.error_reply(&delivery.stanza, error, sender) {
+            sender.push(Out::stanza(reply));
+        }
+    }
+}

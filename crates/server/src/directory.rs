@@ -1,0 +1,158 @@
+//! Who is here: local accounts in use and their sessions.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use waxwing_stanza::{BareJid, FullJid};
+use waxwing_store::{LogId, Owner};
+
+use crate::session::Session;
+
+/// Most accounts without sessions that are remembered to exist, so that a message to them needs no read.
+pub const ACCOUNTS_IDLE_MAX: usize = 10_000;
+
+/// A local account that exists.
+pub struct Account {
+    /// Its bare address.
+    pub jid: BareJid,
+    /// Its name in the store.
+    pub owner: Owner,
+    /// The newest entry of its log that was staged while this was in memory.
+    last_id: AtomicU64,
+    sessions: Mutex<Vec<Arc<Session>>>,
+}
+
+impl Account {
+    fn new(jid: BareJid) -> Self {
+        let owner = Owner::account(&jid.to_string());
+        Account {
+            jid,
+            owner,
+            last_id: AtomicU64::new(0),
+            sessions: Mutex::default(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Arc<Session>>> {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Its sessions, those without a stream too.
+    pub fn sessions(&self) -> Vec<Arc<Session>> {
+        self.lock().clone()
+    }
+
+    /// The session with this resource.
+    pub fn session(&self, resource: &str) -> Option<Arc<Session>> {
+        self.lock()
+            .iter()
+            .find(|session| session.jid.resource() == resource)
+            .cloned()
+    }
+
+    /// Sessions that sent available presence, with their priorities.
+    pub fn available(&self) -> Vec<(i8, Arc<Session>)> {
+        self.lock()
+            .iter()
+            .filter_map(|session| {
+                session
+                    .priority()
+                    .map(|priority| (priority, session.clone()))
+            })
+            .collect()
+    }
+
+    pub(crate) fn note_log(&self, id: LogId) {
+        self.last_id.fetch_max(id.0, Ordering::SeqCst);
+    }
+
+    pub(crate) fn last_log(&self) -> LogId {
+        LogId(self.last_id.load(Ordering::SeqCst))
+    }
+}
+
+/// Accounts and sessions of this process.
+#[derive(Default)]
+pub struct Directory {
+    accounts: Mutex<HashMap<BareJid, Arc<Account>>>,
+    resumable: Mutex<HashMap<String, Arc<Session>>>,
+}
+
+impl Directory {
+    fn accounts(&self) -> MutexGuard<'_, HashMap<BareJid, Arc<Account>>> {
+        self.accounts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn resumable(&self) -> MutexGuard<'_, HashMap<String, Arc<Session>>> {
+        self.resumable
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The account, if it is known to exist without asking the store.
+    pub fn known(&self, jid: &BareJid) -> Option<Arc<Account>> {
+        self.accounts().get(jid).cloned()
+    }
+
+    /// Notes that the account exists.
+    pub(crate) fn note(&self, jid: &BareJid) -> Arc<Account> {
+        let mut accounts = self.accounts();
+        if accounts.len() >= ACCOUNTS_IDLE_MAX && !accounts.contains_key(jid) {
+            let idle = |account: &Arc<Account>| {
+                Arc::strong_count(account) == 1 && account.lock().is_empty()
+            };
+            accounts.retain(|_, account| !idle(account));
+        }
+        accounts
+            .entry(jid.clone())
+            .or_insert_with(|| Arc::new(Account::new(jid.clone())))
+            .clone()
+    }
+
+    /// Forgets an account that was removed or disabled; its sessions are returned so that they can be ended.
+    pub(crate) fn forget(&self, jid: &BareJid) -> Vec<Arc<Session>> {
+        self.accounts()
+            .remove(jid)
+            .map(|account| account.sessions())
+            .unwrap_or_default()
+    }
+
+    /// The session of a full address.
+    pub fn session(&self, jid: &FullJid) -> Option<Arc<Session>> {
+        self.known(&jid.bare())?.session(jid.resource())
+    }
+
+    /// All sessions.
+    pub fn sessions(&self) -> Vec<Arc<Session>> {
+        let accounts: Vec<_> = self.accounts().values().cloned().collect();
+        accounts
+            .iter()
+            .flat_map(|account| account.sessions())
+            .collect()
+    }
+
+    pub(crate) fn add(&self, session: &Arc<Session>) {
+        session.account.lock().push(session.clone());
+    }
+
+    /// Takes a session out; says whether it was there.
+    pub(crate) fn remove(&self, session: &Arc<Session>) -> bool {
+        let mut sessions = session.account.lock();
+        let before = sessions.len();
+        sessions.retain(|other| !Arc::ptr_eq(other, session));
+        before != sessions.len()
+    }
+
+    pub(crate) fn add_resumable(&self, id: String, session: Arc<Session>) {
+        self.resumable().insert(id, session);
+    }
+
+    pub(crate) fn remove_resumable(&self, id: &str) {
+        self.resumable().remove(id);
+    }
+
+    pub(crate) fn find_resumable(&self, id: &str) -> Option<Arc<Session>> {
+        self.resumable().get(id).cloned()
+    }
+}

@@ -1,0 +1,70 @@
+//! What a handled stanza causes: writes now, and what follows once they are durable.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::lock::OwnedMutexGuard;
+use waxwing_stanza::FullJid;
+use waxwing_store::Batch;
+use waxwing_wire::Stanza;
+
+use crate::delivery::Delivery;
+use crate::server::Server;
+use crate::session::{Out, Session};
+
+/// Something that happens after the commit, in order.
+pub enum After {
+    /// Bytes for one session.
+    Deliver(Arc<Session>, Out),
+    /// A stanza for a full address: to its session, or, for an IQ request, an error back.
+    Route(FullJid, Stanza),
+    /// A message for an account: the second half of the pipeline.
+    Message(Box<Delivery>),
+    /// Anything else.
+    Call(Box<dyn FnOnce(&Server) + Send>),
+}
+
+impl After {
+    pub(crate) fn run(self, server: &Server) {
+        match self {
+            After::Deliver(session, out) => session.push(out),
+            After::Route(to, stanza) => crate::route::to_session(server, &to, &stanza),
+            After::Message(delivery) => crate::delivery::deliver(server, *delivery),
+            After::Call(call) => call(server),
+        }
+    }
+}
+
+/// The writes of a stanza and what follows them.
+#[derive(Default)]
+pub struct Effects {
+    /// Writes; nothing in `after` happens before they are on disk.
+    pub batch: Batch,
+    /// A message that enters an account's log; its id is given when it is staged.
+    pub message: Option<Box<Delivery>>,
+    /// What follows, in order.
+    pub after: Vec<After>,
+    /// Held from the reads on which the writes stand until those are staged, where both must be one.
+    pub exclusive: Option<Turn>,
+}
+
+/// The right to change what others change too, until it is dropped.
+pub type Turn = OwnedMutexGuard<()>;
+
+impl Effects {
+    /// No effects.
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// Sends a stanza to one session.
+    pub fn deliver(&mut self, to: &Arc<Session>, bytes: Bytes) {
+        self.after
+            .push(After::Deliver(to.clone(), Out::stanza(bytes)));
+    }
+
+    /// Runs something once the writes are durable.
+    pub fn call(&mut self, call: impl FnOnce(&Server) + Send + 'static) {
+        self.after.push(After::Call(Box::new(call)));
+    }
+}

@@ -1,0 +1,159 @@
+//! What is generated from the registry: tables, the option reference, the DOAP file, the hook listing.
+
+use std::fmt::Write as _;
+
+use crate::options::{OptionDefault, OptionSpec};
+use crate::registry::{Feature, Registry, RegistryError, Source, Status};
+use crate::xep::FEATURES;
+
+fn link(source: Source) -> String {
+    match source {
+        Source::Xep(number) => format!("https://xmpp.org/extensions/xep-{number:04}.html"),
+        Source::Rfc(number, _) => format!("https://www.rfc-editor.org/rfc/rfc{number}"),
+    }
+}
+
+fn status(feature: &Feature) -> String {
+    match feature.status {
+        Status::Complete => "complete".to_owned(),
+        Status::Partial(missing) => format!("partial: {missing}"),
+    }
+}
+
+/// The table of features for the README.
+pub fn feature_table() -> String {
+    let mut table = "| specification | title | version | status |\n|---|---|---|---|\n".to_owned();
+    for feature in FEATURES {
+        let version = if feature.version.is_empty() {
+            "–"
+        } else {
+            feature.version
+        };
+        // Writing into a String cannot fail.
+        let _ = writeln!(
+            table,
+            "| [{}]({}) | {} | {version} | {} |",
+            feature.name(),
+            link(feature.source),
+            feature.title,
+            status(feature)
+        );
+    }
+    table
+}
+
+fn specs() -> impl Iterator<Item = (String, &'static OptionSpec)> {
+    let own = crate::settings::OPTIONS
+        .iter()
+        .map(|spec| ("server".to_owned(), spec));
+    own.chain(
+        FEATURES
+            .iter()
+            .flat_map(|feature| feature.options.iter().map(|spec| (feature.name(), spec))),
+    )
+}
+
+fn default(spec: &OptionSpec) -> String {
+    match spec.default {
+        OptionDefault::Flag(value) => value.to_string(),
+        OptionDefault::Number { value, .. } => value.to_string(),
+    }
+}
+
+fn kind(spec: &OptionSpec) -> String {
+    match spec.default {
+        OptionDefault::Flag(_) => "true or false".to_owned(),
+        OptionDefault::Number { min, max, .. } => format!("{min} to {max} {}", spec.unit),
+    }
+}
+
+/// The option reference, in Markdown.
+pub fn option_reference() -> String {
+    let mut text =
+        "# Options\n\nKeys of the section `[options]` of the configuration file.\n\n".to_owned();
+    text.push_str("| option | of | values | default | what it does |\n|---|---|---|---|---|\n");
+    for (owner, spec) in specs() {
+        let _ = writeln!(
+            text,
+            "| `{}` | {owner} | {} | {} | {} |",
+            spec.name,
+            kind(spec),
+            default(spec),
+            spec.doc
+        );
+    }
+    text
+}
+
+/// The section `[options]` of the example configuration, every option commented out at its default.
+pub fn option_example() -> String {
+    let mut text = "[options]\n".to_owned();
+    for (owner, spec) in specs() {
+        let _ = writeln!(
+            text,
+            "# {owner}: {}\n# Values: {}.\n# {} = {}\n",
+            spec.doc,
+            kind(spec),
+            spec.name,
+            default(spec)
+        );
+    }
+    text
+}
+
+/// Names of all options, for messages about misspelt ones.
+pub fn option_names() -> Vec<&'static str> {
+    specs().map(|(_, spec)| spec.name).collect()
+}
+
+/// The DOAP description (<https://xmpp.org/extensions/xep-0453.html>).
+pub fn doap() -> String {
+    let mut text = String::from(
+        "<?xml version='1.0' encoding='UTF-8'?>\n\
+         <rdf:RDF xmlns:rdf='http://www.w3.org/1999/02/22-rdf-syntax-ns#'\n\
+         \x20        xmlns='http://usefulinc.com/ns/doap#'\n\
+         \x20        xmlns:xmpp='https://linkmauve.fr/ns/xmpp-doap#'>\n\
+         \x20 <Project>\n\
+         \x20   <name>Waxwing</name>\n\
+         \x20   <shortdesc xml:lang='en'>A federated messaging server on XMPP</shortdesc>\n\
+         \x20   <programming-language>Rust</programming-language>\n\
+         \x20   <category rdf:resource='https://linkmauve.fr/ns/xmpp-doap#category-server'/>\n\
+         \x20   <implements rdf:resource='https://www.rfc-editor.org/info/rfc6120'/>\n\
+         \x20   <implements rdf:resource='https://www.rfc-editor.org/info/rfc6121'/>\n",
+    );
+    for feature in FEATURES {
+        let Source::Xep(_) = feature.source else {
+            continue;
+        };
+        let state = match feature.status {
+            Status::Complete => "complete",
+            Status::Partial(_) => "partial",
+        };
+        let _ = write!(
+            text,
+            "    <implements>\n      <xmpp:SupportedXep>\n        <xmpp:xep rdf:resource='{}'/>\n        \
+             <xmpp:version>{}</xmpp:version>\n        <xmpp:status>{state}</xmpp:status>\n      \
+             </xmpp:SupportedXep>\n    </implements>\n",
+            link(feature.source),
+            feature.version
+        );
+    }
+    text.push_str("  </Project>\n</rdf:RDF>\n");
+    text
+}
+
+/// Who is registered at which hook, in the order in which they run.
+pub fn hook_listing() -> Result<String, RegistryError> {
+    let registry = Registry::new(FEATURES)?;
+    let mut text = "# Hooks\n\nIn the order in which they run.\n".to_owned();
+    for (place, hooks) in registry.hooks() {
+        let _ = writeln!(text, "\n## {place}\n");
+        if hooks.is_empty() {
+            text.push_str("Nobody.\n");
+        }
+        for (phase, owner) in hooks {
+            let _ = writeln!(text, "- {}: {owner}", phase.name());
+        }
+    }
+    Ok(text)
+}

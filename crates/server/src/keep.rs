@@ -1,0 +1,71 @@
+//! What the server keeps of a message until its recipient has it: one function, one table.
+//!
+//! | type | content | kept |
+//! |---|---|---|
+//! | `chat`, `normal` | anything but chat states alone | yes |
+//! | `chat`, `normal` | only chat states (XEP-0085), with or without thread and hints | no |
+//! | `headline`, `groupchat`, `error` | anything | no |
+//! | any | `<no-store/>` or `<no-permanent-store/>` without `<store/>` (XEP-0334) | no |
+//! | `chat`, `normal` | `<store/>` | yes |
+//!
+//! Source: XEP-0160 §3, XEP-0334 §4.
+
+use waxwing_stanza::MessageType;
+use waxwing_stanza::xep::xep_0334_hints as hints;
+use waxwing_wire::Stanza;
+
+const CHAT_STATES: &str = "http://jabber.org/protocol/chatstates";
+
+/// Whether the account's log keeps the message as undelivered.
+pub fn decide(kind: MessageType, stanza: &Stanza) -> bool {
+    if !matches!(kind, MessageType::Chat | MessageType::Normal) {
+        return false;
+    }
+    let mut forbidden = false;
+    let mut content = false;
+    for child in stanza.children() {
+        match (child.ns(), child.name()) {
+            (hints::NS, "store") => return true,
+            (hints::NS, "no-store" | "no-permanent-store") => forbidden = true,
+            (hints::NS, _) | (CHAT_STATES, _) | (_, "thread") => {}
+            _ => content = true,
+        }
+    }
+    content && !forbidden
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use waxwing_wire::{Limits, ns};
+
+    fn decide_on(kind: MessageType, children: &str) -> bool {
+        let xml = format!("<message>{children}</message>");
+        let stanza = Stanza::parse(xml.into_bytes().into(), ns::CLIENT, &Limits::CLIENT).unwrap();
+        decide(kind, &stanza)
+    }
+
+    #[test]
+    fn every_row_of_the_table() {
+        let body = "<body>x</body>";
+        let state = "<composing xmlns='http://jabber.org/protocol/chatstates'/><thread>1</thread>";
+        let no_store = "<no-store xmlns='urn:xmpp:hints'/>";
+        let store = "<store xmlns='urn:xmpp:hints'/>";
+        for kind in [MessageType::Chat, MessageType::Normal] {
+            assert!(decide_on(kind, body));
+            assert!(decide_on(kind, "<x xmlns='urn:example'/>"));
+            assert!(!decide_on(kind, state));
+            assert!(!decide_on(kind, ""));
+            assert!(!decide_on(kind, &format!("{body}{no_store}")));
+            assert!(decide_on(kind, &format!("{state}{store}")));
+        }
+        for kind in [
+            MessageType::Headline,
+            MessageType::Groupchat,
+            MessageType::Error,
+        ] {
+            assert!(!decide_on(kind, body));
+            assert!(!decide_on(kind, &format!("{body}{store}")));
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! A stream until a resource is bound: the shell around `waxwing_stream::server`.
+
+use std::sync::Arc;
+
+use waxwing_stanza::xep::xep_0077_registration::{
+    NS as REGISTER, Registration as Query, StreamFeature,
+};
+use waxwing_stanza::{BareJid, Condition, FullJid, IqType, Payload, Reply, StanzaError};
+use waxwing_stream::sasl::{Account as Known, FakeSalts, Stretch};
+use waxwing_stream::server::{
+    Domain, Domains, ExtraFeature, Negotiation, Output, Settings, Stage, Takes, Tls,
+};
+use waxwing_stream::sm::{Nonza, SM};
+use waxwing_wire::Stanza;
+
+use crate::accounts;
+use crate::connection::{Connection, Phase, Security, Step};
+use crate::lifecycle;
+use crate::registry::Registry;
+use crate::server::Server;
+use crate::xep::{
+    xep_0077_registration as registration, xep_0198_stream_management as stream_management,
+};
+
+/// What all client streams of the server have in common.
+pub(crate) fn settings(
+    domains: &[String],
+    decoy_key: [u8; 32],
+    iterations: u32,
+    registration: bool,
+    registry: &Registry,
+) -> Arc<Settings> {
+    let mut names = domains.iter();
+    let mut served = Domains::new(names.next().cloned().unwrap_or_default());
+    for name in names {
+        served = served.with(name.clone(), Domain::Served);
+    }
+    let mut settings = Settings::new(served, FakeSalts::new(decoy_key, iterations));
+    settings.plain_without_tls = true;
+    settings.features = registry
+        .stream_features
+        .iter()
+        .map(|element| ExtraFeature {
+            stage: Stage::Bind,
+            element: Some(element.clone()),
+            takes: Vec::new(),
+        })
+        .collect();
+    settings.features.push(ExtraFeature {
+        stage: Stage::Bind,
+        element: None,
+        takes: vec![Takes::Element {
+            ns: SM,
+            name: "resume",
+        }],
+    });
+    if registration {
+        settings.features.push(ExtraFeature {
+            stage: Stage::Login,
+            element: Some(StreamFeature {}.write()),
+            takes: vec![Takes::Iq {
+                ns: REGISTER,
+                name: "query",
+            }],
+        });
+    }
+    Arc::new(settings)
+}
+
+/// Negotiation of one stream.
+pub(crate) fn negotiation(server: &Server, security: Security) -> Negotiation {
+    let tls = match security {
+        Security::StartTls => Tls::Required,
+        Security::Tls(binding) => Tls::Started(binding),
+        Security::PlainLoopback => Tls::PlainAllowed,
+    };
+    Negotiation::new(server.stream_settings(), tls, server.seed())
+}
+
+/// Does what negotiation asks for.
+pub(crate) fn handle_output(connection: &mut Connection, output: Output) {
+    match output {
+        Output::Send(bytes) => connection.output.push(bytes),
+        Output::StartTls => {
+            restart(connection);
+            connection.start_tls = true;
+        }
+        Output::RestartReader => restart(connection),
+        Output::NeedCredentials { account, .. } => look_up(connection, account),
+        Output::Stretch(work) => stretch(connection, work),
+        Output::Authenticated { .. } => {
+            connection.server.metrics().logins.inc();
+        }
+        Output::LoginFailed { account, reason } => {
+            failed(connection, account, &format!("{reason:?}"))
+        }
+        Output::NeedBind { jid, .. } => bind(connection, jid),
+        Output::Bound(_) => bound(connection),
+        Output::Element(stanza) => element(connection, &stanza),
+        Output::Close(_) => connection.phase = Phase::Ended,
+    }
+}
+
+fn negotiate(connection: &mut Connection, step: impl FnOnce(&mut Negotiation)) {
+    if let Phase::Negotiating(negotiation) = &mut connection.phase {
+        step(negotiation);
+    }
+}
+
+fn restart(connection: &mut Connection) {
+    let dropped = connection.reader.restart();
+    negotiate(connection, |negotiation| {
+        negotiation.handle_restart(dropped)
+    });
+}
+
+fn look_up(connection: &mut Connection, account: BareJid) {
+    let server = connection.server.clone();
+    connection.wait_for(async move {
+        let known = match accounts::load(server.store(), &account).await {
+            Ok(Some(stored)) => stored.known(),
+            Ok(None) => Known::Missing,
+            Err(error) => {
+                tracing::error!(%error, "an account could not be read");
+                Known::Unavailable
+            }
+        };
+        Box::new(|connection: &mut Connection| {
+            negotiate(connection, |negotiation| {
+                negotiation.provide_credentials(known)
+            });
+        }) as Step
+    });
+}
+
+/// Key stretching takes milliseconds: other connections must not wait for it.
+fn stretch(connection: &mut Connection, work: Stretch) {
+    let (send, receive) = futures_channel::oneshot::channel();
+    connection
+        .server
+        .outside()
+        .tasks
+        .blocking(Box::new(move || {
+            // The client may be gone.
+            let _gone = send.send(work.run());
+        }));
+    connection.wait_for(async move {
+        let stretched = receive.await;
+        Box::new(move |connection: &mut Connection| match stretched {
+            Ok(stretched) => negotiate(connection, |negotiation| {
+                negotiation.handle_stretched(stretched)
+            }),
+            Err(_) => connection.fail(waxwing_stream::StreamCondition::SystemShutdown.into()),
+        }) as Step
+    });
+}
+
+fn failed(connection: &Connection, account: Option<BareJid>, reason: &str) {
+    let server = &connection.server;
+    server.metrics().logins_failed.inc();
+    if server.options().flag(&crate::settings::LOG_FAILED_LOGINS) {
+        tracing::warn!(peer = %connection.peer, reason, "a log-in failed");
+    }
+    if let Some(account) = account {
+        tracing::debug!(%account, reason, "a log-in failed");
+    }
+}
+
+fn bind(connection: &mut Connection, jid: FullJid) {
+    let (server, number) = (connection.server.clone(), connection.number);
+    connection.wait_for(async move {
+        let bound = match server.account(&jid.bare()).await {
+            Ok(Some(account)) => lifecycle::bind(&server, &account, jid, number),
+            Ok(None) => Err(StanzaError::from(Condition::NotAuthorized)),
+            Err(error) => Err(error),
+        };
+        Box::new(move |connection: &mut Connection| {
+            let answer = bound
+                .as_ref()
+                .map(|session| session.jid.clone())
+                .map_err(Clone::clone);
+            connection.adopted = bound.ok();
+            negotiate(connection, |negotiation| negotiation.provide_bind(answer));
+        }) as Step
+    });
+}
+
+fn bound(connection: &mut Connection) {
+    if let Some(session) = connection.adopted.take() {
+        connection.bound(session);
+    }
+}
+
+/// What negotiation leaves to features of the server.
+fn element(connection: &mut Connection, stanza: &Stanza) {
+    if stanza.name() == "iq" {
+        return register(connection, stanza.clone());
+    }
+    match Nonza::read(stanza) {
+        Ok(Some(Nonza::Resume { previd, h })) => {
+            let account = match &connection.phase {
+                Phase::Negotiating(negotiation) => negotiation.account().cloned(),
+                _ => None,
+            };
+            if let Some(account) = account {
+                stream_management::resume(connection, account, previd, h);
+            }
+        }
+        Ok(_) => connection.fail(waxwing_stream::StreamCondition::UnsupportedStanzaType.into()),
+        Err(error) => connection.fail(error),
+    }
+}
+
+/// XEP-0077 before log-in.
+fn register(connection: &mut Connection, stanza: Stanza) {
+    let server = connection.server.clone();
+    let domain = server.domain_of(stanza.to().as_deref());
+    connection.wait_for(async move {
+        let outcome = registered(&server, domain, &stanza).await;
+        let reply = match outcome {
+            Ok(query) => Reply::new(&stanza).result(query.map(|query| query.write()).as_ref()),
+            Err(error) => Reply::new(&stanza).error(&error),
+        };
+        Box::new(move |connection: &mut Connection| connection.output.extend(reply)) as Step
+    });
+}
+
+async fn registered(
+    server: &Server,
+    domain: Option<String>,
+    stanza: &Stanza,
+) -> Result<Option<Query>, StanzaError> {
+    let domain = domain.ok_or(Condition::ItemNotFound)?;
+    let payload = stanza
+        .children()
+        .next()
+        .ok_or(Condition::BadRequest)?
+        .element();
+    let query = Query::read(&payload)?;
+    registration::before_login(server, &domain, IqType::of(stanza)?, query).await
+}

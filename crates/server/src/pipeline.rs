@@ -1,0 +1,163 @@
+//! The way of a message through the server, its steps in order.
+//!
+//! First half, before anything is on disk: guard, stamp, strip forged ids, rewrite, find the
+//! recipient, decide what is kept, act, stage. Second half, once the commit is durable
+//! (`delivery.rs`): deliver, copy to the account's other sessions, acknowledge.
+//!
+//! Sources: RFC 6121 §5 and §8.5, XEP-0160, XEP-0334, XEP-0359.
+
+use std::sync::Arc;
+
+use waxwing_stanza::xep::xep_0359_stanza_ids as stanza_id;
+use waxwing_stanza::{Condition, Jid, MessageType, StanzaError};
+use waxwing_wire::{Element, Stanza};
+
+use crate::addressee::{Addressee, Destination, destination};
+use crate::delivery::Delivery;
+use crate::effects::Effects;
+use crate::hooks::{Phase, Sending, Sent};
+use crate::keep;
+use crate::server::Server;
+use crate::session::Session;
+
+/// Handles a message that a session sent; an error goes back to it.
+pub(crate) async fn message(
+    server: &Server,
+    session: &Arc<Session>,
+    stanza: Stanza,
+) -> Result<Effects, StanzaError> {
+    let mut sending = read(server, session, stanza)?;
+    run(server, Phase::Guard, &mut sending)?;
+    sending.stanza = stamp(server, session, &sending.stanza)?;
+    run(server, Phase::Rewrite, &mut sending)?;
+    let delivery = recipient(server, Parts::of(&sending)).await?;
+    run(server, Phase::Act, &mut sending)?;
+    run(server, Phase::Observe, &mut sending)?;
+    Ok(finish(sending, delivery))
+}
+
+fn read(server: &Server, session: &Arc<Session>, stanza: Stanza) -> Result<Sending, StanzaError> {
+    let to = match stanza.to() {
+        Some(to) => Some(
+            to.parse::<Jid>()
+                .map_err(|_| StanzaError::from(Condition::JidMalformed))?,
+        ),
+        None => None,
+    };
+    let kind = MessageType::of(&stanza);
+    let destination = destination(&session.account.jid, to.as_ref(), |domain| {
+        server.serves(domain)
+    });
+    Ok(Sending {
+        session: session.clone(),
+        kind,
+        destination,
+        stanza,
+        effects: Effects::none(),
+    })
+}
+
+fn run(server: &Server, phase: Phase, sending: &mut Sending) -> Result<(), StanzaError> {
+    for hook in server.registry().sending.of(phase) {
+        hook(server, sending)?;
+    }
+    Ok(())
+}
+
+/// Sets the sender's full address (RFC 6120 §8.1.2.1) and takes out stanza ids that only
+/// we may give: those that name a local account or domain (XEP-0359 §4).
+fn stamp(server: &Server, session: &Arc<Session>, stanza: &Stanza) -> Result<Stanza, StanzaError> {
+    let mut splice = stanza.splice().from(Some(session.jid.as_str()));
+    if stanza.to().is_none() {
+        splice = splice.to(Some(session.account.jid.as_str()));
+    }
+    for (at, child) in stanza.children().enumerate() {
+        if child.ns() == stanza_id::NS
+            && child.name() == "stanza-id"
+            && forged(server, &child.element())
+        {
+            splice = splice.remove_child(at);
+        }
+    }
+    server.reparse(splice.finish())
+}
+
+/// Whether a `<stanza-id/>` claims to be by somebody of ours; one that cannot be read does.
+fn forged(server: &Server, child: &Element) -> bool {
+    let by = child.attr("by").and_then(|by| by.parse::<Jid>().ok());
+    by.is_none_or(|by| server.serves(by.domain()))
+}
+
+/// What of a message decides whom it goes to.
+struct Parts {
+    session: Arc<Session>,
+    kind: MessageType,
+    destination: Destination,
+    stanza: Stanza,
+}
+
+impl Parts {
+    fn of(sending: &Sending) -> Parts {
+        Parts {
+            session: sending.session.clone(),
+            kind: sending.kind,
+            destination: sending.destination.clone(),
+            stanza: sending.stanza.clone(),
+        }
+    }
+}
+
+/// Finds the account; an error refuses the message.
+async fn recipient(server: &Server, parts: Parts) -> Result<Box<Delivery>, StanzaError> {
+    let (bare, full) = match parts.destination {
+        Destination::Here(Addressee::OwnAccount | Addressee::OtherAccount, bare) => (bare, None),
+        Destination::Session(full) => (full.bare(), Some(full)),
+        // Nothing of ours reads messages to the domain; an error is never answered.
+        Destination::Here(Addressee::Domain, _) | Destination::Nobody => {
+            return Err(Condition::ServiceUnavailable.into());
+        }
+        Destination::Remote => return Err(Condition::RemoteServerNotFound.into()),
+    };
+    // RFC 6121 §8.5.2.1.1: a room's message cannot go to an account.
+    if parts.kind == MessageType::Groupchat && full.is_none() {
+        return Err(Condition::ServiceUnavailable.into());
+    }
+    let account = server
+        .account(&bare)
+        .await?
+        .ok_or(Condition::ServiceUnavailable)?;
+    let keep = keep::decide(parts.kind, &parts.stanza);
+    Ok(Box::new(Delivery {
+        account,
+        full,
+        kind: parts.kind,
+        keep,
+        stanza: parts.stanza,
+        id: None,
+        sender: Some(parts.session),
+    }))
+}
+
+fn finish(sending: Sending, delivery: Box<Delivery>) -> Effects {
+    let Sending {
+        session,
+        kind,
+        stanza,
+        mut effects,
+        ..
+    } = sending;
+    let to = delivery.account.jid.clone();
+    effects.message = Some(delivery);
+    effects.call(move |server| {
+        let sent = Sent {
+            session: &session,
+            kind,
+            to: &to,
+            stanza: &stanza,
+        };
+        for hook in server.registry().sent.all() {
+            hook(server, &sent);
+        }
+    });
+    effects
+}

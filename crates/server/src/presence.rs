@@ -1,0 +1,315 @@
+//! Presence: who is available, and who is told (RFC 6121 §4).
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use waxwing_stanza::{BareJid, Condition, Jid, PresenceType, StanzaError};
+use waxwing_wire::{Element, Stanza, ns};
+
+use crate::addressee::{Addressee, Destination, destination};
+use crate::cx::Cx;
+use crate::directory::Account;
+use crate::effects::Effects;
+use crate::roster;
+use crate::server::Server;
+use crate::session::{Available, Out, Session};
+use crate::subscription::Request;
+use crate::undelivered;
+use crate::xep::rfc6121_subscription as subscriptions;
+
+/// Most addresses that one session can have sent directed presence to.
+pub(crate) const DIRECTED_MAX: usize = 1_000;
+
+/// Handles presence that a session sent.
+pub(crate) async fn handle(
+    server: &Server,
+    session: &Arc<Session>,
+    stanza: Stanza,
+) -> Result<Effects, StanzaError> {
+    let kind = PresenceType::of(&stanza)?;
+    let to = match stanza.to() {
+        Some(to) => Some(to.parse::<Jid>().map_err(|_| Condition::JidMalformed)?),
+        None => None,
+    };
+    let cx = Cx {
+        server: server.clone(),
+        session: session.clone(),
+    };
+    let request = match kind {
+        PresenceType::Subscribe => Request::Subscribe,
+        PresenceType::Subscribed => Request::Subscribed,
+        PresenceType::Unsubscribe => Request::Unsubscribe,
+        PresenceType::Unsubscribed => Request::Unsubscribed,
+        PresenceType::Available | PresenceType::Unavailable => {
+            return match to {
+                None => broadcast(&cx, kind, &stanza).await,
+                Some(to) => directed(&cx, kind, to, &stanza).await,
+            };
+        }
+        // Servers probe, clients need not (§4.3); errors are passed to who caused them.
+        PresenceType::Probe => return Ok(Effects::none()),
+        PresenceType::Error => {
+            return to.map_or(Ok(Effects::none()), |to| pass_error(&cx, &to, &stanza));
+        }
+    };
+    let to = to.ok_or(Condition::BadRequest)?;
+    if !server.serves(to.domain()) {
+        return Err(Condition::RemoteServerNotFound.into());
+    }
+    subscriptions::outbound(&cx, &to.bare(), request, &stanza).await
+}
+
+fn pass_error(cx: &Cx, to: &Jid, stanza: &Stanza) -> Result<Effects, StanzaError> {
+    let mut effects = Effects::none();
+    let session = to
+        .full()
+        .and_then(|full| cx.server.directory().session(&full));
+    if let Some(session) = session {
+        effects.deliver(
+            &session,
+            stamp(stanza, &cx.session, &Jid::from(session.jid.clone())),
+        );
+    }
+    Ok(effects)
+}
+
+fn stamp(stanza: &Stanza, session: &Session, to: &Jid) -> Bytes {
+    stanza
+        .splice()
+        .from(Some(&session.jid.to_string()))
+        .to(Some(&to.to_string()))
+        .finish()
+}
+
+/// The priority of available presence; one that cannot be read is an error (§4.7.2.3).
+fn priority(stanza: &Stanza) -> Result<i8, StanzaError> {
+    let element = stanza.element();
+    match element.child(ns::CLIENT, "priority") {
+        None => Ok(0),
+        Some(priority) => priority
+            .text()
+            .trim()
+            .parse()
+            .map_err(|_| Condition::BadRequest.into()),
+    }
+}
+
+async fn broadcast(cx: &Cx, kind: PresenceType, stanza: &Stanza) -> Result<Effects, StanzaError> {
+    let session = &cx.session;
+    let stamped = cx.server.reparse(
+        stanza
+            .splice()
+            .from(Some(&session.jid.to_string()))
+            .finish(),
+    )?;
+    let contacts = roster::items(&cx.server, &session.account).await?;
+    let mut effects = Effects::none();
+    if kind == PresenceType::Unavailable {
+        leave(
+            session.clone(),
+            stamped,
+            contacts_from(&contacts),
+            &mut effects,
+        );
+        return Ok(effects);
+    }
+    let priority = priority(stanza)?;
+    let audience = contacts_from(&contacts);
+    let own = session.clone();
+    effects.call(move |server| {
+        let initial = own
+            .state()
+            .available
+            .replace(Available {
+                priority,
+                stanza: stamped.clone(),
+            })
+            .is_none();
+        tell_all(server, &own, &stamped, &audience);
+        if initial {
+            greet(server, &own, &contacts);
+        }
+        // Undelivered messages wait for a session that takes messages (XEP-0160 §2).
+        if priority >= 0 && own.state().begin_undelivered() {
+            undelivered::start(server, &own);
+        }
+    });
+    Ok(effects)
+}
+
+fn contacts_from(contacts: &[(BareJid, roster::StoredItem)]) -> Vec<BareJid> {
+    contacts
+        .iter()
+        .filter(|(_, item)| item.from)
+        .map(|(jid, _)| jid.clone())
+        .collect()
+}
+
+/// To the available sessions of contacts that may see it, and to one's own (§4.2.2, §4.4.2).
+fn tell_all(server: &Server, session: &Session, stanza: &Stanza, audience: &[BareJid]) {
+    for contact in audience.iter().chain([&session.account.jid]) {
+        let Some(account) = server.directory().known(contact) else {
+            continue;
+        };
+        for (_, other) in account.available() {
+            tell(&other, contact, stanza);
+        }
+    }
+}
+
+fn tell(session: &Session, to: &BareJid, stanza: &Stanza) {
+    session.push(Out::stanza(
+        stanza.splice().to(Some(&to.to_string())).finish(),
+    ));
+}
+
+/// What a session gets when it becomes available: presence of its contacts and of its own other
+/// sessions (§4.2.3, as an answered probe), and requests that wait for an answer (§3.1.3).
+fn greet(server: &Server, session: &Arc<Session>, contacts: &[(BareJid, roster::StoredItem)]) {
+    let seen = contacts
+        .iter()
+        .filter(|(_, item)| item.to)
+        .map(|(jid, _)| jid);
+    for contact in seen.chain([&session.account.jid]) {
+        let Some(account) = server.directory().known(contact) else {
+            continue;
+        };
+        for other in account.sessions() {
+            let presence = other.state().available.clone();
+            if let (Some(presence), false) = (presence, Arc::ptr_eq(&other, session)) {
+                tell(session, &session.account.jid, &presence.stanza);
+            }
+        }
+    }
+    for (_, item) in contacts {
+        if let Some(request) = &item.request {
+            session.push(Out::stanza(request.clone()));
+        }
+    }
+}
+
+/// Unavailable presence: to everybody who saw the session available (§4.5.2, §4.6.3).
+fn leave(session: Arc<Session>, stanza: Stanza, audience: Vec<BareJid>, effects: &mut Effects) {
+    effects.call(move |server| {
+        let (was, directed) = {
+            let mut state = session.state();
+            (state.available.take(), std::mem::take(&mut state.directed))
+        };
+        if was.is_some() {
+            tell_all(server, &session, &stanza, &audience);
+        }
+        let told: HashSet<&BareJid> = audience.iter().collect();
+        for to in directed
+            .iter()
+            .filter(|to| was.is_none() || !told.contains(&to.bare()))
+        {
+            to_address(server, to, &stanza);
+        }
+    });
+}
+
+fn to_address(server: &Server, to: &Jid, stanza: &Stanza) {
+    let bytes = || stanza.splice().to(Some(&to.to_string())).finish();
+    match to.full() {
+        Some(full) => {
+            if let Some(session) = server.directory().session(&full) {
+                session.push(Out::stanza(bytes()));
+            }
+        }
+        None => {
+            let account = server.directory().known(&to.bare());
+            for (_, session) in account.iter().flat_map(|account| account.available()) {
+                session.push(Out::stanza(bytes()));
+            }
+        }
+    }
+}
+
+async fn directed(
+    cx: &Cx,
+    kind: PresenceType,
+    to: Jid,
+    stanza: &Stanza,
+) -> Result<Effects, StanzaError> {
+    match destination(&cx.session.account.jid, Some(&to), |domain| {
+        cx.server.serves(domain)
+    }) {
+        Destination::Remote => return Err(Condition::RemoteServerNotFound.into()),
+        Destination::Here(Addressee::Domain, _) | Destination::Nobody => return Ok(Effects::none()),
+        Destination::Here(..) | Destination::Session(_) => {}
+    }
+    let stamped = cx.server.reparse(stamp(stanza, &cx.session, &to))?;
+    if kind == PresenceType::Available && cx.session.state().directed.len() >= DIRECTED_MAX {
+        return Err(Condition::ResourceConstraint.into());
+    }
+    let session = cx.session.clone();
+    let mut effects = Effects::none();
+    effects.call(move |server| {
+        match kind {
+            PresenceType::Unavailable => session.state().directed.remove(&to),
+            _ => session.state().directed.insert(to.clone()),
+        };
+        to_address(server, &to, &stamped);
+    });
+    Ok(effects)
+}
+
+/// A new subscriber sees the account's sessions (§3.1.5).
+pub(crate) fn introduce(account: &Arc<Account>, contact: &BareJid, effects: &mut Effects) {
+    let (account, contact) = (account.clone(), contact.clone());
+    effects.call(move |server| {
+        let Some(subscriber) = server.directory().known(&contact) else {
+            return;
+        };
+        for session in account.sessions() {
+            let presence = session.state().available.clone();
+            for (_, to) in subscriber.available() {
+                if let Some(presence) = &presence {
+                    tell(&to, &contact, &presence.stanza);
+                }
+            }
+        }
+    });
+}
+
+/// One who may no longer see the account sees its sessions leave (§3.2.2, §3.3.3).
+pub(crate) fn withdraw(account: &Arc<Account>, contact: &BareJid, effects: &mut Effects) {
+    let (account, contact) = (account.clone(), contact.clone());
+    effects.call(move |server| {
+        let Some(subscriber) = server.directory().known(&contact) else {
+            return;
+        };
+        for session in account
+            .sessions()
+            .iter()
+            .filter(|session| session.priority().is_some())
+        {
+            for (_, to) in subscriber.available() {
+                to.push(Out::stanza(unavailable(session, &contact)));
+            }
+        }
+    });
+}
+
+fn unavailable(session: &Session, to: &BareJid) -> Bytes {
+    Element::new(ns::CLIENT, "presence")
+        .with_attr("from", &session.jid.to_string())
+        .with_attr("to", &to.to_string())
+        .with_attr("type", "unavailable")
+        .to_bytes(ns::CLIENT)
+}
+
+/// Unavailable presence on behalf of a session that ended without sending it (§4.5.2).
+pub(crate) async fn ended(server: &Server, session: &Arc<Session>) -> Result<Effects, StanzaError> {
+    let stanza = server.reparse(unavailable(session, &session.account.jid))?;
+    let contacts = roster::items(server, &session.account).await?;
+    let mut effects = Effects::none();
+    leave(
+        session.clone(),
+        stanza,
+        contacts_from(&contacts),
+        &mut effects,
+    );
+    Ok(effects)
+}

@@ -1,0 +1,309 @@
+//! The registry: what each feature says about itself and what it answers.
+//!
+//! From here come disco#info for each addressee kind, the feature table, the option reference,
+//! `example.toml`, `waxwing.doap` and the listing of hooks. Nothing about a feature is written
+//! in a second place.
+
+use std::collections::{BTreeMap, HashMap};
+use std::future::Future;
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use waxwing_stanza::xep::xep_0030_disco::Identity;
+use waxwing_stanza::{IqType, Payload, StanzaError};
+use waxwing_store::Shape;
+use waxwing_wire::Element;
+
+use crate::addressee::Addressee;
+use crate::admin::Command;
+use crate::cx::{Answer, Cx, Iq, IqHead};
+use crate::hooks::{Hooks, Phase, ReceivedHook, SendingHook, SentHook};
+use crate::options::OptionSpec;
+use crate::session::Flag;
+
+/// Which document a feature implements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Source {
+    /// An XMPP extension protocol, by number.
+    Xep(u16),
+    /// A part of an RFC: number and section or topic.
+    Rfc(u16, &'static str),
+}
+
+/// How much of it works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// All that concerns a server.
+    Complete,
+    /// Not all; says what is missing.
+    Partial(&'static str),
+}
+
+/// All that is said about a feature.
+pub struct Feature {
+    /// The document.
+    pub source: Source,
+    /// Its title.
+    pub title: &'static str,
+    /// The version implemented; empty for an RFC.
+    pub version: &'static str,
+    /// How much works.
+    pub status: Status,
+    /// Settings of the feature.
+    pub options: &'static [OptionSpec],
+    /// What it stores.
+    pub shapes: fn() -> Vec<Shape>,
+    /// Flags that it sets on sessions.
+    pub flags: &'static [Flag],
+    /// Registers handlers, hooks, disco features and the rest.
+    pub register: fn(&mut Registrar<'_>),
+}
+
+impl Feature {
+    /// A feature that stores nothing, has no options and registers nothing: for `..Feature::NONE`.
+    pub const NONE: Feature = Feature {
+        source: Source::Xep(0),
+        title: "",
+        version: "",
+        status: Status::Complete,
+        options: &[],
+        shapes: Vec::new,
+        flags: &[],
+        register: |_| {},
+    };
+
+    /// Short name: `XEP-0280` or `RFC 6121 roster`.
+    pub fn name(&self) -> String {
+        match self.source {
+            Source::Xep(number) => format!("XEP-{number:04}"),
+            Source::Rfc(number, part) => format!("RFC {number} {part}"),
+        }
+    }
+}
+
+/// Handlers by namespace, then element.
+type ByPayload = HashMap<&'static str, HashMap<&'static str, (String, IqHandler)>>;
+type IqHandler = Arc<
+    dyn Fn(Cx, IqHead, Element) -> BoxFuture<'static, Result<Answer, StanzaError>> + Send + Sync,
+>;
+
+/// Two features that want the same thing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RegistryError {
+    /// Two owners of one request.
+    #[error("{owner} and {other} both answer {kind} <{name} xmlns='{ns}'/> for {whom}")]
+    IqTaken {
+        /// The later one.
+        owner: String,
+        /// The earlier one.
+        other: String,
+        /// `get` or `set`.
+        kind: &'static str,
+        /// Element.
+        name: &'static str,
+        /// Namespace.
+        ns: &'static str,
+        /// Addressee kind.
+        whom: &'static str,
+    },
+    /// Two owners of one session flag.
+    #[error("{owner}: session flag {bit} ({name}) is taken")]
+    FlagTaken {
+        /// The later one.
+        owner: String,
+        /// The bit.
+        bit: u8,
+        /// The flag's name.
+        name: &'static str,
+    },
+    /// Two admin commands of one name.
+    #[error("{owner}: the admin command '{name}' is taken")]
+    CommandTaken {
+        /// The later one.
+        owner: String,
+        /// The command.
+        name: &'static str,
+    },
+}
+
+/// Everything that features registered.
+#[derive(Default)]
+pub struct Registry {
+    iq: HashMap<(Addressee, IqType), ByPayload>,
+    pub(crate) sending: Hooks<SendingHook>,
+    pub(crate) received: Hooks<ReceivedHook>,
+    pub(crate) sent: Hooks<SentHook>,
+    disco: BTreeMap<Addressee, Vec<String>>,
+    identities: BTreeMap<Addressee, Vec<Identity>>,
+    pub(crate) stream_features: Vec<Element>,
+    pub(crate) commands: BTreeMap<&'static str, Command>,
+}
+
+/// Registers things for one feature.
+pub struct Registrar<'a> {
+    registry: &'a mut Registry,
+    feature: &'a Feature,
+    name: &'static str,
+    errors: Vec<RegistryError>,
+}
+
+impl Registrar<'_> {
+    /// Answers IQ requests of one type whose payload is a `P`, for these addressee kinds.
+    pub fn iq<P, F, Fut>(&mut self, whom: &[Addressee], kind: IqType, handler: F)
+    where
+        P: Payload + Send + 'static,
+        F: Fn(Cx, Iq<P>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Answer, StanzaError>> + Send + 'static,
+    {
+        let handler: IqHandler = Arc::new(move |cx, head, element| match P::read(&element) {
+            Ok(payload) => handler(cx, Iq { head, payload }).boxed(),
+            Err(error) => {
+                let error = StanzaError::from(error);
+                async move { Err(error) }.boxed()
+            }
+        });
+        for &to in whom {
+            let owner = (self.feature.name(), handler.clone());
+            let names = self
+                .registry
+                .iq
+                .entry((to, kind))
+                .or_default()
+                .entry(P::NS)
+                .or_default();
+            if let Some((other, _)) = names.insert(P::NAME, owner) {
+                self.errors.push(RegistryError::IqTaken {
+                    owner: self.feature.name(),
+                    other,
+                    kind: kind.as_str(),
+                    name: P::NAME,
+                    ns: P::NS,
+                    whom: to.name(),
+                });
+            }
+        }
+    }
+
+    /// A feature of disco#info for these addressee kinds.
+    pub fn disco(&mut self, whom: &[Addressee], feature: &str) {
+        for &to in whom {
+            let features = self.registry.disco.entry(to).or_default();
+            if !features.iter().any(|known| known == feature) {
+                features.push(feature.to_owned());
+            }
+        }
+    }
+
+    /// An identity of disco#info.
+    pub fn identity(&mut self, whom: &[Addressee], identity: &Identity) {
+        for &to in whom {
+            self.registry
+                .identities
+                .entry(to)
+                .or_default()
+                .push(identity.clone());
+        }
+    }
+
+    /// A hook on messages from local sessions.
+    pub fn on_sending(&mut self, phase: Phase, hook: SendingHook) {
+        self.registry.sending.add(phase, self.name, hook);
+    }
+
+    /// A hook on delivered messages.
+    pub fn on_received(&mut self, phase: Phase, hook: ReceivedHook) {
+        self.registry.received.add(phase, self.name, hook);
+    }
+
+    /// A hook on one's own messages on their way.
+    pub fn on_sent(&mut self, phase: Phase, hook: SentHook) {
+        self.registry.sent.add(phase, self.name, hook);
+    }
+
+    /// A stream feature after log-in.
+    pub fn stream_feature(&mut self, feature: Element) {
+        self.registry.stream_features.push(feature);
+    }
+
+    /// An admin command.
+    pub fn command(&mut self, command: Command) {
+        let name = command.name;
+        if self.registry.commands.insert(name, command).is_some() {
+            self.errors.push(RegistryError::CommandTaken {
+                owner: self.feature.name(),
+                name,
+            });
+        }
+    }
+}
+
+impl Registry {
+    /// Collects what `features` register; two owners of one thing are refused.
+    pub fn new(features: &[&Feature]) -> Result<Registry, RegistryError> {
+        let mut registry = Registry::default();
+        let mut flags: HashMap<u8, &'static str> = HashMap::new();
+        for &feature in features {
+            for flag in feature.flags {
+                if flags.insert(flag.bit, flag.name).is_some() || flag.bit > 63 {
+                    return Err(RegistryError::FlagTaken {
+                        owner: feature.name(),
+                        bit: flag.bit,
+                        name: flag.name,
+                    });
+                }
+            }
+            let mut registrar = Registrar {
+                registry: &mut registry,
+                feature,
+                name: feature.title,
+                errors: Vec::new(),
+            };
+            (feature.register)(&mut registrar);
+            if let Some(error) = registrar.errors.into_iter().next() {
+                return Err(error);
+            }
+        }
+        Ok(registry)
+    }
+
+    pub(crate) fn handler(
+        &self,
+        whom: Addressee,
+        kind: IqType,
+        payload: &Element,
+    ) -> Option<&IqHandler> {
+        let names = self.iq.get(&(whom, kind))?.get(payload.ns())?;
+        names.get(payload.name()).map(|(_, handler)| handler)
+    }
+
+    /// Features for disco#info, sorted.
+    pub fn disco(&self, whom: Addressee) -> Vec<String> {
+        let mut features = self.disco.get(&whom).cloned().unwrap_or_default();
+        features.sort();
+        features
+    }
+
+    /// Identities for disco#info.
+    pub fn identities(&self, whom: Addressee) -> Vec<Identity> {
+        self.identities.get(&whom).cloned().unwrap_or_default()
+    }
+
+    /// Hooks by place, for the listing.
+    pub fn hooks(&self) -> Vec<(&'static str, Vec<(Phase, &'static str)>)> {
+        vec![
+            (
+                "sending: a message from a local session, before it is staged",
+                self.sending.listing().collect(),
+            ),
+            (
+                "received: a message delivered to a local account",
+                self.received.listing().collect(),
+            ),
+            (
+                "sent: a message of a local account, on its way",
+                self.sent.listing().collect(),
+            ),
+        ]
+    }
+}

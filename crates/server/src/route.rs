@@ -1,0 +1,124 @@
+//! Routing of IQ stanzas (RFC 6120 §8.2.3, RFC 6121 §8.5).
+
+use std::sync::Arc;
+
+use waxwing_stanza::{Condition, FullJid, IqType, Jid, Reply, StanzaError};
+use waxwing_wire::Stanza;
+
+use crate::addressee::{Addressee, Destination, destination};
+use crate::cx::{Answer, Cx, IqHead};
+use crate::effects::{After, Effects};
+use crate::server::Server;
+use crate::session::{Out, Session};
+
+/// Handles an IQ stanza that a session sent.
+pub(crate) async fn iq(
+    server: &Server,
+    session: &Arc<Session>,
+    stanza: Stanza,
+) -> Result<Effects, StanzaError> {
+    let kind = IqType::of(&stanza)?;
+    if stanza.id().is_none() {
+        return Err(Condition::BadRequest.into());
+    }
+    let to = match stanza.to() {
+        Some(to) => Some(to.parse::<Jid>().map_err(|_| Condition::JidMalformed)?),
+        None => None,
+    };
+    let request = kind.is_request();
+    if request && stanza.children().count() != 1 {
+        return Err(Condition::BadRequest.into());
+    }
+    match destination(&session.account.jid, to.as_ref(), |domain| {
+        server.serves(domain)
+    }) {
+        // A result or error for the server answers nothing that it asked.
+        Destination::Here(..) | Destination::Nobody | Destination::Remote if !request => {
+            Ok(Effects::none())
+        }
+        Destination::Here(addressee, bare) => {
+            let head = IqHead {
+                from: Jid::from(session.jid.clone()),
+                addressee,
+                to: bare,
+                kind,
+                id: stanza
+                    .id()
+                    .map(std::borrow::Cow::into_owned)
+                    .unwrap_or_default(),
+            };
+            here(server, session, &stanza, head).await
+        }
+        Destination::Session(full) => {
+            let from = session.jid.to_string();
+            let stamped = server.reparse(stanza.splice().from(Some(&from)).finish())?;
+            let mut effects = Effects::none();
+            effects.after.push(After::Route(full, stamped));
+            Ok(effects)
+        }
+        Destination::Nobody => Err(Condition::ServiceUnavailable.into()),
+        Destination::Remote => Err(Condition::RemoteServerNotFound.into()),
+    }
+}
+
+async fn here(
+    server: &Server,
+    session: &Arc<Session>,
+    stanza: &Stanza,
+    head: IqHead,
+) -> Result<Effects, StanzaError> {
+    let payload = stanza
+        .children()
+        .next()
+        .ok_or(Condition::BadRequest)?
+        .element();
+    // One answer for what is not supported and for whom there is not (RFC 6121 §8.5.1).
+    let handler = server
+        .registry()
+        .handler(head.addressee, head.kind, &payload)
+        .cloned()
+        .ok_or(Condition::ServiceUnavailable)?;
+    if head.addressee == Addressee::OtherAccount && server.account(&head.to).await?.is_none() {
+        return Err(Condition::ServiceUnavailable.into());
+    }
+    let cx = Cx {
+        server: server.clone(),
+        session: session.clone(),
+    };
+    let Answer {
+        payload,
+        mut effects,
+    } = handler(cx, head, payload).await?;
+    if let Some(result) = Reply::new(stanza)
+        .to(Some(session.jid.as_str()))
+        .result(payload.as_ref())
+    {
+        effects
+            .after
+            .insert(0, After::Deliver(session.clone(), Out::stanza(result)));
+    }
+    Ok(effects)
+}
+
+/// Hands a stamped IQ or presence to the session of a full address; a request to nobody is answered with an error.
+pub(crate) fn to_session(server: &Server, to: &FullJid, stanza: &Stanza) {
+    match server.directory().session(to) {
+        Some(session) => session.push(Out::stanza(stanza.bytes().clone())),
+        None => bounce(server, stanza),
+    }
+}
+
+/// Answers an IQ request that reached nobody, if who asked is still here.
+pub(crate) fn bounce(server: &Server, stanza: &Stanza) {
+    let request = stanza.name() == "iq" && matches!(stanza.kind().as_deref(), Some("get" | "set"));
+    let asker = stanza
+        .from()
+        .and_then(|from| from.parse::<FullJid>().ok())
+        .and_then(|from| server.directory().session(&from));
+    if let (true, Some(asker)) = (request, asker) {
+        let error = StanzaError::from(Condition::ServiceUnavailable);
+        if let Some(reply) = server.error_reply(stanza, &error, &asker) {
+            asker.push(Out::stanza(reply));
+        }
+    }
+}

@@ -1,0 +1,412 @@
+//! The server: what all features and connections share.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use futures_util::FutureExt;
+use waxwing_stanza::{BareJid, Condition, ErrorType, Reply, StanzaError};
+use waxwing_store::{Batch, LogId, Shape, Store, StoreError};
+use waxwing_stream::server::Settings as StreamSettings;
+use waxwing_stream::{Seed, StreamCondition};
+use waxwing_wire::{Limits, Stanza, ns};
+
+use crate::accounts::{self, ACCOUNTS};
+use crate::admin::AdminError;
+use crate::connection::{Connection, Link};
+use crate::delivery::MESSAGES;
+use crate::directory::{Account, Directory};
+use crate::effects::{After, Effects};
+use crate::metrics::Metrics;
+use crate::options::{OptionError, Options};
+use crate::outside::Outside;
+use crate::registry::{Registry, RegistryError};
+use crate::release::{Held, OnFailure, Releaser};
+use crate::session::Session;
+use crate::settings::{Registration, Settings};
+use crate::xep::{self, xep_0198_stream_management as stream_management};
+
+/// Limits for stanzas that passed the gate and were changed by us: additions must never make them too large.
+pub(crate) const REPARSE_LIMITS: Limits = Limits {
+    stanza_bytes_max: 1024 * 1024,
+    ..Limits::SERVER
+};
+
+/// Why a server does not start.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StartError {
+    /// No domain, or one that is none.
+    #[error("'{0}' cannot be a domain: {1}")]
+    Domain(String, String),
+    /// No domain at all.
+    #[error("no domain is configured")]
+    NoDomain,
+    /// A setting of a feature.
+    #[error(transparent)]
+    Option(#[from] OptionError),
+    /// Two features disagree: a fault of this build.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A stanza's way in.
+pub(crate) struct FromClient {
+    /// Number of the connection that it came over.
+    pub(crate) connection: u64,
+    /// What the client is told if the writes do not become durable.
+    pub(crate) on_failure: OnFailure,
+}
+
+pub(crate) struct Inner {
+    pub(crate) settings: Settings,
+    pub(crate) options: Options,
+    pub(crate) outside: Outside,
+    pub(crate) registry: Registry,
+    pub(crate) directory: Directory,
+    pub(crate) metrics: Metrics,
+    stream_settings: Arc<StreamSettings>,
+    releaser: Releaser,
+    /// Subscriptions change two rosters at once, each of which is read first.
+    rosters: Arc<futures_util::lock::Mutex<()>>,
+    /// The newest log id given. Held while a batch is handed to the store, so that ids and commits have one order.
+    staging: Mutex<LogId>,
+    numbers: AtomicU64,
+    stopping: AtomicBool,
+}
+
+/// A running server; clones share it.
+#[derive(Clone)]
+pub struct Server(pub(crate) Arc<Inner>);
+
+impl Server {
+    /// What the store must hold.
+    pub fn shapes() -> Vec<Shape> {
+        let mut shapes = vec![
+            ACCOUNTS.shape(),
+            accounts::SECRETS.shape(),
+            MESSAGES.shape(),
+        ];
+        for feature in xep::FEATURES {
+            shapes.extend((feature.shapes)());
+        }
+        shapes
+    }
+
+    /// Starts a server on an open store.
+    pub async fn start(settings: Settings, outside: Outside) -> Result<Server, StartError> {
+        let settings = settings.prepared()?;
+        let options = settings.checked_options()?;
+        let registry = Registry::new(xep::FEATURES)?;
+        let last = outside.store.last_log_id().await?;
+        let decoy_key = accounts::decoy_key(&outside).await?;
+        let iterations =
+            u32::try_from(options.number(&crate::settings::SCRAM_ITERATIONS)).unwrap_or(u32::MAX);
+        let open = settings.registration == Registration::Open;
+        let stream_settings =
+            crate::login::settings(&settings.domains, decoy_key, iterations, open, &registry);
+        let server = Server(Arc::new(Inner {
+            settings,
+            options,
+            registry,
+            directory: Directory::default(),
+            metrics: Metrics::default(),
+            stream_settings,
+            releaser: Releaser::default(),
+            rosters: Arc::default(),
+            staging: Mutex::new(last),
+            numbers: AtomicU64::new(1),
+            stopping: AtomicBool::new(false),
+            outside,
+        }));
+        let weak = Arc::downgrade(&server.0);
+        let releases = std::future::poll_fn(move |cx| match weak.upgrade() {
+            Some(inner) => {
+                let server = Server(inner);
+                server.0.releaser.poll(&server, cx)
+            }
+            None => std::task::Poll::Ready(()),
+        });
+        server.0.outside.tasks.spawn(releases.boxed());
+        Ok(server)
+    }
+
+    /// A client's new stream.
+    pub fn accept(&self, link: Link) -> Connection {
+        Connection::new(self.clone(), link)
+    }
+
+    /// Ends every stream with `<system-shutdown/>`; new ones are refused the same way.
+    pub fn stop(&self) {
+        self.0.stopping.store(true, Ordering::SeqCst);
+        for session in self.0.directory.sessions() {
+            session.kick(StreamCondition::SystemShutdown.into());
+        }
+    }
+
+    /// Whether [`Server::stop`] was called.
+    pub fn stopping(&self) -> bool {
+        self.0.stopping.load(Ordering::SeqCst)
+    }
+
+    /// Runs an admin command; the same for all faces.
+    pub async fn admin(
+        &self,
+        command: &str,
+        args: serde_json::Value,
+    ) -> Result<serde_json::Value, AdminError> {
+        crate::admin::run(self, command, args).await
+    }
+
+    /// Adds the server's metrics.
+    pub fn register_metrics(&self, registry: &mut prometheus_client::registry::Registry) {
+        self.0.metrics.register(registry);
+    }
+
+    /// Everything that features registered.
+    pub fn registry(&self) -> &Registry {
+        &self.0.registry
+    }
+
+    /// The store.
+    pub fn store(&self) -> &Store {
+        &self.0.outside.store
+    }
+
+    /// Time, randomness, tasks.
+    pub fn outside(&self) -> &Outside {
+        &self.0.outside
+    }
+
+    /// Settings of features.
+    pub fn options(&self) -> &Options {
+        &self.0.options
+    }
+
+    /// Settings of the server.
+    pub fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+
+    /// Who is here.
+    pub fn directory(&self) -> &Directory {
+        &self.0.directory
+    }
+
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.0.metrics
+    }
+
+    /// Whether `domain`, as JIDs write it, is one of ours.
+    pub fn serves(&self, domain: &str) -> bool {
+        self.0.settings.domains.iter().any(|own| own == domain)
+    }
+
+    /// Microseconds since the Unix epoch.
+    pub fn now_micros(&self) -> u64 {
+        self.0.outside.clock.now_micros()
+    }
+
+    /// Waits for the turn to change rosters.
+    pub(crate) async fn roster_turn(&self) -> crate::effects::Turn {
+        self.0.rosters.clone().lock_owned().await
+    }
+
+    pub(crate) fn stream_settings(&self) -> Arc<StreamSettings> {
+        self.0.stream_settings.clone()
+    }
+
+    /// The served domain that `to` names; the first one where nothing is named.
+    pub(crate) fn domain_of(&self, to: Option<&str>) -> Option<String> {
+        let Some(to) = to else {
+            return self.0.settings.domains.first().cloned();
+        };
+        let jid: BareJid = to.parse().ok()?;
+        (jid.node().is_none() && self.serves(jid.domain())).then(|| jid.domain().to_owned())
+    }
+
+    /// Randomness for one stream or one password.
+    pub(crate) fn seed(&self) -> Seed {
+        let mut bytes = [0; 32];
+        self.0.outside.random.fill(&mut bytes);
+        Seed::new(bytes)
+    }
+
+    /// Rounds of key stretching for new passwords.
+    pub(crate) fn iterations(&self) -> u32 {
+        u32::try_from(self.0.options.number(&crate::settings::SCRAM_ITERATIONS)).unwrap_or(u32::MAX)
+    }
+
+    /// A number that nothing else in this process has.
+    pub(crate) fn next_number(&self) -> u64 {
+        self.0.numbers.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// The account, if it exists and is not disabled.
+    pub async fn account(&self, jid: &BareJid) -> Result<Option<Arc<Account>>, StanzaError> {
+        if let Some(account) = self.0.directory.known(jid) {
+            return Ok(Some(account));
+        }
+        if jid.node().is_none() || !self.serves(jid.domain()) {
+            return Ok(None);
+        }
+        let stored = accounts::load(self.store(), jid)
+            .await
+            .map_err(|error| unavailable(&error))?;
+        Ok(stored
+            .filter(|stored| !stored.disabled)
+            .map(|_| self.0.directory.note(jid)))
+    }
+
+    /// Validates again what we changed, so that nothing ill-formed ever leaves.
+    pub(crate) fn reparse(&self, bytes: Bytes) -> Result<Stanza, StanzaError> {
+        Stanza::parse(bytes, ns::CLIENT, &REPARSE_LIMITS)
+            .map_err(|_| Condition::InternalServerError.into())
+    }
+
+    /// The error stanza for a stanza that `session` sent; `None` where an error must not be answered.
+    pub(crate) fn error_reply(
+        &self,
+        stanza: &Stanza,
+        error: &StanzaError,
+        session: &Session,
+    ) -> Option<Bytes> {
+        Reply::new(stanza)
+            .to(Some(session.jid.as_str()))
+            .error(error)
+    }
+
+    /// Stages what a session's element causes: gives the log id, hands the writes to the store, and
+    /// queues the rest behind them. Nothing is awaited.
+    ///
+    /// A `stanza` that came over a connection which has lost its session to another meanwhile is
+    /// dropped: it was not counted, so the client sends it again.
+    pub(crate) fn stage(
+        &self,
+        session: &Arc<Session>,
+        effects: Effects,
+        stanza: Option<FromClient>,
+    ) {
+        let Effects {
+            mut batch,
+            message,
+            after: mut follow,
+            exclusive,
+        } = effects;
+        {
+            let mut last = self
+                .0
+                .staging
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            if stanza
+                .as_ref()
+                .is_some_and(|stanza| session.state().connection != Some(stanza.connection))
+            {
+                return;
+            }
+            if let Some(mut delivery) = message {
+                if delivery.keep {
+                    *last = LogId(self.now_micros().max(last.0 + 1));
+                    delivery.account.note_log(*last);
+                    delivery.enter_log(*last, &mut batch);
+                }
+                follow.insert(0, After::Message(delivery));
+            }
+            let counts = stanza.is_some() && self.count_inbound(session, &mut batch);
+            let held = Held {
+                after: follow,
+                on_failure: stanza.map(|stanza| stanza.on_failure),
+                counts,
+            };
+            let waits = !batch.is_empty();
+            let number = session.release.push(held, waits);
+            if waits {
+                self.submit(session.clone(), number, batch);
+            }
+        }
+        drop(exclusive);
+        session.release.drain(self, session);
+    }
+
+    /// Queues `after` behind everything that was handed to the store until now.
+    pub(crate) fn stage_behind_commits(&self, session: &Arc<Session>, after: Vec<After>) {
+        {
+            let _order = self
+                .0
+                .staging
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            let number = session.release.push(
+                Held {
+                    after,
+                    on_failure: None,
+                    counts: false,
+                },
+                true,
+            );
+            self.submit(session.clone(), number, Batch::new());
+        }
+        session.release.drain(self, session);
+    }
+
+    /// Runs `check` while no log entry can be staged.
+    pub(crate) fn while_nothing_is_staged<T>(&self, check: impl FnOnce() -> T) -> T {
+        let _order = self
+            .0
+            .staging
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        check()
+    }
+
+    fn submit(&self, session: Arc<Session>, number: u64, batch: Batch) {
+        let inner = self.0.clone();
+        let since = self.now_micros();
+        let done = move |result: Result<waxwing_store::Committed, StoreError>| {
+            inner.metrics.commit(
+                inner.outside.clock.now_micros().saturating_sub(since),
+                result.is_ok(),
+            );
+            inner.releaser.note(session, number, result.map(|_| ()));
+        };
+        self.store().submit(batch, done);
+    }
+
+    /// Writes down how many of the stream's stanzas are handled with this commit, so that
+    /// `<failed h='…'/>` is exact after a restart (XEP-0198 §5). Says whether the stream counts at all.
+    fn count_inbound(&self, session: &Session, batch: &mut Batch) -> bool {
+        let mut state = session.state();
+        let Some(resumable) = state.sm.as_mut() else {
+            return false;
+        };
+        let handled = resumable.sm.handle_stanza();
+        stream_management::note_count(self, session, resumable, handled, batch);
+        true
+    }
+
+    /// Clears *undelivered* from entries that a client has.
+    pub(crate) fn confirm_delivered(&self, account: &Account, ids: &[LogId]) {
+        if ids.is_empty() {
+            return;
+        }
+        let mut batch = Batch::new();
+        batch.clear_marks(&MESSAGES, &account.owner, ids, crate::delivery::UNDELIVERED);
+        let inner = self.0.clone();
+        self.store().submit(batch, move |result| {
+            if let Err(error) = result {
+                // Harmless: the entries are delivered once more, with the same stanza-ids.
+                inner.metrics.commit_failed();
+                tracing::warn!(%error, "a delivery could not be noted");
+            }
+        });
+    }
+}
+
+/// The stanza error for a store that does not answer.
+pub(crate) fn unavailable(error: &StoreError) -> StanzaError {
+    tracing::error!(%error, "the store failed");
+    StanzaError::from(Condition::InternalServerError).with_type(ErrorType::Wait)
+}

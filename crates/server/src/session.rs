@@ -1,0 +1,358 @@
+//! A session: a bound resource, which may outlive its stream (XEP-0198 resumption).
+
+use std::collections::{HashSet, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+
+use bytes::Bytes;
+use waxwing_stanza::{FullJid, Jid};
+use waxwing_store::LogId;
+use waxwing_stream::sm::Sm;
+use waxwing_stream::{StreamCondition, StreamError};
+use waxwing_wire::Stanza;
+
+use crate::directory::Account;
+use crate::release::ReleaseQueue;
+
+/// Most bytes that wait for one session, written or not, before it is closed as too slow.
+pub const OUTBOX_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// A yes-or-no property of a session that a feature owns, such as "wants carbons".
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Flag {
+    /// Bit, unique among features; the registry refuses duplicates.
+    pub bit: u8,
+    /// Name in listings.
+    pub name: &'static str,
+}
+
+/// Bytes on their way to a client.
+#[derive(Clone, Debug)]
+pub struct Out {
+    /// One whole element.
+    pub bytes: Bytes,
+    /// Whether XEP-0198 counts it.
+    pub counts: bool,
+    /// The log entry whose *undelivered* mark goes when the client has it.
+    pub mark: Option<LogId>,
+}
+
+impl Out {
+    /// A stanza that no log holds.
+    pub fn stanza(bytes: Bytes) -> Self {
+        Out {
+            bytes,
+            counts: true,
+            mark: None,
+        }
+    }
+
+    /// A message that the account's log holds as undelivered.
+    pub fn logged(bytes: Bytes, id: LogId) -> Self {
+        Out {
+            bytes,
+            counts: true,
+            mark: Some(id),
+        }
+    }
+
+    /// An element that is no stanza.
+    pub fn nonza(bytes: Bytes) -> Self {
+        Out {
+            bytes,
+            counts: false,
+            mark: None,
+        }
+    }
+}
+
+/// Presence as last sent by the client.
+#[derive(Clone)]
+pub struct Available {
+    /// −128 to 127 (RFC 6121 §4.7.2.3).
+    pub priority: i8,
+    /// The stanza, stamped with the full address.
+    pub stanza: Stanza,
+}
+
+/// What changes while a session lives.
+#[derive(Default)]
+pub(crate) struct State {
+    pub(crate) available: Option<Available>,
+    /// Addresses that got directed presence (RFC 6121 §4.6).
+    pub(crate) directed: HashSet<Jid>,
+    /// Log entries after this one are delivered as they come; `None` before the undelivered ones were sent.
+    pub(crate) live_after: Option<LogId>,
+    /// The connection, where it reads no more until stanzas are released.
+    ahead: Option<Waker>,
+    /// Whether undelivered entries are being sent or have been.
+    undelivered_begun: bool,
+    /// Entries that were delivered while `live_after` was `None`.
+    given: HashSet<LogId>,
+    outbox: VecDeque<Out>,
+    outbox_bytes: usize,
+    pub(crate) sm: Option<Resumable>,
+    waker: Option<Waker>,
+    /// Number of the connection that carries this session; `None` while it is detached.
+    pub(crate) connection: Option<u64>,
+    /// How often the session has lost its stream.
+    pub(crate) detached: u64,
+    /// Why the connection has to end.
+    pub(crate) kicked: Option<StreamError>,
+    /// Who waits for the queue to become short.
+    room: Option<Waker>,
+    /// The session is over: nothing is queued any more.
+    pub(crate) ended: bool,
+}
+
+/// Stream management of a session.
+pub(crate) struct Resumable {
+    /// Counts and unacknowledged stanzas, each with the log entry that its acknowledgement settles.
+    pub(crate) sm: Sm<Option<LogId>>,
+    pub(crate) id: String,
+    pub(crate) resumable: bool,
+}
+
+/// A bound resource.
+pub struct Session {
+    /// Its full address.
+    pub jid: FullJid,
+    /// Its account.
+    pub account: Arc<Account>,
+    /// Unique while the server runs.
+    pub number: u64,
+    pub(crate) release: ReleaseQueue,
+    flags: AtomicU64,
+    state: Mutex<State>,
+}
+
+impl Session {
+    pub(crate) fn new(jid: FullJid, account: Arc<Account>, number: u64, connection: u64) -> Self {
+        let state = State {
+            connection: Some(connection),
+            ..State::default()
+        };
+        Session {
+            jid,
+            account,
+            number,
+            release: ReleaseQueue::default(),
+            flags: AtomicU64::new(0),
+            state: Mutex::new(state),
+        }
+    }
+
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether `flag` is set.
+    pub fn has(&self, flag: Flag) -> bool {
+        self.flags.load(Ordering::Relaxed) & (1 << flag.bit) != 0
+    }
+
+    /// Sets or clears `flag`.
+    pub fn set(&self, flag: Flag, on: bool) {
+        if on {
+            self.flags.fetch_or(1 << flag.bit, Ordering::Relaxed);
+        } else {
+            self.flags.fetch_and(!(1 << flag.bit), Ordering::Relaxed);
+        }
+    }
+
+    /// Priority, if the session has sent available presence.
+    pub fn priority(&self) -> Option<i8> {
+        self.state()
+            .available
+            .as_ref()
+            .map(|available| available.priority)
+    }
+
+    /// Queues an element for the client and wakes its connection.
+    pub fn push(&self, out: Out) {
+        let waker = self.state().push(out);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// Queues a log entry that the session did not get in another way; says whether it did so.
+    pub(crate) fn push_undelivered(&self, bytes: Bytes, id: LogId) {
+        let waker = {
+            let mut state = self.state();
+            if state.given.contains(&id) {
+                return;
+            }
+            state.push(Out::logged(bytes, id))
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// Ends the session's connection with a stream error.
+    pub fn kick(&self, error: StreamError) {
+        let waker = {
+            let mut state = self.state();
+            state.kicked.get_or_insert(error);
+            state.waker.take()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// One more inbound stanza is handled: durable, its effects released.
+    pub(crate) fn stanza_handled(&self) {
+        let ahead = {
+            let mut state = self.state();
+            if let Some(resumable) = state.sm.as_mut() {
+                resumable.sm.handled(1);
+            }
+            [state.ahead.take(), state.push_sm()]
+        };
+        for waker in ahead.into_iter().flatten() {
+            waker.wake();
+        }
+    }
+}
+
+impl State {
+    fn push(&mut self, out: Out) -> Option<Waker> {
+        if self.ended {
+            return None;
+        }
+        if self.outbox_bytes + out.bytes.len() > OUTBOX_BYTES_MAX {
+            self.kicked
+                .get_or_insert(StreamCondition::ResourceConstraint.into());
+            return self.waker.take();
+        }
+        if let (None, Some(id)) = (self.live_after, out.mark) {
+            self.given.insert(id);
+        }
+        self.outbox_bytes += out.bytes.len();
+        self.outbox.push_back(out);
+        self.waker.take()
+    }
+
+    /// From now on entries after `id` are delivered as they come.
+    pub(crate) fn go_live(&mut self, id: LogId) {
+        self.live_after = Some(id);
+        self.given = HashSet::new();
+    }
+
+    /// Elements that wait to be written or acknowledged.
+    pub(crate) fn outstanding(&self) -> usize {
+        self.outbox.len()
+            + self
+                .sm
+                .as_ref()
+                .map_or(0, |resumable| resumable.sm.unacked().len())
+    }
+
+    /// Wakes the connection when the next stanza is released.
+    pub(crate) fn wait_for_release(&mut self, waker: &Waker) {
+        self.ahead = Some(waker.clone());
+    }
+
+    pub(crate) fn wait_for_room(&mut self, waker: &Waker) {
+        self.room = Some(waker.clone());
+    }
+
+    /// Says once that undelivered entries are to be sent.
+    pub(crate) fn begin_undelivered(&mut self) -> bool {
+        !std::mem::replace(&mut self.undelivered_begun, true)
+    }
+
+    /// Registers the connection's waker if there is nothing to write.
+    pub(crate) fn park(&mut self, waker: &Waker) -> bool {
+        if self.outbox.is_empty() && self.kicked.is_none() {
+            match &mut self.waker {
+                Some(old) => old.clone_from(waker),
+                none => *none = Some(waker.clone()),
+            }
+            return true;
+        }
+        false
+    }
+
+    /// Gives the session to another connection; returns what wakes the one that had it.
+    pub(crate) fn take_over(&mut self, connection: u64) -> Option<Waker> {
+        self.connection = Some(connection);
+        self.kicked = None;
+        self.waker.take()
+    }
+
+    /// Nothing is queued from now on.
+    pub(crate) fn end(&mut self) {
+        self.ended = true;
+        self.wake_room();
+    }
+
+    /// Moves what waits into `into`; without stream management, entries to be marked delivered once written go to `marks`.
+    pub(crate) fn take_output(&mut self, into: &mut Vec<Bytes>, marks: &mut Vec<LogId>) {
+        for out in self.outbox.drain(..) {
+            match self.sm.as_mut() {
+                Some(resumable) if out.counts => {
+                    if resumable.sm.send(out.bytes.clone(), out.mark).is_err() {
+                        // It takes without ever acknowledging; what is logged stays undelivered.
+                        self.kicked
+                            .get_or_insert(StreamCondition::ResourceConstraint.into());
+                        break;
+                    }
+                }
+                Some(_) => {}
+                None => marks.extend(out.mark),
+            }
+            into.push(out.bytes);
+        }
+        if let Some(resumable) = self.sm.as_mut() {
+            resumable.sm.handle_idle();
+            into.extend(std::iter::from_fn(|| resumable.sm.poll()));
+        }
+        self.outbox_bytes = 0;
+        self.outbox.shrink_to(0);
+        self.wake_room();
+    }
+
+    /// Queues what stream management has to say; returns who has to write it.
+    pub(crate) fn push_sm(&mut self) -> Option<Waker> {
+        let said: Vec<Bytes> = self
+            .sm
+            .as_mut()
+            .map(|resumable| std::iter::from_fn(|| resumable.sm.poll()).collect())?;
+        let mut waker = None;
+        for bytes in said {
+            waker = waker.or(self.push(Out::nonza(bytes)));
+        }
+        waker
+    }
+
+    pub(crate) fn wake_room(&mut self) {
+        if let Some(waker) = self.room.take() {
+            waker.wake();
+        }
+    }
+
+    /// Everything that the client may not have: unacknowledged first, then unwritten.
+    pub(crate) fn drain_undelivered(&mut self) -> Vec<(Bytes, Option<LogId>)> {
+        let mut left = Vec::new();
+        if let Some(resumable) = self.sm.take() {
+            left.extend(
+                resumable
+                    .sm
+                    .into_unacked()
+                    .map(|unacked| (unacked.bytes, unacked.tag)),
+            );
+        }
+        left.extend(
+            self.outbox
+                .drain(..)
+                .filter(|out| out.counts)
+                .map(|out| (out.bytes, out.mark)),
+        );
+        self.outbox_bytes = 0;
+        left
+    }
+}

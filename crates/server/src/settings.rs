@@ -1,0 +1,117 @@
+//! Settings of the server, as the daemon read them from its configuration file.
+
+use std::collections::BTreeMap;
+
+use waxwing_stanza::BareJid;
+
+use crate::options::{OptionDefault, OptionSpec, OptionValue, Options};
+use crate::server::StartError;
+
+/// Who may make an account in band.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Registration {
+    /// Anybody (XEP-0077).
+    Open,
+    /// Those who were invited.
+    #[default]
+    Invite,
+    /// Nobody.
+    Closed,
+}
+
+/// Settings of the server.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// Served domains.
+    pub domains: Vec<String>,
+    /// Who may make an account.
+    pub registration: Registration,
+    /// The section `[options]`: settings of features by name.
+    pub options: BTreeMap<String, OptionValue>,
+}
+
+/// Most sessions of one account.
+pub const SESSIONS_MAX: OptionSpec = OptionSpec {
+    name: "sessions_per_account_max",
+    default: OptionDefault::Number {
+        value: 50,
+        min: 1,
+        max: 10_000,
+    },
+    unit: "sessions",
+    doc: "Most sessions that one account may have at a time; one more is refused with <resource-constraint/>.",
+};
+
+/// How long a stream may take to log in.
+pub const NEGOTIATION_SECS: OptionSpec = OptionSpec {
+    name: "negotiation_secs_max",
+    default: OptionDefault::Number {
+        value: 60,
+        min: 5,
+        max: 3_600,
+    },
+    unit: "seconds",
+    doc: "Longest time from the connection until a resource is bound; then the stream ends with <connection-timeout/>.",
+};
+
+/// Rounds of key stretching for new passwords.
+pub const SCRAM_ITERATIONS: OptionSpec = OptionSpec {
+    name: "scram_iterations",
+    default: OptionDefault::Number {
+        value: 10_000,
+        min: 4_096,
+        max: 1_000_000,
+    },
+    unit: "rounds",
+    doc: "PBKDF2 rounds for passwords set from now on (RFC 5802 §5.1); clients do the same work at each log-in.",
+};
+
+/// Whether failed log-ins are logged with the address that they came from.
+pub const LOG_FAILED_LOGINS: OptionSpec = OptionSpec {
+    name: "log_failed_logins",
+    default: OptionDefault::Flag(false),
+    unit: "",
+    doc: "Whether a failed log-in is one WARN line with the client's IP address, for fail2ban.",
+};
+
+/// Options that no specification owns.
+pub const OPTIONS: &[OptionSpec] = &[
+    SESSIONS_MAX,
+    NEGOTIATION_SECS,
+    SCRAM_ITERATIONS,
+    LOG_FAILED_LOGINS,
+];
+
+impl Settings {
+    /// Whether a server could start with these settings.
+    pub fn check(&self) -> Result<(), StartError> {
+        self.clone().prepared()?.checked_options().map(|_| ())
+    }
+
+    pub(crate) fn checked_options(&self) -> Result<Options, StartError> {
+        let specs = crate::xep::FEATURES
+            .iter()
+            .flat_map(|feature| feature.options)
+            .chain(OPTIONS);
+        Ok(Options::new(specs, &self.options)?)
+    }
+
+    pub(crate) fn prepared(mut self) -> Result<Settings, StartError> {
+        if self.domains.is_empty() {
+            return Err(StartError::NoDomain);
+        }
+        for domain in &mut self.domains {
+            let jid: BareJid = domain.parse().map_err(|error: waxwing_stanza::JidError| {
+                StartError::Domain(domain.clone(), error.to_string())
+            })?;
+            if jid.node().is_some() {
+                return Err(StartError::Domain(
+                    domain.clone(),
+                    "it has a user part".to_owned(),
+                ));
+            }
+            *domain = jid.domain().to_owned();
+        }
+        Ok(self)
+    }
+}

@@ -1,0 +1,124 @@
+//! Sends a session what the account's log holds as undelivered (XEP-0160 §2, XEP-0203).
+
+use std::sync::Arc;
+use std::task::Poll;
+
+use bytes::Bytes;
+use futures_util::FutureExt;
+use waxwing_stanza::xep::xep_0082_datetime::DateTime;
+use waxwing_stanza::xep::xep_0203_delay::Delay;
+use waxwing_stanza::{FullJid, Jid, Payload};
+use waxwing_store::{LogId, Page, StoreError};
+use waxwing_wire::{Stanza, ns};
+
+use crate::delivery::{MESSAGES, StoredMessage, UNDELIVERED};
+use crate::effects::After;
+use crate::server::{REPARSE_LIMITS, Server};
+use crate::session::Session;
+
+/// Entries read at a time; the next page waits until the client has taken most of this one.
+const PAGE_ENTRIES: usize = 100;
+
+/// Starts sending, beside everything else; messages that come meanwhile are found in the log, in order.
+pub(crate) fn start(server: &Server, session: &Arc<Session>) {
+    let (server, session) = (server.clone(), session.clone());
+    let tasks = server.outside().tasks.clone();
+    let work = async move {
+        if let Err(error) = run(&server, &session).await {
+            tracing::error!(%error, "undelivered messages could not be read");
+            session.kick(waxwing_stream::StreamCondition::InternalServerError.into());
+        }
+    };
+    tasks.spawn(work.boxed());
+}
+
+async fn run(server: &Server, session: &Arc<Session>) -> Result<(), StoreError> {
+    let account = session.account.clone();
+    let mut after = LogId::MIN;
+    loop {
+        // Whatever was staged before the read is seen by it.
+        let staged = account.last_log();
+        let page = Page::forward(PAGE_ENTRIES)
+            .after(after)
+            .with_marks(UNDELIVERED);
+        let entries = server
+            .store()
+            .page(&MESSAGES, &account.owner, page)
+            .await?
+            .entries;
+        let Some(last) = entries.last().map(|entry| entry.id) else {
+            after = after.max(staged);
+            if live(server, session, after) {
+                return Ok(());
+            }
+            continue;
+        };
+        let mut follow = Vec::new();
+        for entry in entries {
+            if let Some(bytes) = for_session(server, session, &entry.payload, entry.id) {
+                let (session, id) = (session.clone(), entry.id);
+                follow.push(After::Call(Box::new(move |_| {
+                    session.push_undelivered(bytes, id)
+                })));
+            }
+        }
+        after = last;
+        // What was read may not be durable yet; it must not reach the client before it is.
+        server.stage_behind_commits(session, follow);
+        room(session).await;
+    }
+}
+
+/// Lets live delivery take over after entry `after`, unless something newer was staged meanwhile.
+fn live(server: &Server, session: &Session, after: LogId) -> bool {
+    server.while_nothing_is_staged(|| {
+        let mut state = session.state();
+        if session.account.last_log() > after && !state.ended {
+            return false;
+        }
+        state.go_live(after);
+        true
+    })
+}
+
+/// The entry as this session gets it: with the time at which it was received. `None` for what
+/// another session, which is still here, was sent by its full address.
+pub(crate) fn for_session(
+    server: &Server,
+    session: &Session,
+    stored: &StoredMessage,
+    id: LogId,
+) -> Option<Bytes> {
+    let stanza = Stanza::parse(stored.stanza.clone(), ns::CLIENT, &REPARSE_LIMITS).ok()?;
+    let to = stanza.to().and_then(|to| to.parse::<FullJid>().ok());
+    if let Some(to) = to {
+        if to != session.jid && server.directory().session(&to).is_some() {
+            return None;
+        }
+    }
+    let from = session.account.jid.domain().parse::<Jid>().ok();
+    let delay = Delay {
+        from,
+        stamp: DateTime::from_unix_micros(id.0),
+        reason: String::new(),
+    };
+    Some(
+        stanza
+            .splice()
+            .append(&delay.write().to_bytes(ns::CLIENT))
+            .finish(),
+    )
+}
+
+/// Waits until the client has taken most of what is queued for it, or is gone.
+async fn room(session: &Session) {
+    std::future::poll_fn(|cx| {
+        let mut state = session.state();
+        if state.ended || state.outstanding() < PAGE_ENTRIES {
+            return Poll::Ready(());
+        }
+        state.wait_for_room(cx.waker());
+        Poll::Pending
+    })
+    .await;
+}

@@ -1,0 +1,121 @@
+//! RFC 6121 §2: Managing the Roster, with versioning (§2.6).
+//!
+//! <https://www.rfc-editor.org/rfc/rfc6121#section-2>
+
+use waxwing_stanza::xep::rfc6121_roster::{Item, NS_VERSIONING, Roster, Subscription as Listed};
+use waxwing_stanza::{BareJid, Condition, IqType, StanzaError};
+use waxwing_wire::Element;
+
+use crate::addressee::Addressee;
+use crate::cx::{Answer, Cx, Handled, Iq};
+use crate::effects::Effects;
+use crate::registry::{Feature, Registrar, Source};
+use crate::roster::{self, INTERESTED, ROSTER_ITEMS_MAX, StoredItem};
+use crate::subscription::Request;
+
+/// Most bytes of a contact's name, and of a group's (RFC 6121 §2.3.3 leaves the limit to servers).
+pub const NAME_BYTES_MAX: usize = 1_023;
+/// Most groups of a contact.
+pub const GROUPS_MAX: usize = 100;
+
+/// What is said about it.
+pub const FEATURE: Feature = Feature {
+    source: Source::Rfc(6121, "roster"),
+    title: "Managing the Roster",
+    shapes: || vec![roster::ROSTER.shape(), roster::VERSION.shape()],
+    flags: &[INTERESTED],
+    register,
+    ..Feature::NONE
+};
+
+fn register(registrar: &mut Registrar<'_>) {
+    registrar.iq(&[Addressee::OwnAccount], IqType::Get, get);
+    registrar.iq(&[Addressee::OwnAccount], IqType::Set, set);
+    registrar.stream_feature(Element::new(NS_VERSIONING, "ver"));
+}
+
+async fn get(cx: Cx, iq: Iq<Roster>) -> Handled {
+    cx.session.set(INTERESTED, true);
+    let account = &cx.session.account;
+    let version = roster::version(&cx.server, account).await?;
+    if iq.payload.ver.as_deref() == Some(version.as_str()) && !version.is_empty() {
+        return Ok(Answer::empty());
+    }
+    let items = roster::items(&cx.server, account).await?;
+    let items = items
+        .into_iter()
+        .filter(|(_, item)| item.listed)
+        .map(|(jid, item)| item.shown(jid))
+        .collect();
+    // Only a client that speaks of versions is told one (§2.6.2).
+    let ver = iq.payload.ver.is_some().then_some(version);
+    Ok(Answer::with(&Roster { ver, items }))
+}
+
+async fn set(cx: Cx, iq: Iq<Roster>) -> Handled {
+    let [item] = iq.payload.items.as_slice() else {
+        return Err(Condition::BadRequest.into());
+    };
+    let mut effects = Effects::none();
+    effects.exclusive = Some(cx.server.roster_turn().await);
+    if item.subscription == Listed::Remove {
+        remove(&cx, &item.jid, &mut effects).await?;
+    } else {
+        update(&cx, item, &mut effects).await?;
+    }
+    Ok(Answer::empty().and(effects))
+}
+
+async fn update(cx: &Cx, item: &Item, effects: &mut Effects) -> Result<(), StanzaError> {
+    check(item)?;
+    let account = &cx.session.account;
+    if item.jid == account.jid {
+        return Err(Condition::NotAllowed.into());
+    }
+    let mut stored = match roster::item(&cx.server, account, &item.jid).await? {
+        Some(stored) => stored,
+        None if roster::items(&cx.server, account).await?.len() >= ROSTER_ITEMS_MAX => {
+            return Err(Condition::ResourceConstraint.into());
+        }
+        None => StoredItem::default(),
+    };
+    stored.name = item.name.clone().filter(|name| !name.is_empty());
+    stored.groups.clone_from(&item.groups);
+    stored.listed = true;
+    roster::change(&cx.server, account, &item.jid, Some(&stored), effects);
+    Ok(())
+}
+
+/// RFC 6121 §2.3.3.
+fn check(item: &Item) -> Result<(), StanzaError> {
+    let mut groups: Vec<&str> = item.groups.iter().map(String::as_str).collect();
+    groups.sort_unstable();
+    let doubled = groups.windows(2).any(|pair| pair[0] == pair[1]);
+    if doubled {
+        return Err(Condition::BadRequest.into());
+    }
+    let long = |text: &str| text.len() > NAME_BYTES_MAX;
+    let bad_group = groups.iter().any(|group| group.is_empty() || long(group));
+    if bad_group || groups.len() > GROUPS_MAX || item.name.as_deref().is_some_and(long) {
+        return Err(Condition::NotAcceptable.into());
+    }
+    Ok(())
+}
+
+/// RFC 6121 §2.5: removal ends the subscriptions in both directions.
+async fn remove(cx: &Cx, contact: &BareJid, effects: &mut Effects) -> Result<(), StanzaError> {
+    let account = &cx.session.account;
+    let stored = roster::item(&cx.server, account, contact).await?;
+    let Some(stored) = stored.filter(|stored| stored.listed) else {
+        return Err(Condition::ItemNotFound.into());
+    };
+    if stored.to || stored.pending_out {
+        super::rfc6121_subscription::tell(cx, contact, Request::Unsubscribe, effects).await?;
+    }
+    if stored.from || stored.request.is_some() {
+        super::rfc6121_subscription::tell(cx, contact, Request::Unsubscribed, effects).await?;
+        crate::presence::withdraw(account, contact, effects);
+    }
+    roster::change(&cx.server, account, contact, None, effects);
+    Ok(())
+}

@@ -1,0 +1,216 @@
+//! RFC 6121 §3: Managing Presence Subscriptions.
+//!
+//! <https://www.rfc-editor.org/rfc/rfc6121#section-3>
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use waxwing_stanza::{BareJid, StanzaError};
+use waxwing_wire::{Element, Stanza, ns};
+
+use crate::cx::Cx;
+use crate::directory::Account;
+use crate::effects::Effects;
+use crate::presence;
+use crate::registry::{Feature, Source};
+use crate::roster::{self, INTERESTED, ROSTER_ITEMS_MAX, StoredItem};
+use crate::server::Server;
+use crate::session::Out;
+use crate::subscription::Request;
+
+/// Stream feature: approval in advance (§3.4).
+const PRE_APPROVAL: &str = "urn:xmpp:features:pre-approval";
+
+/// What is said about it.
+pub const FEATURE: Feature = Feature {
+    source: Source::Rfc(6121, "subscriptions"),
+    title: "Managing Presence Subscriptions",
+    register: |registrar| registrar.stream_feature(Element::new(PRE_APPROVAL, "sub")),
+    ..Feature::NONE
+};
+
+impl Request {
+    /// The presence type.
+    pub fn kind(self) -> &'static str {
+        match self {
+            Request::Subscribe => "subscribe",
+            Request::Subscribed => "subscribed",
+            Request::Unsubscribe => "unsubscribe",
+            Request::Unsubscribed => "unsubscribed",
+        }
+    }
+}
+
+/// A session sends a subscription stanza to `contact`.
+pub(crate) async fn outbound(
+    cx: &Cx,
+    contact: &BareJid,
+    request: Request,
+    stanza: &Stanza,
+) -> Result<Effects, StanzaError> {
+    let mut effects = Effects::none();
+    effects.exclusive = Some(cx.server.roster_turn().await);
+    let account = &cx.session.account;
+    if *contact == account.jid {
+        // One always sees one's own presence; nothing changes.
+        return Ok(effects);
+    }
+    let before = roster::item(&cx.server, account, contact)
+        .await?
+        .unwrap_or_default();
+    let (state, routed) = before.state().outbound(request);
+    let mut after = before.clone();
+    after.set_state(state, None);
+    if after != before {
+        store_change(&cx.server, account, contact, &before, &after, &mut effects);
+    }
+    if routed {
+        // RFC 6121 §3.1.2: stamped with the bare address.
+        let (from, to) = (account.jid.to_string(), contact.to_string());
+        let stamped = stanza.splice().from(Some(&from)).to(Some(&to)).finish();
+        deliver(&cx.server, account, contact, request, stamped, &mut effects).await?;
+    }
+    match request {
+        Request::Subscribed if state.from && !before.from => {
+            presence::introduce(account, contact, &mut effects)
+        }
+        Request::Unsubscribed if before.from => presence::withdraw(account, contact, &mut effects),
+        _ => {}
+    }
+    Ok(effects)
+}
+
+/// The server sends a subscription stanza on behalf of the account.
+pub(crate) async fn tell(
+    cx: &Cx,
+    contact: &BareJid,
+    request: Request,
+    effects: &mut Effects,
+) -> Result<(), StanzaError> {
+    let account = &cx.session.account;
+    let stanza = on_behalf(&account.jid, contact, request);
+    deliver(&cx.server, account, contact, request, stanza, effects).await
+}
+
+fn on_behalf(from: &BareJid, to: &BareJid, request: Request) -> Bytes {
+    Element::new(ns::CLIENT, "presence")
+        .with_attr("from", &from.to_string())
+        .with_attr("to", &to.to_string())
+        .with_attr("type", request.kind())
+        .to_bytes(ns::CLIENT)
+}
+
+/// Takes a subscription stanza from `sender` to a contact of this server.
+async fn deliver(
+    server: &Server,
+    sender: &Arc<Account>,
+    contact: &BareJid,
+    request: Request,
+    stanza: Bytes,
+    effects: &mut Effects,
+) -> Result<(), StanzaError> {
+    let Some(account) = server.account(contact).await? else {
+        // RFC 6121 §8.5.1: silence, as for a contact that does not answer.
+        return Ok(());
+    };
+    let before = roster::item(server, &account, &sender.jid)
+        .await?
+        .unwrap_or_default();
+    if request == Request::Subscribe && before.state().answers_subscribe() {
+        answer(server, sender, &account, effects).await?;
+    }
+    let (state, told) = before.state().inbound(request);
+    if request == Request::Subscribe && told && is_full(server, &account).await? {
+        return Ok(());
+    }
+    let mut after = before.clone();
+    after.set_state(state, Some(&stanza));
+    if after != before {
+        store_change(server, &account, &sender.jid, &before, &after, effects);
+    }
+    if before.from && !after.from {
+        presence::withdraw(&account, &sender.jid, effects);
+    }
+    if !before.from && after.from {
+        presence::introduce(&account, &sender.jid, effects);
+    }
+    if told {
+        tell_sessions(account, request, stanza, effects);
+    }
+    Ok(())
+}
+
+/// `subscribed` by the server for a contact that has approved (RFC 6121 §3.1.3).
+async fn answer(
+    server: &Server,
+    asker: &Arc<Account>,
+    contact: &Account,
+    effects: &mut Effects,
+) -> Result<(), StanzaError> {
+    let own = roster::item(server, asker, &contact.jid)
+        .await?
+        .unwrap_or_default();
+    // The asker's own half of this exchange is in `effects`, not yet in the store.
+    let mut asking = own.state();
+    asking.pending_out |= !asking.to;
+    let (state, _) = asking.inbound(Request::Subscribed);
+    let mut after = own.clone();
+    after.set_state(state, None);
+    if after != own {
+        roster::change(server, asker, &contact.jid, Some(&after), effects);
+        let stanza = on_behalf(&contact.jid, &asker.jid, Request::Subscribed);
+        tell_sessions(asker.clone(), Request::Subscribed, stanza, effects);
+    }
+    Ok(())
+}
+
+async fn is_full(server: &Server, account: &Account) -> Result<bool, StanzaError> {
+    Ok(roster::items(server, account).await?.len() >= ROSTER_ITEMS_MAX)
+}
+
+fn store_change(
+    server: &Server,
+    account: &Arc<Account>,
+    contact: &BareJid,
+    before: &StoredItem,
+    after: &StoredItem,
+    effects: &mut Effects,
+) {
+    if after.listed {
+        let seen = |item: &StoredItem| {
+            (
+                item.to,
+                item.from,
+                item.pending_out,
+                item.approved,
+                item.listed,
+            )
+        };
+        if seen(before) != seen(after) {
+            return roster::change(server, account, contact, Some(after), effects);
+        }
+        return roster::write(&mut effects.batch, account, contact, Some(after));
+    }
+    let empty = after.request.is_none();
+    roster::write(
+        &mut effects.batch,
+        account,
+        contact,
+        (!empty).then_some(after),
+    );
+}
+
+/// Requests go to sessions that are available, the rest to those that follow the roster (RFC 6121 §3.1.3, §3.1.6).
+fn tell_sessions(account: Arc<Account>, request: Request, stanza: Bytes, effects: &mut Effects) {
+    effects.call(move |_| {
+        for session in account.sessions() {
+            let wants = match request {
+                Request::Subscribe => session.priority().is_some(),
+                _ => session.has(INTERESTED),
+            };
+            if wants {
+                session.push(Out::stanza(stanza.clone()));
+            }
+        }
+    });
+}

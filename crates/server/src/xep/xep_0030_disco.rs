@@ -1,0 +1,96 @@
+//! XEP-0030: Service Discovery.
+//!
+//! <https://xmpp.org/extensions/xep-0030.html>
+
+use waxwing_stanza::xep::xep_0030_disco::{
+    DiscoInfo, DiscoItems, Feature as Var, Identity, Item, NS_INFO, NS_ITEMS,
+};
+use waxwing_stanza::{Condition, IqType, StanzaError};
+
+use crate::addressee::Addressee;
+use crate::cx::{Answer, Cx, Handled, Iq, IqHead};
+use crate::registry::{Feature, Registrar, Source};
+use crate::roster;
+
+/// What is said about it.
+pub const FEATURE: Feature = Feature {
+    source: Source::Xep(30),
+    title: "Service Discovery",
+    version: "2.5.0",
+    register,
+    ..Feature::NONE
+};
+
+fn register(registrar: &mut Registrar<'_>) {
+    let accounts = &[Addressee::OwnAccount, Addressee::OtherAccount];
+    registrar.iq(Addressee::ALL, IqType::Get, info);
+    registrar.iq(Addressee::ALL, IqType::Get, items);
+    registrar.disco(Addressee::ALL, NS_INFO);
+    registrar.disco(Addressee::ALL, NS_ITEMS);
+    registrar.identity(accounts, &Identity::new("account", "registered", None));
+    registrar.identity(
+        &[Addressee::Domain],
+        &Identity::new("server", "im", Some("Waxwing")),
+    );
+}
+
+async fn info(cx: Cx, iq: Iq<DiscoInfo>) -> Handled {
+    may_look(&cx, &iq.head).await?;
+    if iq.payload.node.is_some() {
+        return Err(Condition::ItemNotFound.into());
+    }
+    let registry = cx.server.registry();
+    let info = DiscoInfo {
+        node: None,
+        identities: registry.identities(iq.head.addressee),
+        features: registry
+            .disco(iq.head.addressee)
+            .iter()
+            .map(|var| Var::new(var))
+            .collect(),
+        forms: Vec::new(),
+    };
+    Ok(Answer::with(&info))
+}
+
+async fn items(cx: Cx, iq: Iq<DiscoItems>) -> Handled {
+    may_look(&cx, &iq.head).await?;
+    let items = match (iq.head.addressee, &iq.payload.node) {
+        // One's own available resources, as §8 of RFC 6121 lets a contact see them anyway.
+        (Addressee::OwnAccount | Addressee::OtherAccount, None) => resources(&cx, &iq.head),
+        _ => Vec::new(),
+    };
+    Ok(Answer::with(&DiscoItems {
+        node: iq.payload.node,
+        items,
+    }))
+}
+
+fn resources(cx: &Cx, head: &IqHead) -> Vec<Item> {
+    let account = cx.server.directory().known(&head.to);
+    let available = account.iter().flat_map(|account| account.available());
+    available
+        .map(|(_, session)| Item {
+            jid: session.jid.clone().into(),
+            node: None,
+            name: None,
+        })
+        .collect()
+}
+
+/// §8: who may not see an account's presence learns nothing of it, not even that it exists.
+async fn may_look(cx: &Cx, head: &IqHead) -> Result<(), StanzaError> {
+    if head.addressee != Addressee::OtherAccount {
+        return Ok(());
+    }
+    let account = cx
+        .server
+        .account(&head.to)
+        .await?
+        .ok_or(Condition::ServiceUnavailable)?;
+    let asker = &cx.session.account.jid;
+    match roster::item(&cx.server, &account, asker).await? {
+        Some(item) if item.from => Ok(()),
+        _ => Err(Condition::ServiceUnavailable.into()),
+    }
+}

@@ -1,0 +1,276 @@
+//! XEP-0198: Stream Management.
+//!
+//! <https://xmpp.org/extensions/xep-0198.html>
+//!
+//! Counting and the queue of unacknowledged stanzas are `waxwing_stream::sm`, shared with clients.
+//! Here: a stanza is counted as handled when it is released, so that `h` counts what is durable, and
+//! the count goes into the same commit as the stanza, so that `<failed h='…'/>` is exact even after
+//! a restart.
+
+use std::sync::Arc;
+
+use waxwing_stanza::{BareJid, Condition};
+use waxwing_store::{Expiring, LogId, Table};
+use waxwing_stream::sm::{Enabled, Failed, Nonza, ResumeError, SM, Sm, SmLimits};
+use waxwing_stream::{StreamCondition, StreamError};
+use waxwing_wire::{Element, Stanza};
+
+use crate::accounts;
+use crate::connection::{Connection, Step};
+use crate::effects::Effects;
+use crate::options::{OptionDefault, OptionSpec};
+use crate::registry::{Feature, Source};
+use crate::server::Server;
+use crate::session::{Out, Resumable, Session};
+
+/// How long a session waits for its client.
+pub const RESUME_SECS: OptionSpec = OptionSpec {
+    name: "resume_secs_max",
+    default: OptionDefault::Number {
+        value: 600,
+        min: 0,
+        max: 86_400,
+    },
+    unit: "seconds",
+    doc: "How long a session without a stream waits to be resumed before it ends (XEP-0198 §5).",
+};
+
+/// How long the count of handled stanzas is kept: a client that comes back within it, even after a
+/// restart of the server, learns exactly what it has to send again.
+pub const COUNT_KEPT_MICROS: u64 = 7 * 24 * 3_600 * 1_000_000;
+
+/// Random bytes of a stream-management id.
+const ID_BYTES: usize = 16;
+
+/// How many stanzas of a stream are handled.
+#[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
+pub struct SmCount {
+    /// `h`, modulo 2³².
+    #[prost(uint32, tag = "1")]
+    pub handled: u32,
+}
+
+/// Counts by stream-management id, under the account.
+pub static SM_COUNTS: Expiring<String, SmCount> = Table::new("stream-counts", 1).expiring();
+
+/// What is said about it.
+pub const FEATURE: Feature = Feature {
+    source: Source::Xep(198),
+    title: "Stream Management",
+    version: "1.6.3",
+    options: &[RESUME_SECS],
+    shapes: || vec![SM_COUNTS.shape()],
+    register: |registrar| registrar.stream_feature(Element::new(SM, "sm")),
+    ..Feature::NONE
+};
+
+fn failed(condition: Condition, h: Option<u32>) -> Out {
+    Out::nonza(
+        Nonza::Failed(Failed {
+            h,
+            condition: Some(condition),
+        })
+        .to_bytes(),
+    )
+}
+
+/// An element of a bound stream that is no stanza.
+pub(crate) fn handle(connection: &mut Connection, session: &Arc<Session>, stanza: &Stanza) {
+    match Nonza::read(stanza) {
+        Ok(Some(Nonza::Enable { resume, .. })) => enable(connection, session, resume),
+        Ok(Some(Nonza::Ask)) => ask(session),
+        Ok(Some(Nonza::Answer { h })) => answer(connection, session, h),
+        // Too late: a resource is bound (§5).
+        Ok(Some(Nonza::Resume { .. })) => session.push(failed(Condition::UnexpectedRequest, None)),
+        Ok(_) => connection.fail(StreamCondition::UnsupportedStanzaType.into()),
+        Err(error) => connection.fail(error),
+    }
+}
+
+fn enable(connection: &mut Connection, session: &Arc<Session>, resume: bool) {
+    if session.state().sm.is_some() {
+        // §3: at most one attempt.
+        return session.push(failed(Condition::UnexpectedRequest, None));
+    }
+    let server = connection.server.clone();
+    let secs = server.options().number(&RESUME_SECS);
+    let resumable = resume && secs > 0;
+    let id = server.outside().token::<ID_BYTES>();
+    let enabled = Enabled {
+        id: resumable.then(|| id.clone()),
+        resume: resumable,
+        max_secs: resumable.then(|| u32::try_from(secs).unwrap_or(u32::MAX)),
+        location: None,
+    };
+    // What was queued until now is not counted; so it leaves before counting begins.
+    connection.flush(session);
+    session.state().sm = Some(Resumable {
+        sm: Sm::new(SmLimits::CLIENT),
+        id: id.clone(),
+        resumable,
+    });
+    if resumable {
+        server.directory().add_resumable(id, session.clone());
+    }
+    session.push(Out::nonza(Nonza::Enabled(enabled).to_bytes()));
+}
+
+/// `<r/>`: answered once everything received before it is released.
+fn ask(session: &Session) {
+    let waker = {
+        let mut state = session.state();
+        if let Some(resumable) = state.sm.as_mut() {
+            resumable.sm.handle_ask();
+        }
+        state.push_sm()
+    };
+    if let Some(waker) = waker {
+        waker.wake();
+    }
+}
+
+/// `<a/>`: the log entries of what the client has are undelivered no more.
+fn answer(connection: &mut Connection, session: &Arc<Session>, h: u32) {
+    let settled: Result<Vec<LogId>, StreamError> = {
+        let mut state = session.state();
+        let settled = match state.sm.as_mut() {
+            Some(resumable) => resumable
+                .sm
+                .handle_answer(h)
+                .map(|acked| acked.filter_map(|stanza| stanza.tag).collect()),
+            None => Ok(Vec::new()),
+        };
+        state.wake_room();
+        settled
+    };
+    match settled {
+        Ok(ids) => connection.server.confirm_delivered(&session.account, &ids),
+        Err(error) => connection.fail(error),
+    }
+}
+
+/// `<resume/>` instead of binding a resource. Somebody else's session is as good as none.
+pub(crate) fn resume(connection: &mut Connection, account: BareJid, previd: String, h: u32) {
+    let found = connection.server.directory().find_resumable(&previd);
+    match found.filter(|session| session.account.jid == account && !session.state().ended) {
+        Some(session) => take_over(connection, session, previd, h),
+        None => refuse(connection, account, previd),
+    }
+}
+
+/// `<failed/>` with what was handled, if it is still known; the client may bind a resource next.
+fn refuse(connection: &mut Connection, account: BareJid, previd: String) {
+    let server = connection.server.clone();
+    connection.wait_for(async move {
+        let table = SM_COUNTS.at(server.now_micros());
+        let handled = match server
+            .store()
+            .get(&table, &accounts::owner(&account), &previd)
+            .await
+        {
+            Ok(count) => count.map(|count| count.handled),
+            Err(error) => {
+                tracing::error!(%error, "the count of an earlier stream could not be read");
+                None
+            }
+        };
+        let answer = failed(Condition::ItemNotFound, handled);
+        Box::new(move |connection: &mut Connection| connection.output.push(answer.bytes)) as Step
+    });
+}
+
+/// The session moves to this stream. What the old one staged is released first, so that `h` is exact.
+fn take_over(connection: &mut Connection, session: Arc<Session>, previd: String, h: u32) {
+    let (server, number) = (connection.server.clone(), connection.number);
+    let older = server.while_nothing_is_staged(|| session.state().take_over(number));
+    connection.adopted = Some(session.clone());
+    if let Some(waker) = older {
+        waker.wake();
+    }
+    let (send, receive) = futures_channel::oneshot::channel();
+    let mut effects = Effects::none();
+    effects.call(move |_| {
+        // The stream may be gone again.
+        let _gone = send.send(());
+    });
+    server.stage(&session, effects, None);
+    connection.wait_for(async move {
+        let _released = receive.await;
+        Box::new(move |connection: &mut Connection| resumed(connection, &session, previd, h))
+            as Step
+    });
+}
+
+fn resumed(connection: &mut Connection, session: &Arc<Session>, previd: String, h: u32) {
+    connection.adopted = None;
+    match resumption(session, previd, h) {
+        Ok((output, ids)) => {
+            connection.output.extend(output);
+            connection.server.confirm_delivered(&session.account, &ids);
+            connection.server.metrics().resumed.inc();
+            connection.resumed(session.clone());
+        }
+        Err(Refusal::Gone) => connection
+            .output
+            .push(failed(Condition::ItemNotFound, None).bytes),
+        Err(Refusal::Stream(error)) => {
+            session.kick(error.clone());
+            crate::lifecycle::end(&connection.server, session);
+            connection.fail(error);
+        }
+    }
+}
+
+enum Refusal {
+    /// The session ended meanwhile.
+    Gone,
+    /// The client acknowledges what it was not sent.
+    Stream(StreamError),
+}
+
+type Resumption = (Vec<bytes::Bytes>, Vec<LogId>);
+
+/// `<resumed/>` and what is sent again; and the log entries that the client's count settles.
+fn resumption(session: &Session, previd: String, h: u32) -> Result<Resumption, Refusal> {
+    let mut state = session.state();
+    let Some(resumable) = state.sm.as_mut() else {
+        return Err(Refusal::Gone);
+    };
+    let ids = match resumable.sm.resume(h) {
+        Ok(settled) => settled.filter_map(|stanza| stanza.tag).collect(),
+        Err(ResumeError::Stream(error)) => return Err(Refusal::Stream(error)),
+        // Everything staged was released before this was called.
+        Err(ResumeError::Unsettled(_)) => return Err(Refusal::Gone),
+    };
+    let answer = Nonza::Resumed {
+        previd,
+        h: resumable.sm.handled_count(),
+    }
+    .to_bytes();
+    let output = std::iter::once(answer)
+        .chain(resumable.sm.unacked().map(|stanza| stanza.bytes.clone()))
+        .collect();
+    state.wake_room();
+    Ok((output, ids))
+}
+
+/// Keeps the count of handled stanzas in the batch that makes one of them durable.
+pub(crate) fn note_count(
+    server: &Server,
+    session: &Session,
+    resumable: &Resumable,
+    handled: u32,
+    batch: &mut waxwing_store::Batch,
+) {
+    if resumable.resumable && !batch.is_empty() {
+        let now = server.now_micros();
+        let count = SmCount { handled };
+        batch.put_expiring(
+            &SM_COUNTS,
+            &session.account.owner,
+            &resumable.id,
+            &count,
+            now + COUNT_KEPT_MICROS,
+        );
+    }
+}

@@ -1,0 +1,166 @@
+//! XEP-0280: Message Carbons.
+//!
+//! <https://xmpp.org/extensions/xep-0280.html>
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use waxwing_stanza::xep::xep_0280_carbons::{
+    Direction, Disable, Enable, FEATURE_RULES, NS, copy as forwarded,
+};
+use waxwing_stanza::xep::xep_0334_hints;
+use waxwing_stanza::{BareJid, IqType, MessageType};
+use waxwing_store::LogId;
+use waxwing_wire::{Stanza, Writer, ns};
+
+use crate::addressee::Addressee;
+use crate::cx::{Answer, Cx, Handled, Iq};
+use crate::hooks::{Phase, Received, Sent};
+use crate::registry::{Feature, Registrar, Source};
+use crate::server::Server;
+use crate::session::{Flag, Out, Session};
+
+/// Set on sessions that want copies.
+pub const ENABLED: Flag = Flag {
+    bit: 1,
+    name: "carbons",
+};
+
+/// What is said about it.
+pub const FEATURE: Feature = Feature {
+    source: Source::Xep(280),
+    title: "Message Carbons",
+    version: "1.0.1",
+    flags: &[ENABLED],
+    register,
+    ..Feature::NONE
+};
+
+fn register(registrar: &mut Registrar<'_>) {
+    registrar.iq(&[Addressee::OwnAccount], IqType::Set, enable);
+    registrar.iq(&[Addressee::OwnAccount], IqType::Set, disable);
+    registrar.on_received(Phase::Act, received);
+    registrar.on_sent(Phase::Act, sent);
+    registrar.disco(&[Addressee::OwnAccount, Addressee::Domain], NS);
+    registrar.disco(&[Addressee::OwnAccount, Addressee::Domain], FEATURE_RULES);
+}
+
+async fn enable(cx: Cx, _: Iq<Enable>) -> Handled {
+    cx.session.set(ENABLED, true);
+    Ok(Answer::empty())
+}
+
+async fn disable(cx: Cx, _: Iq<Disable>) -> Handled {
+    cx.session.set(ENABLED, false);
+    Ok(Answer::empty())
+}
+
+/// The rules of §6.1. A room's private message is not copied to the recipient's other sessions,
+/// since the room sends it to each.
+fn eligible(kind: MessageType, stanza: &Stanza, receiving: bool) -> bool {
+    let mut im = kind == MessageType::Chat;
+    let mut from_room = false;
+    let mut invitation = false;
+    for child in stanza.children() {
+        match (child.ns(), child.name()) {
+            (NS, "private") | (xep_0334_hints::NS, "no-copy") => return false,
+            (_, "body") if kind == MessageType::Normal => im = true,
+            (
+                "urn:xmpp:receipts"
+                | "http://jabber.org/protocol/chatstates"
+                | "urn:xmpp:chat-markers:0",
+                _,
+            ) => im = true,
+            ("jabber:x:conference", "x") => invitation = true,
+            ("http://jabber.org/protocol/muc#user", "x") => {
+                from_room = true;
+                invitation |= child.bytes().windows(7).any(|window| window == b"<invite");
+            }
+            _ => {}
+        }
+    }
+    match kind {
+        MessageType::Groupchat | MessageType::Headline => false,
+        _ if invitation => true,
+        _ if from_room && receiving => false,
+        _ => im,
+    }
+}
+
+/// Copies to the recipient's sessions that did not get the message itself (§7).
+fn received(_: &Server, received: &Received<'_>) {
+    let delivery = received.delivery;
+    if !eligible(delivery.kind, &delivery.stanza, true) {
+        return;
+    }
+    let own = delivery
+        .sender
+        .as_ref()
+        .filter(|sender| sender.account.jid == delivery.account.jid);
+    copy(
+        &delivery.account.sessions(),
+        Direction::Received,
+        &delivery.stanza,
+        delivery.id,
+        |session| {
+            // A message to oneself: the sender's session has it, and `sent` copies would double it.
+            own.is_some_and(|own| Arc::ptr_eq(own, session))
+                || received
+                    .sessions
+                    .iter()
+                    .any(|got| Arc::ptr_eq(got, session))
+        },
+    );
+}
+
+/// Copies to the sender's other sessions (§8).
+fn sent(_: &Server, sent: &Sent<'_>) {
+    let account = &sent.session.account;
+    if *sent.to == account.jid || !eligible(sent.kind, sent.stanza, false) {
+        return;
+    }
+    copy(
+        &account.sessions(),
+        Direction::Sent,
+        sent.stanza,
+        None,
+        |session| Arc::ptr_eq(session, sent.session),
+    );
+}
+
+fn copy(
+    sessions: &[Arc<Session>],
+    direction: Direction,
+    stanza: &Stanza,
+    id: Option<LogId>,
+    has_it: impl Fn(&Arc<Session>) -> bool,
+) {
+    for session in sessions {
+        if !session.has(ENABLED) || has_it(session) {
+            continue;
+        }
+        let bytes = wrap(&session.account.jid, session, direction, stanza);
+        // A logged message that this session will find among its undelivered ones needs no copy.
+        match (id, session.state().live_after) {
+            (Some(id), Some(_)) => session.push(Out {
+                mark: Some(id),
+                ..Out::stanza(bytes)
+            }),
+            (Some(_), None) if session.priority().is_some() => {}
+            _ => session.push(Out::stanza(bytes)),
+        }
+    }
+}
+
+fn wrap(account: &BareJid, to: &Session, direction: Direction, stanza: &Stanza) -> Bytes {
+    let mut writer = Writer::new(ns::CLIENT);
+    writer.start(ns::CLIENT, "message");
+    writer.attr("from", &account.to_string());
+    writer.attr("to", &to.jid.to_string());
+    if let Some(kind) = stanza.kind() {
+        writer.attr("type", &kind);
+    }
+    writer.raw(&forwarded(stanza, direction));
+    writer.end();
+    writer.finish()
+}
