@@ -1,8 +1,9 @@
 //! Classes of bytes, and searches that look at eight bytes at a time.
 
-/// Begins a name; `:` does not, since names here are qualified.
+/// Begins a name; `:` does not, since names here are qualified. All beyond ASCII do: such names are
+/// refused, but not as ill-formed.
 pub(crate) const NAME_START: u8 = 1;
-/// Goes on in a name.
+/// Goes on in a name, ASCII only.
 pub(crate) const NAME: u8 = 2;
 /// Whitespace of XML 1.0 §2.3.
 pub(crate) const SPACE: u8 = 4;
@@ -16,8 +17,11 @@ const fn classes() -> [u8; 256] {
     let mut byte = 0;
     while byte < 256 {
         let b = byte as u8;
-        if b.is_ascii_alphabetic() || b == b'_' || b >= 0x80 {
+        if b.is_ascii_alphabetic() || b == b'_' {
             table[byte] |= NAME_START | NAME | URI;
+        }
+        if b >= 0x80 {
+            table[byte] |= NAME_START | URI;
         }
         if b.is_ascii_digit() || b == b'-' || b == b'.' {
             table[byte] |= NAME | URI;
@@ -66,15 +70,21 @@ pub(crate) fn is_xml_char(code: u32) -> bool {
 const ONES: u64 = 0x0101_0101_0101_0101;
 const HIGHS: u64 = 0x8080_8080_8080_8080;
 
-// Both set the high bit of each byte that fits, and perhaps of bytes above one that fits, never of
-// one below: the lowest bit is always right, and only that is used.
+// These set the high bit of each byte that fits, perhaps of bytes above one that fits, and perhaps of
+// bytes beyond ASCII, but of no ASCII byte below the first that fits. The lowest high bit is right in
+// searches that stop at bytes beyond ASCII anyway.
 const fn equal(word: u64, byte: u8) -> u64 {
-    let difference = word ^ (ONES * byte as u64);
-    difference.wrapping_sub(ONES) & !difference & HIGHS
+    (word ^ (ONES * byte as u64)).wrapping_sub(ONES)
 }
 
 const fn below_space(word: u64) -> u64 {
-    word.wrapping_sub(ONES * 0x20) & !word & HIGHS
+    word.wrapping_sub(ONES * 0x20)
+}
+
+// As `equal`, but never for bytes beyond ASCII.
+const fn strictly_equal(word: u64, byte: u8) -> u64 {
+    let difference = word ^ (ONES * byte as u64);
+    difference.wrapping_sub(ONES) & !difference
 }
 
 #[inline(always)]
@@ -86,7 +96,7 @@ fn find(
 ) -> usize {
     let mut at = from;
     while let Some(chunk) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
-        let found = word_of(u64::from_le_bytes(*chunk));
+        let found = word_of(u64::from_le_bytes(*chunk)) & HIGHS;
         if found != 0 {
             return at + (found.trailing_zeros() / 8) as usize;
         }
@@ -98,41 +108,42 @@ fn find(
     at
 }
 
-/// The lead byte of U+F000 to U+FFFF, among them the excluded U+FFFE and U+FFFF.
-pub(crate) const LEAD_EF: u8 = 0xEF;
-
-/// Where text needs a look: markup, reference, `]`, control character, [`LEAD_EF`]; or the end.
+/// Where text needs a look: markup, reference, `]`, control character, beyond ASCII; or the end.
+#[inline]
 pub(crate) fn find_in_text(bytes: &[u8], from: usize) -> usize {
     find(
         bytes,
         from,
-        |w| equal(w, b'<') | equal(w, b'&') | equal(w, b']') | equal(w, LEAD_EF) | below_space(w),
-        |b| b < 0x20 || matches!(b, b'<' | b'&' | b']' | LEAD_EF),
+        |w| equal(w, b'<') | equal(w, b'&') | equal(w, b']') | below_space(w) | w,
+        |b| !(0x20..0x80).contains(&b) || matches!(b, b'<' | b'&' | b']'),
     )
 }
 
-/// Where an attribute's value needs a look: its quote, `<`, reference, control character,
-/// [`LEAD_EF`]; or the end.
+/// Where an attribute's value needs a look: its quote, `<`, reference, control character, beyond
+/// ASCII; or the end.
+#[inline]
 pub(crate) fn find_in_value(bytes: &[u8], from: usize, quote: u8) -> usize {
     find(
         bytes,
         from,
-        |w| equal(w, quote) | equal(w, b'<') | equal(w, b'&') | equal(w, LEAD_EF) | below_space(w),
-        |b| b < 0x20 || b == quote || matches!(b, b'<' | b'&' | LEAD_EF),
+        |w| equal(w, quote) | equal(w, b'<') | equal(w, b'&') | below_space(w) | w,
+        |b| !(0x20..0x80).contains(&b) || b == quote || matches!(b, b'<' | b'&'),
     )
 }
 
 /// Where `byte` is; or the end.
+#[inline]
 pub(crate) fn find_byte(bytes: &[u8], from: usize, byte: u8) -> usize {
-    find(bytes, from, |w| equal(w, byte), |b| b == byte)
+    find(bytes, from, |w| strictly_equal(w, byte), |b| b == byte)
 }
 
 /// Where a start tag ends or a value in it begins: `>`, `"`, `'`; or the end.
+#[inline]
 pub(crate) fn find_in_tag(bytes: &[u8], from: usize) -> usize {
     find(
         bytes,
         from,
-        |w| equal(w, b'>') | equal(w, b'"') | equal(w, b'\''),
+        |w| strictly_equal(w, b'>') | strictly_equal(w, b'"') | strictly_equal(w, b'\''),
         |b| matches!(b, b'>' | b'"' | b'\''),
     )
 }

@@ -1,4 +1,4 @@
-use crate::error::{Fault, WireError};
+use crate::error::WireError;
 use crate::limits::Limits;
 use crate::name::Name;
 use crate::ns;
@@ -81,8 +81,7 @@ impl Element {
     ) -> Result<Element, WireError> {
         let bytes = bytes.as_ref();
         limits.admit(bytes.len())?;
-        let text = std::str::from_utf8(bytes).map_err(|_| Fault::Utf8)?;
-        tree::build(text, Outer::bare(default_ns), limits)
+        tree::build(bytes, Outer::bare(default_ns), limits)
     }
 
     /// Namespace; empty for none.

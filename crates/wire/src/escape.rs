@@ -28,7 +28,7 @@ pub(crate) fn unescape(raw: &str, place: Place) -> Cow<'_, str> {
         let used = match byte {
             b'&' => {
                 let end = rest.find(';').unwrap_or(rest.len() - 1);
-                out.extend(referenced(&rest[1..end]));
+                out.extend(referenced(&rest.as_bytes()[1..end]));
                 end + 1
             }
             b'\r' => {
@@ -55,16 +55,16 @@ pub(crate) fn unescape(raw: &str, place: Place) -> Cow<'_, str> {
 }
 
 /// What stands between `&` and `;`: one of the five of XML 1.0 §4.6 or a character's number.
-pub(crate) fn referenced(name: &str) -> Option<char> {
+pub(crate) fn referenced(name: &[u8]) -> Option<char> {
     match name {
-        "amp" => Some('&'),
-        "lt" => Some('<'),
-        "gt" => Some('>'),
-        "quot" => Some('"'),
-        "apos" => Some('\''),
+        b"amp" => Some('&'),
+        b"lt" => Some('<'),
+        b"gt" => Some('>'),
+        b"quot" => Some('"'),
+        b"apos" => Some('\''),
         _ => {
-            let digits = name.strip_prefix('#')?;
-            let code = match digits.strip_prefix('x') {
+            let digits = name.strip_prefix(b"#")?;
+            let code = match digits.strip_prefix(b"x") {
                 Some(hex) => number(hex, 16)?,
                 None => number(digits, 10)?,
             };
@@ -74,15 +74,15 @@ pub(crate) fn referenced(name: &str) -> Option<char> {
 }
 
 // Not `from_str_radix`: it accepts a sign. Any count of leading zeros is legal.
-fn number(digits: &str, radix: u32) -> Option<u32> {
+fn number(digits: &[u8], radix: u32) -> Option<u32> {
     if digits.is_empty() {
         return None;
     }
     let mut code: u32 = 0;
-    for digit in digits.chars() {
+    for digit in digits {
         code = code
             .checked_mul(radix)?
-            .checked_add(digit.to_digit(radix)?)?;
+            .checked_add(char::from(*digit).to_digit(radix)?)?;
     }
     Some(code)
 }

@@ -47,7 +47,7 @@ const PREFIXES_MAX: usize = 64;
 pub(crate) fn read(bytes: &[u8], limits: &Limits) -> Result<(Header, Frame), WireError> {
     let text = std::str::from_utf8(bytes).map_err(|_| Fault::Utf8)?;
     let rest = after_declaration(text)?.trim_start_matches([' ', '\t', '\r', '\n']);
-    let mut parser = Parser::new(rest, Outer::bare(""), limits, Root::default());
+    let mut parser = Parser::new(rest.as_bytes(), Outer::bare(""), limits, Root::default());
     if parser.root_tag()? != rest.len() {
         return Err(Fault::Trailing.into());
     }
@@ -81,7 +81,7 @@ pub(crate) fn read(bytes: &[u8], limits: &Limits) -> Result<(Header, Frame), Wir
 
 /// The default namespace and the prefixes that a stanza's start tag leaves to its children. The tag
 /// is one that the parser has accepted.
-pub(crate) fn bindings(tag: &str, default_ns: &Name) -> (Name, Vec<(Name, Name)>) {
+pub(crate) fn bindings(tag: &[u8], default_ns: &Name) -> (Name, Vec<(Name, Name)>) {
     let root = Root {
         header: Header {
             default_ns: default_ns.clone(),
@@ -105,22 +105,22 @@ struct Root {
 
 impl Sink for Root {
     fn start(&mut self, scope: &Scope<'_>, tag: &Tag<'_>) {
-        self.qname = tag.name.whole.of(scope.text).to_owned();
-        self.local = tag.name.local().of(scope.text).to_owned();
+        self.qname = scope.text(tag.name.whole).to_owned();
+        self.local = scope.text(tag.name.local()).to_owned();
         self.ns = scope.name(tag.ns).to_owned();
         for attr in tag.attrs {
-            let value = unescape(attr.value.of(scope.text), Place::Value).into_owned();
+            let value = unescape(scope.text(attr.value), Place::Value).into_owned();
             if attr.declares {
                 match attr.name.prefix() {
                     None => self.header.default_ns = ns::name(&value),
                     Some(_) => {
-                        let prefix = Name::copied(attr.name.local().of(scope.text));
+                        let prefix = Name::copied(scope.text(attr.name.local()));
                         self.header.prefixes.push((prefix, ns::name(&value)));
                     }
                 }
                 continue;
             }
-            let slot = match attr.name.whole.of(scope.text) {
+            let slot = match scope.text(attr.name.whole) {
                 "to" => &mut self.header.to,
                 "from" => &mut self.header.from,
                 "id" => &mut self.header.id,
@@ -210,6 +210,13 @@ pub(crate) fn admit(bytes: usize, limits: &Limits) -> Result<(), Limit> {
 }
 
 impl Frame {
+    pub(crate) fn outer(&self) -> Outer<'_> {
+        Outer {
+            default_ns: &self.default_ns,
+            prefixes: &self.prefixes,
+        }
+    }
+
     /// A stanza with declarations for those of the header's prefixes that it uses: by bit, inserted
     /// behind the root's name. No declaration is there twice: a prefix that the root binds itself
     /// never means the header's.
@@ -231,12 +238,7 @@ impl Frame {
 
     /// The root of a stanza as a stanza without content; `None` if its start tag is beyond limits.
     pub(crate) fn root(&self, stanza: &[u8], limits: &Limits) -> Result<Option<Stanza>, WireError> {
-        let text = std::str::from_utf8(stanza).map_err(|_| Fault::Utf8)?;
-        let outer = Outer {
-            default_ns: &self.default_ns,
-            prefixes: &self.prefixes,
-        };
-        let mut parser = Parser::new(text, outer, limits, View::new());
+        let mut parser = Parser::new(stanza, self.outer(), limits, View::new());
         let end = match parser.root_tag() {
             Ok(end) => end,
             Err(WireError::IllFormed(Fault::Truncated)) => return Ok(None),
@@ -245,8 +247,12 @@ impl Frame {
         if parser.beyond.is_some() {
             return Ok(None);
         }
-        let mut tag = text[..end].trim_end_matches(['/', '>']).as_bytes().to_vec();
-        tag.extend_from_slice(b"/>");
+        let tag = &stanza[..end];
+        let tag = tag
+            .strip_suffix(b"/>")
+            .or(tag.strip_suffix(b">"))
+            .unwrap_or(tag);
+        let tag = [tag, b"/>"].concat();
         let tag = self.declare(
             &tag,
             parser.sink.qname.end as usize,

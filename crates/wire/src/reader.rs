@@ -4,7 +4,7 @@ use crate::framer::Framer;
 use crate::header::{self, Frame, Header};
 use crate::limits::{Beyond, Limits};
 use crate::scope::Outer;
-use crate::stanza::{self, Stanza};
+use crate::stanza::{self, Checked, Stanza};
 use bytes::Bytes;
 
 /// Incremental reader of one stream over TCP, RFC 6120 §4.
@@ -190,13 +190,18 @@ impl Reader {
             [b'<', ..] => {}
             _ => return Err(StreamFault::Text.into()),
         }
+        if self.seen == self.start
+            && let Some(event) = self.whole()?
+        {
+            return Ok(Some(event));
+        }
         let end = self.frame()?;
         let length = end.unwrap_or(self.buffer.len()) - self.start;
         if length > self.limits.stanza_bytes_max() {
             return self.too_large(end);
         }
         match end {
-            Some(end) => self.complete(end).map(Some),
+            Some(end) => self.framed(end).map(Some),
             None => Ok(None),
         }
     }
@@ -217,41 +222,64 @@ impl Reader {
         }
     }
 
-    fn complete(&mut self, end: usize) -> Result<Event, WireError> {
+    /// The next stanza if all of it is there, which is the rule, and found so by the parser alone;
+    /// otherwise the framer goes on, once for each byte. What the parser refuses is no news yet: it
+    /// is refused when its end is there, whatever the pieces that it comes in.
+    fn whole(&mut self) -> Result<Option<Event>, WireError> {
+        let unread = self.unread();
+        let within = &unread[..unread.len().min(self.limits.stanza_bytes_max())];
+        match stanza::check(within, self.outer(), &self.limits) {
+            Ok(checked) => self.accept(checked).map(Some),
+            Err(_) => Ok(None),
+        }
+    }
+
+    fn framed(&mut self, end: usize) -> Result<Event, WireError> {
+        let checked = stanza::check(&self.buffer[self.start..end], self.outer(), &self.limits)?;
+        if self.start + checked.end != end {
+            return Err(Fault::Trailing.into());
+        }
+        self.accept(checked)
+    }
+
+    fn accept(&mut self, checked: Checked) -> Result<Event, WireError> {
         let Phase::Stanzas(frame) = &self.phase else {
             return Err(Fault::Trailing.into());
         };
+        let end = self.start + checked.end;
         let bytes = &self.buffer[self.start..end];
-        let outer = Outer {
-            default_ns: &frame.default_ns,
-            prefixes: &frame.prefixes,
-        };
-        let checked = stanza::check(bytes, outer, &self.limits)?;
-        let made = match checked.beyond {
-            Some(limit) => Err(limit.into()),
-            None if checked.outer_used == 0 => Ok(Stanza::assemble(
-                Bytes::copy_from_slice(bytes),
-                checked.view,
-                &frame.default_ns,
-            )),
-            None => {
-                let bytes =
-                    frame.declare(bytes, checked.view.qname.end as usize, checked.outer_used);
-                Stanza::parse_in(bytes, &frame.default_ns, &self.limits)
-            }
+        let made = if let Some(limit) = checked.beyond {
+            Err(limit.into())
+        } else if checked.outer_used != 0 {
+            let bytes = frame.declare(bytes, checked.view.qname.end as usize, checked.outer_used);
+            Stanza::parse_in(bytes, &frame.default_ns, &self.limits)
+        } else if bytes.len() == self.buffer.capacity() {
+            let bytes = Bytes::from(std::mem::take(&mut self.buffer));
+            let stanza = Stanza::assemble(bytes, checked.view, &frame.default_ns);
+            self.consume(0);
+            return Ok(Event::Stanza(stanza));
+        } else {
+            // Not a slice of the buffer: a stanza may be kept long, and would keep all of it.
+            let bytes = Bytes::copy_from_slice(bytes);
+            Ok(Stanza::assemble(bytes, checked.view, &frame.default_ns))
         };
         let event = match made {
             Ok(stanza) => Event::Stanza(stanza),
             Err(WireError::Beyond(limit)) if self.limits.beyond == Beyond::Skip => {
-                Event::Skipped(Skipped {
-                    limit,
-                    root: frame.root(bytes, &self.limits)?,
-                })
+                let root = frame.root(bytes, &self.limits)?;
+                Event::Skipped(Skipped { limit, root })
             }
             Err(error) => return Err(error),
         };
         self.consume(end);
         Ok(event)
+    }
+
+    fn outer(&self) -> Outer<'_> {
+        match &self.phase {
+            Phase::Stanzas(frame) => frame.outer(),
+            _ => Outer::bare(""),
+        }
     }
 
     /// A stanza has more bytes than it may: what is within limits must be well-formed as far as it
@@ -261,18 +289,10 @@ impl Reader {
             return Err(Fault::Trailing.into());
         };
         let head = &self.buffer[self.start..self.start + self.limits.stanza_bytes_max()];
-        let whole = match std::str::from_utf8(head) {
-            Ok(_) => head,
-            Err(error) if error.error_len().is_none() => &head[..error.valid_up_to()],
-            Err(_) => return Err(Fault::Utf8.into()),
-        };
-        let outer = Outer {
-            default_ns: &frame.default_ns,
-            prefixes: &frame.prefixes,
-        };
-        match stanza::check(whole, outer, &self.limits) {
+        match stanza::check(head, frame.outer(), &self.limits) {
             Err(WireError::IllFormed(Fault::Truncated)) => {}
             Err(error) => return Err(error),
+            // The framer found no end there.
             Ok(_) => return Err(Fault::Trailing.into()),
         }
         if self.limits.beyond == Beyond::Refuse {
@@ -280,7 +300,7 @@ impl Reader {
         }
         let skipped = Skipped {
             limit: Limit::StanzaBytes,
-            root: frame.root(whole, &self.limits)?,
+            root: frame.root(head, &self.limits)?,
         };
         if let Some(end) = end {
             self.consume(end);

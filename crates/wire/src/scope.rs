@@ -29,8 +29,8 @@ impl Span {
         self.start as usize..self.end as usize
     }
 
-    pub(crate) fn of(self, text: &str) -> &str {
-        text.get(self.range()).unwrap_or_default()
+    pub(crate) fn of(self, bytes: &[u8]) -> &[u8] {
+        bytes.get(self.range()).unwrap_or_default()
     }
 }
 
@@ -75,7 +75,7 @@ pub(crate) struct Binding {
 
 /// Bindings at one place of a stanza.
 pub(crate) struct Scope<'a> {
-    pub(crate) text: &'a str,
+    pub(crate) bytes: &'a [u8],
     pub(crate) outer: Outer<'a>,
     pub(crate) bindings: SmallVec<[Binding; 4]>,
     /// Which of the outer prefixes were used, by bit; there are no more than 64.
@@ -84,14 +84,19 @@ pub(crate) struct Scope<'a> {
 }
 
 impl<'a> Scope<'a> {
-    pub(crate) fn new(text: &'a str, outer: Outer<'a>) -> Scope<'a> {
+    pub(crate) fn new(bytes: &'a [u8], outer: Outer<'a>) -> Scope<'a> {
         Scope {
-            text,
+            bytes,
             outer,
             bindings: SmallVec::new(),
             outer_used: 0,
             unescaped: Vec::new(),
         }
+    }
+
+    /// Bytes of the parsed element that were read over, hence UTF-8.
+    pub(crate) fn text(&self, span: Span) -> &'a str {
+        std::str::from_utf8(span.of(self.bytes)).unwrap_or_default()
     }
 
     pub(crate) fn name(&self, ns: NsRef) -> &str {
@@ -104,22 +109,22 @@ impl<'a> Scope<'a> {
                 .prefixes
                 .get(index as usize)
                 .map_or("", |(_, ns)| ns),
-            NsRef::Raw(span) => span.of(self.text),
+            NsRef::Raw(span) => self.text(span),
             NsRef::Unescaped(index) => self.unescaped.get(index as usize).map_or("", |ns| ns),
         }
     }
 
     /// What a prefix means here; `xmlns` cannot be asked for.
-    pub(crate) fn lookup(&mut self, prefix: &str) -> Option<NsRef> {
-        if prefix == "xml" {
+    pub(crate) fn lookup(&mut self, prefix: &[u8]) -> Option<NsRef> {
+        if prefix == b"xml" {
             return Some(NsRef::Xml);
         }
-        let text = self.text;
+        let bytes = self.bytes;
         if let Some(inner) = self
             .bindings
             .iter()
             .rev()
-            .find(|binding| binding.prefix.of(text) == prefix)
+            .find(|binding| binding.prefix.of(bytes) == prefix)
         {
             return Some(inner.ns);
         }
@@ -127,7 +132,7 @@ impl<'a> Scope<'a> {
             .outer
             .prefixes
             .iter()
-            .position(|(outer, _)| outer == prefix)?;
+            .position(|(outer, _)| outer.as_bytes() == prefix)?;
         self.outer_used |= 1 << (index & 63);
         Some(NsRef::Outer(index as u16))
     }
@@ -136,11 +141,11 @@ impl<'a> Scope<'a> {
     /// `prefix` is `None` for `xmlns='…'`.
     pub(crate) fn declared(
         &mut self,
-        prefix: Option<&str>,
+        prefix: Option<&[u8]>,
         value: Span,
         plain: bool,
     ) -> Result<(NsRef, Option<Limit>), Fault> {
-        let raw = value.of(self.text);
+        let raw = self.text(value);
         let unescaped;
         let name = if plain {
             raw
@@ -148,9 +153,9 @@ impl<'a> Scope<'a> {
             unescaped = unescape(raw, Place::Value);
             &*unescaped
         };
-        if prefix == Some("xmlns")
+        if prefix == Some(b"xmlns")
             || name == ns::XMLNS
-            || (prefix == Some("xml")) != (name == ns::XML)
+            || (prefix == Some(b"xml")) != (name == ns::XML)
         {
             return Err(Fault::ReservedNamespace);
         }

@@ -42,6 +42,9 @@ impl Stanza {
     ) -> Result<Stanza, WireError> {
         limits.admit(bytes.len())?;
         let checked = check(&bytes, Outer::bare(default_ns), limits)?;
+        if checked.end != bytes.len() {
+            return Err(Fault::Trailing.into());
+        }
         if let Some(limit) = checked.beyond {
             return Err(limit.into());
         }
@@ -142,10 +145,7 @@ impl Stanza {
     /// The whole as a tree.
     #[must_use]
     pub fn element(&self) -> Element {
-        read_again(
-            self.text(Span::new(0, self.bytes.len())),
-            Outer::bare(&self.view.outer_ns),
-        )
+        read_again(&self.bytes, Outer::bare(&self.view.outer_ns))
     }
 
     /// The same stanza with other addresses, another namespace for the root, more or fewer
@@ -155,11 +155,12 @@ impl Stanza {
         Splice::new(&self.bytes, &self.view)
     }
 
+    fn raw(&self, span: Span) -> &[u8] {
+        span.of(&self.bytes)
+    }
+
     fn text(&self, span: Span) -> &str {
-        self.bytes
-            .get(span.range())
-            .and_then(|bytes| std::str::from_utf8(bytes).ok())
-            .unwrap_or_default()
+        std::str::from_utf8(self.raw(span)).unwrap_or_default()
     }
 
     fn value(&self, attr: Option<AttrSpan>) -> Option<Cow<'_, str>> {
@@ -228,28 +229,23 @@ impl<'a> ChildView<'a> {
     /// The bytes as they stand in the stanza; namespaces may be inherited from there.
     #[must_use]
     pub fn bytes(&self) -> &'a [u8] {
-        self.stanza
-            .bytes
-            .get(self.child.span.range())
-            .unwrap_or_default()
+        self.stanza.raw(self.child.span)
     }
 
     /// The child as a tree.
     #[must_use]
     pub fn element(&self) -> Element {
         let stanza = self.stanza;
-        let head = stanza.text(Span {
+        let head = stanza.raw(Span {
             start: 0,
             end: stanza.view.head_end,
         });
         let (default_ns, prefixes) = crate::header::bindings(head, &stanza.view.outer_ns);
-        read_again(
-            stanza.text(self.child.span),
-            Outer {
-                default_ns: &default_ns,
-                prefixes: &prefixes,
-            },
-        )
+        let outer = Outer {
+            default_ns: &default_ns,
+            prefixes: &prefixes,
+        };
+        read_again(stanza.raw(self.child.span), outer)
     }
 }
 
@@ -264,8 +260,8 @@ pub(crate) const CHECKED: Limits = Limits {
     beyond: crate::limits::Beyond::Refuse,
 };
 
-fn read_again(text: &str, outer: Outer<'_>) -> Element {
-    let element = tree::build(text, outer, &CHECKED);
+fn read_again(bytes: &[u8], outer: Outer<'_>) -> Element {
+    let element = tree::build(bytes, outer, &CHECKED);
     debug_assert!(
         element.is_ok(),
         "the same parser has accepted these bytes: {element:?}"
@@ -277,15 +273,14 @@ pub(crate) struct Checked {
     pub(crate) view: View,
     pub(crate) beyond: Option<Limit>,
     pub(crate) outer_used: u64,
+    /// Where the element ends.
+    pub(crate) end: usize,
 }
 
-/// Finds exactly one element; what is beyond limits is no error here.
+/// Reads the element that begins the bytes; what is beyond limits is no error here.
 pub(crate) fn check(bytes: &[u8], outer: Outer<'_>, limits: &Limits) -> Result<Checked, WireError> {
-    let text = std::str::from_utf8(bytes).map_err(|_| Fault::Utf8)?;
-    let mut parser = Parser::new(text, outer, limits, View::new());
-    if parser.element()? != bytes.len() {
-        return Err(Fault::Trailing.into());
-    }
+    let mut parser = Parser::new(bytes, outer, limits, View::new());
+    let end = parser.element()?;
     let Parser {
         sink: mut view,
         beyond,
@@ -301,5 +296,6 @@ pub(crate) fn check(bytes: &[u8], outer: Outer<'_>, limits: &Limits) -> Result<C
         view,
         beyond,
         outer_used,
+        end,
     })
 }

@@ -36,9 +36,9 @@ impl Builder {
 impl Sink for Builder {
     fn start(&mut self, scope: &Scope<'_>, tag: &Tag<'_>) {
         let ns = self.ns(scope, tag.ns);
-        let mut element = Element::new(ns, Name::copied(tag.name.local().of(scope.text)));
+        let mut element = Element::new(ns, Name::copied(scope.text(tag.name.local())));
         for attr in tag.attrs.iter().filter(|attr| !attr.declares) {
-            let raw = attr.value.of(scope.text);
+            let raw = scope.text(attr.value);
             let value = if attr.plain {
                 raw.to_owned()
             } else {
@@ -51,7 +51,7 @@ impl Sink for Builder {
             };
             element.attributes.push(Attribute {
                 ns,
-                name: Name::copied(attr.name.local().of(scope.text)),
+                name: Name::copied(scope.text(attr.name.local())),
                 value,
             });
         }
@@ -59,7 +59,7 @@ impl Sink for Builder {
     }
 
     fn text(&mut self, scope: &Scope<'_>, raw: Span, cdata: bool) {
-        let raw = raw.of(scope.text);
+        let raw = scope.text(raw);
         let Some(parent) = self.open.last_mut() else {
             return;
         };
@@ -83,15 +83,15 @@ impl Sink for Builder {
 }
 
 /// Reads exactly one element.
-pub(crate) fn build(text: &str, outer: Outer<'_>, limits: &Limits) -> Result<Element, WireError> {
+pub(crate) fn build(bytes: &[u8], outer: Outer<'_>, limits: &Limits) -> Result<Element, WireError> {
     let builder = Builder {
         open: Vec::new(),
         root: None,
         names: Vec::new(),
     };
-    let mut parser = Parser::new(text, outer, limits, builder);
+    let mut parser = Parser::new(bytes, outer, limits, builder);
     let end = parser.element()?;
-    if end != text.len() {
+    if end != bytes.len() {
         return Err(crate::Fault::Trailing.into());
     }
     match (parser.beyond, parser.sink.root) {

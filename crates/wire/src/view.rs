@@ -71,7 +71,7 @@ impl View {
         self.name = tag.name.local();
         self.ns = tag.ns;
         self.head_end = tag.span.end;
-        let prefix = tag.name.prefix().map(|prefix| prefix.of(scope.text));
+        let prefix = tag.name.prefix().map(|prefix| prefix.of(scope.bytes));
         for attr in tag.attrs {
             let span = AttrSpan {
                 start: attr.name.whole.start,
@@ -79,19 +79,22 @@ impl View {
                 plain: attr.plain,
             };
             if attr.declares {
-                let declared = attr.name.prefix().map(|_| attr.name.local().of(scope.text));
+                let declared = attr
+                    .name
+                    .prefix()
+                    .map(|_| attr.name.local().of(scope.bytes));
                 self.declares_default |= declared.is_none();
                 if declared == prefix {
                     self.declaration = Some(span);
                 }
                 continue;
             }
-            let slot = match attr.name.whole.of(scope.text) {
-                "to" => &mut self.to,
-                "from" => &mut self.from,
-                "id" => &mut self.id,
-                "type" => &mut self.kind,
-                "xml:lang" => &mut self.lang,
+            let slot = match attr.name.whole.of(scope.bytes) {
+                b"to" => &mut self.to,
+                b"from" => &mut self.from,
+                b"id" => &mut self.id,
+                b"type" => &mut self.kind,
+                b"xml:lang" => &mut self.lang,
                 _ => continue,
             };
             *slot = Some(span);
