@@ -8,6 +8,8 @@
 //! - [`sm::Sm`] counts and keeps stanzas for acknowledgement and resumption, on both sides;
 //! - [`sasl`] holds what is kept of passwords, and the mechanisms.
 
+#[cfg(test)]
+mod both_sides;
 pub mod client;
 mod error;
 mod header;

@@ -9,6 +9,10 @@ use crate::error::{StreamCondition, StreamError};
 
 /// To the server's own features first, then to ours, else it is refused.
 pub(super) fn work(negotiation: &mut Negotiation, stanza: Stanza) {
+    if stanza.ns() == ns::STREAMS && stanza.name() == "error" {
+        // The client tells us why it goes.
+        return negotiation.finish();
+    }
     let stage = negotiation.stage();
     let extra = negotiation
         .settings
@@ -28,8 +32,6 @@ pub(super) fn work(negotiation: &mut Negotiation, stanza: Stanza) {
 pub(super) fn refuse(negotiation: &mut Negotiation, stanza: &Stanza) {
     let error = |condition, text| StreamError::new(condition, text);
     match (stanza.ns(), stanza.name()) {
-        // The client tells us why it goes.
-        (ns::STREAMS, "error") => return negotiation.finish(),
         (ns::CLIENT, "iq" | "message" | "presence") => {}
         (ns::SERVER, "iq" | "message" | "presence") => {
             let text = "stanzas of clients are in jabber:client";

@@ -78,79 +78,42 @@ fn nonzas_come_back_as_they_were() {
 
 #[test]
 fn nonzas_are_read_as_their_schema_says() {
-    let failed = Failed {
-        h: None,
-        condition: Some(Condition::UnexpectedRequest),
+    let wrong = Err(StreamCondition::InvalidXml);
+    let unexpected = Some(Condition::UnexpectedRequest);
+    let enable = |resume| {
+        Ok(Some(Nonza::Enable {
+            resume,
+            max_secs: None,
+        }))
     };
+    let failed = Nonza::Failed(Failed {
+        h: None,
+        condition: unexpected,
+    });
     let table = [
-        (
-            "<a xmlns='urn:xmpp:sm:3' h='007'/>",
-            Ok(Some(Nonza::Answer { h: 7 })),
-        ),
-        (
-            "<a xmlns='urn:xmpp:sm:3' h=' 7 '/>",
-            Ok(Some(Nonza::Answer { h: 7 })),
-        ),
-        (
-            "<a xmlns='urn:xmpp:sm:3'/>",
-            Err(StreamCondition::InvalidXml),
-        ),
-        (
-            "<a xmlns='urn:xmpp:sm:3' h=''/>",
-            Err(StreamCondition::InvalidXml),
-        ),
-        (
-            "<a xmlns='urn:xmpp:sm:3' h='-1'/>",
-            Err(StreamCondition::InvalidXml),
-        ),
-        (
-            "<a xmlns='urn:xmpp:sm:3' h='+1'/>",
-            Err(StreamCondition::InvalidXml),
-        ),
-        (
-            "<a xmlns='urn:xmpp:sm:3' h='4294967296'/>",
-            Err(StreamCondition::InvalidXml),
-        ),
-        (
-            "<resume xmlns='urn:xmpp:sm:3' h='1'/>",
-            Err(StreamCondition::InvalidXml),
-        ),
-        (
-            "<resume xmlns='urn:xmpp:sm:3' previd='x'/>",
-            Err(StreamCondition::InvalidXml),
-        ),
-        (
-            "<resumed xmlns='urn:xmpp:sm:3' h='1'/>",
-            Err(StreamCondition::InvalidXml),
-        ),
-        (
-            "<b xmlns='urn:xmpp:sm:3'/>",
-            Err(StreamCondition::UnsupportedStanzaType),
-        ),
+        ("<a h='007'/>", Ok(Some(Nonza::Answer { h: 7 }))),
+        ("<a h=' 7 '/>", Ok(Some(Nonza::Answer { h: 7 }))),
+        ("<a/>", wrong.clone()),
+        ("<a h=''/>", wrong.clone()),
+        ("<a h='-1'/>", wrong.clone()),
+        ("<a h='+1'/>", wrong.clone()),
+        ("<a h='4294967296'/>", wrong.clone()),
+        ("<resume h='1'/>", wrong.clone()),
+        ("<resume previd='x'/>", wrong.clone()),
+        ("<resumed h='1'/>", wrong),
+        ("<b/>", Err(StreamCondition::UnsupportedStanzaType)),
         ("<a xmlns='urn:xmpp:sm:2' h='7'/>", Ok(None)),
-        ("<message/>", Ok(None)),
+        ("<message xmlns='jabber:client'/>", Ok(None)),
+        ("<enable resume='1' max='0'/>", enable(true)),
+        ("<enable resume='yes' max='x'/>", enable(false)),
         (
-            "<enable xmlns='urn:xmpp:sm:3' resume='1' max='0'/>",
-            Ok(Some(Nonza::Enable {
-                resume: true,
-                max_secs: None,
-            })),
-        ),
-        (
-            "<enable xmlns='urn:xmpp:sm:3' resume='yes' max='x'/>",
-            Ok(Some(Nonza::Enable {
-                resume: false,
-                max_secs: None,
-            })),
-        ),
-        (
-            "<failed xmlns='urn:xmpp:sm:3' h='x'>\
-             <unexpected-request xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></failed>",
-            Ok(Some(Nonza::Failed(failed))),
+            "<failed h='x'><unexpected-request xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></failed>",
+            Ok(Some(failed)),
         ),
     ];
     for (xml, expected) in table {
-        let read = read(&Bytes::from_static(xml.as_bytes())).map_err(|error| error.condition);
+        let stanza = Stanza::parse(Bytes::from_static(xml.as_bytes()), SM, &Limits::CLIENT);
+        let read = Nonza::read(&stanza.unwrap()).map_err(|error| error.condition);
         assert_eq!(read, expected, "{xml}");
     }
 }

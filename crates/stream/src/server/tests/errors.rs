@@ -15,104 +15,56 @@ fn in_the_clear() -> Rig {
 
 #[test]
 fn refuses_at_every_stage_what_does_not_belong_there() {
+    use StreamCondition::*;
     type Start = fn() -> Rig;
-    let clear: Start = in_the_clear;
-    let tls: Start = Rig::in_tls;
-    let login: Start = Rig::logged_in;
+    let (clear, tls, login): (Start, Start, Start) = (in_the_clear, Rig::in_tls, Rig::logged_in);
     let deep = "<a>".repeat(65) + &"</a>".repeat(65);
     let large = format!("<message><body>{}", "x".repeat(16 * 1024));
+    let bind = BIND.replace("id='b1'", "");
     let table: Vec<(Start, &str, StreamCondition)> = vec![
-        (
-            clear,
-            "<message to='bob@example.org'/>",
-            StreamCondition::NotAuthorized,
-        ),
+        (clear, "<message to='bob@example.org'/>", NotAuthorized),
+        (tls, "<message to='bob@example.org'/>", NotAuthorized),
         (
             tls,
-            "<message to='bob@example.org'/>",
-            StreamCondition::NotAuthorized,
+            "<iq type='get' id='1'><query xmlns='x'/></iq>",
+            NotAuthorized,
         ),
-        (
-            tls,
-            "<iq type='get' id='1'><query xmlns='jabber:iq:auth'/></iq>",
-            StreamCondition::NotAuthorized,
-        ),
-        (tls, "<presence/>", StreamCondition::NotAuthorized),
-        (tls, BIND, StreamCondition::NotAuthorized),
-        (
-            login,
-            "<message to='bob@example.org'/>",
-            StreamCondition::NotAuthorized,
-        ),
+        (tls, "<presence/>", NotAuthorized),
+        (tls, BIND, NotAuthorized),
+        (login, "<message to='bob@example.org'/>", NotAuthorized),
         (
             login,
             "<iq type='get' id='1' to='bob@example.org'/>",
-            StreamCondition::NotAuthorized,
+            NotAuthorized,
         ),
         (
             login,
             "<iq type='get' id='1' to='alice@example.org/x'/>",
-            StreamCondition::NotAuthorized,
+            NotAuthorized,
         ),
-        (
-            login,
-            "<iq type='get' id='1' to='@'/>",
-            StreamCondition::NotAuthorized,
-        ),
-        (
-            tls,
-            "<iq type='get'><query xmlns='jabber:iq:auth'/></iq>",
-            StreamCondition::InvalidXml,
-        ),
-        (login, "<iq id='1'/>", StreamCondition::InvalidXml),
-        (
-            login,
-            "<iq type='set'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>",
-            StreamCondition::InvalidXml,
-        ),
-        (
-            tls,
-            "<message xmlns='jabber:server'/>",
-            StreamCondition::InvalidNamespace,
-        ),
-        (
-            tls,
-            "<message xmlns='urn:example'/>",
-            StreamCondition::UnsupportedStanzaType,
-        ),
-        (
-            tls,
-            "<stream:features/>",
-            StreamCondition::UnsupportedStanzaType,
-        ),
+        (login, "<iq type='get' id='1' to='@'/>", NotAuthorized),
+        (tls, "<iq type='get'><query xmlns='x'/></iq>", InvalidXml),
+        (login, "<iq id='1'/>", InvalidXml),
+        (login, &bind, InvalidXml),
+        (tls, "<message xmlns='jabber:server'/>", InvalidNamespace),
+        (tls, "<message xmlns='urn:example'/>", UnsupportedStanzaType),
+        (tls, "<stream:features/>", UnsupportedStanzaType),
         (
             tls,
             "<a xmlns='urn:xmpp:sm:3' h='0'/>",
-            StreamCondition::UnsupportedStanzaType,
+            UnsupportedStanzaType,
         ),
-        (tls, "<foo/>", StreamCondition::UnsupportedStanzaType),
-        (login, AUTH, StreamCondition::PolicyViolation),
-        (tls, "hello", StreamCondition::BadFormat),
-        (tls, "<message></massage>", StreamCondition::NotWellFormed),
-        (
-            tls,
-            "<message><x:y/></message>",
-            StreamCondition::NotWellFormed,
-        ),
-        (tls, "</foo>", StreamCondition::NotWellFormed),
-        (
-            tls,
-            "<message><!-- x --></message>",
-            StreamCondition::RestrictedXml,
-        ),
-        (tls, "<?php echo 1; ?>", StreamCondition::RestrictedXml),
-        (
-            tls,
-            "<message>&eacute;</message>",
-            StreamCondition::RestrictedXml,
-        ),
-        (tls, &deep, StreamCondition::PolicyViolation),
-        (tls, &large, StreamCondition::PolicyViolation),
+        (tls, "<foo/>", UnsupportedStanzaType),
+        (login, AUTH, PolicyViolation),
+        (tls, "hello", BadFormat),
+        (tls, "<message></massage>", NotWellFormed),
+        (tls, "<message><x:y/></message>", NotWellFormed),
+        (tls, "</foo>", NotWellFormed),
+        (tls, "<message><!-- x --></message>", RestrictedXml),
+        (tls, "<?php echo 1; ?>", RestrictedXml),
+        (tls, "<message>&eacute;</message>", RestrictedXml),
+        (tls, &deep, PolicyViolation),
+        (tls, &large, PolicyViolation),
     ];
     for (start, xml, expected) in table {
         let mut rig = start();
@@ -250,9 +202,8 @@ fn binds_what_the_server_decides() {
     let sent = rig.types(&resource("<resource>Balcony &amp; co</resource>"));
     assert_eq!(
         sent,
-        "<iq type='result' id='b&amp;1' from='example.org' xmlns='jabber:client'>\
+        "<iq type='result' id='b&amp;1' from='example.org'>\
          <bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><jid>alice@example.org/Balcony &amp; co</jid></bind></iq>"
-            .replace(" xmlns='jabber:client'", if sent.contains("jabber:client") { " xmlns='jabber:client'" } else { "" })
     );
     for nothing in ["", "<resource/>"] {
         let mut rig = Rig::logged_in();

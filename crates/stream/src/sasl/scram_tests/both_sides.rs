@@ -1,0 +1,332 @@
+//! Client and server against each other, with somebody between who changes messages.
+
+use super::*;
+
+/// Runs both sides; the meddler may change every message, named by its sender and place.
+fn login(
+    client: &mut ScramClient,
+    server: &mut ScramServer,
+    account: Account,
+    meddle: impl Fn(&str, &mut Vec<u8>),
+) -> Result<(), Outcome> {
+    let mut message = client.start();
+    meddle("client-first", &mut message);
+    server.receive(&message)?;
+    let Step::Challenge(mut message) = server.account(NAME, account, &fake())? else {
+        panic!("SCRAM challenges first");
+    };
+    meddle("server-first", &mut message);
+    let mut message = respond(client, &message)?;
+    meddle("client-final", &mut message);
+    let Step::Success(Some(mut message)) = server.receive(&message)? else {
+        panic!("SCRAM ends with the server's signature");
+    };
+    meddle("server-final", &mut message);
+    Ok(client.success(Some(&message))?)
+}
+
+/// Who gave up, and why.
+#[derive(Debug, PartialEq, Eq)]
+enum Outcome {
+    Server(Failure),
+    Client(SaslError),
+}
+
+impl From<Failure> for Outcome {
+    fn from(failure: Failure) -> Outcome {
+        Outcome::Server(failure)
+    }
+}
+
+impl From<SaslError> for Outcome {
+    fn from(error: SaslError) -> Outcome {
+        Outcome::Client(error)
+    }
+}
+
+fn pair(
+    password_text: &str,
+    flag: BindingFlag<'static>,
+    plus: bool,
+    offer: &Offer,
+) -> (ScramClient, ScramServer) {
+    let data = if matches!(flag, BindingFlag::Used(_)) {
+        vec![5; 32]
+    } else {
+        vec![]
+    };
+    let client = ScramClient::new(ScramLogin {
+        hash: Hash::Sha256,
+        flag,
+        binding: data,
+        user: "user".into(),
+        password: password(password_text),
+        nonce: "clientnonce".into(),
+        offer: offer.clone(),
+        offer_hash_required: false,
+        iterations: 4096..=5000,
+    });
+    let bindings = vec![(BindingKind::TlsServerEndPoint, vec![5; 32])];
+    let server = ScramServer::new(
+        Hash::Sha256,
+        plus,
+        bindings,
+        offer.clone(),
+        "servernonce".into(),
+    );
+    (client, server)
+}
+
+fn plus_offer() -> Offer {
+    offer(
+        &["SCRAM-SHA-256-PLUS", "SCRAM-SHA-256"],
+        &["tls-server-end-point"],
+    )
+}
+
+fn plain_offer() -> Offer {
+    offer(&["SCRAM-SHA-256"], &[])
+}
+
+#[test]
+fn logs_in_by_every_flag_that_is_honest() {
+    let none = BindingFlag::Unsupported;
+    let table = [
+        (END_POINT, true, plus_offer(), Ok(())),
+        (none, false, plus_offer(), Ok(())),
+        (none, false, plain_offer(), Ok(())),
+        (BindingFlag::NotOffered, false, plain_offer(), Ok(())),
+        // Somebody took the -PLUS mechanisms out of our offer.
+        (
+            BindingFlag::NotOffered,
+            false,
+            plus_offer(),
+            Err(Outcome::Server(Failure::MalformedRequest)),
+        ),
+        (
+            none,
+            true,
+            plus_offer(),
+            Err(Outcome::Server(Failure::MalformedRequest)),
+        ),
+        (
+            END_POINT,
+            false,
+            plus_offer(),
+            Err(Outcome::Server(Failure::MalformedRequest)),
+        ),
+        (
+            BindingFlag::Used("tls-exporter"),
+            true,
+            plus_offer(),
+            Err(Outcome::Server(Failure::MalformedRequest)),
+        ),
+        (
+            BindingFlag::Used("tls-unique"),
+            true,
+            plus_offer(),
+            Err(Outcome::Server(Failure::MalformedRequest)),
+        ),
+    ];
+    for (flag, plus, offer, expected) in table {
+        let (mut client, mut server) = pair("pencil", flag, plus, &offer);
+        let outcome = login(
+            &mut client,
+            &mut server,
+            account(Hash::Sha256, b"salt"),
+            |_, _| (),
+        );
+        assert_eq!(outcome, expected, "{flag:?} {plus} {offer:?}");
+    }
+}
+
+#[test]
+fn shows_missing_and_disabled_accounts_only_to_who_knows_the_password() {
+    let Account::Active(credentials) = account(Hash::Sha256, &[4; 16]) else {
+        unreachable!("made active")
+    };
+    let disabled = || Account::Disabled(credentials.clone());
+    let expired = || Account::Expired(credentials.clone());
+    let imported = account(Hash::Sha1, b"salt");
+    let table = [
+        ("pencil", disabled(), Failure::AccountDisabled),
+        ("wrong", disabled(), Failure::NotAuthorized),
+        ("pencil", expired(), Failure::CredentialsExpired),
+        ("wrong", expired(), Failure::NotAuthorized),
+        (
+            "wrong",
+            Account::Active(credentials.clone()),
+            Failure::NotAuthorized,
+        ),
+        ("pencil", Account::Missing, Failure::NotAuthorized),
+        ("pencil", imported, Failure::NotAuthorized),
+        (
+            "pencil",
+            Account::Unavailable,
+            Failure::TemporaryAuthFailure,
+        ),
+    ];
+    let mut shapes = Vec::new();
+    for (text, account, expected) in table {
+        let (mut client, mut server) = pair(text, END_POINT, true, &plus_offer());
+        let shape = std::cell::RefCell::new(Vec::new());
+        let outcome = login(
+            &mut client,
+            &mut server,
+            account.clone(),
+            |name, message| {
+                shape.borrow_mut().push((name.to_owned(), message.len()));
+            },
+        );
+        assert_eq!(
+            outcome,
+            Err(Outcome::Server(expected)),
+            "{text} {account:?}"
+        );
+        if account != Account::Unavailable {
+            shapes.push(shape.into_inner());
+        }
+    }
+    // Same messages of the same lengths, whatever the account is.
+    assert!(
+        shapes.windows(2).all(|pair| pair[0] == pair[1]),
+        "{shapes:?}"
+    );
+}
+
+#[test]
+fn finds_out_who_meddles() {
+    let server = |failure| Err(Outcome::Server(failure));
+    let client = |error| Err(Outcome::Client(error));
+    let table: [(&str, &str, &str, Result<(), Outcome>); 10] = [
+        (
+            "client-first",
+            "n=user",
+            "n=usex",
+            server(Failure::NotAuthorized),
+        ),
+        (
+            "client-first",
+            "r=client",
+            "r=Client",
+            client(SaslError::Malformed),
+        ),
+        (
+            "server-first",
+            "servernonce",
+            "Servernonce",
+            server(Failure::NotAuthorized),
+        ),
+        (
+            "server-first",
+            "clientnonceservernonce",
+            "clientnonce",
+            client(SaslError::Malformed),
+        ),
+        (
+            "server-first",
+            "i=4096",
+            "i=4095",
+            client(SaslError::IterationsTooFew(4095)),
+        ),
+        (
+            "server-first",
+            "i=4096",
+            "i=5001",
+            client(SaslError::IterationsTooMany(5001)),
+        ),
+        ("server-first", "h=", "h=A", client(SaslError::Downgraded)),
+        ("server-first", ",h=", ",x=", server(Failure::NotAuthorized)),
+        (
+            "client-final",
+            "c=cD10",
+            "c=cD11",
+            server(Failure::NotAuthorized),
+        ),
+        (
+            "server-final",
+            "v=",
+            "e=",
+            client(SaslError::ServerUnproven),
+        ),
+    ];
+    for (at, from, to, expected) in table {
+        let (mut one, mut other) = pair("pencil", END_POINT, true, &plus_offer());
+        let outcome = login(
+            &mut one,
+            &mut other,
+            account(Hash::Sha256, b"salt"),
+            |name, message| {
+                if name == at {
+                    let text = String::from_utf8(message.clone()).unwrap();
+                    assert!(text.contains(from), "{text}");
+                    *message = text.replacen(from, to, 1).into_bytes();
+                }
+            },
+        );
+        assert_eq!(outcome, expected, "{at}: {from} to {to}");
+    }
+}
+
+#[test]
+fn a_changed_channel_is_found_out() {
+    let (mut client, _) = pair("pencil", END_POINT, true, &plus_offer());
+    let bindings = vec![(BindingKind::TlsServerEndPoint, vec![6; 32])];
+    let mut server = ScramServer::new(
+        Hash::Sha256,
+        true,
+        bindings,
+        plus_offer(),
+        "servernonce".into(),
+    );
+    let outcome = login(
+        &mut client,
+        &mut server,
+        account(Hash::Sha256, b"salt"),
+        |_, _| (),
+    );
+    assert_eq!(outcome, Err(Outcome::Server(Failure::NotAuthorized)));
+}
+
+#[test]
+fn a_changed_offer_is_found_out_even_with_its_hash_changed() {
+    let (_, mut server) = pair("pencil", BindingFlag::Unsupported, false, &plus_offer());
+    let (mut client, _) = pair("pencil", BindingFlag::Unsupported, false, &plain_offer());
+    let (true_hash, false_hash) = (
+        plus_offer().hash(Hash::Sha256),
+        plain_offer().hash(Hash::Sha256),
+    );
+    let outcome = login(
+        &mut client,
+        &mut server,
+        account(Hash::Sha256, b"salt"),
+        |name, message| {
+            if name == "server-first" {
+                *message = String::from_utf8(message.clone())
+                    .unwrap()
+                    .replace(&true_hash, &false_hash)
+                    .into_bytes();
+            }
+        },
+    );
+    assert_eq!(outcome, Err(Outcome::Server(Failure::NotAuthorized)));
+}
+
+#[test]
+fn messages_out_of_order_are_refused() {
+    let (mut client, mut server) = pair("pencil", END_POINT, true, &plus_offer());
+    assert_eq!(
+        server.account(NAME, Account::Missing, &fake()).err(),
+        Some(Failure::MalformedRequest)
+    );
+    assert_eq!(
+        server.receive(b"n,,n=user,r=x").err(),
+        Some(Failure::MalformedRequest)
+    );
+    assert_eq!(client.success(None), Err(SaslError::ServerUnproven));
+    assert_eq!(
+        client.success(Some(b"v=AAAA")),
+        Err(SaslError::ServerUnproven)
+    );
+    assert_eq!(client.success(None), Err(SaslError::ServerUnproven));
+}
