@@ -16,5 +16,6 @@ if [ -z "${XMPP_DOMAIN:-}" ]; then
 fi
 
 cargo build --quiet --locked --manifest-path "$here/tokio-xmpp/Cargo.toml"
-# rustls-native-certs reads this variable: the partner trusts this authority and no other.
+# rustls-native-certs reads these variables: the partner trusts this authority and no other.
+unset SSL_CERT_DIR
 SSL_CERT_FILE=$XMPP_CA_FILE exec "$CARGO_TARGET_DIR/debug/waxwing-interop-tokio-xmpp"

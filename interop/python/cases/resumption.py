@@ -17,19 +17,28 @@ SM = "urn:xmpp:sm:3"
 BODIES = [f"message {n}" for n in range(8)]
 
 
-async def _managed(x: Stage, account: Account, resource: str = "phone", allow_resume: bool = True) -> Session:
-    """A session with stream management, online through a relay of its own (`session.relay`)."""
-    session = x.client(account, resource=resource, plugins=("xep_0198",))
+class Managed(Session):
+    """A session with stream management behind a relay of its own."""
+
+    relay: Relay
+    #: The server's answer to <enable/>.
+    enabled: Any
+
+
+async def _managed(x: Stage, account: Account, allow_resume: bool = True) -> Managed:
+    """One that is online."""
+    session = x.client_of(Managed, account, resource="phone", plugins=("xep_0198",))
     session["xep_0198"].allow_resume = allow_resume
     session.relay = x.close_later(await Relay.start(x.server.host, x.server.port))
     await session.log_in(session.relay.host, session.relay.port)
+    check(session.offered[-1].xml.find(f"{{{SM}}}sm") is not None, "stream management is not offered")
     session.enabled = await session.expect("<enabled/>", lambda s: s.xml.tag == f"{{{SM}}}enabled")
     await session.go_online()
     session.inbox.clear()
     return session
 
 
-async def _again(session: Session) -> str:
+async def _again(session: Managed) -> str:
     await session.ended()
     return await session.log_in(session.relay.host, session.relay.port)
 

@@ -85,7 +85,10 @@ async def run(
             print(f"skip {partner}/{case.name}: this server has no {', '.join(sorted(missing))}", flush=True)
             continue
         begun = time.monotonic()
-        why = await _run_one(case, stage())
+        try:
+            why = await _run_one(case, stage())
+        except Exception as error:  # what could not be cleaned up must not hide the next case either
+            why = f"afterwards: {type(error).__name__}: {error}"
         secs = time.monotonic() - begun
         match why:
             case None:
@@ -109,10 +112,17 @@ async def _run_one(case: Case, stage: Any) -> Exception | str | None:
         except Skip as skip:
             return skip
         except TimeoutError:
-            return f"not within {case.secs_max:.0f} s; {x.describe()}"
+            return f"not within {case.secs_max:.0f} s; {_described(x)}"
         except Mismatch as mismatch:
             return str(mismatch)
         except Exception as error:  # a broken case must not hide the next
             traceback.print_exc(limit=-2, file=sys.stderr)
             return f"{type(error).__name__}: {error}"
     return None
+
+
+def _described(stage: Any) -> str:
+    try:
+        return str(stage.describe())
+    except Exception as error:  # a dead program cannot be asked
+        return str(error)

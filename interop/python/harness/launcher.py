@@ -137,6 +137,8 @@ def main(server: type[Server], launcher: Path, arguments: list[str]) -> int:
     if not arguments:
         print(f"usage: {launcher.name} PARTNER [ARGUMENT…]", file=sys.stderr)
         return 2
+    # Told to stop, it stops what it started.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     partner = Path(arguments[0]).resolve()
     default_ports = "default" in header.needs(partner, "ports")
     if default_ports:
@@ -172,14 +174,20 @@ def _run_partner(command: list[str], environment: dict[str, str]) -> int:
     try:
         return abs(partner.wait(PARTNER_SECS_MAX))
     except subprocess.TimeoutExpired:
-        os.killpg(partner.pid, signal.SIGKILL)
-        partner.wait()
         print(f"not ok {Path(command[0]).stem}/all: not through after {PARTNER_SECS_MAX} s", flush=True)
         return 1
-    except BaseException:
-        os.killpg(partner.pid, signal.SIGTERM)
+    finally:
+        if partner.poll() is None:
+            _end_partner(partner)
+
+
+def _end_partner(partner: subprocess.Popen[bytes]) -> None:
+    partner.terminate()
+    try:
+        partner.wait(STOP_SECS_MAX)
+    except subprocess.TimeoutExpired:
+        os.killpg(partner.pid, signal.SIGKILL)
         partner.wait()
-        raise
 
 
 def _stop(servers: list[Server], partner: str) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -33,4 +34,14 @@ def run(partner: Path, suites: list[cases.Suite]) -> int:
     def stage() -> Stage:
         return Stage(server, accounts, open_server)
 
-    return asyncio.run(cases.run(partner.stem, suites, stage, server.lacks, sys.argv[1:]))
+    async def run_cases() -> int:
+        task = asyncio.current_task()
+        assert task is not None
+        # Being told to stop ends the case that runs, and with it every program that it started.
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        return await cases.run(partner.stem, suites, stage, server.lacks, sys.argv[1:])
+
+    try:
+        return asyncio.run(run_cases())
+    except asyncio.CancelledError:
+        return 1

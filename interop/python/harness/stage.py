@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 from slixmpp.exceptions import IqError
 
 from .coordinates import Account, Coordinates
 from .session import Session
+
+S = TypeVar("S", bound=Session)
 
 
 class Accounts:
@@ -50,7 +53,11 @@ class Stage:
 
     def client(self, account: Account, **how: Any) -> Session:
         """A session that has not connected yet; see Session for the arguments."""
-        session = Session(how.pop("server", self.server), account, **how)
+        return self.client_of(Session, account, **how)
+
+    def client_of(self, kind: type[S], account: Account, **how: Any) -> S:
+        """The same, of a kind that a case makes of Session."""
+        session = kind(how.pop("server", self.server), account, **how)
         self._sessions.append(session)
         session.register_plugin("xep_0199")
         return session
@@ -91,7 +98,9 @@ class Stage:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for session in self._sessions:
-            await session.close()
-        for closer in reversed(self._closing):
-            closer.close()
+        async with AsyncExitStack() as last:
+            # In the reverse order, all of them, whatever happens to some.
+            for closer in self._closing:
+                last.callback(closer.close)
+            for session in self._sessions:
+                last.push_async_callback(session.close)

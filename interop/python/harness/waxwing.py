@@ -27,7 +27,7 @@ c2s_tls = ["{HOST}:{self.tls_port}"]
 c2s_plain_loopback = ["{HOST}:{self.plain_port}"]
 
 [tls]
-certificate = "{tls / "certificate.pem"}"
+certificate = "{tls / "cert.pem"}"
 key = "{tls / "key.pem"}"
 
 [registration]
@@ -35,7 +35,7 @@ mode = "{self.mode}"
 """,
             encoding="utf-8",
         )
-        return tls / "authority.pem"
+        return tls / "ca.pem"
 
     def command(self) -> list[str]:
         return [self._binary(), "--config", str(self.config), "serve"]
