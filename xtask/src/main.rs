@@ -15,6 +15,7 @@ mod failure;
 mod fmt;
 mod fuzz;
 mod interop;
+mod new_xep;
 mod place;
 mod serve;
 mod skips;
@@ -44,6 +45,7 @@ const TASKS: &[Task] = &[
     ci::TASK,
     tidy::TASK,
     fmt::TASK,
+    new_xep::TASK,
     docs::TASK,
     interop::TASK,
     fuzz::TASK,

@@ -11,6 +11,7 @@ mod links;
 mod lints;
 mod listed;
 mod names;
+mod one_name;
 mod rust;
 mod sql;
 mod traces;
@@ -61,6 +62,7 @@ const RULES: &[Rule] = &[
     ("lints", lints::check),
     ("listed", listed::check),
     ("names", names::check),
+    ("one_name", one_name::check),
     ("sql", sql::check),
     ("traces", traces::check),
     ("xep_files", xep_files::check),

@@ -37,10 +37,6 @@ impl Folder {
         self.tls().join("ca.pem")
     }
 
-    fn data(&self) -> PathBuf {
-        self.0.join("data")
-    }
-
     pub(crate) fn create(&self) -> Result<(), Failure> {
         let mut builder = DirBuilder::new();
         builder.recursive(true).mode(0o700);
@@ -125,12 +121,13 @@ impl Config {
 }
 
 pub(crate) fn write(folder: &Folder, domain: &str) -> Result<(), Failure> {
-    let text = first(folder, domain, has_ipv6());
+    let text = first(domain, has_ipv6());
     fs::write(folder.config(), text).map_err(Failure::file(folder.config()))
 }
 
-/// The configuration of a first start. A server for `localhost` is for this machine alone.
-fn first(folder: &Folder, domain: &str, ipv6: bool) -> String {
+/// The configuration of a first start. A server for `localhost` is for this machine alone. Paths
+/// start at the configuration's folder, so that the folder can move.
+fn first(domain: &str, ipv6: bool) -> String {
     let local = domain == "localhost" || domain.ends_with(".localhost");
     let hosts: &[&str] = match (local, ipv6) {
         (true, true) => &["127.0.0.1", "[::1]"],
@@ -142,13 +139,12 @@ fn first(folder: &Folder, domain: &str, ipv6: bool) -> String {
         let addresses = hosts.iter().map(|host| format!("\"{host}:{port}\""));
         addresses.collect::<Vec<_>>().join(", ")
     };
-    let path = |path: PathBuf| quoted(&path.to_string_lossy());
     let mut text = String::new();
     let _ = write!(
         text,
         r#"# Written once by `cargo xtask serve`; change what you like.
 domains = [{domain}]
-data_dir = {data}
+data_dir = "data"
 
 [listen]
 c2s = [{c2s}]
@@ -156,25 +152,17 @@ c2s_tls = [{c2s_tls}]
 http_loopback = ["127.0.0.1:5280"]
 
 [tls]
-certificate = {certificate}
-key = {key}
+certificate = "tls/cert.pem"
+key = "tls/key.pem"
 
 [registration]
 mode = "invite"
 "#,
-        domain = quoted(domain),
-        data = path(folder.data()),
+        domain = serde_json::Value::from(domain), // a JSON string is a TOML basic string
         c2s = all(5222),
         c2s_tls = all(5223),
-        certificate = path(folder.tls().join("cert.pem")),
-        key = path(folder.tls().join("key.pem")),
     );
     text
-}
-
-/// A JSON string is a TOML basic string.
-fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
 }
 
 fn has_ipv6() -> bool {
@@ -185,13 +173,9 @@ fn has_ipv6() -> bool {
 mod tests {
     use super::*;
 
-    fn folder(path: &str) -> Folder {
-        Folder::at(PathBuf::from(path))
-    }
-
     #[test]
     fn a_first_configuration_reads_back() {
-        let config = Config::parse(&first(&folder("/tmp/a \"b\""), "localhost", true)).unwrap();
+        let config = Config::parse(&first("localhost", true)).unwrap();
         assert_eq!(config.domains, ["localhost"]);
         assert_eq!(config.c2s, ["127.0.0.1:5222", "[::1]:5222"]);
         let addresses: Vec<_> = config.addresses().map(|(key, _)| key).collect();
@@ -203,13 +187,13 @@ mod tests {
 
     #[test]
     fn only_localhost_stays_on_this_machine() {
-        let config = |domain| Config::parse(&first(&folder("/tmp/a"), domain, true)).unwrap();
+        let config = |domain| Config::parse(&first(domain, true)).unwrap();
         assert_eq!(config("chat.example").c2s, ["[::]:5222"]);
         assert_eq!(
             config("test.localhost").c2s_tls,
             ["127.0.0.1:5223", "[::1]:5223"]
         );
-        let old = Config::parse(&first(&folder("/tmp/a"), "localhost", false)).unwrap();
+        let old = Config::parse(&first("localhost", false)).unwrap();
         assert_eq!(old.c2s, ["127.0.0.1:5222"]);
     }
 
