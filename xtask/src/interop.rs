@@ -20,8 +20,8 @@ use crate::test;
 
 pub(crate) const TASK: Task = Task {
     name: "interop",
-    usage: "[PARTNER]",
-    about: "runs the partners in interop/ whose name contains PARTNER, against a fresh build",
+    usage: "[PARTNER[/CASE]]",
+    about: "runs the partners whose name contains PARTNER, or their cases that begin with CASE",
     run,
 };
 
@@ -44,10 +44,14 @@ fn run(place: &Place, mut args: Args) -> Result<(), Failure> {
     skips::judge(place, &tally)
 }
 
-/// Runs the partners whose name contains the filter; the server is already built.
+/// Runs the partners that the filter chooses; the server is already built.
 pub(crate) fn run_all(place: &Place, filter: Option<&str>) -> Result<Tally, Failure> {
     let mut partners = partners(&place.root.join("interop"))?;
-    partners.retain(|partner| filter.is_none_or(|word| partner.name.contains(word)));
+    let filter = filter.unwrap_or_default();
+    let (word, case) = filter
+        .split_once('/')
+        .map_or((filter, None), |(w, c)| (w, Some(c)));
+    partners.retain(|partner| partner.name.contains(word));
     let mut wanted: Vec<_> = partners
         .iter()
         .flat_map(|partner| partner.needs.clone())
@@ -64,7 +68,7 @@ pub(crate) fn run_all(place: &Place, filter: Option<&str>) -> Result<Tally, Fail
             .cloned()
             .collect();
         if lacks.is_empty() {
-            tally.add(run_one(place, partner)?);
+            tally.add(run_one(place, partner, case)?);
         } else {
             tally.skip(
                 &partner.name,
@@ -75,9 +79,10 @@ pub(crate) fn run_all(place: &Place, filter: Option<&str>) -> Result<Tally, Fail
     Ok(tally)
 }
 
-fn run_one(place: &Place, partner: &Partner) -> Result<Tally, Failure> {
+fn run_one(place: &Place, partner: &Partner, case: Option<&str>) -> Result<Tally, Failure> {
     let mut command = Command::new(&partner.path);
     command
+        .args(case)
         .current_dir(&place.root)
         .env("CARGO_TARGET_DIR", &place.target)
         .env("WAXWING_BIN", place.program("debug", "waxwing"));

@@ -45,12 +45,14 @@ pub(crate) fn check(tree: &Tree) -> Vec<Finding> {
 fn check_package(tree: &Tree, package: &Package) -> Vec<Finding> {
     let folder = package.folder.rsplit('/').next().unwrap_or(&package.folder);
     let manifest = format!("{}/Cargo.toml", package.folder);
+    // Other parsers, to test and measure ours beside, come as development dependencies.
     let ours = package.dependencies.iter().filter_map(|dependency| {
         let used = tree
             .packages
             .iter()
             .find(|other| other.name == dependency.name)?;
-        used.folder.rsplit('/').next()
+        let beside = dependency.for_tests_only && used.folder.starts_with("fuzz/");
+        used.folder.rsplit('/').next().filter(|_| !beside)
     });
     let for_tests = |home: &&&str| {
         package
@@ -111,6 +113,17 @@ mod tests {
             package("testkit", &["waxwing-server"]),
         ];
         assert_eq!(findings(all), ["`server` may not use `testkit`"]);
+    }
+
+    #[test]
+    fn parsers_to_compare_with_are_for_tests() {
+        let oracle = || Package {
+            folder: "fuzz/oracle".to_owned(),
+            ..package("oracle", &[])
+        };
+        assert!(findings(vec![package("wire", &["dev:waxwing-oracle"]), oracle()]).is_empty());
+        let linked = findings(vec![package("wire", &["waxwing-oracle"]), oracle()]);
+        assert_eq!(linked, ["`wire` may not use `oracle`"]);
     }
 
     #[test]
