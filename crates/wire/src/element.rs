@@ -207,9 +207,17 @@ impl Element {
         &self.children
     }
 
-    /// Keeps those children, elements and text, that `keep` wants.
+    /// Keeps those children, elements and text, that `keep` wants. Texts that come to stand next to
+    /// each other become one.
     pub fn retain(&mut self, keep: impl FnMut(&Node) -> bool) {
         self.children.retain(keep);
+        self.children.dedup_by(|next, last| match (next, last) {
+            (Node::Text(next), Node::Text(last)) => {
+                last.push_str(next);
+                true
+            }
+            _ => false,
+        });
     }
 
     /// Child elements, in order.
@@ -358,5 +366,17 @@ impl Drop for Element {
 impl fmt::Debug for Element {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&String::from_utf8_lossy(&self.to_bytes("")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_that_lose_what_is_between_become_one() {
+        let mut element = Element::parse("<a>b<c/>d<e/>f</a>").expect("an element");
+        element.retain(|node| matches!(node, Node::Text(_)));
+        assert_eq!(element, Element::parse("<a>bdf</a>").expect("an element"));
     }
 }
