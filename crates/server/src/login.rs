@@ -10,7 +10,7 @@ use waxwing_stream::sasl::{Account as Known, FakeSalts, Stretch};
 use waxwing_stream::server::{
     Domain, Domains, ExtraFeature, Negotiation, Output, Settings, Stage, Takes, Tls,
 };
-use waxwing_stream::sm::{Nonza, SM};
+use waxwing_stream::sm::{Nonza, Resume, SM};
 use waxwing_wire::Stanza;
 
 use crate::accounts;
@@ -197,7 +197,7 @@ fn element(connection: &mut Connection, stanza: &Stanza) {
         return register(connection, stanza.clone());
     }
     match Nonza::read(stanza) {
-        Ok(Some(Nonza::Resume { previd, h })) => {
+        Ok(Some(Nonza::Resume(Resume { previd, h }))) => {
             let account = match &connection.phase {
                 Phase::Negotiating(negotiation) => negotiation.account().cloned(),
                 _ => None,

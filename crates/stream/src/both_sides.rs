@@ -7,10 +7,10 @@ use self::link::{
     Cut, ITERATIONS, Link, Story, binding, client_settings, credentials, password, server_settings,
 };
 use crate::StreamCondition;
-use crate::client::{self, Enable, NegotiationError, Resume};
+use crate::client::{self, NegotiationError};
 use crate::sasl::{Account, Credentials, Failure, Mechanism, SaslError, TlsBinding};
 use crate::server::{self, Tls};
-use crate::sm::{Enabled, Failed};
+use crate::sm::{Enable, Enabled, Failed, Resume};
 use waxwing_stanza::Condition;
 
 /// Only this mechanism, on both sides.
@@ -369,13 +369,13 @@ fn enables_stream_management_as_wished() {
     let resumable = Enabled {
         id: Some("new".into()),
         resume: true,
-        max_secs: Some(600),
+        max: Some(600),
         location: None,
     };
     assert_eq!(
         enabled(Some(Enable {
             resume: true,
-            max_secs: Some(60)
+            max: Some(60)
         })),
         Some(resumable.clone())
     );
@@ -384,7 +384,13 @@ fn enables_stream_management_as_wished() {
         resume: false,
         ..resumable
     };
-    assert_eq!(enabled(Some(Enable::default())), Some(plain));
+    assert_eq!(
+        enabled(Some(Enable {
+            resume: false,
+            max: None
+        })),
+        Some(plain)
+    );
     assert_eq!(enabled(None), None);
     let mut server = server_settings();
     server.features.clear();

@@ -17,7 +17,7 @@ use waxwing_stanza::FullJid;
 use waxwing_wire::{Element, Event, Header, Stanza, WireError, ns};
 
 pub use crate::transport::Tls;
-pub use settings::{Enable, NegotiationError, Resume, Settings};
+pub use settings::{NegotiationError, Settings};
 
 use crate::error::{StreamCondition, StreamError};
 use crate::header::{CLOSE, OwnHeader, is_version_1};

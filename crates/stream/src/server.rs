@@ -30,7 +30,7 @@ use crate::header::CLOSE;
 use crate::sasl::{Account, Failure, Mechanism, Stretch, Stretched, TlsBinding};
 use crate::seed::Seed;
 use crate::transport::Transport;
-use features::{Bind, Login};
+use features::{Binding, Login};
 use input::Input;
 
 /// Events that may wait while a question is open. The owner that stops reading while
@@ -101,7 +101,7 @@ pub struct Negotiation {
     /// Domain that the client asked for.
     domain: String,
     login: Login,
-    bind: Bind,
+    bind: Binding,
     question: Option<Question>,
     held: VecDeque<Input>,
     outputs: VecDeque<Output>,
@@ -135,7 +135,7 @@ impl Negotiation {
             opened: false,
             domain,
             login: Login::default(),
-            bind: Bind::default(),
+            bind: Binding::default(),
             question: None,
             held: VecDeque::new(),
             outputs: VecDeque::new(),

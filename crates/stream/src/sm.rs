@@ -15,8 +15,9 @@ mod tests;
 
 use bytes::Bytes;
 
-pub use nonza::{Enabled, Failed, Nonza, SM};
+pub use nonza::Nonza;
 pub use queue::{Acked, Full, Unacked};
+pub use waxwing_stanza::xep::xep_0198_sm::{Enable, Enabled, Failed, NS as SM, Resume, Resumed};
 
 use crate::error::{StreamCondition, StreamError};
 use queue::Queue;

@@ -11,7 +11,9 @@ use std::sync::Arc;
 
 use waxwing_stanza::{BareJid, Condition};
 use waxwing_store::{Expiring, LogId, Table};
-use waxwing_stream::sm::{Enabled, Failed, Nonza, ResumeError, SM, Sm, SmLimits};
+use waxwing_stream::sm::{
+    Enable, Enabled, Failed, Nonza, ResumeError, Resumed, SM, Sm, SmLimits,
+};
 use waxwing_stream::{StreamCondition, StreamError};
 use waxwing_wire::{Element, Stanza};
 
@@ -77,11 +79,11 @@ fn failed(condition: Condition, h: Option<u32>) -> Out {
 /// An element of a bound stream that is no stanza.
 pub(crate) fn handle(connection: &mut Connection, session: &Arc<Session>, stanza: &Stanza) {
     match Nonza::read(stanza) {
-        Ok(Some(Nonza::Enable { resume, .. })) => enable(connection, session, resume),
+        Ok(Some(Nonza::Enable(Enable { resume, .. }))) => enable(connection, session, resume),
         Ok(Some(Nonza::Ask)) => ask(session),
         Ok(Some(Nonza::Answer { h })) => answer(connection, session, h),
         // Too late: a resource is bound (§5).
-        Ok(Some(Nonza::Resume { .. })) => session.push(failed(Condition::UnexpectedRequest, None)),
+        Ok(Some(Nonza::Resume(_))) => session.push(failed(Condition::UnexpectedRequest, None)),
         Ok(_) => connection.fail(StreamCondition::UnsupportedStanzaType.into()),
         Err(error) => connection.fail(error),
     }
@@ -99,7 +101,7 @@ fn enable(connection: &mut Connection, session: &Arc<Session>, resume: bool) {
     let enabled = Enabled {
         id: resumable.then(|| id.clone()),
         resume: resumable,
-        max_secs: resumable.then(|| u32::try_from(secs).unwrap_or(u32::MAX)),
+        max: resumable.then(|| u32::try_from(secs).unwrap_or(u32::MAX)),
         location: None,
     };
     // What was queued until now is not counted; so it leaves before counting begins.
@@ -242,10 +244,10 @@ fn resumption(session: &Session, previd: String, h: u32) -> Result<Resumption, R
         // Everything staged was released before this was called.
         Err(ResumeError::Unsettled(_)) => return Err(Refusal::Gone),
     };
-    let answer = Nonza::Resumed {
+    let answer = Nonza::Resumed(Resumed {
         previd,
         h: resumable.sm.handled_count(),
-    }
+    })
     .to_bytes();
     let output = std::iter::once(answer)
         .chain(resumable.sm.unacked().map(|stanza| stanza.bytes.clone()))

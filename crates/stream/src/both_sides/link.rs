@@ -8,7 +8,7 @@ use crate::sasl::{
     Account, Credentials, Failure, FakeSalts, Hash, Mechanism, Password, ScramKeys, TlsBinding,
 };
 use crate::server::{self, Domains, ExtraFeature, Stage, Takes, Tls};
-use crate::sm::{Enabled, Failed, Nonza, SM};
+use crate::sm::{Enable, Enabled, Failed, Nonza, Resume, Resumed, SM};
 use crate::{Seed, StreamError};
 use bytes::Bytes;
 use waxwing_stanza::{BareJid, FullJid, StanzaError};
@@ -306,23 +306,23 @@ impl Link {
     /// As much of a server as stream management needs.
     fn serve(&mut self, nonza: &Option<Nonza>) {
         let answer = match nonza {
-            Some(Nonza::Enable { resume, .. }) => {
+            Some(Nonza::Enable(Enable { resume, .. })) => {
                 let id = resume.then(|| "new".to_owned());
                 Nonza::Enabled(Enabled {
                     id,
                     resume: *resume,
-                    max_secs: Some(600),
+                    max: Some(600),
                     location: None,
                 })
             }
-            Some(Nonza::Resume { previd, .. }) => match self.session {
+            Some(Nonza::Resume(Resume { previd, .. })) => match self.session {
                 Some((id, h)) if id == previd => {
                     self.server
                         .resumed("alice@example.org/old".parse().unwrap());
-                    Nonza::Resumed {
+                    Nonza::Resumed(Resumed {
                         previd: previd.clone(),
                         h,
-                    }
+                    })
                 }
                 _ => Nonza::Failed(Failed {
                     h: Some(9),

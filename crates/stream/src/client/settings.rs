@@ -6,6 +6,7 @@ use waxwing_stanza::{BareJid, StanzaError};
 
 use crate::error::StreamError;
 use crate::sasl::{Failure, ITERATIONS_MAX, ITERATIONS_MIN, Mechanism, Password, SaslError};
+use crate::sm::{Enable, Resume};
 
 /// What a client wants of a stream.
 #[derive(Clone, Debug)]
@@ -29,24 +30,6 @@ pub struct Settings {
     pub lang: String,
 }
 
-/// How stream management is enabled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub struct Enable {
-    /// Whether the session should be resumable.
-    pub resume: bool,
-    /// For how many seconds, if there is a wish.
-    pub max_secs: Option<u32>,
-}
-
-/// A session to resume.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Resume {
-    /// Its id, from `<enabled/>`.
-    pub previd: String,
-    /// Stanzas of the server that were handled, modulo 2³².
-    pub h: u32,
-}
-
 impl Settings {
     /// SCRAM only, a resource of the server's, resumable stream management.
     pub fn new(account: BareJid, password: Password) -> Settings {
@@ -61,7 +44,7 @@ impl Settings {
             iterations: ITERATIONS_MIN..=ITERATIONS_MAX,
             stream_management: Some(Enable {
                 resume: true,
-                max_secs: None,
+                max: None,
             }),
             resume: None,
             lang: "en".into(),

@@ -88,7 +88,7 @@ fn is_unknown_and_mandatory(feature: &Element) -> bool {
         ns::TLS,
         ns::SASL,
         ns::BIND,
-        rfc3921_session::SESSION,
+        waxwing_stanza::xep::rfc3921_session::NS,
         crate::sm::SM,
     ];
     !known.contains(&feature.ns()) && feature.child(feature.ns(), "required").is_some()

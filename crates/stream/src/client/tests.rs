@@ -440,7 +440,12 @@ fn works_where_stream_management_fails() {
     rig.types("<enabled xmlns='urn:xmpp:sm:3'/>");
     assert_eq!(
         rig.bound.map(|(_, enabled)| enabled),
-        Some(Some(Enabled::default()))
+        Some(Some(Enabled {
+            id: None,
+            resume: false,
+            max: None,
+            location: None
+        }))
     );
     let mut rig = start();
     rig.types("<resumed xmlns='urn:xmpp:sm:3' h='0' previd='x'/>");

@@ -12,7 +12,7 @@ use waxwing_wire::{Element, Stanza, ns};
 
 use super::{Negotiation, Stage};
 
-pub(super) use rfc6120_bind::{Bind, provide_bind};
+pub(super) use rfc6120_bind::{Binding, provide_bind};
 pub(super) use rfc6120_sasl::{Login, handle_stretched, provide_credentials};
 
 /// In the order in which they are offered.

@@ -1,6 +1,7 @@
 //! Resource binding: [RFC 6120 §7](https://www.rfc-editor.org/rfc/rfc6120#section-7).
 
-use waxwing_stanza::{Condition, FullJid, StanzaError};
+use waxwing_stanza::xep::rfc6120_bind::Bind;
+use waxwing_stanza::{Condition, Payload, StanzaError};
 use waxwing_wire::{Element, Stanza, ns};
 
 use super::Step;
@@ -34,28 +35,26 @@ pub(super) fn request(id: &'static str, payload: Element) -> Element {
 }
 
 fn begin(negotiation: &mut Negotiation, features: &Element) {
-    if features.child(ns::BIND, "bind").is_none() {
+    if features.child(Bind::NS, Bind::NAME).is_none() {
         let text = "resource binding is not offered";
         return negotiation.complain(StreamError::new(StreamCondition::UnsupportedFeature, text));
     }
-    let mut bind = Element::new(ns::BIND, "bind");
-    if let Some(resource) = &negotiation.settings.resource {
-        bind.push(Element::new(ns::BIND, "resource").with_text(resource));
-    }
-    negotiation.send(request(ID, bind).to_bytes(ns::CLIENT));
+    let bind = Bind {
+        resource: negotiation.settings.resource.clone(),
+        jid: None,
+    };
+    negotiation.send(request(ID, bind.write()).to_bytes(ns::CLIENT));
 }
 
 fn handle(negotiation: &mut Negotiation, stanza: &Stanza) {
-    let element = stanza.element();
     if stanza.kind().as_deref() == Some("error") {
         let error = StanzaError::find_in(stanza).unwrap_or(Condition::UndefinedCondition.into());
         return negotiation.finish(Some(NegotiationError::BindRefused(error.into())));
     }
-    let jid = element
-        .child(ns::BIND, "bind")
-        .and_then(|bind| bind.child(ns::BIND, "jid"))
-        .map(Element::text);
-    let jid = jid.and_then(|jid| FullJid::new(&jid).ok());
+    let jid = Bind::find_in(stanza)
+        .ok()
+        .flatten()
+        .and_then(|bind| bind.jid);
     // Whatever resource we asked for, the server decides; the account is the one that logged in.
     match jid.filter(|jid| jid.bare() == negotiation.settings.account) {
         Some(jid) => {

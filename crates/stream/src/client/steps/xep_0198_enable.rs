@@ -17,14 +17,8 @@ pub(super) static STEP: Step = Step {
     },
     begin: |negotiation, _| {
         negotiation.session.enable_tried = true;
-        if let Some(enable) = negotiation.settings.stream_management {
-            negotiation.send(
-                Nonza::Enable {
-                    resume: enable.resume,
-                    max_secs: enable.max_secs,
-                }
-                .to_bytes(),
-            );
+        if let Some(enable) = negotiation.settings.stream_management.clone() {
+            negotiation.send(Nonza::Enable(enable).to_bytes());
         }
     },
     takes: |_, stanza| stanza.ns() == SM,

@@ -6,7 +6,7 @@ use waxwing_wire::Stanza;
 use super::Step;
 use crate::client::{Negotiation, Output, Phase};
 use crate::error::StreamCondition;
-use crate::sm::{Nonza, SM};
+use crate::sm::{Nonza, Resumed, SM};
 
 pub(super) static STEP: Step = Step {
     name: "resume",
@@ -17,13 +17,7 @@ pub(super) static STEP: Step = Step {
     begin: |negotiation, _| {
         negotiation.session.resume_tried = true;
         if let Some(resume) = negotiation.settings.resume.clone() {
-            negotiation.send(
-                Nonza::Resume {
-                    previd: resume.previd,
-                    h: resume.h,
-                }
-                .to_bytes(),
-            );
+            negotiation.send(Nonza::Resume(resume).to_bytes());
         }
     },
     takes: |_, stanza| stanza.ns() == SM,
@@ -32,7 +26,7 @@ pub(super) static STEP: Step = Step {
 
 fn handle(negotiation: &mut Negotiation, stanza: &Stanza) {
     match Nonza::read(stanza) {
-        Ok(Some(Nonza::Resumed { previd, h })) if is_ours(negotiation, &previd) => {
+        Ok(Some(Nonza::Resumed(Resumed { previd, h }))) if is_ours(negotiation, &previd) => {
             negotiation.session.resumed = true;
             negotiation.step = None;
             negotiation.phase = Phase::Done;

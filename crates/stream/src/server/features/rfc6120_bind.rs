@@ -1,7 +1,8 @@
 //! Resource binding: [RFC 6120 §7](https://www.rfc-editor.org/rfc/rfc6120#section-7).
 
-use waxwing_stanza::{Condition, FullJid, Reply, StanzaError};
-use waxwing_wire::{Element, Stanza, ns};
+use waxwing_stanza::xep::rfc6120_bind::Bind;
+use waxwing_stanza::{Condition, FullJid, Payload, Reply, StanzaError};
+use waxwing_wire::{Stanza, ns};
 
 use super::Feature;
 use crate::error::{StreamCondition, StreamError};
@@ -13,23 +14,29 @@ pub(in crate::server) const BIND_FAILURES_MAX: u32 = 10;
 
 pub(super) static FEATURE: Feature = Feature {
     stage: Stage::Bind,
-    element: |_| Some(Element::new(ns::BIND, "bind")),
-    takes: |stanza| {
-        stanza.ns() == ns::CLIENT && stanza.name() == "iq" && stanza.has_child(ns::BIND, "bind")
+    element: |_| {
+        Some(
+            Bind {
+                resource: None,
+                jid: None,
+            }
+            .write(),
+        )
     },
+    takes: |stanza| stanza.ns() == ns::CLIENT && stanza.name() == "iq" && Bind::is_in(stanza),
     handle,
 };
 
 /// Binding of one stream.
 #[derive(Debug, Default)]
-pub(in crate::server) struct Bind {
+pub(in crate::server) struct Binding {
     /// The request that waits for its answer.
     request: Option<Stanza>,
     jid: Option<FullJid>,
     failures: u32,
 }
 
-impl Bind {
+impl Binding {
     pub(in crate::server) fn jid(&self) -> Option<&FullJid> {
         self.jid.as_ref()
     }
@@ -45,11 +52,8 @@ fn handle(negotiation: &mut Negotiation, stanza: &Stanza) {
     if misplaced || stanza.id().is_none() || stanza.kind().is_none() {
         return stanzas::refuse(negotiation, stanza);
     }
-    let element = stanza.element();
-    let bind = element.child(ns::BIND, "bind");
-    let proposed = bind
-        .and_then(|bind| bind.child(ns::BIND, "resource"))
-        .map(Element::text);
+    let bind = Payload::find_in(stanza).ok().flatten();
+    let proposed = bind.and_then(|bind: Bind| bind.resource);
     let proposed = proposed.filter(|resource| !resource.is_empty());
     let is_proposed = proposed.is_some();
     let resource = proposed.unwrap_or_else(|| negotiation.seed.token());
@@ -78,9 +82,11 @@ pub(in crate::server) fn provide_bind(
     };
     match bound {
         Ok(jid) => {
-            let text = Element::new(ns::BIND, "jid").with_text(jid.as_str());
-            let bind = Element::new(ns::BIND, "bind").with_child(text);
-            if let Some(result) = Reply::new(&request).result(Some(&bind)) {
+            let bound = Bind {
+                resource: None,
+                jid: Some(jid.clone()),
+            };
+            if let Some(result) = Reply::new(&request).result(Some(&bound.write())) {
                 negotiation.send(result);
             }
             negotiation.bind.jid = Some(jid.clone());
