@@ -51,7 +51,7 @@ pub(crate) trait Upload: Send {
 /// A question, with the place for its answer.
 pub(crate) enum Query {
     Get(Get, Reply<Option<Bytes>>),
-    Scan(Scan, Reply<Vec<(Vec<u8>, Vec<u8>)>>),
+    Scan(Scan, Reply<Vec<RawRow>>),
     Find(Find, Reply<Vec<FoundRow>>),
     Count(Count, Reply<u64>),
     Owners(Owners, Reply<Vec<Owner>>),
@@ -106,6 +106,12 @@ pub(crate) struct Scan {
     pub(crate) direction: Direction,
     pub(crate) limit: usize,
     pub(crate) now_micros: Option<u64>,
+}
+
+/// A row as stored.
+pub(crate) struct RawRow {
+    pub(crate) key: Vec<u8>,
+    pub(crate) value: Vec<u8>,
 }
 
 /// Rows of all owners in the order of index key, owner and key.

@@ -6,9 +6,10 @@ use prost::Message;
 
 use crate::blob::{Blob, BlobHash};
 use crate::error::StoreError;
-use crate::key::{AsKey, ByteRange, Key, KeyRange, encoded};
+use crate::key::{AsKey, Key, KeyRange, encoded};
 use crate::limits::Limit;
 use crate::log::{Append, Log, LogId, Marks};
+use crate::op::{Condition, NewEntry, Op, PutRow, Require};
 use crate::owner::Owner;
 use crate::table::{Expiring, Table};
 
@@ -55,126 +56,6 @@ impl Appended {
             Self::New(id) | Self::Known(id) => id,
         }
     }
-}
-
-/// A precondition on one row.
-#[derive(Debug)]
-pub(crate) struct Require {
-    pub(crate) shape: &'static str,
-    pub(crate) owner: Owner,
-    pub(crate) key: Vec<u8>,
-    pub(crate) now_micros: Option<u64>,
-    pub(crate) condition: Condition,
-}
-
-#[derive(Debug)]
-pub(crate) enum Condition {
-    Absent,
-    Present,
-    Equals(Vec<u8>),
-}
-
-impl Condition {
-    pub(crate) fn holds(&self, value: Option<&[u8]>) -> bool {
-        match self {
-            Self::Absent => value.is_none(),
-            Self::Present => value.is_some(),
-            Self::Equals(wanted) => value == Some(wanted.as_slice()),
-        }
-    }
-}
-
-/// A row to be stored.
-#[derive(Debug)]
-pub(crate) struct PutRow {
-    pub(crate) key: Vec<u8>,
-    pub(crate) value: Vec<u8>,
-    pub(crate) expires_micros: Option<u64>,
-    /// Sorted, without repetition.
-    pub(crate) index_keys: Vec<(&'static str, Vec<u8>)>,
-}
-
-/// An entry to be stored.
-#[derive(Debug)]
-pub(crate) struct NewEntry {
-    pub(crate) id: LogId,
-    pub(crate) marks: Marks,
-    pub(crate) unique: Option<Vec<u8>>,
-    pub(crate) address: Option<String>,
-    pub(crate) payload: Vec<u8>,
-}
-
-/// One write.
-#[derive(Debug)]
-pub(crate) enum Op {
-    Put {
-        shape: &'static str,
-        owner: Owner,
-        row: PutRow,
-    },
-    Delete {
-        shape: &'static str,
-        owner: Owner,
-        key: Vec<u8>,
-    },
-    DeleteRange {
-        shape: &'static str,
-        owner: Owner,
-        range: ByteRange,
-        limit: usize,
-    },
-    Add {
-        shape: &'static str,
-        owner: Owner,
-        key: Vec<u8>,
-        now_micros: Option<u64>,
-        delta: i64,
-    },
-    Append {
-        shape: &'static str,
-        owner: Owner,
-        entry: NewEntry,
-    },
-    ClearMarks {
-        shape: &'static str,
-        owner: Owner,
-        ids: Vec<LogId>,
-        marks: Marks,
-    },
-    ClearMarksIn {
-        shape: &'static str,
-        owner: Owner,
-        ids: RangeInclusive<LogId>,
-        marks: Marks,
-        limit: usize,
-    },
-    Replace {
-        shape: &'static str,
-        owner: Owner,
-        id: LogId,
-        payload: Vec<u8>,
-    },
-    DeleteEntries {
-        shape: &'static str,
-        owner: Owner,
-        ids: RangeInclusive<LogId>,
-        limit: usize,
-    },
-    DeleteOwner {
-        owner: Owner,
-    },
-    PurgeExpired {
-        now_micros: u64,
-        limit: usize,
-    },
-    BlobRef {
-        owner: Owner,
-        blob: Blob,
-    },
-    BlobUnref {
-        owner: Owner,
-        hash: BlobHash,
-    },
 }
 
 impl Batch {
@@ -503,30 +384,15 @@ impl Batch {
         }
     }
 
-    /// Every owner that it writes to, maybe several times; all of them where it cannot say.
+    /// Every owner that it writes to, maybe several times.
     pub(crate) fn owners(&self) -> impl Iterator<Item = &Owner> {
-        self.ops.iter().filter_map(|op| match op {
-            Op::Put { owner, .. }
-            | Op::Delete { owner, .. }
-            | Op::DeleteRange { owner, .. }
-            | Op::Add { owner, .. }
-            | Op::Append { owner, .. }
-            | Op::ClearMarks { owner, .. }
-            | Op::ClearMarksIn { owner, .. }
-            | Op::Replace { owner, .. }
-            | Op::DeleteEntries { owner, .. }
-            | Op::DeleteOwner { owner }
-            | Op::BlobRef { owner, .. }
-            | Op::BlobUnref { owner, .. } => Some(owner),
-            Op::PurgeExpired { .. } => None,
-        })
+        self.ops.iter().filter_map(Op::owner)
     }
 
     /// Whether a reference to a blob may end by it.
     pub(crate) fn may_free_blobs(&self) -> bool {
-        self.ops
-            .iter()
-            .any(|op| matches!(op, Op::BlobUnref { .. } | Op::DeleteOwner { .. }))
+        let frees = |op: &Op| matches!(op, Op::BlobUnref { .. } | Op::DeleteOwner { .. });
+        self.ops.iter().any(frees)
     }
 
     fn push(&mut self, op: Op) {

@@ -36,9 +36,11 @@ mod key;
 pub mod limits;
 mod log;
 mod memory;
+mod op;
 mod owner;
 mod reply;
 mod shape;
+mod sqlite;
 mod store;
 mod table;
 
@@ -51,5 +53,6 @@ pub use log::{Append, Direction, Entries, Entry, Log, LogId, Marks, Page};
 pub use memory::Memory;
 pub use owner::{Owner, OwnerKind};
 pub use shape::{Migration, Row, RowError, Shape, Verdict};
+pub use sqlite::SqliteOptions;
 pub use store::{Found, Store};
 pub use table::{Expiring, Index, IndexOf, Table};

@@ -130,7 +130,7 @@ impl fmt::Debug for Marks {
 }
 
 /// A new entry, for [`Batch::append`](crate::Batch::append).
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub struct Append<'a, T> {
     /// Its id.
     pub id: LogId,
@@ -143,6 +143,14 @@ pub struct Append<'a, T> {
     /// What it carries.
     pub payload: &'a T,
 }
+
+impl<T> Clone for Append<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Append<'_, T> {}
 
 /// A stored entry.
 #[derive(Clone, Debug, PartialEq, Eq)]

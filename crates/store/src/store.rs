@@ -143,7 +143,7 @@ impl Store {
         async move {
             let rows = answer.await?;
             rows.iter()
-                .map(|(key, value)| Ok((table.decode_key(key)?, table.decode_value(value)?)))
+                .map(|row| Ok((table.decode_key(&row.key)?, table.decode_value(&row.value)?)))
                 .collect()
         }
     }

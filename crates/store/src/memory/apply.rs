@@ -9,10 +9,12 @@ use prost::Message;
 use super::blobs::MemoryBlobs;
 use super::read::rows_in;
 use super::state::{State, StoredEntry, StoredRow, Undo};
-use crate::batch::{Appended, Batch, Committed, NewEntry, Op, PutRow};
+use crate::batch::{Appended, Batch, Committed};
 use crate::blob::BlobHash;
 use crate::error::StoreError;
+use crate::key::ByteRange;
 use crate::log::{LogId, Marks};
+use crate::op::{NewEntry, Op, PutRow};
 use crate::owner::Owner;
 use crate::shape::{Shape, ShapeKind};
 
@@ -39,6 +41,9 @@ impl State {
         blobs: &MemoryBlobs,
     ) -> Result<Committed, StoreError> {
         batch.checked()?;
+        for (name, kind) in batch.ops.iter().filter_map(Op::shape) {
+            shape(shapes, name, kind)?;
+        }
         for (position, require) in batch.requires.iter().enumerate() {
             shape(shapes, require.shape, ShapeKind::Table)?;
             let row = self.row(require.shape, &require.owner, &require.key);
@@ -83,25 +88,11 @@ impl<'a> Apply<'a> {
     }
 
     fn op(&mut self, op: &Op) -> Result<(), StoreError> {
-        match op {
-            Op::Put { shape, owner, row } => self.put(shape, owner, row)?,
+        let changed = match op {
+            Op::Put { shape, owner, row } => return self.put(shape, owner, row),
             Op::Delete { shape, owner, key } => {
-                self.table(shape)?;
                 self.set_row(shape, owner, key.clone(), None);
-            }
-            Op::DeleteRange {
-                shape,
-                owner,
-                range,
-                limit,
-            } => {
-                self.table(shape)?;
-                let rows = rows_in(self.state, shape, owner, range);
-                let keys: Vec<_> = rows.take(*limit).map(|(key, _)| key.clone()).collect();
-                self.committed.changed.push(keys.len() as u64);
-                for key in keys {
-                    self.set_row(shape, owner, key, None);
-                }
+                return Ok(());
             }
             Op::Add {
                 shape,
@@ -110,81 +101,93 @@ impl<'a> Apply<'a> {
                 now_micros,
                 delta,
             } => {
-                self.add(shape, owner, key, *now_micros, *delta)?;
+                return self.add(shape, owner, key, *now_micros, *delta);
             }
             Op::Append {
                 shape,
                 owner,
                 entry,
-            } => self.append(shape, owner, entry)?,
+            } => return self.append(shape, owner, entry),
+            Op::DeleteOwner { owner } => {
+                self.delete_owner(owner);
+                return Ok(());
+            }
+            Op::BlobRef { owner, blob } => return self.add_reference(owner, blob.hash()),
+            Op::BlobUnref { owner, hash } => return self.drop_reference(owner, hash),
+            Op::DeleteRange {
+                shape,
+                owner,
+                range,
+                limit,
+            } => self.delete_range(shape, owner, range, *limit),
             Op::ClearMarks {
                 shape,
                 owner,
                 ids,
                 marks,
-            } => {
-                self.log(shape)?;
-                let found = ids
-                    .iter()
-                    .filter(|id| self.clear(shape, owner, **id, *marks))
-                    .count();
-                self.committed.changed.push(found as u64);
-            }
+            } => ids
+                .iter()
+                .filter(|id| self.clear(shape, owner, **id, *marks))
+                .count(),
             Op::ClearMarksIn {
                 shape,
                 owner,
                 ids,
                 marks,
                 limit,
-            } => {
-                self.log(shape)?;
-                let any = |entry: &StoredEntry| entry.marks.without(*marks) != entry.marks;
-                let ids = self.ids(shape, owner, ids, *limit, any);
-                self.committed.changed.push(ids.len() as u64);
-                for id in ids {
-                    self.clear(shape, owner, id, *marks);
-                }
-            }
+            } => self.clear_in(shape, owner, ids, *marks, *limit),
             Op::Replace {
                 shape,
                 owner,
                 id,
                 payload,
-            } => self.replace(shape, owner, *id, payload)?,
+            } => self.replace(shape, owner, *id, payload),
             Op::DeleteEntries {
                 shape,
                 owner,
                 ids,
                 limit,
-            } => {
-                self.log(shape)?;
-                let ids = self.ids(shape, owner, ids, *limit, |_| true);
-                self.committed.changed.push(ids.len() as u64);
-                for id in ids {
-                    self.set_entry(shape, owner, id, None);
-                }
-            }
-            Op::DeleteOwner { owner } => self.delete_owner(owner),
+            } => self.delete_entries(shape, owner, ids, *limit),
             Op::PurgeExpired { now_micros, limit } => self.purge_expired(*now_micros, *limit),
-            Op::BlobRef { owner, blob } => {
-                if !self.blobs.contains(blob.hash()) {
-                    return Err(StoreError::NoSuchBlob);
-                }
-                self.set_references(owner, *blob.hash(), self.references(owner, blob.hash()) + 1);
-            }
-            Op::BlobUnref { owner, hash } => {
-                let left = self
-                    .references(owner, hash)
-                    .checked_sub(1)
-                    .ok_or(StoreError::NoSuchBlob)?;
-                self.set_references(owner, *hash, left);
-            }
+        };
+        self.committed.changed.push(changed as u64);
+        Ok(())
+    }
+
+    fn delete_range(
+        &mut self,
+        shape: &'static str,
+        owner: &Owner,
+        range: &ByteRange,
+        limit: usize,
+    ) -> usize {
+        let rows = rows_in(self.state, shape, owner, range);
+        let keys: Vec<_> = rows.take(limit).map(|(key, _)| key.clone()).collect();
+        let count = keys.len();
+        for key in keys {
+            self.set_row(shape, owner, key, None);
         }
+        count
+    }
+
+    fn add_reference(&mut self, owner: &Owner, hash: &BlobHash) -> Result<(), StoreError> {
+        if !self.blobs.contains(hash) {
+            return Err(StoreError::NoSuchBlob);
+        }
+        self.set_references(owner, *hash, self.references(owner, hash) + 1);
+        Ok(())
+    }
+
+    fn drop_reference(&mut self, owner: &Owner, hash: &BlobHash) -> Result<(), StoreError> {
+        let left = self
+            .references(owner, hash)
+            .checked_sub(1)
+            .ok_or(StoreError::NoSuchBlob)?;
+        self.set_references(owner, *hash, left);
         Ok(())
     }
 
     fn put(&mut self, shape: &'static str, owner: &Owner, row: &PutRow) -> Result<(), StoreError> {
-        self.table(shape)?;
         let stored = StoredRow {
             value: Bytes::copy_from_slice(&row.value),
             expires_micros: row.expires_micros,
@@ -207,17 +210,15 @@ impl<'a> Apply<'a> {
             .iter()
             .filter(|index| index.unique)
         {
-            let Some(places) = self.state.indexes.get(&(shape, index.name)) else {
-                continue;
-            };
             let wanted = row
                 .index_keys
                 .iter()
                 .filter(|(name, _)| *name == index.name);
             for (_, index_key) in wanted {
-                let taken = places.iter().any(|place| {
-                    place.index_key == *index_key && (place.owner != *owner || place.key != *key)
-                });
+                let holders = self.state.places_from(shape, index.name, index_key);
+                let taken = holders
+                    .take_while(|place| place.index_key == *index_key)
+                    .any(|place| place.owner != *owner || place.key != *key);
                 if taken {
                     return Err(StoreError::Taken {
                         shape,
@@ -268,7 +269,6 @@ impl<'a> Apply<'a> {
         owner: &Owner,
         entry: &NewEntry,
     ) -> Result<(), StoreError> {
-        self.log(shape)?;
         if let Some(log) = self.state.log(shape, owner) {
             let known = entry
                 .unique
@@ -278,13 +278,14 @@ impl<'a> Apply<'a> {
                 self.committed.appended.push(Appended::Known(*known));
                 return Ok(());
             }
-            if log.entries.contains_key(&entry.id) {
-                return Err(StoreError::IdTaken { shape });
-            }
         }
         self.committed.appended.push(Appended::New(entry.id));
         if entry.marks == Marks::NONE {
             return Ok(());
+        }
+        let log = self.state.log(shape, owner);
+        if log.is_some_and(|log| log.entries.contains_key(&entry.id)) {
+            return Err(StoreError::IdTaken { shape });
         }
         let stored = StoredEntry {
             marks: entry.marks,
@@ -300,25 +301,14 @@ impl<'a> Apply<'a> {
         Ok(())
     }
 
-    fn replace(
-        &mut self,
-        shape: &'static str,
-        owner: &Owner,
-        id: LogId,
-        payload: &[u8],
-    ) -> Result<(), StoreError> {
-        self.log(shape)?;
-        let entry = self
-            .state
-            .log(shape, owner)
-            .and_then(|log| log.entries.get(&id))
-            .cloned();
-        self.committed.changed.push(u64::from(entry.is_some()));
-        if let Some(entry) = entry {
-            let payload = Bytes::copy_from_slice(payload);
-            self.set_entry(shape, owner, id, Some(StoredEntry { payload, ..entry }));
-        }
-        Ok(())
+    fn replace(&mut self, shape: &'static str, owner: &Owner, id: LogId, payload: &[u8]) -> usize {
+        let log = self.state.log(shape, owner);
+        let Some(entry) = log.and_then(|log| log.entries.get(&id)).cloned() else {
+            return 0;
+        };
+        let payload = Bytes::copy_from_slice(payload);
+        self.set_entry(shape, owner, id, Some(StoredEntry { payload, ..entry }));
+        1
     }
 
     /// Clears marks of one entry; whether it had any of them.
@@ -337,6 +327,34 @@ impl<'a> Apply<'a> {
         });
         self.set_entry(shape, owner, id, entry);
         true
+    }
+
+    fn clear_in(
+        &mut self,
+        shape: &'static str,
+        owner: &Owner,
+        ids: &RangeInclusive<LogId>,
+        marks: Marks,
+        limit: usize,
+    ) -> usize {
+        let any = |entry: &StoredEntry| entry.marks.without(marks) != entry.marks;
+        let ids = self.ids(shape, owner, ids, limit, any);
+        ids.iter()
+            .filter(|id| self.clear(shape, owner, **id, marks))
+            .count()
+    }
+
+    fn delete_entries(
+        &mut self,
+        shape: &'static str,
+        owner: &Owner,
+        ids: &RangeInclusive<LogId>,
+        limit: usize,
+    ) -> usize {
+        let ids = self.ids(shape, owner, ids, limit, |_| true);
+        ids.iter()
+            .for_each(|id| self.set_entry(shape, owner, *id, None));
+        ids.len()
     }
 
     fn delete_owner(&mut self, owner: &Owner) {
@@ -372,7 +390,7 @@ impl<'a> Apply<'a> {
         }
     }
 
-    fn purge_expired(&mut self, now_micros: u64, limit: usize) {
+    fn purge_expired(&mut self, now_micros: u64, limit: usize) -> usize {
         let rows = self.state.tables.iter().flat_map(|(shape, owners)| {
             let rows = owners
                 .iter()
@@ -386,10 +404,11 @@ impl<'a> Apply<'a> {
             .collect();
         expired.sort();
         expired.truncate(limit);
-        self.committed.changed.push(expired.len() as u64);
+        let count = expired.len();
         for (_, shape, owner, key) in expired {
             self.set_row(shape, &owner, key, None);
         }
+        count
     }
 
     /// The first ids of a range whose entries fit.
@@ -423,10 +442,6 @@ impl<'a> Apply<'a> {
 
     fn table(&self, name: &'static str) -> Result<&'a Shape, StoreError> {
         shape(self.shapes, name, ShapeKind::Table)
-    }
-
-    fn log(&self, name: &'static str) -> Result<(), StoreError> {
-        shape(self.shapes, name, ShapeKind::Log).map(|_| ())
     }
 
     fn set_row(

@@ -1,6 +1,7 @@
 //! Blobs of the double.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -10,47 +11,64 @@ use crate::blob::BlobHash;
 use crate::error::StoreError;
 
 /// What would be files: there once they are finished, whatever becomes of the references to them.
-#[derive(Clone, Default)]
-pub(super) struct MemoryBlobs(Arc<Mutex<Content>>);
+type Content = Arc<Mutex<BTreeMap<BlobHash, Bytes>>>;
 
+/// The blobs, and the leases of one life.
 #[derive(Default)]
-struct Content {
-    blobs: BTreeMap<BlobHash, Bytes>,
-    leases: BTreeMap<BlobHash, u64>,
+pub(super) struct MemoryBlobs {
+    content: Content,
+    leases: Mutex<BTreeMap<BlobHash, u64>>,
+    /// A lease has ended since somebody looked for blobs that nothing refers to.
+    released: AtomicBool,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl MemoryBlobs {
+    /// The same blobs for another life: nobody has leased any yet.
+    pub(super) fn next_life(&self) -> Self {
+        Self {
+            content: Arc::clone(&self.content),
+            ..Self::default()
+        }
+    }
+
     pub(super) fn contains(&self, hash: &BlobHash) -> bool {
-        self.lock().blobs.contains_key(hash)
+        lock(&self.content).contains_key(hash)
+    }
+
+    /// Whether a lease has ended since [`collect`](Self::collect) was called last.
+    pub(super) fn has_released(&self) -> bool {
+        self.released.load(Ordering::Relaxed)
     }
 
     /// Removes what has neither lease nor reference.
     pub(super) fn collect(&self, is_referenced: impl Fn(&BlobHash) -> bool) {
-        let mut content = self.lock();
-        let Content { blobs, leases } = &mut *content;
-        blobs.retain(|hash, _| leases.contains_key(hash) || is_referenced(hash));
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Content> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.released.store(false, Ordering::Relaxed);
+        let leases = lock(&self.leases);
+        lock(&self.content).retain(|hash, _| leases.contains_key(hash) || is_referenced(hash));
     }
 }
 
 impl BlobFiles for MemoryBlobs {
     fn create(&self) -> Result<Box<dyn Upload>, StoreError> {
         Ok(Box::new(MemoryUpload {
-            blobs: self.clone(),
+            content: Arc::clone(&self.content),
             bytes: Vec::new(),
         }))
     }
 
     fn length(&self, hash: &BlobHash) -> Result<Option<u64>, StoreError> {
-        Ok(self.lock().blobs.get(hash).map(|bytes| bytes.len() as u64))
+        Ok(lock(&self.content)
+            .get(hash)
+            .map(|bytes| bytes.len() as u64))
     }
 
     fn read(&self, hash: &BlobHash, offset: u64, bytes_max: usize) -> Result<Bytes, StoreError> {
-        let content = self.lock();
-        let bytes = content.blobs.get(hash).ok_or(StoreError::NoSuchBlob)?;
+        let content = lock(&self.content);
+        let bytes = content.get(hash).ok_or(StoreError::NoSuchBlob)?;
         let start = usize::try_from(offset)
             .unwrap_or(usize::MAX)
             .min(bytes.len());
@@ -59,22 +77,23 @@ impl BlobFiles for MemoryBlobs {
     }
 
     fn lease(&self, hash: &BlobHash) {
-        *self.lock().leases.entry(*hash).or_default() += 1;
+        *lock(&self.leases).entry(*hash).or_default() += 1;
     }
 
     fn release(&self, hash: &BlobHash) {
-        let mut content = self.lock();
-        if let Some(count) = content.leases.get_mut(hash) {
+        let mut leases = lock(&self.leases);
+        if let Some(count) = leases.get_mut(hash) {
             *count -= 1;
             if *count == 0 {
-                content.leases.remove(hash);
+                leases.remove(hash);
+                self.released.store(true, Ordering::Relaxed);
             }
         }
     }
 }
 
 struct MemoryUpload {
-    blobs: MemoryBlobs,
+    content: Content,
     bytes: Vec<u8>,
 }
 
@@ -85,7 +104,7 @@ impl Upload for MemoryUpload {
     }
 
     fn finish(self: Box<Self>, hash: &BlobHash) -> Result<(), StoreError> {
-        self.blobs.lock().blobs.insert(*hash, self.bytes.into());
+        lock(&self.content).insert(*hash, self.bytes.into());
         Ok(())
     }
 }

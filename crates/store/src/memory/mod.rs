@@ -126,6 +126,7 @@ impl Memory {
     pub fn crash(&self) {
         let mut inner = self.lock();
         inner.life += 1;
+        inner.blobs = Arc::new(inner.blobs.next_life());
         let held = std::mem::take(&mut inner.held);
         let outcomes = std::mem::take(&mut inner.outcomes);
         if let Some(durable) = inner.durable.take() {
@@ -212,7 +213,7 @@ impl Inner {
 
     /// Removes the blobs that a durable batch left without a reference.
     fn collect_blobs(&self, batch: &Batch) {
-        if batch.may_free_blobs() {
+        if batch.may_free_blobs() || self.blobs.has_released() {
             self.blobs.collect(|hash| {
                 self.staged.is_referenced(hash)
                     || self
@@ -261,5 +262,15 @@ impl Backend for Handle {
 
     fn blobs(&self) -> &dyn BlobFiles {
         &*self.blobs
+    }
+}
+
+impl Store {
+    /// A new [`Memory`], opened: for tests that need no more of it.
+    ///
+    /// # Errors
+    /// [`OpenError::Declared`], where the shapes contradict each other.
+    pub fn memory(shapes: &[Shape]) -> Result<Self, OpenError> {
+        Memory::new().open(shapes)
     }
 }

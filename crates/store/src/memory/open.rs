@@ -87,9 +87,9 @@ fn insert(
     }
     let index_keys = shape.migrated_index_keys(&row)?;
     for index in shape.indexes.iter().filter(|index| index.unique) {
-        let places = state.indexes.get(&(shape.name, index.name));
         let held = |key: &[u8]| {
-            places.is_some_and(|places| places.iter().any(|place| place.index_key == key))
+            let first = state.places_from(shape.name, index.name, key).next();
+            first.is_some_and(|place| place.index_key == key)
         };
         if index_keys
             .iter()

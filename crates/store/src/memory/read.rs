@@ -8,7 +8,8 @@ use bytes::Bytes;
 use super::apply::shape;
 use super::state::{State, StoredEntry, StoredRow};
 use crate::backend::{
-    Count, CountEntries, Find, FoundRow, Get, IdOf, Owners, PageOf, Query, RawEntry, RawPage, Scan,
+    Count, CountEntries, Find, FoundRow, Get, IdOf, Owners, PageOf, Query, RawEntry, RawPage,
+    RawRow, Scan,
 };
 use crate::error::StoreError;
 use crate::key::ByteRange;
@@ -56,15 +57,14 @@ fn get(state: &State, shapes: &Shapes, query: &Get) -> Result<Option<Bytes>, Sto
         .map(|row| row.value.clone()))
 }
 
-fn scan(
-    state: &State,
-    shapes: &Shapes,
-    query: &Scan,
-) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
+fn scan(state: &State, shapes: &Shapes, query: &Scan) -> Result<Vec<RawRow>, StoreError> {
     shape(shapes, query.shape, ShapeKind::Table)?;
     let rows = rows_in(state, query.shape, &query.owner, &query.range)
         .filter(|(_, row)| row.is_live(query.now_micros))
-        .map(|(key, row)| (key.clone(), row.value.to_vec()));
+        .map(|(key, row)| RawRow {
+            key: key.clone(),
+            value: row.value.to_vec(),
+        });
     Ok(match query.direction {
         Direction::Forward => rows.take(query.limit).collect(),
         Direction::Backward => rows.rev().take(query.limit).collect(),
@@ -83,13 +83,9 @@ fn find(state: &State, shapes: &Shapes, query: Find) -> Result<Vec<FoundRow>, St
             index: query.index,
         });
     }
-    let after = query.after.map_or(Bound::Unbounded, Bound::Excluded);
-    let places = state.indexes.get(&(query.shape, query.index));
-    let places = places
-        .into_iter()
-        .flat_map(|places| places.range((after.clone(), Bound::Unbounded)));
+    let places = state.places_from(query.shape, query.index, &query.range.start);
     let found = places
-        .skip_while(|place| place.index_key < query.range.start)
+        .skip_while(|place| query.after.as_ref().is_some_and(|after| *place <= after))
         .take_while(|place| {
             query
                 .range

@@ -85,6 +85,23 @@ impl State {
         self.logs.get(shape)?.get(owner)
     }
 
+    /// The places of an index from a key on.
+    pub(super) fn places_from(
+        &self,
+        shape: &'static str,
+        index: &'static str,
+        index_key: &[u8],
+    ) -> impl Iterator<Item = &Place> {
+        // The least owner there is, with the least key.
+        let start = Place {
+            index_key: index_key.to_vec(),
+            owner: Owner::account(""),
+            key: Vec::new(),
+        };
+        let places = self.indexes.get(&(shape, index)).into_iter();
+        places.flat_map(move |places| places.range(start.clone()..))
+    }
+
     pub(super) fn is_referenced(&self, hash: &BlobHash) -> bool {
         self.references.values().any(|held| held.contains_key(hash))
     }

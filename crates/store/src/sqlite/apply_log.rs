@@ -1,0 +1,247 @@
+//! Writes to logs.
+
+use std::ops::RangeInclusive;
+
+use rusqlite::{OptionalExtension, params};
+
+use super::apply::Writes;
+use super::fault::{Fault, is_taken};
+use super::read::{address_number, sql_id, unique_id};
+use crate::batch::Appended;
+use crate::error::StoreError;
+use crate::log::{LogId, Marks};
+use crate::op::NewEntry;
+use crate::owner::Owner;
+
+/// Payloads after which the greatest known id is written again: as many are looked at when the store is opened.
+const HIGH_WATER_PAYLOADS: i64 = 4_096;
+
+impl Writes {
+    pub(super) fn append(
+        &mut self,
+        shape: &'static str,
+        owner: &Owner,
+        entry: &NewEntry,
+    ) -> Result<Appended, Fault> {
+        let log = self.shapes.log(shape)?;
+        let owner = self.owner(owner)?;
+        if let Some(unique) = &entry.unique
+            && let Some(known) = unique_id(&self.db, log, owner, unique)?
+        {
+            return Ok(Appended::Known(known));
+        }
+        let new = Appended::New(entry.id);
+        if entry.marks == Marks::NONE {
+            return Ok(new);
+        }
+        let id = sql_id(entry.id);
+        let payload = self.next_payload;
+        let address = address_number(entry.address.as_deref());
+        let mut insert = self.db.prepare_cached(
+            "INSERT INTO log_entry (log, owner, id, payload, marks, address) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?;
+        match insert.execute(params![
+            log,
+            owner,
+            id,
+            payload,
+            entry.marks.bits(),
+            address
+        ]) {
+            Ok(_) => {}
+            Err(error) if is_taken(&error) => return Err(StoreError::IdTaken { shape }.into()),
+            Err(error) => return Err(error.into()),
+        }
+        let mut insert = self.db.prepare_cached(
+            "INSERT INTO log_payload (id, log, owner, entry, address, unique_key, payload)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        )?;
+        insert.execute(params![
+            payload,
+            log,
+            owner,
+            id,
+            entry.address,
+            entry.unique,
+            entry.payload
+        ])?;
+        if let Some(unique) = &entry.unique {
+            let mut insert = self.db.prepare_cached(
+                "INSERT INTO log_unique (log, owner, key, id) VALUES (?1, ?2, ?3, ?4)",
+            )?;
+            insert.execute(params![log, owner, unique, id])?;
+        }
+        self.next_payload += 1;
+        self.last_log_id = self.last_log_id.max(entry.id);
+        self.high_water_due |= payload % HIGH_WATER_PAYLOADS == 0;
+        Ok(new)
+    }
+
+    pub(super) fn clear_marks(
+        &mut self,
+        shape: &'static str,
+        owner: &Owner,
+        ids: &[LogId],
+        marks: Marks,
+    ) -> Result<u64, Fault> {
+        let log = self.shapes.log(shape)?;
+        let Some(owner) = self.known_owner(owner)? else {
+            return Ok(0);
+        };
+        let mut changed = 0;
+        for id in ids {
+            changed += u64::from(self.clear(log, owner, sql_id(*id), marks)?);
+        }
+        Ok(changed)
+    }
+
+    pub(super) fn clear_marks_in(
+        &mut self,
+        shape: &'static str,
+        owner: &Owner,
+        ids: &RangeInclusive<LogId>,
+        marks: Marks,
+        limit: usize,
+    ) -> Result<u64, Fault> {
+        let log = self.shapes.log(shape)?;
+        let Some(owner) = self.known_owner(owner)? else {
+            return Ok(0);
+        };
+        let index = if marks == Marks::UNDELIVERED {
+            "INDEXED BY log_entry_undelivered WHERE marks >= 2 AND"
+        } else {
+            "WHERE"
+        };
+        let mut select = self.db.prepare_cached(&format!(
+            "SELECT id FROM log_entry {index} log = ?1 AND owner = ?2 AND id BETWEEN ?3 AND ?4 AND marks & ?5 <> 0
+             ORDER BY id LIMIT ?6"
+        ))?;
+        let given = params![
+            log,
+            owner,
+            sql_id(*ids.start()),
+            sql_id(*ids.end()),
+            marks.bits(),
+            limit
+        ];
+        let found = select
+            .query_map(given, |row| row.get(0))?
+            .collect::<rusqlite::Result<Vec<i64>>>()?;
+        drop(select);
+        for id in &found {
+            self.clear(log, owner, *id, marks)?;
+        }
+        Ok(found.len() as u64)
+    }
+
+    /// Clears marks of one entry; whether it had any of them.
+    fn clear(&mut self, log: i64, owner: i64, id: i64, marks: Marks) -> rusqlite::Result<bool> {
+        let mut select = self.db.prepare_cached(
+            "SELECT marks, payload FROM log_entry WHERE log = ?1 AND owner = ?2 AND id = ?3",
+        )?;
+        let entry = select
+            .query_row(params![log, owner, id], |row| {
+                Ok((Marks::from_bits(row.get(0)?), row.get(1)?))
+            })
+            .optional()?;
+        drop(select);
+        let Some((before, payload)) = entry.filter(|(before, _)| before.without(marks) != *before)
+        else {
+            return Ok(false);
+        };
+        let left = before.without(marks);
+        if left == Marks::NONE {
+            self.remove_entry(log, owner, id, payload)?;
+        } else {
+            let mut update = self.db.prepare_cached(
+                "UPDATE log_entry SET marks = ?4 WHERE log = ?1 AND owner = ?2 AND id = ?3",
+            )?;
+            update.execute(params![log, owner, id, left.bits()])?;
+        }
+        Ok(true)
+    }
+
+    pub(super) fn replace(
+        &self,
+        shape: &'static str,
+        owner: &Owner,
+        id: LogId,
+        payload: &[u8],
+    ) -> Result<u64, Fault> {
+        let log = self.shapes.log(shape)?;
+        let Some(owner) = self.known_owner(owner)? else {
+            return Ok(0);
+        };
+        let mut update = self.db.prepare_cached(
+            "UPDATE log_payload SET payload = ?4 WHERE id =
+             (SELECT payload FROM log_entry WHERE log = ?1 AND owner = ?2 AND id = ?3)",
+        )?;
+        Ok(update.execute(params![log, owner, sql_id(id), payload])? as u64)
+    }
+
+    pub(super) fn delete_entries(
+        &mut self,
+        shape: &'static str,
+        owner: &Owner,
+        ids: &RangeInclusive<LogId>,
+        limit: usize,
+    ) -> Result<u64, Fault> {
+        let log = self.shapes.log(shape)?;
+        let Some(owner) = self.known_owner(owner)? else {
+            return Ok(0);
+        };
+        let mut select = self.db.prepare_cached(
+            "SELECT id, payload FROM log_entry WHERE log = ?1 AND owner = ?2 AND id BETWEEN ?3 AND ?4
+             ORDER BY id LIMIT ?5",
+        )?;
+        let given = params![log, owner, sql_id(*ids.start()), sql_id(*ids.end()), limit];
+        let found = select.query_map(given, |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let found = found.collect::<rusqlite::Result<Vec<(i64, i64)>>>()?;
+        drop(select);
+        for (id, payload) in &found {
+            self.remove_entry(log, owner, *id, *payload)?;
+        }
+        Ok(found.len() as u64)
+    }
+
+    /// Removes an entry with its payload and its unique key.
+    pub(super) fn remove_entry(
+        &mut self,
+        log: i64,
+        owner: i64,
+        id: i64,
+        payload: i64,
+    ) -> rusqlite::Result<()> {
+        let mut delete = self
+            .db
+            .prepare_cached("DELETE FROM log_entry WHERE log = ?1 AND owner = ?2 AND id = ?3")?;
+        delete.execute(params![log, owner, id])?;
+        let mut delete = self
+            .db
+            .prepare_cached("DELETE FROM log_payload WHERE id = ?1 RETURNING unique_key")?;
+        let unique = delete
+            .query_row([payload], |row| row.get::<_, Option<Vec<u8>>>(0))
+            .optional()?;
+        if let Some(Some(unique)) = unique {
+            let mut delete = self.db.prepare_cached(
+                "DELETE FROM log_unique WHERE log = ?1 AND owner = ?2 AND key = ?3",
+            )?;
+            delete.execute(params![log, owner, unique])?;
+        }
+        // Nothing else that is stored would say that it was given out.
+        self.high_water_due |= id == sql_id(self.last_log_id);
+        Ok(())
+    }
+
+    /// Writes the greatest known id, if that is due.
+    pub(super) fn write_high_water(&mut self) -> rusqlite::Result<()> {
+        if self.high_water_due {
+            let mut update = self
+                .db
+                .prepare_cached("UPDATE high_water SET log_id = ?1, payload = ?2")?;
+            update.execute(params![sql_id(self.last_log_id), self.next_payload])?;
+            self.high_water_due = false;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,113 @@
+//! Checkpoints: moving what was committed from the write-ahead log to the database, beside the writer.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use rusqlite::hooks::Wal;
+use rusqlite::wal::CheckpointMode;
+use rusqlite::{Connection, ErrorCode};
+
+use super::open::beside_connection;
+use super::pool::Pool;
+
+/// Pages of the write-ahead log after which a checkpoint begins beside the writer.
+const PASSIVE_PAGES: u32 = 4_000;
+/// Pages at which the writer starts the log from its beginning: readers and steady writing kept the log from
+/// doing so by itself.
+const RESTART_PAGES: u32 = 16_000;
+/// How long a restart waits for readers of the old log.
+const RESTART_WAIT: Duration = Duration::from_millis(50);
+
+/// Watches the length of the log.
+pub(super) struct Checkpoints {
+    shared: Arc<Shared>,
+    requests: Arc<Pool<()>>,
+}
+
+#[derive(Default)]
+struct Shared {
+    /// Pages in the log after the last commit.
+    pages: AtomicU32,
+    /// The length at which a checkpoint was asked for last.
+    asked_at: AtomicU32,
+    restart_due: AtomicBool,
+}
+
+impl Checkpoints {
+    /// Starts the thread that copies.
+    pub(super) fn start(path: PathBuf) -> std::io::Result<(Self, JoinHandle<()>)> {
+        let shared = Arc::new(Shared::default());
+        let requests = Pool::new();
+        let seen = Arc::clone(&shared);
+        let mut connection = None;
+        let thread = requests.start("store-checkpoint", move |()| {
+            if let Err(error) = copy(&mut connection, &path) {
+                tracing::warn!(%error, "a checkpoint failed; the next one does its work");
+                connection = None;
+            }
+            if seen.pages.load(Ordering::Relaxed) >= RESTART_PAGES {
+                seen.restart_due.store(true, Ordering::Relaxed);
+            }
+        })?;
+        Ok((Self { shared, requests }, thread))
+    }
+
+    /// Counts the pages that this connection commits.
+    pub(super) fn watch(&self, db: &mut Connection) -> rusqlite::Result<()> {
+        let shared = Arc::clone(&self.shared);
+        let requests = Arc::clone(&self.requests);
+        db.wal_hook(Some(move |_: &mut Wal, pages: i32| {
+            let pages = pages.unsigned_abs();
+            let before = shared.pages.swap(pages, Ordering::Relaxed);
+            if pages < before {
+                shared.asked_at.store(0, Ordering::Relaxed);
+            }
+            if pages - shared.asked_at.load(Ordering::Relaxed).min(pages) >= PASSIVE_PAGES {
+                shared.asked_at.store(pages, Ordering::Relaxed);
+                requests.push(());
+            }
+            Ok(())
+        }))
+    }
+
+    pub(super) fn is_restart_due(&self) -> bool {
+        self.shared.restart_due.load(Ordering::Relaxed)
+    }
+
+    /// Copies the little that is left and starts the log from its beginning.
+    pub(super) fn restart(&self, db: &Connection) {
+        self.shared.restart_due.store(false, Ordering::Relaxed);
+        let restarted = db.busy_timeout(RESTART_WAIT).and_then(|()| {
+            unless_busy(db.wal_checkpoint_v2(None::<&str>, CheckpointMode::RESTART))
+        });
+        if let Err(error) = restarted {
+            tracing::warn!(%error, "the write-ahead log could not be restarted");
+        }
+    }
+}
+
+impl Drop for Checkpoints {
+    fn drop(&mut self) {
+        self.requests.close();
+    }
+}
+
+fn copy(connection: &mut Option<Connection>, path: &std::path::Path) -> rusqlite::Result<()> {
+    let db = match connection {
+        Some(db) => db,
+        None => connection.insert(beside_connection(path)?),
+    };
+    unless_busy(db.wal_checkpoint_v2(None::<&str>, CheckpointMode::PASSIVE))
+}
+
+/// Another checkpoint or a reader in the way is no failure: there will be another time.
+fn unless_busy<T>(checkpoint: rusqlite::Result<T>) -> rusqlite::Result<()> {
+    match checkpoint {
+        Ok(_) => Ok(()),
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => Ok(()),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,70 @@
+//! SQLite's errors in our words.
+
+use rusqlite::ErrorCode;
+
+use crate::error::StoreError;
+
+/// Why a batch did not go through.
+#[derive(Debug)]
+pub(super) enum Fault {
+    /// This batch is refused; the others of its group are not concerned.
+    Refused(StoreError),
+    /// The database failed, and the whole group with it.
+    Failed(StoreError),
+}
+
+impl From<rusqlite::Error> for Fault {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Failed(failed(&error))
+    }
+}
+
+impl From<StoreError> for Fault {
+    fn from(error: StoreError) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl From<Fault> for StoreError {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Refused(error) | Fault::Failed(error) => error,
+        }
+    }
+}
+
+/// An error of the environment.
+pub(super) fn failed(error: &rusqlite::Error) -> StoreError {
+    let code = match error.sqlite_error() {
+        Some(error) => match error.code {
+            ErrorCode::DiskFull => return StoreError::DiskFull,
+            ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => {
+                return StoreError::Damaged {
+                    shape: "the database",
+                };
+            }
+            _ => error.extended_code,
+        },
+        None => -1,
+    };
+    StoreError::Failed {
+        code,
+        text: error.to_string(),
+    }
+}
+
+/// An error of the file system.
+pub(super) fn io_failed(error: &std::io::Error) -> StoreError {
+    match error.kind() {
+        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => StoreError::DiskFull,
+        _ => StoreError::Failed {
+            code: error.raw_os_error().unwrap_or(-1),
+            text: error.to_string(),
+        },
+    }
+}
+
+/// Whether a statement failed because a key is there already.
+pub(super) fn is_taken(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation)
+}

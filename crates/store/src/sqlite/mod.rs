@@ -1,0 +1,273 @@
+//! The SQLite backend.
+//!
+//! A data directory holds:
+//!
+//! | name | is |
+//! |---|---|
+//! | `waxwing.db`, `-wal`, `-shm` | tables, logs and references to blobs; see `schema.sql` |
+//! | `waxwing.lock` | locked (`flock`) while a process has the directory open |
+//! | `blobs/ab/ab01…` | blobs by their hash |
+//! | `blobs/new/` | blobs that are being written or removed; emptied at the start |
+//!
+//! One thread writes, and makes one commit of everything that waits, with `synchronous=FULL`: it never waits
+//! for company. Each batch is applied by itself, under a savepoint where it could be refused half-way. Readers
+//! have connections beside it, and so has the checkpoint; the writer itself answers what looks at staged state.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use crate::backend::{Backend, BlobFiles, Done, Query};
+use crate::batch::Batch;
+use crate::blob::BlobHash;
+use crate::error::OpenError;
+use crate::shape::{Shape, declared};
+use crate::store::Store;
+
+mod apply;
+mod apply_log;
+mod blobs;
+mod checkpoint;
+mod fault;
+mod migrate;
+mod open;
+mod pool;
+mod queue;
+mod read;
+mod remove;
+mod shapes;
+mod writer;
+
+use apply::Writes;
+use blobs::{FileBlobs, Work};
+use checkpoint::Checkpoints;
+use fault::failed;
+use open::{Directory, Lock, io, reader_connection};
+use pool::Pool;
+use queue::Queue;
+use shapes::Shapes;
+use writer::Writer;
+
+/// Threads that write, read and remove the files of blobs.
+const FILE_THREADS: usize = 2;
+
+/// How to open a SQLite database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SqliteOptions {
+    /// Threads that read beside the writer, each with a connection of its own. At least one is started.
+    pub readers: usize,
+    /// How large the database may grow in bytes, its log and the blobs not counted; `None`: as the disk allows.
+    pub bytes_max: Option<u64>,
+}
+
+impl Default for SqliteOptions {
+    fn default() -> Self {
+        Self {
+            readers: thread::available_parallelism().map_or(1, |cores| cores.get().min(4)),
+            bytes_max: None,
+        }
+    }
+}
+
+impl Store {
+    /// Opens a data directory, creating it where there is none, and migrates what is older than declared.
+    /// Blocks; everything that is asked for later does not.
+    ///
+    /// When the last clone of the store goes, what waits is still done, and the files are closed.
+    ///
+    /// # Errors
+    /// What is documented at [`OpenError`]; no byte of what is stored was changed then.
+    pub fn sqlite(
+        directory: &Path,
+        options: &SqliteOptions,
+        shapes: &[Shape],
+    ) -> Result<Self, OpenError> {
+        Ok(Self::new(Arc::new(Sqlite::open(
+            directory, options, shapes,
+        )?)))
+    }
+}
+
+struct Sqlite {
+    /// Held by the writer too: whichever ends last.
+    _lock: Arc<Lock>,
+    queue: Arc<Queue>,
+    readers: Arc<Pool<Query>>,
+    workers: Arc<Pool<Work>>,
+    blobs: Arc<FileBlobs>,
+    /// All but the writer, and the writer.
+    threads: Vec<JoinHandle<()>>,
+    writer: Option<JoinHandle<()>>,
+}
+
+impl Sqlite {
+    fn open(path: &Path, options: &SqliteOptions, shapes: &[Shape]) -> Result<Self, OpenError> {
+        let directory = Directory::new(path);
+        let (lock, mut db, shapes) = directory.open(options.bytes_max, &declared(shapes)?)?;
+        let lock = Arc::new(lock);
+        let shapes = Arc::new(shapes);
+        let database = directory.database.clone();
+        let failed_io = |error: &std::io::Error| io(path, error);
+        let failed = |error: &rusqlite::Error| OpenError::Environment {
+            path: database.clone(),
+            error: failed(error),
+        };
+
+        let queue = Arc::new(Queue::default());
+        let workers: Arc<Pool<Work>> = Pool::new();
+        let readers: Arc<Pool<Query>> = Pool::new();
+        let blobs = FileBlobs::open(directory.blobs, Arc::clone(&queue), Arc::clone(&workers));
+        let blobs = Arc::new(blobs.map_err(|error| failed_io(&error))?);
+        let (checkpoints, thread) =
+            Checkpoints::start(database.clone()).map_err(|error| failed_io(&error))?;
+        checkpoints.watch(&mut db).map_err(|error| failed(&error))?;
+        let writer = Writer {
+            path: database.clone(),
+            bytes_max: options.bytes_max,
+            queue: Arc::clone(&queue),
+            writes: Writes::new(db, Arc::clone(&shapes)).map_err(|error| failed(&error))?,
+            readers: Arc::clone(&readers),
+            checkpoints,
+            blobs: Arc::clone(&blobs),
+            broken: false,
+            groups_since_gone_step: 0,
+        };
+        // From here on, dropping it ends what was started.
+        let mut sqlite = Self {
+            _lock: Arc::clone(&lock),
+            queue,
+            readers,
+            workers,
+            blobs,
+            threads: vec![thread],
+            writer: None,
+        };
+        sqlite
+            .start_readers(&database, options.readers.max(1), &shapes)
+            .map_err(|error| match error {
+                StartError::Thread(error) => failed_io(&error),
+                StartError::Connection(error) => failed(&error),
+            })?;
+        sqlite
+            .start_writer(writer, lock)
+            .map_err(|error| failed_io(&error))?;
+        let orphans = reader_connection(&database).map_err(|error| failed(&error))?;
+        sqlite.collect_orphans(orphans);
+        Ok(sqlite)
+    }
+
+    fn start_readers(
+        &mut self,
+        database: &Path,
+        count: usize,
+        shapes: &Arc<Shapes>,
+    ) -> Result<(), StartError> {
+        for _ in 0..count {
+            let db = reader_connection(database)?;
+            let shapes = Arc::clone(shapes);
+            let thread = self.readers.start("store-read", move |query| {
+                read::answer_from_snapshot(&db, &shapes, query);
+            })?;
+            self.threads.push(thread);
+        }
+        for _ in 0..FILE_THREADS {
+            self.threads
+                .push(self.workers.start("store-files", |work: Work| work())?);
+        }
+        Ok(())
+    }
+
+    fn start_writer(&mut self, writer: Writer, lock: Arc<Lock>) -> std::io::Result<()> {
+        let thread = thread::Builder::new()
+            .name("store-write".to_owned())
+            .spawn(move || {
+                writer.run();
+                drop(lock);
+            })?;
+        self.writer = Some(thread);
+        Ok(())
+    }
+
+    /// Looks for blobs to which nothing refers, beside everything else.
+    fn collect_orphans(&self, db: rusqlite::Connection) {
+        let blobs = Arc::clone(&self.blobs);
+        self.offload(Box::new(move || {
+            let is_referenced = |hash: &BlobHash| {
+                let mut select =
+                    db.prepare_cached("SELECT 1 FROM blob_ref WHERE hash = ?1 LIMIT 1")?;
+                select.exists([hash.0])
+            };
+            // Where it cannot be known, the blob stays.
+            let result = blobs.collect_orphans(|hash| is_referenced(hash).unwrap_or(true));
+            if let Err(error) = result {
+                tracing::warn!(%error, "blobs without references could not be looked for");
+            }
+        }));
+    }
+}
+
+enum StartError {
+    Thread(std::io::Error),
+    Connection(rusqlite::Error),
+}
+
+impl From<std::io::Error> for StartError {
+    fn from(error: std::io::Error) -> Self {
+        Self::Thread(error)
+    }
+}
+
+impl From<rusqlite::Error> for StartError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Connection(error)
+    }
+}
+
+impl Backend for Sqlite {
+    fn submit(&self, batch: Batch, done: Done) {
+        self.queue.submit(batch, done);
+    }
+
+    fn read(&self, query: Query) {
+        if let Some(query) = self.queue.read(query)
+            && let Some(query) = self.readers.push(query)
+        {
+            query.fail(crate::error::StoreError::Closed);
+        }
+    }
+
+    fn offload(&self, work: Box<dyn FnOnce() + Send>) {
+        // Closed only once nobody is left to ask.
+        drop(self.workers.push(work));
+    }
+
+    fn blobs(&self) -> &dyn BlobFiles {
+        &*self.blobs
+    }
+}
+
+impl Drop for Sqlite {
+    fn drop(&mut self) {
+        // The writer goes last: what waits for it is still done, and its connection closes the database.
+        self.workers.close();
+        self.readers.close();
+        self.queue.close();
+        // The last handle may have been held by a callback, on one of these threads.
+        let here = thread::current().id();
+        let threads = std::mem::take(&mut self.threads)
+            .into_iter()
+            .chain(self.writer.take());
+        for thread in threads.filter(|thread| thread.thread().id() != here) {
+            if thread.join().is_err() {
+                tracing::error!("a thread of the store panicked");
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Sqlite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sqlite").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,354 @@
+//! Opening a data directory: first everything that can be a reason not to, without a byte written.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags};
+
+use super::blobs::sync_directory;
+use super::fault::{failed, io_failed};
+use super::migrate::{self, check};
+use super::shapes::{self, Shapes};
+use crate::error::{OpenError, StoreError};
+use crate::shape::Shape;
+
+/// `Waxw`: SQLite's `application_id`, which says whose file it is.
+const APPLICATION_ID: u32 = u32::from_be_bytes(*b"Waxw");
+/// The layout of `schema.sql`: SQLite's `user_version`.
+const LAYOUT: u32 = 1;
+/// Databases up to this size are checked page by page before they are opened: more would delay the start.
+const CHECKED_BYTES_MAX: u64 = 64 << 20;
+/// The write-ahead log is cut to this length when it starts from its beginning.
+const LOG_BYTES_KEPT: u32 = 64 << 20;
+/// Statements of a connection that are kept prepared: more than there are.
+const STATEMENTS_KEPT: usize = 128;
+/// Nobody holds a lock for long: this is for a process that is just closing.
+const BUSY_WAIT: Duration = Duration::from_secs(5);
+
+/// The files of a data directory.
+pub(super) struct Directory {
+    pub(super) database: PathBuf,
+    pub(super) blobs: PathBuf,
+    path: PathBuf,
+}
+
+/// Keeps other processes out as long as it lives.
+pub(super) struct Lock {
+    _file: File,
+}
+
+impl Directory {
+    pub(super) fn new(path: &Path) -> Self {
+        Self {
+            database: path.join("waxwing.db"),
+            blobs: path.join("blobs"),
+            path: path.to_owned(),
+        }
+    }
+
+    /// Takes the directory, creating what is missing, or says why not.
+    pub(super) fn open(
+        &self,
+        bytes_max: Option<u64>,
+        declared: &BTreeMap<&'static str, Shape>,
+    ) -> Result<(Lock, Connection, Shapes), OpenError> {
+        let exists = self.check_files()?;
+        self.create()?;
+        let lock = self.lock()?;
+        // Somebody may have created it meanwhile.
+        if exists || self.check_files()? {
+            self.inspect(declared)?;
+        } else {
+            create_database(&self.database)?;
+        }
+        let (db, shapes) = self.migrate(bytes_max, declared)?;
+        Ok((lock, db, shapes))
+    }
+
+    /// Whether there is a database, as far as its first bytes say.
+    fn check_files(&self) -> Result<bool, OpenError> {
+        let header = match File::open(&self.database) {
+            Ok(file) => file,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return self.check_nothing_left().map(|()| false);
+            }
+            Err(error) => return Err(io(&self.database, &error)),
+        };
+        let mut bytes = Vec::new();
+        header
+            .take(100)
+            .read_to_end(&mut bytes)
+            .map_err(|error| io(&self.database, &error))?;
+        let Ok(header) = <[u8; 100]>::try_from(bytes) else {
+            return Err(OpenError::Foreign(self.database.clone()));
+        };
+        let number = |at: usize| {
+            u32::from_be_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]])
+        };
+        if !header.starts_with(b"SQLite format 3\0") || number(68) != APPLICATION_ID {
+            return Err(OpenError::Foreign(self.database.clone()));
+        }
+        if number(60) > LAYOUT {
+            return Err(newer_layout(number(60)));
+        }
+        let page_bytes = match u64::from(number(16) >> 16) {
+            1 => 65_536,
+            bytes => bytes,
+        };
+        let length = fs::metadata(&self.database)
+            .map_err(|error| io(&self.database, &error))?
+            .len();
+        if length < page_bytes * u64::from(number(28)) && !beside(&self.database, "-wal").exists() {
+            return Err(self.damaged("it is shorter than it says"));
+        }
+        if beside(&self.database, "-journal").exists() {
+            return Err(self.damaged("there is a rollback journal, which it never has"));
+        }
+        Ok(true)
+    }
+
+    /// Parts without the database mean that it was moved or lost; starting anew would remove them.
+    fn check_nothing_left(&self) -> Result<(), OpenError> {
+        let log = beside(&self.database, "-wal");
+        for found in [log, self.blobs.clone()] {
+            let is_empty_directory =
+                fs::read_dir(&found).is_ok_and(|mut files| files.next().is_none());
+            if found.exists() && !is_empty_directory {
+                return Err(OpenError::Incomplete {
+                    found,
+                    missing: self.database.clone(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn create(&self) -> Result<(), OpenError> {
+        if self.path.is_dir() {
+            return Ok(());
+        }
+        let mut builder = fs::DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        let created = builder
+            .create(&self.path)
+            .and_then(|()| match self.path.parent() {
+                Some(parent) if !parent.as_os_str().is_empty() => sync_directory(parent),
+                _ => Ok(()),
+            });
+        created.map_err(|error| io(&self.path, &error))
+    }
+
+    fn lock(&self) -> Result<Lock, OpenError> {
+        let path = self.path.join("waxwing.lock");
+        let file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path);
+        let file = file.map_err(|error| io(&path, &error))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Lock { _file: file }),
+            Err(TryLockError::WouldBlock) => Err(OpenError::InUse(self.path.clone())),
+            Err(TryLockError::Error(error)) => Err(io(&path, &error)),
+        }
+    }
+
+    /// Looks into the database, and writes nothing.
+    fn inspect(&self, declared: &BTreeMap<&'static str, Shape>) -> Result<(), OpenError> {
+        let db = inspecting_connection(&self.database).map_err(|error| self.refused(&error))?;
+        let look = || {
+            let layout: u32 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+            let length = fs::metadata(&self.database).map_or(0, |metadata| metadata.len());
+            let mut detail = "ok".to_owned();
+            if length <= CHECKED_BYTES_MAX && layout == LAYOUT {
+                detail = db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+            }
+            Ok((layout, detail))
+        };
+        let (layout, detail) = look().map_err(|error| self.refused(&error))?;
+        if layout > LAYOUT {
+            return Err(newer_layout(layout));
+        }
+        if detail != "ok" {
+            return Err(self.damaged(&detail));
+        }
+        let stored = shapes::stored(&db).map_err(|error| self.refused(&error))?;
+        check(&stored, declared)
+    }
+
+    /// Opens the database for writing, with every shape as it is declared.
+    fn migrate(
+        &self,
+        bytes_max: Option<u64>,
+        declared: &BTreeMap<&'static str, Shape>,
+    ) -> Result<(Connection, Shapes), OpenError> {
+        let open = || {
+            let db = writer_connection(&self.database, bytes_max)?;
+            // Until the migration is through, closing leaves the database as it is.
+            db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+            Ok(db)
+        };
+        let mut db = open().map_err(|error| self.refused(&error))?;
+        let shapes = migrate::migrate(&mut db, declared).map_err(|error| match error {
+            migrate::Error::Refused(error) => error,
+            migrate::Error::Database(error) => self.refused(&error),
+        })?;
+        db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)
+            .map_err(|error| self.refused(&error))?;
+        Ok((db, shapes))
+    }
+
+    fn refused(&self, error: &rusqlite::Error) -> OpenError {
+        match failed(error) {
+            StoreError::Damaged { .. } => self.damaged(&error.to_string()),
+            error => OpenError::Environment {
+                path: self.database.clone(),
+                error,
+            },
+        }
+    }
+
+    fn damaged(&self, detail: &str) -> OpenError {
+        OpenError::Damaged {
+            path: self.database.clone(),
+            detail: detail.to_owned(),
+        }
+    }
+}
+
+/// An error of the file system while opening.
+pub(super) fn io(path: &Path, error: &std::io::Error) -> OpenError {
+    OpenError::Environment {
+        path: path.to_owned(),
+        error: io_failed(error),
+    }
+}
+
+fn newer_layout(stored: u32) -> OpenError {
+    OpenError::Newer {
+        what: "the layout of the database".to_owned(),
+        stored,
+        known: LAYOUT,
+    }
+}
+
+/// The file beside the database whose name ends so.
+fn beside(database: &Path, ending: &str) -> PathBuf {
+    let mut name = OsString::from(database);
+    name.push(ending);
+    PathBuf::from(name)
+}
+
+/// Creates the database under another name and then gives it its own: it is never there half.
+fn create_database(path: &Path) -> Result<(), OpenError> {
+    let new = beside(path, ".new");
+    let fresh = || {
+        for old in [
+            new.clone(),
+            beside(&new, "-wal"),
+            beside(&new, "-shm"),
+            beside(&new, "-journal"),
+        ] {
+            match fs::remove_file(old) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        options.open(&new)
+    };
+    let file = fresh().map_err(|error| io(&new, &error))?;
+    let fill = || {
+        let db = Connection::open_with_flags(&new, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        db.execute_batch(include_str!("schema.sql"))?;
+        db.pragma_update(None, "application_id", APPLICATION_ID)?;
+        db.pragma_update(None, "user_version", LAYOUT)?;
+        db.pragma_update(None, "journal_mode", "WAL")?;
+        db.close().map_err(|(_, error)| error)
+    };
+    fill().map_err(|error: rusqlite::Error| OpenError::Environment {
+        path: new.clone(),
+        error: failed(&error),
+    })?;
+    let name = || {
+        file.sync_all()?;
+        fs::rename(&new, path)?;
+        path.parent().map_or(Ok(()), sync_directory)
+    };
+    name().map_err(|error| io(path, &error))
+}
+
+/// A connection that looks, and leaves every byte as it is: without a log it takes the file for immutable; with
+/// one it reads the log, keeps its index in memory instead of a file, and does not clean up when it is closed.
+fn inspecting_connection(path: &Path) -> rusqlite::Result<Connection> {
+    if !beside(path, "-wal").exists() {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+        return Connection::open_with_flags(immutable_uri(path), flags);
+    }
+    let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    db.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
+    Ok(db)
+}
+
+fn immutable_uri(path: &Path) -> OsString {
+    let mut uri = OsString::from("file:");
+    // What means something in a URI; paths that are not UTF-8 have none of it after the first such byte.
+    match path.to_str() {
+        Some(text) => uri.push(
+            text.replace('%', "%25")
+                .replace('?', "%3f")
+                .replace('#', "%23"),
+        ),
+        None => uri.push(path),
+    }
+    uri.push("?immutable=1");
+    uri
+}
+
+/// The connection that writes.
+pub(super) fn writer_connection(
+    path: &Path,
+    bytes_max: Option<u64>,
+) -> rusqlite::Result<Connection> {
+    let db = beside_connection(path)?;
+    if let Some(bytes) = bytes_max {
+        let page_bytes: u64 = db.query_row("PRAGMA page_size", [], |row| row.get(0))?;
+        db.pragma_update(None, "max_page_count", bytes / page_bytes)?;
+    }
+    db.pragma_update(None, "synchronous", "FULL")?;
+    db.pragma_update(None, "cache_size", -16_384)?;
+    db.pragma_update(None, "journal_size_limit", LOG_BYTES_KEPT)?;
+    Ok(db)
+}
+
+/// A connection beside the writer.
+pub(super) fn beside_connection(path: &Path) -> rusqlite::Result<Connection> {
+    let db = Connection::open_with_flags(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
+    db.busy_timeout(BUSY_WAIT)?;
+    db.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+    db.pragma_update(None, "wal_autocheckpoint", 0)?;
+    db.pragma_update(None, "temp_store", "MEMORY")?;
+    db.pragma_update(None, "trusted_schema", false)?;
+    Ok(db)
+}
+
+/// A connection that reads.
+pub(super) fn reader_connection(path: &Path) -> rusqlite::Result<Connection> {
+    let db = beside_connection(path)?;
+    db.pragma_update(None, "query_only", true)?;
+    Ok(db)
+}
