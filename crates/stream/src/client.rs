@@ -11,6 +11,7 @@ mod steps;
 mod tests;
 
 use std::collections::VecDeque;
+use std::fmt;
 
 use bytes::Bytes;
 use waxwing_stanza::FullJid;
@@ -27,14 +28,14 @@ use crate::sm::{Enabled, Failed};
 use crate::transport::Transport;
 use steps::{Login, Session, Step};
 
-/// What negotiation wants from its owner.
-#[derive(Debug)]
+/// What negotiation wants from its owner. Shown without what is sent, in which passwords may stand.
 pub enum Output {
     /// Write these bytes.
     Send(Bytes),
     /// Write out everything, call [`Reader::restart`](waxwing_wire::Reader::restart) and hand what it
     /// returns to [`Negotiation::handle_restart`], do the TLS handshake, then call
-    /// [`Negotiation::tls_started`]. Nothing read before may survive.
+    /// [`Negotiation::tls_started`]. Nothing read in the clear may survive: an owner whose reader may
+    /// have been given more in between restarts it once more, before that call.
     StartTls,
     /// Restart the reader and hand what it returns to [`Negotiation::handle_restart`].
     RestartReader,
@@ -299,5 +300,22 @@ impl Negotiation {
         self.phase = Phase::Closed;
         self.step = None;
         self.outputs.push_back(Output::Close(error));
+    }
+}
+
+impl fmt::Debug for Output {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Output::Send(bytes) => write!(f, "Send([{} bytes])", bytes.len()),
+            Output::StartTls => f.write_str("StartTls"),
+            Output::RestartReader => f.write_str("RestartReader"),
+            Output::Stretch(stretch) => write!(f, "{stretch:?}"),
+            Output::Authenticated => f.write_str("Authenticated"),
+            Output::ResumeFailed(failed) => write!(f, "ResumeFailed({failed:?})"),
+            Output::Resumed { h } => write!(f, "Resumed({h})"),
+            Output::Bound { jid, enabled } => write!(f, "Bound({jid}, {enabled:?})"),
+            Output::Element(stanza) => write!(f, "Element(<{}/>)", stanza.name()),
+            Output::Close(error) => write!(f, "Close({error:?})"),
+        }
     }
 }

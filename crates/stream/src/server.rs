@@ -13,6 +13,7 @@ mod stanzas;
 mod tests;
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -37,14 +38,14 @@ use input::Input;
 /// [`Negotiation::awaits_answer`] keeps below one; more is a client that sends without listening.
 pub const HELD_EVENTS_MAX: usize = 16;
 
-/// What negotiation wants from its owner.
-#[derive(Debug)]
+/// What negotiation wants from its owner. Shown without what is sent, in which passwords may stand.
 pub enum Output {
     /// Write these bytes.
     Send(Bytes),
     /// Write out everything, call [`Reader::restart`](waxwing_wire::Reader::restart) and hand what it
     /// returns to [`Negotiation::handle_restart`], do the TLS handshake, then call
-    /// [`Negotiation::tls_started`]. Nothing read before may survive.
+    /// [`Negotiation::tls_started`]. Nothing read in the clear may survive: an owner whose reader may
+    /// have been given more in between restarts it once more, before that call.
     StartTls,
     /// Restart the reader and hand what it returns to [`Negotiation::handle_restart`]: a new stream
     /// begins after log-in. A good moment for larger limits.
@@ -90,7 +91,6 @@ pub enum Output {
 }
 
 /// Negotiation of one stream on the server.
-#[derive(Debug)]
 pub struct Negotiation {
     settings: Arc<Settings>,
     seed: Seed,
@@ -314,5 +314,43 @@ impl Negotiation {
     fn ask(&mut self, question: Question, output: Output) {
         self.question = Some(question);
         self.outputs.push_back(output);
+    }
+}
+
+impl fmt::Debug for Output {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Output::Send(bytes) => write!(f, "Send([{} bytes])", bytes.len()),
+            Output::StartTls => f.write_str("StartTls"),
+            Output::RestartReader => f.write_str("RestartReader"),
+            Output::NeedCredentials { account, mechanism } => {
+                write!(f, "NeedCredentials({account}, {mechanism:?})")
+            }
+            Output::Stretch(stretch) => write!(f, "{stretch:?}"),
+            Output::Authenticated { jid, mechanism } => {
+                write!(f, "Authenticated({jid}, {mechanism:?})")
+            }
+            Output::LoginFailed { account, reason } => {
+                write!(f, "LoginFailed({account:?}, {reason:?})")
+            }
+            Output::NeedBind { jid, proposed } => write!(f, "NeedBind({jid}, {proposed})"),
+            Output::Bound(jid) => write!(f, "Bound({jid})"),
+            Output::Element(stanza) => write!(f, "Element(<{}/>)", stanza.name()),
+            Output::Close(error) => write!(f, "Close({error:?})"),
+        }
+    }
+}
+
+impl fmt::Debug for Negotiation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Negotiation")
+            .field("stage", &self.stage())
+            .field("phase", &self.phase)
+            .field("domain", &self.domain)
+            .field("login", &self.login)
+            .field("question", &self.question)
+            .field("held", &self.held.len())
+            .field("outputs", &self.outputs)
+            .finish_non_exhaustive()
     }
 }

@@ -4,6 +4,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use zeroize::Zeroizing;
+
 use super::failure::Failure;
 
 pub(crate) fn encode(data: &[u8]) -> String {
@@ -15,18 +17,21 @@ pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
 }
 
 /// Content of `<auth/>`: `None` without initial response, an empty one is written as `=`.
-pub(crate) fn initial_response(text: &str) -> Result<Option<Vec<u8>>, Failure> {
+pub(crate) fn initial_response(text: &str) -> Result<Option<Zeroizing<Vec<u8>>>, Failure> {
     match text {
         "" => Ok(None),
         _ => response(text).map(Some),
     }
 }
 
-/// Content of `<response/>`, `<challenge/>` and `<success/>`, where nothing and `=` are both empty.
-pub(crate) fn response(text: &str) -> Result<Vec<u8>, Failure> {
+/// Content of `<response/>`, `<challenge/>` and `<success/>`, where nothing and `=` are both empty. It
+/// may be a password, so it is wiped.
+pub(crate) fn response(text: &str) -> Result<Zeroizing<Vec<u8>>, Failure> {
     match text {
-        "" | "=" => Ok(Vec::new()),
-        _ => decode(text).ok_or(Failure::IncorrectEncoding),
+        "" | "=" => Ok(Zeroizing::default()),
+        _ => decode(text)
+            .map(Zeroizing::new)
+            .ok_or(Failure::IncorrectEncoding),
     }
 }
 
@@ -37,10 +42,10 @@ mod tests {
     #[test]
     fn is_strict() {
         assert_eq!(initial_response(""), Ok(None));
-        assert_eq!(initial_response("="), Ok(Some(vec![])));
-        assert_eq!(response("="), Ok(vec![]));
-        assert_eq!(response(""), Ok(vec![]));
-        assert_eq!(response("biws"), Ok(b"n,,".to_vec()));
+        assert_eq!(initial_response("="), Ok(Some(Zeroizing::default())));
+        assert_eq!(response("="), Ok(Zeroizing::default()));
+        assert_eq!(response(""), Ok(Zeroizing::default()));
+        assert_eq!(response("biws"), Ok(Zeroizing::new(b"n,,".to_vec())));
         for wrong in [
             "bi ws", "\nbiws", "biws\n", "biw", "YQ", "YR==", "YQ=", "==", "===", "bi-s", "b=ws",
             "é",

@@ -8,7 +8,6 @@ use super::{HELD_EVENTS_MAX, Negotiation, Phase, Stage, features, stanzas};
 use crate::error::{StreamCondition, StreamError};
 use crate::header::{OwnHeader, is_version_1};
 
-#[derive(Debug)]
 pub(super) enum Input {
     Header(Header),
     Stanza(Stanza),

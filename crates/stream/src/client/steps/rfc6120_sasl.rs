@@ -4,6 +4,7 @@
 use std::fmt;
 
 use waxwing_wire::{Element, Stanza, ns};
+use zeroize::Zeroizing;
 
 use super::Step;
 use crate::client::{Negotiation, NegotiationError, Output};
@@ -73,7 +74,7 @@ fn begin(negotiation: &mut Negotiation, features: &Element) -> Result<(), Negoti
     };
     let auth = Element::new(ns::SASL, "auth")
         .with_attr("mechanism", choice.mechanism.name())
-        .with_text(&base64::encode(&exchange.start()));
+        .with_text(&base64::encode(&Zeroizing::new(exchange.start())));
     negotiation.login.exchange = Some(exchange);
     negotiation.send(auth.to_bytes(ns::CLIENT));
     Ok(())
@@ -196,7 +197,7 @@ fn handle(negotiation: &mut Negotiation, stanza: &Stanza) -> Result<(), Negotiat
         "success" => {
             let data =
                 base64::initial_response(&element.text()).map_err(|_| SaslError::Malformed)?;
-            exchange.success(data.as_deref())?;
+            exchange.success(data.as_ref().map(|data| data.as_slice()))?;
             negotiation.login = Login {
                 exchange: None,
                 done: true,

@@ -28,7 +28,7 @@ pub(super) static FEATURE: Feature = Feature {
 };
 
 /// Binding of one stream.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(in crate::server) struct Binding {
     /// The request that waits for its answer.
     request: Option<Stanza>,

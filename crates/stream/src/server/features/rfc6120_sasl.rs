@@ -4,6 +4,7 @@ use std::fmt;
 
 use waxwing_stanza::BareJid;
 use waxwing_wire::{Element, Stanza, ns};
+use zeroize::Zeroizing;
 
 use super::{Feature, xep_0440_channel_binding};
 use crate::error::{StreamCondition, StreamError};
@@ -108,7 +109,7 @@ fn handle(negotiation: &mut Negotiation, stanza: &Stanza) {
             return negotiation.close(error);
         }
     }
-    let text = stanza.element().text();
+    let text = Zeroizing::new(stanza.element().text());
     let step = match stanza.name() {
         "auth" => begin(negotiation, stanza, &text),
         "response" => match &mut negotiation.login.exchange {
