@@ -119,7 +119,10 @@ impl Connection {
     pub fn tls_started(&mut self, binding: TlsBinding) {
         self.start_tls = false;
         self.secure = true;
+        // What a shell handed in since STARTTLS came in the clear: it must not count inside TLS.
+        let dropped = self.reader.restart();
         if let Phase::Negotiating(negotiation) = &mut self.phase {
+            negotiation.handle_restart(dropped);
             negotiation.tls_started(binding);
         }
     }
