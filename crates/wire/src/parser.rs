@@ -123,8 +123,10 @@ impl<'a, S: Sink> Parser<'a, S> {
 
     /// Reads the start tag at the first byte and says where it ends.
     pub(crate) fn root_tag(&mut self) -> Parsed<usize> {
-        match self.peek()? {
-            b'<' => self.start_tag()?,
+        match (self.peek()?, self.bytes.get(self.at + 1)) {
+            (b'<', Some(b'?')) => return Err(Restricted::ProcessingInstruction.into()),
+            (b'<', Some(b'!')) => return Err(after_bang(self.bytes.get(self.at + 2).copied())),
+            (b'<', _) => self.start_tag()?,
             _ => return Err(Fault::Tag.into()),
         }
         Ok(self.at)

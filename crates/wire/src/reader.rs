@@ -164,6 +164,15 @@ impl Reader {
     }
 
     fn header(&mut self) -> Result<Option<Event>, WireError> {
+        // Said at once: whoever speaks another protocol may wait for us to speak.
+        if self
+            .unread()
+            .trim_ascii_start()
+            .first()
+            .is_some_and(|b| *b != b'<')
+        {
+            return Err(Fault::Tag.into());
+        }
         let end = self.frame()?;
         header::admit(end.unwrap_or(self.buffer.len()) - self.start, &self.limits)?;
         let Some(end) = end else { return Ok(None) };

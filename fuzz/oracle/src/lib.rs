@@ -76,8 +76,9 @@ impl Expat {
     /// Memory is exhausted.
     #[must_use]
     pub fn new(separator: u8, record: Record) -> Expat {
-        // SAFETY: a null encoding is allowed.
-        let parser = unsafe { ffi::XML_ParserCreateNS(std::ptr::null(), separator as c_char) };
+        // XMPP has no other encoding, RFC 6120 §11.6; without a name, expat guesses.
+        // SAFETY: the name ends with a zero.
+        let parser = unsafe { ffi::XML_ParserCreateNS(c"UTF-8".as_ptr(), separator as c_char) };
         let parser = NonNull::new(parser).expect("memory for a parser");
         let state = State {
             parser,
