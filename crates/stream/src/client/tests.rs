@@ -337,6 +337,37 @@ fn claims_no_more_than_it_allows() {
     assert!(sent.contains(">biws"), "{sent}");
 }
 
+/// A list without the kind that every server has is believed only if the server's hash proves it.
+#[test]
+fn a_strange_list_of_bindings_needs_proof() {
+    for (list, expected) in [
+        (
+            bindings(&["x"]),
+            Some(NegotiationError::Sasl(SaslError::Downgraded)),
+        ),
+        (bindings(&["x", "tls-server-end-point"]), None),
+    ] {
+        let mut rig = Rig::new(settings(), Tls::Started(exporter()));
+        let offer = mechanisms(&["SCRAM-SHA-1-PLUS", "SCRAM-SHA-1"])
+            .replace("<mechanisms ", &format!("{list}<mechanisms "));
+        let sent = rig.types(&(HEADER.to_owned() + &offer));
+        let data = sent
+            .split_once('>')
+            .and_then(|(_, rest)| rest.split_once('<'))
+            .unwrap()
+            .0;
+        let first = String::from_utf8(crate::sasl::base64::decode(data).unwrap()).unwrap();
+        let nonce = first.split_once("r=").unwrap().1;
+        let challenge =
+            crate::sasl::base64::encode(format!("r={nonce}x,s=c2FsdA==,i=1").as_bytes());
+        rig.types(&format!(
+            "<challenge xmlns='{}'>{challenge}</challenge>",
+            ns::SASL
+        ));
+        assert_eq!(rig.error(), expected.as_ref());
+    }
+}
+
 #[test]
 fn without_tls_it_says_no_password_and_heeds_a_server_that_wants_tls() {
     let mut rig = Rig::new(settings(), Tls::PlainAllowed);

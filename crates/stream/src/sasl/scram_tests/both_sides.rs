@@ -1,6 +1,8 @@
 //! Client and server against each other, with somebody between who changes messages.
 
 use super::*;
+use crate::sasl::base64;
+use crate::sasl::credentials::client_key;
 
 /// Runs both sides; the meddler may change every message, named by its sender and place.
 fn login(
@@ -329,4 +331,44 @@ fn messages_out_of_order_are_refused() {
         Err(SaslError::ServerUnproven)
     );
     assert_eq!(client.success(None), Err(SaslError::ServerUnproven));
+}
+
+/// A server that stole the stored key but not the other can check proofs, and prove nothing.
+#[test]
+fn a_server_with_a_wrong_key_is_found_out() {
+    let keys = ScramKeys::derive(Hash::Sha256, &password("pencil"), b"salt", 4096);
+    let stolen = ScramKeys::from_parts(Hash::Sha256, b"salt", 4096, keys.stored_key(), &[1; 32]);
+    let stolen = Account::Active(Credentials::new([stolen.unwrap()]));
+    let (mut client, mut server) = pair("pencil", END_POINT, true, &plus_offer());
+    let outcome = login(&mut client, &mut server, stolen, |_, _| ());
+    assert_eq!(outcome, Err(Outcome::Client(SaslError::ServerUnproven)));
+}
+
+/// RFC 5802 §5.1: the nonce of the final message is that of the challenge, even where the proof is
+/// right for the message as it is.
+#[test]
+fn another_nonce_is_refused_whatever_its_proof() {
+    let hash = Hash::Sha256;
+    for (nonce, expected) in [("clientnonceservernonce", true), ("clientnonce", false)] {
+        let (_, mut server) = pair("pencil", BindingFlag::Unsupported, false, &plain_offer());
+        server.receive(b"n,,n=user,r=clientnonce").unwrap();
+        let step = server
+            .account(NAME, account(hash, b"salt"), &fake())
+            .unwrap();
+        let Step::Challenge(challenge) = step else {
+            panic!("{step:?}")
+        };
+        let challenge = String::from_utf8(challenge).unwrap();
+        let without_proof = format!("c=biws,r={nonce}");
+        let signed = format!("n=user,r=clientnonce,{challenge},{without_proof}");
+        let salted = hash.stretch(b"pencil", b"salt", 4096);
+        let client_key = client_key(hash, &salted);
+        let signature = hash.hmac(
+            hash.digest(client_key.bytes()).bytes(),
+            &[signed.as_bytes()],
+        );
+        let proof = base64::encode(client_key.xor(signature.bytes()).bytes());
+        let outcome = server.receive(format!("{without_proof},p={proof}").as_bytes());
+        assert_eq!(outcome.is_ok(), expected, "{outcome:?}");
+    }
 }

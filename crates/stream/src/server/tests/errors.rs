@@ -304,6 +304,8 @@ fn features_of_the_server_are_offered_and_handed_out_at_their_stage() {
         "{features}"
     );
     assert!(!features.contains("urn:xmpp:sm:3"));
+    let resume = "<resume xmlns='urn:xmpp:sm:3' h='0' previd='x'/>";
+    assert!(rig.types(resume).starts_with("<failed "), "too early");
     assert_eq!(rig.types(iq), "");
     assert_eq!(rig.elements, [iq]);
     rig.types(AUTH);
@@ -313,7 +315,7 @@ fn features_of_the_server_are_offered_and_handed_out_at_their_stage() {
         features.contains("<sm xmlns='urn:xmpp:sm:3'/>"),
         "{features}"
     );
-    let resume = "<resume xmlns='urn:xmpp:sm:3' h='0' previd='x'/>";
+    assert!(rig.types(iq).contains("<unexpected-request "), "too late");
     assert_eq!(rig.types(resume), "");
     assert_eq!(rig.elements, [iq, resume]);
     rig.negotiation
