@@ -1,11 +1,7 @@
 //! Writes together or not at all.
 
-use waxwing_store::limits::{
-    BATCH_BYTES_MAX, BATCH_OPS_MAX, BLOB_READ_BYTES_MAX, INDEX_KEYS_MAX, KEY_BYTES_MAX, Limit,
-    OWNER_BYTES_MAX, ROWS_MAX, VALUE_BYTES_MAX,
-};
 use waxwing_store::{
-    Append, Batch, Blame, Committed, Direction, KeyRange, LogId, Marks, Owner, Page, StoreError,
+    Batch, Blame, Committed, Direction, KeyRange, LogId, Marks, Owner, Page, StoreError,
 };
 
 use crate::place::{Place, wait};
@@ -132,11 +128,11 @@ pub(crate) fn preconditions_look_at_the_state_before_the_batch(place: &dyn Place
 pub(crate) fn preconditions_know_expiry(place: &dyn Place) {
     let store = place.open(&all());
     committed(&store, |batch| {
-        batch.put_expiring(&SESSIONS, &alice(), "a", &card("a"), 10)
+        batch.put_expiring(&SESSIONS, &alice(), "a", &card("a"), 10);
     });
     let absent_at = |now| {
         commit(&store, |batch| {
-            batch.require_absent(&SESSIONS.at(now), &alice(), "a")
+            batch.require_absent(&SESSIONS.at(now), &alice(), "a");
         })
     };
     assert_eq!(
@@ -148,7 +144,7 @@ pub(crate) fn preconditions_know_expiry(place: &dyn Place) {
     );
     assert_eq!(absent_at(10), Ok(Committed::default()));
     let equals = commit(&store, |batch| {
-        batch.require_equals(&SESSIONS.at(10), &alice(), "a", &card("a"))
+        batch.require_equals(&SESSIONS.at(10), &alice(), "a", &card("a"));
     });
     assert_eq!(
         equals,
@@ -156,148 +152,6 @@ pub(crate) fn preconditions_know_expiry(place: &dyn Place) {
             shape: "sessions",
             position: 0
         })
-    );
-}
-
-fn too_large(limit: Limit, asked: usize) -> StoreError {
-    StoreError::TooLarge {
-        limit,
-        max: limit.max(),
-        asked,
-    }
-}
-
-pub(crate) fn every_limit_has_its_name(place: &dyn Place) {
-    let store = place.open(&all());
-    let key = |bytes: usize| "k".repeat(bytes - 2);
-    let refused = |build: &dyn Fn(&mut Batch)| commit(&store, |batch| build(batch)).unwrap_err();
-
-    committed(&store, |batch| {
-        batch.put(&CARDS, &alice(), &key(KEY_BYTES_MAX), &card("x"))
-    });
-    let long = key(KEY_BYTES_MAX + 1);
-    let error = refused(&|batch| batch.put(&CARDS, &alice(), &long, &card("x")));
-    assert_eq!(error, too_large(Limit::KeyBytes, KEY_BYTES_MAX + 1));
-    assert_eq!(error.blame(), Blame::Caller);
-    assert_eq!(
-        error.to_string(),
-        "the length of a key in bytes is 8192, asked for 8193"
-    );
-    assert_eq!(
-        refused(&|batch| batch.delete(&CARDS, &alice(), &long)),
-        error
-    );
-    assert_eq!(
-        refused(&|batch| batch.require_absent(&CARDS, &alice(), &long)),
-        error
-    );
-    let tags = Card {
-        text: String::new(),
-        tags: vec![long.clone()],
-    };
-    assert_eq!(
-        refused(&|batch| batch.put(&TAGGED, &alice(), "x", &tags)),
-        error
-    );
-
-    let largest = card(&"x".repeat(VALUE_BYTES_MAX - 4));
-    committed(&store, |batch| {
-        batch.put(&CARDS, &alice(), "large", &largest)
-    });
-    assert_eq!(
-        wait(store.get(&CARDS, &alice(), "large")),
-        Ok(Some(largest))
-    );
-    let large = card(&"x".repeat(VALUE_BYTES_MAX - 3));
-    let value = too_large(Limit::ValueBytes, VALUE_BYTES_MAX + 1);
-    assert_eq!(
-        refused(&|batch| batch.put(&CARDS, &alice(), "large", &large)),
-        value
-    );
-    let entry = Append {
-        id: LogId(1),
-        marks: Marks::ARCHIVED,
-        unique: None,
-        address: None,
-        payload: &large,
-    };
-    assert_eq!(
-        refused(&|batch| batch.append(&MESSAGES, &alice(), entry)),
-        value
-    );
-    assert_eq!(
-        refused(&|batch| batch.replace(&MESSAGES, &alice(), LogId(1), &large)),
-        value
-    );
-
-    let owner = Owner::account(&"o".repeat(OWNER_BYTES_MAX));
-    let error = too_large(Limit::OwnerBytes, OWNER_BYTES_MAX + 1);
-    assert_eq!(refused(&|batch| batch.delete(&CARDS, &owner, "x")), error);
-
-    let ops = |count: usize| {
-        move |batch: &mut Batch| (0..count).for_each(|_| batch.delete(&CARDS, &alice(), "x"))
-    };
-    committed(&store, ops(BATCH_OPS_MAX));
-    assert_eq!(
-        commit(&store, ops(BATCH_OPS_MAX + 1)),
-        Err(too_large(Limit::BatchOps, BATCH_OPS_MAX + 1))
-    );
-
-    let megabyte = card(&"x".repeat(1_000_000));
-    let error =
-        refused(&|batch| (0..17).for_each(|_| batch.put(&CARDS, &alice(), "large", &megabyte)));
-    assert!(matches!(
-        error,
-        StoreError::TooLarge {
-            limit: Limit::BatchBytes,
-            max: BATCH_BYTES_MAX,
-            ..
-        }
-    ));
-
-    let many = Card {
-        text: String::new(),
-        tags: (0..=INDEX_KEYS_MAX).map(|tag| tag.to_string()).collect(),
-    };
-    let error = refused(&|batch| batch.put(&TAGGED, &alice(), "x", &many));
-    assert_eq!(error, too_large(Limit::IndexKeys, INDEX_KEYS_MAX + 1));
-
-    let rows = too_large(Limit::Rows, ROWS_MAX + 1);
-    let scan = store.scan(
-        &CARDS,
-        &alice(),
-        &KeyRange::all(),
-        Direction::Forward,
-        ROWS_MAX + 1,
-    );
-    assert_eq!(wait(scan), Err(rows.clone()));
-    assert_eq!(
-        wait(store.page(&MESSAGES, &alice(), Page::forward(ROWS_MAX + 1))),
-        Err(rows.clone())
-    );
-    assert_eq!(
-        refused(&|batch| batch.delete_range(&CARDS, &alice(), &KeyRange::all(), ROWS_MAX + 1)),
-        rows
-    );
-    assert_eq!(refused(&|batch| batch.purge_expired(0, ROWS_MAX + 1)), rows);
-
-    let time = too_large(Limit::Micros, 1 << 63);
-    assert_eq!(
-        refused(&|batch| append(batch, &alice(), 1 << 63, Marks::ARCHIVED)),
-        time
-    );
-    assert_eq!(
-        refused(&|batch| batch.put_expiring(&SESSIONS, &alice(), "x", &card("x"), 1 << 63)),
-        time
-    );
-
-    let mut writer = wait(store.blob_writer()).unwrap();
-    wait(writer.write("content".into())).unwrap();
-    let blob = wait(writer.finish()).unwrap();
-    let error = wait(blob.read(0, BLOB_READ_BYTES_MAX + 1)).unwrap_err();
-    assert_eq!(
-        error,
-        too_large(Limit::BlobReadBytes, BLOB_READ_BYTES_MAX + 1)
     );
 }
 

@@ -62,7 +62,7 @@ pub(crate) fn an_index_follows_its_values(place: &dyn Place) {
     let store = place.open(&all());
     let put = |text, tags| {
         committed(&store, |batch| {
-            batch.put(&TAGGED, &alice(), "1", &tagged(text, tags))
+            batch.put(&TAGGED, &alice(), "1", &tagged(text, tags));
         })
     };
     put("one", &["a", "b"]);
@@ -83,7 +83,7 @@ pub(crate) fn an_index_follows_its_values(place: &dyn Place) {
     assert_eq!(by_tag(&store, &KeyRange::all()), []);
     put("three", &["z"]);
     committed(&store, |batch| {
-        batch.delete_range(&TAGGED, &alice(), &KeyRange::all(), 10)
+        batch.delete_range(&TAGGED, &alice(), &KeyRange::all(), 10);
     });
     assert_eq!(by_tag(&store, &KeyRange::all()), []);
     assert_eq!(by_text(&store, "three"), None);
@@ -118,7 +118,7 @@ pub(crate) fn a_page_of_an_index_goes_on_after_a_row(place: &dyn Place) {
     let first = wait(store.find(&TAGGED, &BY_TAG, &KeyRange::exactly("m"), 4)).unwrap();
     committed(&store, |batch| batch.delete_owner(&bob()));
     committed(&store, |batch| {
-        batch.put(&TAGGED, &bob(), "9", &tagged("b9", &["m"]))
+        batch.put(&TAGGED, &bob(), "9", &tagged("b9", &["m"]));
     });
     let rest =
         wait(store.find_after(&TAGGED, &BY_TAG, &KeyRange::exactly("m"), &first[3], 9)).unwrap();
@@ -137,10 +137,10 @@ pub(crate) fn a_unique_key_is_refused_to_another_row(place: &dyn Place) {
         index: "by-text",
     });
     committed(&store, |batch| {
-        batch.put(&TAGGED, &alice(), "1", &card("x"))
+        batch.put(&TAGGED, &alice(), "1", &card("x"));
     });
     committed(&store, |batch| {
-        batch.put(&TAGGED, &alice(), "1", &tagged("x", &["same row"]))
+        batch.put(&TAGGED, &alice(), "1", &tagged("x", &["same row"]));
     });
     assert_eq!(
         commit(&store, |batch| batch.put(
@@ -177,7 +177,7 @@ pub(crate) fn a_unique_key_is_refused_to_another_row(place: &dyn Place) {
 pub(crate) fn a_unique_key_moves_within_a_batch(place: &dyn Place) {
     let store = place.open(&all());
     committed(&store, |batch| {
-        batch.put(&TAGGED, &alice(), "1", &card("x"))
+        batch.put(&TAGGED, &alice(), "1", &card("x"));
     });
     committed(&store, |batch| {
         batch.delete(&TAGGED, &alice(), "1");

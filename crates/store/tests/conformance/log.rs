@@ -27,7 +27,7 @@ fn ids(store: &Store, wanted: Page) -> Vec<u64> {
 fn append_all(store: &Store, ids: impl IntoIterator<Item = u64>, marks: Marks) {
     committed(store, |batch| {
         ids.into_iter()
-            .for_each(|id| append(batch, &alice(), id, marks))
+            .for_each(|id| append(batch, &alice(), id, marks));
     });
 }
 
@@ -201,7 +201,7 @@ pub(crate) fn a_unique_key_goes_with_its_entry(place: &dyn Place) {
     let store = place.open(&all());
     committed(&store, |batch| append_unique(batch, 10, b"x"));
     committed(&store, |batch| {
-        batch.replace(&MESSAGES, &alice(), LogId(10), &card("gone"))
+        batch.replace(&MESSAGES, &alice(), LogId(10), &card("gone"));
     });
     assert_eq!(
         wait(store.id_of(&MESSAGES, &alice(), b"x")),
@@ -209,13 +209,13 @@ pub(crate) fn a_unique_key_goes_with_its_entry(place: &dyn Place) {
         "a tombstone keeps it"
     );
     committed(&store, |batch| {
-        batch.clear_marks(&MESSAGES, &alice(), &[LogId(10)], Marks::ARCHIVED)
+        batch.clear_marks(&MESSAGES, &alice(), &[LogId(10)], Marks::ARCHIVED);
     });
     assert_eq!(wait(store.id_of(&MESSAGES, &alice(), b"x")), Ok(None));
     let again = committed(&store, |batch| append_unique(batch, 20, b"x"));
     assert_eq!(again.appended, [Appended::New(LogId(20))]);
     committed(&store, |batch| {
-        batch.delete_entries(&MESSAGES, &alice(), LogId::MIN..=LogId::MAX, 9)
+        batch.delete_entries(&MESSAGES, &alice(), LogId::MIN..=LogId::MAX, 9);
     });
     assert_eq!(wait(store.id_of(&MESSAGES, &alice(), b"x")), Ok(None));
 }
@@ -230,7 +230,7 @@ pub(crate) fn an_entry_goes_when_no_mark_is_left(place: &dyn Place) {
     assert_eq!(ids(&store, Page::backward(9).with_marks(BOTH())), [20, 10]);
     let given = [LogId(10), LogId(30), LogId(40), LogId(99)];
     let outcome = committed(&store, |batch| {
-        batch.clear_marks(&MESSAGES, &alice(), &given, Marks::UNDELIVERED)
+        batch.clear_marks(&MESSAGES, &alice(), &given, Marks::UNDELIVERED);
     });
     assert_eq!(outcome.changed, [2], "40 had no such mark, 99 is not there");
     assert_eq!(undelivered(), [20]);
@@ -242,7 +242,7 @@ pub(crate) fn an_entry_goes_when_no_mark_is_left(place: &dyn Place) {
         .collect();
     assert_eq!(marks, [Marks::ARCHIVED, BOTH(), Marks::ARCHIVED]);
     let outcome = committed(&store, |batch| {
-        batch.clear_marks(&MESSAGES, &alice(), &given, BOTH())
+        batch.clear_marks(&MESSAGES, &alice(), &given, BOTH());
     });
     assert_eq!(outcome.changed, [2]);
     assert_eq!(ids(&store, Page::forward(9)), [20]);
@@ -262,7 +262,7 @@ pub(crate) fn marks_are_cleared_over_a_range_in_steps(place: &dyn Place) {
     let clear = |marks, limit| {
         let range = LogId(20)..=LogId(50);
         committed(&store, |batch| {
-            batch.clear_marks_in(&MESSAGES, &alice(), range, marks, limit)
+            batch.clear_marks_in(&MESSAGES, &alice(), range, marks, limit);
         })
         .changed[0]
     };
@@ -305,11 +305,11 @@ pub(crate) fn entries_are_counted_by_marks(place: &dyn Place) {
 pub(crate) fn a_tombstone_takes_the_place_of_a_payload(place: &dyn Place) {
     let store = place.open(&all());
     committed(&store, |batch| {
-        append_to(batch, &alice(), 10, BOTH(), Some("bob@example.org"))
+        append_to(batch, &alice(), 10, BOTH(), Some("bob@example.org"));
     });
     let replace = |id| {
         committed(&store, |batch| {
-            batch.replace(&MESSAGES, &alice(), LogId(id), &card("retracted"))
+            batch.replace(&MESSAGES, &alice(), LogId(id), &card("retracted"));
         })
         .changed
     };
@@ -339,7 +339,7 @@ pub(crate) fn a_range_of_entries_is_removed_in_steps(place: &dyn Place) {
     let delete = |limit| {
         let range = LogId(2)..=LogId(5);
         committed(&store, |batch| {
-            batch.delete_entries(&MESSAGES, &alice(), range, limit)
+            batch.delete_entries(&MESSAGES, &alice(), range, limit);
         })
         .changed
     };
@@ -459,12 +459,12 @@ pub(crate) fn the_last_id_is_known_over_restarts(place: &dyn Place) {
     assert_eq!(last(&mut store), 100);
     // Whichever way the greatest goes, its id does not come back.
     committed(&store, |batch| {
-        batch.clear_marks(&MESSAGES, &alice(), &[LogId(100)], Marks::ARCHIVED)
+        batch.clear_marks(&MESSAGES, &alice(), &[LogId(100)], Marks::ARCHIVED);
     });
     assert_eq!(last(&mut store), 100);
     append_all(&store, [60, 200], Marks::ARCHIVED);
     committed(&store, |batch| {
-        batch.delete_entries(&MESSAGES, &alice(), LogId::MIN..=LogId::MAX, 99)
+        batch.delete_entries(&MESSAGES, &alice(), LogId::MIN..=LogId::MAX, 99);
     });
     assert_eq!(last(&mut store), 200);
     append_all(&store, [300, 70], BOTH());
@@ -473,7 +473,7 @@ pub(crate) fn the_last_id_is_known_over_restarts(place: &dyn Place) {
     assert_eq!(last(&mut store), 300);
     append_all(&store, [80], BOTH());
     committed(&store, |batch| {
-        append(batch, &bob(), 301, Marks::UNDELIVERED)
+        append(batch, &bob(), 301, Marks::UNDELIVERED);
     });
     assert_eq!(last(&mut store), 301);
 }
@@ -494,7 +494,7 @@ pub(crate) fn logs_list_their_owners(place: &dyn Place) {
     );
     assert_eq!(wait(store.log_owners(&NOTES, None, 9)), Ok(vec![]));
     committed(&store, |batch| {
-        batch.clear_marks(&MESSAGES, &alice(), &[LogId(2)], Marks::UNDELIVERED)
+        batch.clear_marks(&MESSAGES, &alice(), &[LogId(2)], Marks::UNDELIVERED);
     });
     assert_eq!(wait(store.log_owners(&MESSAGES, None, 9)), Ok(vec![bob()]));
 }

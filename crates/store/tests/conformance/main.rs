@@ -11,6 +11,7 @@
 mod batch;
 mod blob;
 mod index;
+mod limits;
 mod log;
 mod migration;
 mod model;
@@ -87,10 +88,18 @@ conformance! {
         a_refused_batch_leaves_no_trace
         preconditions_look_at_the_state_before_the_batch
         preconditions_know_expiry
-        every_limit_has_its_name
         a_shape_that_was_not_declared_is_refused
         an_empty_batch_commits
         writes_apply_in_the_order_of_the_calls;
+    limits:
+        a_key_has_a_limit
+        an_owner_has_a_limit
+        the_keys_of_an_entry_have_a_limit
+        a_value_has_a_limit
+        a_batch_has_limits
+        rows_at_a_time_have_a_limit
+        times_have_a_limit
+        a_read_of_a_blob_has_a_limit;
     owner:
         a_deleted_owner_is_gone_from_all_shapes
         a_deleted_owner_can_come_back

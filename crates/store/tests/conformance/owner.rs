@@ -119,7 +119,7 @@ pub(crate) fn a_deleted_owner_frees_its_unique_keys(place: &dyn Place) {
     });
     committed(&store, |batch| batch.delete(&TAGGED, &bob(), "b"));
     committed(&store, |batch| {
-        batch.put(&TAGGED, &alice(), "a", &tagged(alice().name(), &["tag"]))
+        batch.put(&TAGGED, &alice(), "a", &tagged(alice().name(), &["tag"]));
     });
     let found = wait(store.find(&TAGGED, &BY_TEXT, &KeyRange::exactly(alice().name()), 9)).unwrap();
     assert_eq!(
@@ -155,7 +155,7 @@ pub(crate) fn a_large_owner_goes_without_a_trace(place: &dyn Place) {
     committed(&store, |batch| batch.delete_owner(&alice()));
     assert_eq!(left(&store), [0; 10]);
     committed(&store, |batch| {
-        batch.put(&TAGGED, &alice(), "0-0", &tagged("0-0", &["tag"]))
+        batch.put(&TAGGED, &alice(), "0-0", &tagged("0-0", &["tag"]));
     });
     // However far it has come with the rest.
     drop(store);

@@ -31,7 +31,7 @@ fn scan(
 fn put_all(store: &Store, keys: &[&str]) {
     committed(store, |batch| {
         keys.iter()
-            .for_each(|key| batch.put(&CARDS, &alice(), *key, &card(key)))
+            .for_each(|key| batch.put(&CARDS, &alice(), *key, &card(key)));
     });
 }
 
@@ -41,11 +41,11 @@ pub(crate) fn a_value_is_what_was_put_last(place: &dyn Place) {
     put_all(&store, &["a"]);
     assert_eq!(get(&store, "a"), Some(card("a")));
     committed(&store, |batch| {
-        batch.put(&CARDS, &alice(), "a", &card("again"))
+        batch.put(&CARDS, &alice(), "a", &card("again"));
     });
     assert_eq!(get(&store, "a"), Some(card("again")));
     committed(&store, |batch| {
-        batch.put(&CARDS, &alice(), "a", &Card::default())
+        batch.put(&CARDS, &alice(), "a", &Card::default());
     });
     assert_eq!(
         get(&store, "a"),
@@ -205,7 +205,7 @@ pub(crate) fn an_empty_range_is_empty(place: &dyn Place) {
         assert_eq!(scan(&store, &range, Direction::Backward, 9), [""; 0]);
         assert_eq!(wait(store.count(&CARDS, &alice(), &range)), Ok(0));
         let outcome = committed(&store, |batch| {
-            batch.delete_range(&CARDS, &alice(), &range, 9)
+            batch.delete_range(&CARDS, &alice(), &range, 9);
         });
         assert_eq!(outcome.changed, [0]);
     }
@@ -241,11 +241,11 @@ pub(crate) fn expired_values_are_not_there(place: &dyn Place) {
     assert_eq!(at(10), ["ever", "long"]);
     assert_eq!(at(20), ["ever"]);
     committed(&store, |batch| {
-        batch.put_expiring(&SESSIONS, &alice(), "short", &card("short"), 30)
+        batch.put_expiring(&SESSIONS, &alice(), "short", &card("short"), 30);
     });
     assert_eq!(at(20), ["ever", "short"]);
     committed(&store, |batch| {
-        batch.put(&SESSIONS.at(0), &alice(), "short", &card("short"))
+        batch.put(&SESSIONS.at(0), &alice(), "short", &card("short"));
     });
     assert_eq!(
         at(u64::MAX),
@@ -290,7 +290,7 @@ pub(crate) fn counters_add_and_stop_at_their_bounds(place: &dyn Place) {
         committed(&store, |batch| {
             deltas
                 .iter()
-                .for_each(|delta| batch.add(&COUNTERS, &alice(), "n", *delta))
+                .for_each(|delta| batch.add(&COUNTERS, &alice(), "n", *delta));
         })
         .sums
     };
@@ -311,12 +311,12 @@ pub(crate) fn a_counter_keeps_the_time_at_which_it_expires(place: &dyn Place) {
     let store = place.open(&all());
     let add = |now| {
         committed(&store, |batch| {
-            batch.add(&EXPIRING_COUNTERS.at(now), &alice(), "n", 1)
+            batch.add(&EXPIRING_COUNTERS.at(now), &alice(), "n", 1);
         })
         .sums[0]
     };
     committed(&store, |batch| {
-        batch.put_expiring(&EXPIRING_COUNTERS, &alice(), "n", &10, 50)
+        batch.put_expiring(&EXPIRING_COUNTERS, &alice(), "n", &10, 50);
     });
     assert_eq!(add(49), 11);
     assert_eq!(
