@@ -253,10 +253,9 @@ fn the_queue_is_bounded() {
     sm.send(message(6), 6).unwrap();
     assert!(sm.send(big, 7).is_err());
     // What is settled takes no room.
-    assert_eq!(tags(sm.handle_answer(6).unwrap()), [6]);
     for number in 7..40 {
         sm.send(message(number), number).unwrap();
-        assert_eq!(sm.handle_answer(number).unwrap().len(), 1);
+        assert_eq!(sm.handle_answer(number - 1).unwrap().len(), 1);
     }
 }
 
