@@ -1,6 +1,6 @@
 //! Where a top-level element goes.
 
-use waxwing_stanza::{Condition, StanzaError};
+use waxwing_stanza::{BareJid, Condition, StanzaError};
 use waxwing_wire::{Stanza, ns};
 
 use super::settings::is_request;
@@ -14,6 +14,10 @@ pub(super) fn work(negotiation: &mut Negotiation, stanza: Stanza) {
         return negotiation.finish();
     }
     let stage = negotiation.stage();
+    if stage == Stage::Bind && !is_from_account(negotiation, &stanza) {
+        let text = "'from' is not who logged in";
+        return negotiation.close(StreamError::new(StreamCondition::InvalidFrom, text));
+    }
     let extra = negotiation
         .settings
         .features
@@ -26,6 +30,14 @@ pub(super) fn work(negotiation: &mut Negotiation, stanza: Stanza) {
         Some(feature) => (feature.handle)(negotiation, &stanza),
         None => refuse(negotiation, &stanza),
     }
+}
+
+/// Whether the sender is who logged in, as far as it says: a nameless session has no other address
+/// (RFC 6120 §8.1.2.1).
+fn is_from_account(negotiation: &Negotiation, stanza: &Stanza) -> bool {
+    let is_account = |from: BareJid| Some(&from) == negotiation.account();
+    let from = stanza.from().filter(|_| stanza.ns() == ns::CLIENT);
+    from.is_none_or(|from| BareJid::new(&from).is_ok_and(is_account))
 }
 
 /// Answers what nobody takes at this stage.
