@@ -158,8 +158,8 @@ fn answers_what_is_no_header_with_a_header_first() {
         ("<?xml version='1.0' encoding='latin1'?><stream:stream>".into(), StreamCondition::UnsupportedEncoding),
         ("<!DOCTYPE x><stream:stream>".into(), StreamCondition::RestrictedXml),
         ("<!-- hello --><stream:stream>".into(), StreamCondition::RestrictedXml),
-        ("GET / HTTP/1.1\r\n\r\n<>".into(), StreamCondition::NotWellFormed),
-        ("\u{16}\u{3}\u{1}<>".into(), StreamCondition::NotWellFormed),
+        ("GET / HTTP/1.1\r\n\r\n".into(), StreamCondition::NotWellFormed),
+        ("\u{16}\u{3}\u{1}".into(), StreamCondition::NotWellFormed),
         (format!("<stream:stream x='{}'", "y".repeat(5000)), StreamCondition::PolicyViolation),
     ];
     for (xml, expected) in table {
