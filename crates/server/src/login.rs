@@ -36,7 +36,6 @@ pub(crate) fn settings(
         served = served.with(name.clone(), Domain::Served);
     }
     let mut settings = Settings::new(served, FakeSalts::new(decoy_key, iterations));
-    settings.plain_without_tls = true;
     settings.features = registry
         .stream_features
         .iter()

@@ -15,6 +15,7 @@ use waxwing_stanza::{IqType, Payload, StanzaError};
 use waxwing_store::Shape;
 use waxwing_wire::Element;
 
+use crate::account_commands::COMMANDS;
 use crate::addressee::Addressee;
 use crate::admin::Command;
 use crate::cx::{Answer, Cx, Iq, IqHead};
@@ -242,6 +243,9 @@ impl Registry {
     /// Collects what `features` register; two owners of one thing are refused.
     pub fn new(features: &[&Feature]) -> Result<Registry, RegistryError> {
         let mut registry = Registry::default();
+        registry
+            .commands
+            .extend(COMMANDS.iter().map(|command| (command.name, *command)));
         let mut flags: HashMap<u8, &'static str> = HashMap::new();
         for &feature in features {
             for flag in feature.flags {

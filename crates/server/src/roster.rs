@@ -97,12 +97,12 @@ impl StoredItem {
         Item {
             jid,
             name: self.name.clone(),
-            subscription: match (self.to, self.from) {
+            subscription: Some(match (self.to, self.from) {
                 (false, false) => Listed::None,
                 (true, false) => Listed::To,
                 (false, true) => Listed::From,
                 (true, true) => Listed::Both,
-            },
+            }),
             ask: self.pending_out.then_some(Ask::Subscribe),
             approved: self.approved,
             groups: self.groups.clone(),
@@ -174,7 +174,7 @@ pub(crate) fn change(
     let shown = match item {
         Some(item) if item.listed => item.shown(contact.clone()),
         _ => Item {
-            subscription: Listed::Remove,
+            subscription: Some(Listed::Remove),
             ..StoredItem::default().shown(contact.clone())
         },
     };

@@ -25,6 +25,7 @@ data_dir = "{self.folder / "data"}"
 c2s = ["{HOST}:{self.port}"]
 c2s_tls = ["{HOST}:{self.tls_port}"]
 c2s_plain_loopback = ["{HOST}:{self.plain_port}"]
+http_loopback = []
 
 [tls]
 certificate = "{tls / "cert.pem"}"

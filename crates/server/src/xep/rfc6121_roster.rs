@@ -58,7 +58,7 @@ async fn set(cx: Cx, iq: Iq<Roster>) -> Handled {
     };
     let mut effects = Effects::none();
     effects.exclusive = Some(cx.server.roster_turn().await);
-    if item.subscription == Listed::Remove {
+    if item.subscription == Some(Listed::Remove) {
         remove(&cx, &item.jid, &mut effects).await?;
     } else {
         update(&cx, item, &mut effects).await?;
@@ -109,13 +109,15 @@ async fn remove(cx: &Cx, contact: &BareJid, effects: &mut Effects) -> Result<(),
     let Some(stored) = stored.filter(|stored| stored.listed) else {
         return Err(Condition::ItemNotFound.into());
     };
+    let mut requests = Vec::new();
     if stored.to || stored.pending_out {
-        super::rfc6121_subscription::tell(cx, contact, Request::Unsubscribe, effects).await?;
+        requests.push(Request::Unsubscribe);
     }
     if stored.from || stored.request.is_some() {
-        super::rfc6121_subscription::tell(cx, contact, Request::Unsubscribed, effects).await?;
+        requests.push(Request::Unsubscribed);
         crate::presence::withdraw(account, contact, effects);
     }
+    super::rfc6121_subscription::tell(cx, contact, &requests, effects).await?;
     roster::change(&cx.server, account, contact, None, effects);
     Ok(())
 }

@@ -68,7 +68,14 @@ pub(crate) async fn outbound(
         // RFC 6121 §3.1.2: stamped with the bare address.
         let (from, to) = (account.jid.to_string(), contact.to_string());
         let stamped = stanza.splice().from(Some(&from)).to(Some(&to)).finish();
-        deliver(&cx.server, account, contact, request, stamped, &mut effects).await?;
+        deliver(
+            &cx.server,
+            account,
+            contact,
+            &[(request, stamped)],
+            &mut effects,
+        )
+        .await?;
     }
     match request {
         Request::Subscribed if state.from && !before.from => {
@@ -80,16 +87,19 @@ pub(crate) async fn outbound(
     Ok(effects)
 }
 
-/// The server sends a subscription stanza on behalf of the account.
+/// The server sends subscription stanzas on behalf of the account, in this order.
 pub(crate) async fn tell(
     cx: &Cx,
     contact: &BareJid,
-    request: Request,
+    requests: &[Request],
     effects: &mut Effects,
 ) -> Result<(), StanzaError> {
     let account = &cx.session.account;
-    let stanza = on_behalf(&account.jid, contact, request);
-    deliver(&cx.server, account, contact, request, stanza, effects).await
+    let stanzas: Vec<_> = requests
+        .iter()
+        .map(|&request| (request, on_behalf(&account.jid, contact, request)))
+        .collect();
+    deliver(&cx.server, account, contact, &stanzas, effects).await
 }
 
 fn on_behalf(from: &BareJid, to: &BareJid, request: Request) -> Bytes {
@@ -100,13 +110,12 @@ fn on_behalf(from: &BareJid, to: &BareJid, request: Request) -> Bytes {
         .to_bytes(ns::CLIENT)
 }
 
-/// Takes a subscription stanza from `sender` to a contact of this server.
+/// Takes subscription stanzas from `sender` to a contact of this server.
 async fn deliver(
     server: &Server,
     sender: &Arc<Account>,
     contact: &BareJid,
-    request: Request,
-    stanza: Bytes,
+    requests: &[(Request, Bytes)],
     effects: &mut Effects,
 ) -> Result<(), StanzaError> {
     let Some(account) = server.account(contact).await? else {
@@ -116,15 +125,21 @@ async fn deliver(
     let before = roster::item(server, &account, &sender.jid)
         .await?
         .unwrap_or_default();
-    if request == Request::Subscribe && before.state().answers_subscribe() {
-        answer(server, sender, &account, effects).await?;
-    }
-    let (state, told) = before.state().inbound(request);
-    if request == Request::Subscribe && told && is_full(server, &account).await? {
-        return Ok(());
-    }
     let mut after = before.clone();
-    after.set_state(state, Some(&stanza));
+    let mut told = Vec::new();
+    for (request, stanza) in requests {
+        if *request == Request::Subscribe && after.state().answers_subscribe() {
+            answer(server, sender, &account, effects).await?;
+        }
+        let (state, tell) = after.state().inbound(*request);
+        if *request == Request::Subscribe && tell && is_full(server, &account).await? {
+            return Ok(());
+        }
+        after.set_state(state, Some(stanza));
+        if tell {
+            told.push((*request, stanza.clone()));
+        }
+    }
     if after != before {
         store_change(server, &account, &sender.jid, &before, &after, effects);
     }
@@ -134,8 +149,8 @@ async fn deliver(
     if !before.from && after.from {
         presence::introduce(&account, &sender.jid, effects);
     }
-    if told {
-        tell_sessions(account, request, stanza, effects);
+    for (request, stanza) in told {
+        tell_sessions(account.clone(), request, stanza, effects);
     }
     Ok(())
 }

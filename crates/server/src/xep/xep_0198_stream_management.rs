@@ -11,9 +11,7 @@ use std::sync::Arc;
 
 use waxwing_stanza::{BareJid, Condition};
 use waxwing_store::{Expiring, LogId, Table};
-use waxwing_stream::sm::{
-    Enable, Enabled, Failed, Nonza, ResumeError, Resumed, SM, Sm, SmLimits,
-};
+use waxwing_stream::sm::{Enable, Enabled, Failed, Nonza, ResumeError, Resumed, SM, Sm, SmLimits};
 use waxwing_stream::{StreamCondition, StreamError};
 use waxwing_wire::{Element, Stanza};
 

@@ -141,12 +141,13 @@ fn copy(
         }
         let bytes = wrap(&session.account.jid, session, direction, stanza);
         // A logged message that this session will find among its undelivered ones needs no copy.
-        match (id, session.state().live_after) {
-            (Some(id), Some(_)) => session.push(Out {
-                mark: Some(id),
-                ..Out::stanza(bytes)
-            }),
-            (Some(_), None) if session.priority().is_some() => {}
+        let (live, available) = (
+            session.state().live_after.is_some(),
+            session.priority().is_some(),
+        );
+        match id {
+            Some(id) if live => session.push(Out::logged(bytes, id)),
+            Some(_) if available => {}
             _ => session.push(Out::stanza(bytes)),
         }
     }

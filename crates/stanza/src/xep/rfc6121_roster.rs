@@ -25,14 +25,14 @@ payload! {
 
 payload! {
     /// A contact (§2.1.2). A server ignores what a set says of subscription, ask and approval, but for
-    /// [`Subscription::Remove`] (§2.1.2); so unknown values are no errors.
+    /// [`Subscription::Remove`] (§2.1.2); so unknown values are no errors. It shows the subscription always.
     pub struct Item(NS, "item") {
         /// The contact. Clients may send an address with resource; servers refuse it.
         jid: BareJid = attr("jid"),
         /// What the user calls the contact.
         name: Option<String> = attr("name"),
         /// Who receives whose presence.
-        subscription: Subscription = known_attr("subscription"),
+        subscription: Option<Subscription> = known_attr("subscription"),
         /// Whether the user asked for a subscription and has no answer yet.
         ask: Option<Ask> = known_attr("ask"),
         /// Whether the user approved a subscription that the contact has not asked for yet (§3.4).
@@ -109,7 +109,7 @@ mod tests {
         );
         assert_eq!(roster.ver.as_deref(), Some("ver11"));
         assert_eq!(roster.items[0].groups, ["Friends"]);
-        assert_eq!(roster.items[1].subscription, Subscription::From);
+        assert_eq!(roster.items[1].subscription, Some(Subscription::From));
         assert_eq!(roster.items[2].ask, Some(Ask::Subscribe));
         assert!(roster.items[2].approved);
     }
@@ -132,7 +132,7 @@ mod tests {
             "<query xmlns='jabber:iq:roster'>\
              <item jid='nurse@example.com' subscription='remove'/></query>",
         );
-        assert_eq!(remove.items[0].subscription, Subscription::Remove);
+        assert_eq!(remove.items[0].subscription, Some(Subscription::Remove));
         let odd = read::<Roster>(
             "<query xmlns='jabber:iq:roster'>
                <item jid='Nurse@example.com' subscription='' ask='nicely' approved='perhaps'/>
@@ -140,7 +140,7 @@ mod tests {
         )
         .unwrap();
         assert_eq!(odd.items[0].jid, "nurse@example.com");
-        assert_eq!(odd.items[0].subscription, Subscription::None);
+        assert_eq!(odd.items[0].subscription, None);
         assert_eq!((odd.items[0].ask, odd.items[0].approved), (None, false));
     }
 

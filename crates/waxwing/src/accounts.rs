@@ -1,0 +1,162 @@
+//! The commands `waxwing account …`: ask the running server, show the answer.
+
+use std::io::{IsTerminal, Read};
+
+use clap::ValueEnum;
+use serde_json::{Value, json};
+
+use crate::admin_socket::{self, CommandError};
+use crate::cli::{Account, Password};
+use crate::config::Config;
+use crate::{Outcome, say};
+
+/// Most bytes of a password read from standard input.
+const PASSWORD_BYTES_MAX: u64 = 1_024;
+
+/// Runs one of the commands.
+pub(crate) fn run(config: &Config, command: Account) -> Outcome {
+    let (name, args, json_wanted) = match request(command) {
+        Ok(request) => request,
+        Err(outcome) => return outcome,
+    };
+    let runtime = match tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => return Outcome::Failed(error.to_string()),
+    };
+    match runtime.block_on(admin_socket::ask(&config.admin_socket(), name, args)) {
+        Ok(result) => {
+            show(name, &result, json_wanted);
+            Outcome::Done
+        }
+        Err(
+            error @ (CommandError::NotRunning(_)
+            | CommandError::Forbidden(_)
+            | CommandError::Refused(_)
+            | CommandError::Failed(_)),
+        ) => Outcome::Failed(error.to_string()),
+    }
+}
+
+type Request = (&'static str, Value, bool);
+
+fn request(command: Account) -> Result<Request, Outcome> {
+    Ok(match command {
+        Account::Add {
+            jid,
+            role,
+            password,
+            output,
+        } => {
+            let role = role
+                .to_possible_value()
+                .map(|value| value.get_name().to_owned());
+            (
+                "account add",
+                json!({ "password": read(&password, &jid)?, "role": role, "jid": jid }),
+                output.json,
+            )
+        }
+        Account::Passwd {
+            jid,
+            password,
+            output,
+        } => (
+            "account passwd",
+            json!({ "password": read(&password, &jid)?, "jid": jid }),
+            output.json,
+        ),
+        Account::Remove { jid, output } => ("account remove", json!({ "jid": jid }), output.json),
+        Account::Disable { jid, output } => ("account disable", json!({ "jid": jid }), output.json),
+        Account::Enable { jid, output } => ("account enable", json!({ "jid": jid }), output.json),
+        Account::List {
+            domain: Some(domain),
+            output,
+        } => ("account list", json!({ "domain": domain }), output.json),
+        Account::List {
+            domain: None,
+            output,
+        } => ("account list", json!({}), output.json),
+    })
+}
+
+fn read(source: &Password, jid: &str) -> Result<String, Outcome> {
+    if let Some(password) = &source.password {
+        return Ok(password.clone());
+    }
+    let failed =
+        |error: std::io::Error| Outcome::Failed(format!("the password cannot be read: {error}"));
+    if source.password_stdin {
+        let mut text = String::new();
+        std::io::stdin()
+            .take(PASSWORD_BYTES_MAX)
+            .read_to_string(&mut text)
+            .map_err(failed)?;
+        return Ok(text.lines().next().unwrap_or_default().to_owned());
+    }
+    if !std::io::stdin().is_terminal() {
+        return Err(Outcome::Misused(
+            "nobody can be asked for the password here; give it with --password-stdin".to_owned(),
+        ));
+    }
+    let password = rpassword::prompt_password(format!("Password for {jid}: ")).map_err(failed)?;
+    let again = rpassword::prompt_password("Once more: ").map_err(failed)?;
+    if password != again {
+        return Err(Outcome::Failed(
+            "the two passwords differ; nothing was changed".to_owned(),
+        ));
+    }
+    Ok(password)
+}
+
+fn show(name: &str, result: &Value, json_wanted: bool) {
+    if json_wanted {
+        return say(&result.to_string());
+    }
+    let field = |value: &Value, key: &str| {
+        value
+            .get(key)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned()
+    };
+    let jid = field(result, "jid");
+    match name {
+        "account add" => say(&format!("{jid} was made ({}).", field(result, "role"))),
+        "account remove" => say(&format!("{jid} was removed.")),
+        "account passwd" => say(&format!(
+            "{jid} has a new password; its sessions were ended."
+        )),
+        "account disable" => say(&format!("{jid} cannot log in any more.")),
+        "account enable" => say(&format!("{jid} can log in.")),
+        _ => {
+            let accounts = result
+                .get("accounts")
+                .and_then(Value::as_array)
+                .cloned()
+                .unwrap_or_default();
+            let width = accounts
+                .iter()
+                .map(|account| field(account, "jid").chars().count())
+                .max()
+                .unwrap_or(0);
+            for account in &accounts {
+                let disabled = if account.get("disabled").and_then(Value::as_bool) == Some(true) {
+                    "  disabled"
+                } else {
+                    ""
+                };
+                say(&format!(
+                    "{:width$}  {}{disabled}",
+                    field(account, "jid"),
+                    field(account, "role")
+                ));
+            }
+            if accounts.is_empty() {
+                say("There are no accounts; `waxwing account add user@domain` makes one.");
+            }
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! Admin commands over a Unix socket in the data directory: one line of JSON each way.
+//!
+//! Request `{"command":"account add","args":{…}}`; answer `{"ok":…}` or
+//! `{"error":{"blame":"caller"|"environment","text":"…"}}`. Who may open the socket (mode 0600) may
+//! do everything.
+
+use std::io::ErrorKind;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{UnixListener, UnixStream};
+use waxwing_server::Server;
+
+/// Most bytes of a request.
+const REQUEST_BYTES_MAX: u64 = 64 * 1024;
+/// Most bytes of an answer.
+const ANSWER_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// Longest time for a request to arrive.
+const REQUEST_TIME_MAX: Duration = Duration::from_secs(10);
+/// Longest time that the command line waits for an answer.
+const ANSWER_TIME_MAX: Duration = Duration::from_secs(60);
+
+/// Why a command got no result.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum CommandError {
+    /// Nobody listens.
+    #[error("the server is not running on {}; start it with `waxwing --config FILE serve`", .0.display())]
+    NotRunning(PathBuf),
+    /// The socket belongs to somebody else.
+    #[error("{} may only be used by the user that runs the server", .0.display())]
+    Forbidden(PathBuf),
+    /// The server refused: what was asked for cannot be.
+    #[error("{0}")]
+    Refused(String),
+    /// The server could not do it.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// Listens at `path`.
+pub(crate) fn open(path: &Path) -> std::io::Result<UnixListener> {
+    // The data directory is locked by the store, so a socket there is a dead server's.
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let listener = UnixListener::bind(path)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+    Ok(listener)
+}
+
+/// Answers commands for ever.
+pub(crate) async fn serve(listener: UnixListener, server: Server) {
+    loop {
+        match listener.accept().await {
+            Ok((socket, _)) => {
+                let server = server.clone();
+                tokio::spawn(async move {
+                    // Who asked may have gone; there is nobody else to tell.
+                    let _gone = answer(socket, &server).await;
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "an admin connection could not be accepted");
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+        }
+    }
+}
+
+async fn answer(mut socket: UnixStream, server: &Server) -> std::io::Result<()> {
+    let mut line = String::new();
+    let (read, mut write) = socket.split();
+    let mut read = BufReader::new(read.take(REQUEST_BYTES_MAX));
+    tokio::time::timeout(REQUEST_TIME_MAX, read.read_line(&mut line))
+        .await
+        .map_err(|_| ErrorKind::TimedOut)??;
+    let error = |blame: &str, text: String| json!({ "error": { "blame": blame, "text": text } });
+    let reply = match serde_json::from_str::<Value>(&line) {
+        Ok(request) => {
+            let command = request
+                .get("command")
+                .and_then(Value::as_str)
+                .unwrap_or_default();
+            match server
+                .admin(command, request.get("args").cloned().unwrap_or_default())
+                .await
+            {
+                Ok(result) => json!({ "ok": result }),
+                Err(problem) => error(problem.blame(), problem.to_string()),
+            }
+        }
+        Err(_) => error("caller", "a request is one line of JSON".to_owned()),
+    };
+    write.write_all(format!("{reply}\n").as_bytes()).await
+}
+
+/// Asks the server that listens at `path`.
+pub(crate) async fn ask(path: &Path, command: &str, args: Value) -> Result<Value, CommandError> {
+    let failed =
+        |error: std::io::Error| CommandError::Failed(format!("the server did not answer: {error}"));
+    let mut socket = UnixStream::connect(path)
+        .await
+        .map_err(|error| match error.kind() {
+            ErrorKind::NotFound | ErrorKind::ConnectionRefused => {
+                CommandError::NotRunning(path.parent().unwrap_or(path).to_owned())
+            }
+            ErrorKind::PermissionDenied => CommandError::Forbidden(path.to_owned()),
+            _ => failed(error),
+        })?;
+    let request = format!("{}\n", json!({ "command": command, "args": args }));
+    socket.write_all(request.as_bytes()).await.map_err(failed)?;
+    let mut line = String::new();
+    let mut read = BufReader::new(socket.take(ANSWER_BYTES_MAX));
+    let read = tokio::time::timeout(ANSWER_TIME_MAX, read.read_line(&mut line)).await;
+    read.map_err(|_| failed(ErrorKind::TimedOut.into()))?
+        .map_err(failed)?;
+    let reply: Value = serde_json::from_str(&line)
+        .map_err(|_| CommandError::Failed("the server's answer cannot be read".to_owned()))?;
+    if let Some(error) = reply.get("error") {
+        let text = error
+            .get("text")
+            .and_then(Value::as_str)
+            .unwrap_or("no reason given")
+            .to_owned();
+        let caller = error.get("blame").and_then(Value::as_str) == Some("caller");
+        return Err(if caller {
+            CommandError::Refused(text)
+        } else {
+            CommandError::Failed(text)
+        });
+    }
+    Ok(reply.get("ok").cloned().unwrap_or_default())
+}

@@ -1,0 +1,133 @@
+//! Certificates and keys, chosen by the name that the client asks for (SNI).
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+use rustls::{ServerConfig, crypto};
+
+use crate::exporter::{ExporterSecrets, note_server_name, server_end_point};
+
+/// Why a certificate cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum CertificateError {
+    /// A file cannot be read or holds nothing of use.
+    #[error("{}: {reason}", .path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The key is not the certificate's.
+    #[error("{}: the key does not belong to the certificate: {reason}", .path.display())]
+    Mismatch {
+        /// The key's file.
+        path: PathBuf,
+        /// In the library's words.
+        reason: String,
+    },
+}
+
+/// A certificate with its key and what log-ins bind to.
+#[derive(Debug)]
+struct Certified {
+    key: Arc<CertifiedKey>,
+    end_point: Option<Vec<u8>>,
+}
+
+/// Certificates by domain; today one for all.
+pub(crate) struct Certificates {
+    any: Certified,
+}
+
+impl fmt::Debug for Certificates {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Certificates")
+    }
+}
+
+/// The provider of cryptography.
+pub(crate) fn provider() -> Arc<CryptoProvider> {
+    Arc::new(crypto::aws_lc_rs::default_provider())
+}
+
+/// Reads a chain of certificates.
+pub(crate) fn read_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, CertificateError> {
+    let file = |reason: String| CertificateError::File {
+        path: path.to_owned(),
+        reason,
+    };
+    let chain = CertificateDer::pem_file_iter(path)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(|error| file(error.to_string()))?;
+    if chain.is_empty() {
+        return Err(file("there is no certificate in it".to_owned()));
+    }
+    Ok(chain)
+}
+
+impl Certificates {
+    /// Reads a chain and its key.
+    pub(crate) fn load(chain: &Path, key: &Path) -> Result<Certificates, CertificateError> {
+        let certificates = read_chain(chain)?;
+        let end_point = certificates.first().and_then(|leaf| server_end_point(leaf));
+        let private =
+            PrivateKeyDer::from_pem_file(key).map_err(|error| CertificateError::File {
+                path: key.to_owned(),
+                reason: error.to_string(),
+            })?;
+        let certified =
+            CertifiedKey::from_der(certificates, private, &provider()).map_err(|error| {
+                CertificateError::Mismatch {
+                    path: key.to_owned(),
+                    reason: error.to_string(),
+                }
+            })?;
+        Ok(Certificates {
+            any: Certified {
+                key: Arc::new(certified),
+                end_point,
+            },
+        })
+    }
+
+    fn choose(&self, _name: Option<&str>) -> &Certified {
+        &self.any
+    }
+
+    /// `tls-server-end-point` of the certificate that a client which asked for `name` was shown.
+    pub(crate) fn end_point(&self, name: Option<&str>) -> Option<Vec<u8>> {
+        self.choose(name).end_point.clone()
+    }
+}
+
+#[derive(Debug)]
+struct ByName(Arc<Certificates>);
+
+impl ResolvesServerCert for ByName {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        note_server_name(hello.server_name());
+        Some(self.0.choose(hello.server_name()).key.clone())
+    }
+}
+
+/// TLS settings of a listener; `protocols` are those that it accepts by ALPN, none for STARTTLS.
+pub(crate) fn server_config(
+    certificates: &Arc<Certificates>,
+    protocols: &[&[u8]],
+) -> Result<Arc<ServerConfig>, rustls::Error> {
+    let mut config = ServerConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(ByName(certificates.clone())));
+    config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
+    config.key_log = Arc::new(ExporterSecrets);
+    config.max_early_data_size = 0;
+    Ok(Arc::new(config))
+}

@@ -1,0 +1,156 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Waxwing: a federated messaging server on XMPP.
+#[derive(Debug, Parser)]
+#[command(version, about, max_term_width = 100)]
+pub(crate) struct Cli {
+    /// The configuration file.
+    #[arg(long, global = true, default_value = "/etc/waxwing/waxwing.toml")]
+    pub config: PathBuf,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Runs the server in the foreground.
+    Serve {
+        /// How log lines are written.
+        #[arg(long, value_enum, default_value_t = LogFormat::Text)]
+        log_format: LogFormat,
+    },
+    /// Examines configuration, certificate, data directory and ports, and says what to mend.
+    Check,
+    /// Accounts of the running server.
+    #[command(subcommand)]
+    Account(Account),
+    /// Certificates.
+    #[command(subcommand)]
+    Certificate(Certificate),
+    /// Writes the files that are generated from the registry of features (for developers).
+    Generate {
+        /// The workspace.
+        #[arg(long)]
+        dir: PathBuf,
+        /// Only says which files are not fresh.
+        #[arg(long)]
+        check: bool,
+    },
+}
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// How a command's result is written.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct Output {
+    /// Writes the result as one line of JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Where a password comes from.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Password {
+    /// The password; other users of this machine can see it among the running programs, so
+    /// prefer to be asked or --password-stdin.
+    #[arg(long, conflicts_with = "password_stdin")]
+    pub password: Option<String>,
+    /// Reads the password from standard input, one line.
+    #[arg(long)]
+    pub password_stdin: bool,
+}
+
+/// Roles that an account can have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Role {
+    /// A person like any other.
+    Member,
+    /// Reaches local addresses only.
+    Restricted,
+    /// Runs its domain.
+    Admin,
+    /// Runs the server.
+    Operator,
+}
+
+/// Accounts of the running server.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Account {
+    /// Makes an account.
+    Add {
+        /// Its address, user@domain.
+        jid: String,
+        /// What it may do.
+        #[arg(long, value_enum, default_value_t = Role::Member)]
+        role: Role,
+        #[command(flatten)]
+        password: Password,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Removes an account with everything it stores.
+    Remove {
+        /// Its address.
+        jid: String,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Sets an account's password and ends its sessions.
+    Passwd {
+        /// Its address.
+        jid: String,
+        #[command(flatten)]
+        password: Password,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Lists accounts.
+    List {
+        /// Only those of this domain.
+        #[arg(long)]
+        domain: Option<String>,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Forbids log-in; nothing is removed.
+    Disable {
+        /// Its address.
+        jid: String,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Allows log-in again.
+    Enable {
+        /// Its address.
+        jid: String,
+        #[command(flatten)]
+        output: Output,
+    },
+}
+
+/// Certificates.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Certificate {
+    /// Makes a certificate by an authority of one's own, which is made too if it is not there.
+    Local {
+        /// The domain.
+        #[arg(long, default_value = "localhost")]
+        domain: String,
+        /// Where ca.pem, ca-key.pem, cert.pem and key.pem go.
+        #[arg(long)]
+        dir: PathBuf,
+    },
+}

@@ -1,0 +1,183 @@
+//! Channel-binding data of a TLS connection: `tls-exporter` (RFC 9266) and `tls-server-end-point`
+//! (RFC 5929 §4).
+//!
+//! rustls's unbuffered interface does not offer exporters, but it hands secrets to a key log. The
+//! exporter's secret alone is asked for, caught on the thread that works on the connection, and
+//! the value derived as RFC 8446 §7.5 says. For TLS 1.2 there is none.
+
+use std::cell::RefCell;
+
+use hmac::{Hmac, KeyInit, Mac};
+use rustls::server::UnbufferedServerConnection;
+use rustls::{CipherSuite, KeyLog};
+use sha2::{Digest, Sha256, Sha384, Sha512};
+use zeroize::Zeroizing;
+
+const SECRET_LABEL: &str = "EXPORTER_SECRET";
+const BINDING_LABEL: &[u8] = b"EXPORTER-Channel-Binding";
+const BINDING_BYTES: u16 = 32;
+
+/// What came up while rustls worked on a connection and what it does not tell otherwise.
+#[derive(Default)]
+pub(crate) struct Caught {
+    /// The exporter's secret, once, when the handshake's keys are made.
+    pub secret: Option<Zeroizing<Vec<u8>>>,
+    /// The name that the client asked for, once, when a certificate is chosen.
+    pub server_name: Option<String>,
+}
+
+thread_local! {
+    static CAUGHT: RefCell<Caught> = const { RefCell::new(Caught { secret: None, server_name: None }) };
+}
+
+/// Keeps the name that a client asked for until [`capture`] returns it.
+pub(crate) fn note_server_name(name: Option<&str>) {
+    CAUGHT.with_borrow_mut(|caught| caught.server_name = name.map(str::to_owned));
+}
+
+/// The key log that catches exporter secrets for [`capture`]; it writes nothing anywhere.
+#[derive(Debug)]
+pub(crate) struct ExporterSecrets;
+
+impl KeyLog for ExporterSecrets {
+    fn log(&self, label: &str, _: &[u8], secret: &[u8]) {
+        if label == SECRET_LABEL {
+            CAUGHT.with_borrow_mut(|caught| caught.secret = Some(Zeroizing::new(secret.to_vec())));
+        }
+    }
+
+    fn will_log(&self, label: &str) -> bool {
+        label == SECRET_LABEL
+    }
+}
+
+/// Runs `work` and returns what came up in it.
+pub(crate) fn capture<T>(work: impl FnOnce() -> T) -> (T, Caught) {
+    let done = work();
+    (done, CAUGHT.take())
+}
+
+/// HKDF-Expand-Label (RFC 8446 §7.1) for outputs of at most one block of the hash.
+fn expand_label<M: Mac + KeyInit>(
+    secret: &[u8],
+    label: &[u8],
+    context: &[u8],
+    length: u16,
+) -> Option<Zeroizing<Vec<u8>>> {
+    let full = [b"tls13 ", label].concat();
+    let mut info = length.to_be_bytes().to_vec();
+    info.push(u8::try_from(full.len()).ok()?);
+    info.extend_from_slice(&full);
+    info.push(u8::try_from(context.len()).ok()?);
+    info.extend_from_slice(context);
+    info.push(1);
+    let mut mac = <M as KeyInit>::new_from_slice(secret).ok()?;
+    mac.update(&info);
+    let block = mac.finalize().into_bytes();
+    Some(Zeroizing::new(block.get(..usize::from(length))?.to_vec()))
+}
+
+fn exporter<M: Mac + KeyInit, D: Digest>(secret: &[u8]) -> Option<[u8; 32]> {
+    let empty = D::digest([]);
+    let length = u16::try_from(empty.len()).ok()?;
+    let derived = expand_label::<M>(secret, BINDING_LABEL, &empty, length)?;
+    let value = expand_label::<M>(&derived, b"exporter", &empty, BINDING_BYTES)?;
+    value.as_slice().try_into().ok()
+}
+
+/// The `tls-exporter` value of an established TLS 1.3 connection (RFC 9266 §2).
+pub(crate) fn tls_exporter(
+    connection: &UnbufferedServerConnection,
+    secret: &[u8],
+) -> Option<[u8; 32]> {
+    match connection.negotiated_cipher_suite()?.suite() {
+        CipherSuite::TLS13_AES_256_GCM_SHA384 => exporter::<Hmac<Sha384>, Sha384>(secret),
+        CipherSuite::TLS13_AES_128_GCM_SHA256 | CipherSuite::TLS13_CHACHA20_POLY1305_SHA256 => {
+            exporter::<Hmac<Sha256>, Sha256>(secret)
+        }
+        _ => None,
+    }
+}
+
+/// The `tls-server-end-point` value of a certificate in DER: its hash by the hash of its own
+/// signature, SHA-256 in place of MD5 and SHA-1 (RFC 5929 §4.1). `None` where the signature's hash
+/// is unknown, as for Ed25519, for which none is defined.
+pub(crate) fn server_end_point(certificate: &[u8]) -> Option<Vec<u8>> {
+    // The OIDs of signature algorithms, as DER writes them inside the certificate.
+    const HASHES: &[(&[u8], fn(&[u8]) -> Vec<u8>)] = &[
+        // sha1WithRSAEncryption, md5WithRSAEncryption, ecdsa-with-SHA1
+        (
+            &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x05],
+            sha256,
+        ),
+        (
+            &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x04],
+            sha256,
+        ),
+        (&[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x01], sha256),
+        // sha256, sha384, sha512WithRSAEncryption
+        (
+            &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0b],
+            sha256,
+        ),
+        (
+            &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0c],
+            sha384,
+        ),
+        (
+            &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0d],
+            sha512,
+        ),
+        // ecdsa-with-SHA256, -SHA384, -SHA512
+        (&[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02], sha256),
+        (&[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x03], sha384),
+        (&[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x04], sha512),
+    ];
+    let oid = signature_oid(certificate)?;
+    HASHES
+        .iter()
+        .find(|(known, _)| *known == oid)
+        .map(|(_, hash)| hash(certificate))
+}
+
+fn sha256(bytes: &[u8]) -> Vec<u8> {
+    Sha256::digest(bytes).to_vec()
+}
+
+fn sha384(bytes: &[u8]) -> Vec<u8> {
+    Sha384::digest(bytes).to_vec()
+}
+
+fn sha512(bytes: &[u8]) -> Vec<u8> {
+    Sha512::digest(bytes).to_vec()
+}
+
+/// `Certificate ::= SEQUENCE { tbsCertificate SEQUENCE, signatureAlgorithm SEQUENCE { OID … } … }`
+fn signature_oid(certificate: &[u8]) -> Option<&[u8]> {
+    let (body, _) = element(certificate, 0x30)?;
+    let (_, rest) = element(body, 0x30)?;
+    let (algorithm, _) = element(rest, 0x30)?;
+    element(algorithm, 0x06).map(|(oid, _)| oid)
+}
+
+/// Contents of the DER element at the start of `der`, and what follows it.
+fn element(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
+    let (&[found, first], rest) = der.split_first_chunk::<2>()?;
+    if found != tag {
+        return None;
+    }
+    let (length, rest) = if first < 0x80 {
+        (usize::from(first), rest)
+    } else {
+        let (bytes, rest) = rest
+            .split_at_checked(usize::from(first & 0x7f))
+            .filter(|(bytes, _)| bytes.len() <= 4)?;
+        (
+            bytes
+                .iter()
+                .fold(0, |length, &byte| length << 8 | usize::from(byte)),
+            rest,
+        )
+    };
+    rest.split_at_checked(length)
+}

@@ -1,0 +1,53 @@
+//! HTTP: health for everybody, metrics for this machine.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use prometheus_client::registry::Registry;
+use waxwing_server::Server;
+
+/// The content type of metrics (OpenMetrics 1.0).
+const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Whether the server takes clients.
+async fn health(State(server): State<Server>) -> Response {
+    if server.stopping() {
+        return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n").into_response();
+    }
+    match waxwing_server::accounts::all(server.store(), 1).await {
+        Ok(_) => (StatusCode::OK, "ok\n").into_response(),
+        Err(_) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the store does not answer\n",
+        )
+            .into_response(),
+    }
+}
+
+async fn metrics(State(registry): State<Arc<Registry>>) -> Response {
+    let mut text = String::new();
+    match prometheus_client::encoding::text::encode(&mut text, &registry) {
+        Ok(()) => ([(header::CONTENT_TYPE, METRICS_TYPE)], text).into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+/// What everybody may ask.
+pub(crate) fn public(server: Server) -> Router {
+    Router::new()
+        .route("/healthz", get(health))
+        .with_state(server)
+}
+
+/// What programs on this machine may ask.
+pub(crate) fn local(server: Server, registry: Arc<Registry>) -> Router {
+    public(server).merge(
+        Router::new()
+            .route("/metrics", get(metrics))
+            .with_state(registry),
+    )
+}

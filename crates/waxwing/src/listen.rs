@@ -1,0 +1,159 @@
+//! Listeners for clients.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use socket2::{Domain, Socket, Type};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use waxwing_server::Server;
+
+use crate::client::{Client, Protection, TlsSettings};
+
+/// Connections that the system keeps waiting for us to accept.
+const BACKLOG: i32 = 1_024;
+/// Most connections at a time.
+const CONNECTIONS_MAX: usize = 100_000;
+/// Most connections at a time from one address that is not of this machine.
+const CONNECTIONS_PER_ADDRESS_MAX: usize = 1_000;
+/// How long no connection is accepted when the system has no descriptors left.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// Why an address cannot listen.
+#[derive(Debug, thiserror::Error)]
+#[error("{address} cannot listen: {reason}")]
+pub(crate) struct ListenError {
+    /// The address.
+    pub address: SocketAddr,
+    /// In plain words.
+    pub reason: String,
+}
+
+/// Opens a listening socket; `[::]` takes IPv4 too.
+pub(crate) fn open(address: SocketAddr) -> Result<TcpListener, ListenError> {
+    let attempt = || -> std::io::Result<TcpListener> {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+        if address.is_ipv6() {
+            socket.set_only_v6(!address.ip().is_unspecified())?;
+        }
+        socket.set_reuse_address(true)?;
+        socket.set_nonblocking(true)?;
+        socket.bind(&address.into())?;
+        socket.listen(BACKLOG)?;
+        TcpListener::from_std(socket.into())
+    };
+    attempt().map_err(|error| ListenError {
+        address,
+        reason: explain(&error, address),
+    })
+}
+
+fn explain(error: &std::io::Error, address: SocketAddr) -> String {
+    match error.kind() {
+        std::io::ErrorKind::AddrInUse => format!(
+            "port {} is in use by another program; stop that one (`ss -ltnp` names it) or give another port under [listen]",
+            address.port()
+        ),
+        std::io::ErrorKind::PermissionDenied => format!(
+            "port {} needs privileges; use one above 1023 or grant CAP_NET_BIND_SERVICE",
+            address.port()
+        ),
+        std::io::ErrorKind::AddrNotAvailable => {
+            "this machine does not have that address".to_owned()
+        }
+        _ => error.to_string(),
+    }
+}
+
+/// Counts connections by address.
+#[derive(Default)]
+pub(crate) struct Admission(Mutex<(usize, HashMap<IpAddr, usize>)>);
+
+/// A place among the connections, given back when dropped.
+struct Place(Arc<Admission>, IpAddr);
+
+impl Admission {
+    fn enter(self: &Arc<Self>, peer: IpAddr) -> Option<Place> {
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let here = counts.1.get(&peer).copied().unwrap_or(0);
+        if counts.0 >= CONNECTIONS_MAX
+            || (here >= CONNECTIONS_PER_ADDRESS_MAX && !peer.is_loopback())
+        {
+            return None;
+        }
+        counts.0 += 1;
+        *counts.1.entry(peer).or_default() += 1;
+        Some(Place(self.clone(), peer))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut counts = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.0 -= 1;
+        if let Some(here) = counts.1.get_mut(&self.1) {
+            *here -= 1;
+            if *here == 0 {
+                counts.1.remove(&self.1);
+            }
+        }
+    }
+}
+
+/// What every listener needs.
+#[derive(Clone)]
+pub(crate) struct Serving {
+    /// The server.
+    pub server: Server,
+    /// TLS, where something needs it.
+    pub tls: Option<Arc<TlsSettings>>,
+    /// Connections in use.
+    pub admission: Arc<Admission>,
+    /// Becomes true when nothing more is accepted.
+    pub stop: watch::Receiver<bool>,
+    /// Held by every connection; all are gone when nobody holds it.
+    pub alive: tokio::sync::mpsc::Sender<()>,
+}
+
+impl Serving {
+    /// Accepts clients until told to stop.
+    pub(crate) async fn accept(mut self, listener: TcpListener, protection: Protection) {
+        loop {
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                _ = self.stop.wait_for(|stop| *stop) => return,
+            };
+            match accepted {
+                Ok((socket, peer)) => self.begin(socket, peer, protection.clone()),
+                Err(error) => {
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    tokio::time::sleep(PAUSE).await;
+                }
+            }
+        }
+    }
+
+    fn begin(&self, socket: TcpStream, peer: SocketAddr, protection: Protection) {
+        let peer = peer.ip().to_canonical();
+        let Some(place) = self.admission.enter(peer) else {
+            return;
+        };
+        // Small elements must not wait for more to send; failing that only costs time.
+        let _nodelay = socket.set_nodelay(true);
+        if let Some(client) = Client::new(
+            self.server.clone(),
+            socket,
+            peer,
+            protection,
+            self.tls.clone(),
+        ) {
+            let alive = self.alive.clone();
+            tokio::spawn(async move {
+                client.await;
+                drop((place, alive));
+            });
+        }
+    }
+}

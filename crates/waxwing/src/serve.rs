@@ -1,0 +1,230 @@
+//! `waxwing serve`: opens everything, says what listens, and closes in order.
+
+use std::io::IsTerminal;
+use std::sync::Arc;
+use std::time::Duration;
+
+use prometheus_client::registry::Registry;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, watch};
+use tracing_subscriber::EnvFilter;
+use waxwing_server::{Server, Settings};
+use waxwing_store::{SqliteOptions, Store};
+
+use crate::certificates::{Certificates, server_config};
+use crate::cli::LogFormat;
+use crate::client::{Protection, TlsSettings};
+use crate::config::Config;
+use crate::listen::{self, Admission, Serving};
+use crate::notify::{notify, watchdog_interval};
+use crate::outside::outside;
+use crate::{Outcome, admin_socket, http, web};
+
+/// Longest time for streams to close once the server was told to stop.
+const STOP_TIME_MAX: Duration = Duration::from_secs(10);
+/// Environment variable with the log filter, `info` by default.
+const LOG_FILTER: &str = "WAXWING_LOG";
+
+/// Runs the server until it is told to stop.
+pub(crate) fn run(config: Config, format: LogFormat) -> Outcome {
+    log(format);
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => return Outcome::Failed(format!("threads could not be started: {error}")),
+    };
+    match runtime.block_on(serve(config)) {
+        Ok(()) => Outcome::Done,
+        Err(text) => Outcome::Failed(text),
+    }
+}
+
+fn log(format: LogFormat) {
+    let filter = EnvFilter::try_from_env(LOG_FILTER).unwrap_or_else(|_| EnvFilter::new("info"));
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_target(false);
+    match format {
+        LogFormat::Text => builder.with_ansi(std::io::stderr().is_terminal()).init(),
+        LogFormat::Json => builder.json().init(),
+    }
+}
+
+fn open_store(config: &Config) -> Result<Store, String> {
+    std::fs::create_dir_all(&config.data_dir)
+        .map_err(|error| format!("{}: {error}", config.data_dir.display()))?;
+    Store::sqlite(
+        &config.data_dir,
+        &SqliteOptions::default(),
+        &Server::shapes(),
+    )
+    .map_err(|error| {
+        format!(
+            "the data directory {} cannot be opened: {error}",
+            config.data_dir.display()
+        )
+    })
+}
+
+fn open_tls(config: &Config) -> Result<Option<Arc<TlsSettings>>, String> {
+    if !config.needs_certificate() {
+        return Ok(None);
+    }
+    let (Some(chain), Some(key)) = (&config.certificate, &config.key) else {
+        return Err("a listener needs TLS, but [tls] names no certificate and key; `waxwing certificate local` makes some".to_owned());
+    };
+    let certificates = Arc::new(Certificates::load(chain, key).map_err(|error| error.to_string())?);
+    let settings = || -> Result<TlsSettings, rustls::Error> {
+        Ok(TlsSettings {
+            start: server_config(&certificates, &[])?,
+            direct: server_config(&certificates, &[b"xmpp-client"])?,
+            https: server_config(&certificates, &[b"http/1.1"])?,
+            certificates: certificates.clone(),
+        })
+    };
+    settings()
+        .map(|settings| Some(Arc::new(settings)))
+        .map_err(|error| format!("TLS cannot be set up: {error}"))
+}
+
+/// Sockets that were opened before anything is served.
+struct Sockets {
+    clients: Vec<(TcpListener, Protection)>,
+    https: Vec<TcpListener>,
+    http: Vec<TcpListener>,
+}
+
+fn open_sockets(config: &Config) -> Result<Sockets, String> {
+    let listen = &config.listen;
+    let open = |addresses: &[std::net::SocketAddr]| -> Result<Vec<TcpListener>, String> {
+        addresses
+            .iter()
+            .map(|&address| listen::open(address).map_err(|error| error.to_string()))
+            .collect()
+    };
+    let mut clients = Vec::new();
+    for (addresses, protection) in [
+        (&listen.c2s, Protection::StartTls),
+        (&listen.c2s_tls, Protection::Tls),
+        (&listen.c2s_plain_loopback, Protection::PlainLoopback),
+    ] {
+        clients.extend(
+            open(addresses)?
+                .into_iter()
+                .map(|listener| (listener, protection.clone())),
+        );
+    }
+    Ok(Sockets {
+        clients,
+        https: open(&listen.https)?,
+        http: open(&listen.http_loopback)?,
+    })
+}
+
+async fn serve(config: Config) -> Result<(), String> {
+    let tls = open_tls(&config)?;
+    let sockets = open_sockets(&config)?;
+    let store = open_store(&config)?;
+    let settings = Settings {
+        domains: config.domains.clone(),
+        registration: config.registration,
+        options: config.options.clone(),
+    };
+    let server = Server::start(settings, outside(store))
+        .await
+        .map_err(|error| error.to_string())?;
+    let admin = admin_socket::open(&config.admin_socket())
+        .map_err(|error| format!("{}: {error}", config.admin_socket().display()))?;
+    let (stop, stopped) = watch::channel(false);
+    let (alive, all_gone) = mpsc::channel(1);
+    let serving = Serving {
+        server: server.clone(),
+        tls: tls.clone(),
+        admission: Arc::new(Admission::default()),
+        stop: stopped.clone(),
+        alive,
+    };
+    start(sockets, serving, &server, tls.as_deref(), &stopped);
+    tokio::spawn(admin_socket::serve(admin, server.clone()));
+    tracing::info!(domains = %config.domains.join(", "), data = %config.data_dir.display(), "ready");
+    notify("READY=1");
+    wait_for_signal().await?;
+    tracing::info!("stopping; another signal stops at once");
+    notify("STOPPING=1");
+    // The receivers are gone only where everything has stopped already.
+    let _all_stopped = stop.send(true);
+    server.stop();
+    close(all_gone).await;
+    // A socket that stays behind is taken away by the next start.
+    let _gone = std::fs::remove_file(config.admin_socket());
+    tracing::info!("stopped");
+    Ok(())
+}
+
+fn start(
+    sockets: Sockets,
+    serving: Serving,
+    server: &Server,
+    tls: Option<&TlsSettings>,
+    stopped: &watch::Receiver<bool>,
+) {
+    let address = |listener: &TcpListener| {
+        listener
+            .local_addr()
+            .map_or_else(|_| String::new(), |address| address.to_string())
+    };
+    for (listener, protection) in sockets.clients {
+        tracing::info!(address = %address(&listener), protection = protection.name(), "clients");
+        tokio::spawn(serving.clone().accept(listener, protection));
+    }
+    let mut registry = Registry::default();
+    server.register_metrics(&mut registry);
+    let registry = Arc::new(registry);
+    for listener in sockets.http {
+        tracing::info!(address = %address(&listener), "HTTP for this machine");
+        tokio::spawn(web::serve(
+            listener,
+            http::local(server.clone(), registry.clone()),
+            None,
+            stopped.clone(),
+        ));
+    }
+    for listener in sockets.https {
+        tracing::info!(address = %address(&listener), "HTTPS");
+        let config = tls.map(|tls| tls.https.clone());
+        tokio::spawn(web::serve(
+            listener,
+            http::public(server.clone()),
+            config,
+            stopped.clone(),
+        ));
+    }
+}
+
+async fn wait_for_signal() -> Result<(), String> {
+    let failed = |error: std::io::Error| format!("signals cannot be received: {error}");
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    let interval = watchdog_interval().unwrap_or(Duration::from_secs(3_600));
+    let mut watchdog = tokio::time::interval(interval);
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => return Ok(()),
+            _ = interrupt.recv() => return Ok(()),
+            _ = watchdog.tick() => notify("WATCHDOG=1"),
+        }
+    }
+}
+
+/// Waits until every connection is gone, or a second signal or the time-out says not to.
+async fn close(mut all_gone: mpsc::Receiver<()>) {
+    tokio::select! {
+        _ = all_gone.recv() => {}
+        _ = wait_for_signal() => tracing::warn!("connections were cut"),
+        () = tokio::time::sleep(STOP_TIME_MAX) => tracing::warn!("some connections did not close in time and were cut"),
+    }
+}
