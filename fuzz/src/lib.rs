@@ -9,6 +9,7 @@
     reason = "a panic is how a target says that a promise is broken"
 )]
 
+pub mod campaign;
 pub mod corpus;
 mod expat;
 pub mod mutate;

@@ -6,34 +6,27 @@
     reason = "this is a test and says its counts"
 )]
 
-use waxwing_fuzz::mutate::Population;
-use waxwing_fuzz::{Target, corpus, wire_splice, wire_stanza, wire_stream};
+use waxwing_fuzz::campaign::{self, Outcome};
+use waxwing_fuzz::{Target, wire_splice, wire_stanza, wire_stream};
 
-fn run((target, run): Target, seed: u64, inputs: usize) {
-    let corpus = corpus::load(target).expect("a corpus");
-    let mut population =
-        Population::new(seed, corpus.into_iter().map(|(_, bytes)| bytes).collect());
-    let mut accepted = 0;
-    for number in 0..inputs {
-        let input = population.mutated();
-        match std::panic::catch_unwind(|| run(&input)) {
-            Ok(true) => {
-                accepted += 1;
-                population.keep(input);
-            }
-            Ok(false) => {}
-            Err(_) => panic!(
-                "{target}: input {number} of seed {seed}: {}",
+fn run(target: Target, seed: u64, inputs: usize) {
+    match campaign::run(target, seed, inputs).expect("a corpus") {
+        Outcome::Kept(accepted) => {
+            println!("{}: {accepted} of {inputs} inputs accepted", target.0);
+            // Or else the test looks at nothing but the refusal of noise.
+            assert!(
+                (inputs / 10..inputs * 9 / 10).contains(&accepted),
+                "{accepted} of {inputs}"
+            );
+        }
+        Outcome::Broken(number, input) => {
+            panic!(
+                "{}: input {number} of seed {seed}: {}",
+                target.0,
                 input.escape_ascii()
-            ),
+            );
         }
     }
-    println!("{target}: {accepted} of {inputs} inputs accepted");
-    // Or else the test looks at nothing but the refusal of noise.
-    assert!(
-        (inputs / 10..inputs * 9 / 10).contains(&accepted),
-        "{accepted} of {inputs}"
-    );
 }
 
 #[test]

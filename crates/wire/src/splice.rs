@@ -1,5 +1,6 @@
 use crate::chars::{SPACE, is};
 use crate::escape::escape_value;
+use crate::scope::NsRef;
 use crate::view::{AttrSpan, View};
 use bytes::Bytes;
 use smallvec::SmallVec;
@@ -73,19 +74,16 @@ impl<'a> Splice<'a> {
     /// or names `ns` if the root has a prefix.
     #[must_use]
     pub fn ns(self, ns: &'a str) -> Splice<'a> {
-        let place = self.view.declaration;
         let value = self.prefixed().then_some(ns);
-        self.inherited(None).edit("xmlns", place, value)
+        self.inherited(None).root(value)
     }
 
     /// As [`Splice::ns`], but with a declaration at the root, for a place with another default
     /// namespace or none: a WebSocket frame, a wrapped stanza (XEP-0297), a store.
     #[must_use]
     pub fn declare_ns(self, ns: &'a str) -> Splice<'a> {
-        let place = self.view.declaration;
         let inherits = self.prefixed() && !self.view.declares_default;
-        self.inherited(inherits.then_some(ns))
-            .edit("xmlns", place, Some(ns))
+        self.inherited(inherits.then_some(ns)).root(Some(ns))
     }
 
     /// Takes away the child of this number, counted as [`Stanza::children`](crate::Stanza::children)
@@ -161,6 +159,16 @@ impl<'a> Splice<'a> {
 
     fn prefixed(&self) -> bool {
         self.view.name != self.view.qname
+    }
+
+    fn root(self, ns: Option<&'a str>) -> Splice<'a> {
+        if self.view.ns == NsRef::Xml {
+            // A root called `xml:…`, which is no stanza, but an element that was accepted: that
+            // prefix cannot be bound to anything else.
+            return self;
+        }
+        let place = self.view.declaration;
+        self.edit("xmlns", place, ns)
     }
 
     fn inherited(mut self, ns: Option<&'a str>) -> Splice<'a> {
