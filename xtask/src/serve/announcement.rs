@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 
 use super::accounts::Accounts;
-use super::config::{Config, Folder};
+use super::config::{self, Config, Folder};
 
 pub(crate) fn text(folder: &Folder, config: &Config, accounts: &Accounts) -> String {
     let mut text = format!("\nWaxwing serves {}.\n\n", config.domains.join(", "));
@@ -13,11 +13,17 @@ pub(crate) fn text(folder: &Folder, config: &Config, accounts: &Accounts) -> Str
         ("clients, TLS", &config.c2s_tls),
         ("clients, no TLS", &config.c2s_plain_loopback),
         ("web", &config.https),
-        ("health and metrics", &config.http_loopback),
     ] {
         if !list.is_empty() {
             let _ = writeln!(text, "  {label:<20} {}", list.join("  "));
         }
+    }
+    for address in &config.http_loopback {
+        let _ = writeln!(
+            text,
+            "  {:<20} http://{address}/healthz  http://{address}/metrics",
+            "health, metrics"
+        );
     }
     text.push('\n');
     for account in &accounts.0 {
@@ -33,6 +39,7 @@ pub(crate) fn text(folder: &Folder, config: &Config, accounts: &Accounts) -> Str
         "  (passwords as first set; kept in {})\n",
         kept.display()
     );
+    text += &names(config);
     text += &trust(folder, config);
     text += &profanity(config, accounts);
     let _ = writeln!(
@@ -41,6 +48,23 @@ pub(crate) fn text(folder: &Folder, config: &Config, accounts: &Accounts) -> Str
         folder.config().display()
     );
     text
+}
+
+/// Clients look a domain up, and only `localhost` is known to every machine.
+fn names(config: &Config) -> String {
+    let strangers = config
+        .domains
+        .iter()
+        .filter(|domain| !config::is_local(domain));
+    let strangers: Vec<_> = strangers.map(String::as_str).collect();
+    if strangers.is_empty() {
+        return String::new();
+    }
+    format!(
+        "Clients find a domain by DNS; for a try without, on the client's machine:\n  \
+         echo 'ADDRESS-OF-THIS-MACHINE {}' | sudo tee -a /etc/hosts\n",
+        strangers.join(" ")
+    )
 }
 
 /// Dino asks the system and nobody else.
@@ -101,9 +125,15 @@ mod tests {
             "sudo cp '/srv/w/tls/ca.pem' /usr/local/share/ca-certificates/waxwing-localhost.crt && sudo update-ca-certificates\n",
             "/connect alice@localhost server localhost port 5222 tls force\n",
             "/srv/w/waxwing.toml",
+            "http://127.0.0.1:5280/healthz",
         ] {
             assert!(text.contains(wanted), "{wanted} in {text}");
         }
-        assert!(!text.contains("no TLS"));
+        assert!(!text.contains("no TLS") && !text.contains("DNS"));
+        let elsewhere = Config {
+            domains: list("chat.example"),
+            ..config
+        };
+        assert!(names(&elsewhere).contains("ADDRESS-OF-THIS-MACHINE chat.example"));
     }
 }

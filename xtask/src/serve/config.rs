@@ -128,8 +128,7 @@ pub(crate) fn write(folder: &Folder, domain: &str) -> Result<(), Failure> {
 /// The configuration of a first start. A server for `localhost` is for this machine alone. Paths
 /// start at the configuration's folder, so that the folder can move.
 fn first(domain: &str, ipv6: bool) -> String {
-    let local = domain == "localhost" || domain.ends_with(".localhost");
-    let hosts: &[&str] = match (local, ipv6) {
+    let hosts: &[&str] = match (is_local(domain), ipv6) {
         (true, true) => &["127.0.0.1", "[::1]"],
         (true, false) => &["127.0.0.1"],
         (false, true) => &["[::]"],
@@ -163,6 +162,11 @@ mode = "invite"
         c2s_tls = all(5223),
     );
     text
+}
+
+/// Whether every machine takes the domain for itself (RFC 6761 §6.3).
+pub(crate) fn is_local(domain: &str) -> bool {
+    domain == "localhost" || domain.ends_with(".localhost")
 }
 
 fn has_ipv6() -> bool {
