@@ -29,16 +29,30 @@ fn check_file(tree: &Tree, file: &File) -> Option<Finding> {
         }
         _ => (parents(folder), module),
     };
-    let named = parents
+    let mut parents = parents.iter().filter_map(|path| tree.file(path));
+    let named = parents.any(|parent| {
+        parent
+            .source()
+            .code
+            .lines()
+            .any(|line| has_word(line, module))
+    });
+    (!named && !named_by_path(tree, folder, name))
+        .then(|| found(&file.path, 0, "no parent module names this file"))
+}
+
+/// Whether a neighbour has `#[path = "NAME"]`.
+fn named_by_path(tree: &Tree, folder: &str, name: &str) -> bool {
+    let attribute = format!("#[path = \"{name}\"]");
+    let neighbour = |file: &&File| {
+        file.path
+            .rsplit_once('/')
+            .is_some_and(|(in_, _)| in_ == folder)
+    };
+    tree.files
         .iter()
-        .filter_map(|path| tree.file(path))
-        .any(|parent| {
-            // `#[path = "…"]` names a file in a string.
-            let source = parent.source();
-            source.code.lines().any(|line| has_word(line, module))
-                || source.strings.iter().any(|(_, text)| text.ends_with(name))
-        });
-    (!named).then(|| found(&file.path, 0, "no parent module names this file"))
+        .filter(neighbour)
+        .any(|file| file.text.contains(&attribute))
 }
 
 fn is_folder_end(rest: &str) -> bool {
@@ -68,7 +82,11 @@ mod tests {
             ("crates/wire/src/view.rs", "mod inner;"),
             ("crates/wire/src/view/inner.rs", ""),
             ("crates/wire/src/deep/mod.rs", ""),
-            ("crates/wire/src/lost.rs", ""),
+            (
+                "crates/wire/src/lost.rs",
+                "#[path = \"view_tests.rs\"]\nmod tests;",
+            ),
+            ("crates/wire/src/view_tests.rs", ""),
             ("crates/wire/src/view/lost_too.rs", ""),
             ("crates/wire/src/bin/tool.rs", ""),
             ("crates/wire/benches/side_by_side.rs", ""),
