@@ -4,15 +4,6 @@ use std::process::Command;
 
 use crate::child;
 
-/// What the workspace's own tests need, each with the reason.
-pub(crate) const FOR_CARGO_TESTS: &[&str] = &[
-    // The parser that ours is compared with.
-    "libexpat1-dev",
-    // Compiles SQLite, the cryptography, and the recorder of power cuts.
-    "gcc",
-    "libc6-dev",
-];
-
 /// Packages that are not there, after root tried to install them.
 pub(crate) fn ensure(wanted: &[String]) -> Vec<String> {
     let lacking = missing(wanted);
