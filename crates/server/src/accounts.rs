@@ -97,7 +97,7 @@ fn key() -> String {
 
 /// The store's owner of an account's records.
 pub fn owner(jid: &BareJid) -> Owner {
-    Owner::account(&jid.to_string())
+    Owner::account(jid.as_ref())
 }
 
 /// Reads an account.
@@ -113,10 +113,10 @@ pub fn save(batch: &mut Batch, jid: &BareJid, account: &StoredAccount) {
 /// The key of decoy salts: made once, so that a missing account shows the same salt after a restart.
 pub(crate) async fn decoy_key(outside: &Outside) -> Result<[u8; 32], StoreError> {
     let name = "decoy-salts".to_owned();
-    if let Some(secret) = outside.store.get(&SECRETS, &Owner::server(), &name).await? {
-        if let Ok(bytes) = <[u8; 32]>::try_from(secret.bytes.as_slice()) {
-            return Ok(bytes);
-        }
+    if let Some(secret) = outside.store.get(&SECRETS, &Owner::server(), &name).await?
+        && let Ok(bytes) = <[u8; 32]>::try_from(secret.bytes.as_slice())
+    {
+        return Ok(bytes);
     }
     let mut bytes = [0; 32];
     outside.random.fill(&mut bytes);

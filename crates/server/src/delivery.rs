@@ -116,6 +116,10 @@ pub(crate) fn deliver(server: &Server, delivery: Delivery) {
 
 fn to_full(server: &Server, delivery: &Delivery, full: &FullJid) -> Vec<Arc<Session>> {
     if let Some(session) = delivery.account.session(full.resource()) {
+        let found_later = delivery.id.is_some() && session.state().is_catching_up();
+        if found_later {
+            return Vec::new();
+        }
         session.push(delivery.out());
         return vec![session];
     }
@@ -156,9 +160,9 @@ fn to_bare(delivery: &Delivery) -> Vec<Arc<Session>> {
 }
 
 fn refuse(server: &Server, delivery: &Delivery, error: &StanzaError) {
-    if let Some(sender) = &delivery.sender {
-        if let Some(reply) = server.error_reply(&delivery.stanza, error, sender) {
-            sender.push(Out::stanza(reply));
-        }
+    if let Some(sender) = &delivery.sender
+        && let Some(reply) = server.error_reply(&delivery.stanza, error, sender)
+    {
+        sender.push(Out::stanza(reply));
     }
 }

@@ -25,7 +25,7 @@ pub struct Account {
 
 impl Account {
     fn new(jid: BareJid) -> Self {
-        let owner = Owner::account(&jid.to_string());
+        let owner = Owner::account(jid.as_ref());
         Account {
             jid,
             owner,

@@ -128,14 +128,16 @@ fn reroute(server: &Server, ended: &Session, stanza: &Stanza, mark: Option<LogId
     let Some(best) = available.iter().map(|(priority, _)| *priority).max() else {
         return;
     };
+    let now = server.now_micros();
     let stored = StoredMessage {
         stanza: stanza.bytes().clone(),
     };
     for (priority, other) in available {
-        if priority == best && !other.has(crate::xep::xep_0280_carbons::ENABLED) {
-            if let Some(bytes) = crate::undelivered::for_session(server, &other, &stored, id) {
-                other.push_undelivered(bytes, id);
-            }
+        if priority == best
+            && !other.has(crate::xep::xep_0280_carbons::ENABLED)
+            && let Some(bytes) = crate::undelivered::for_session(server, &other, &stored, id, now)
+        {
+            other.push_undelivered(bytes, id);
         }
     }
 }

@@ -91,7 +91,7 @@ pub(crate) fn handle_output(connection: &mut Connection, output: Output) {
             connection.server.metrics().logins.inc();
         }
         Output::LoginFailed { account, reason } => {
-            failed(connection, account, &format!("{reason:?}"))
+            failed(connection, account, &format!("{reason:?}"));
         }
         Output::NeedBind { jid, .. } => bind(connection, jid),
         Output::Bound(_) => bound(connection),
@@ -109,7 +109,7 @@ fn negotiate(connection: &mut Connection, step: impl FnOnce(&mut Negotiation)) {
 fn restart(connection: &mut Connection) {
     let dropped = connection.reader.restart();
     negotiate(connection, |negotiation| {
-        negotiation.handle_restart(dropped)
+        negotiation.handle_restart(dropped);
     });
 }
 
@@ -126,7 +126,7 @@ fn look_up(connection: &mut Connection, account: BareJid) {
         };
         Box::new(|connection: &mut Connection| {
             negotiate(connection, |negotiation| {
-                negotiation.provide_credentials(known)
+                negotiation.provide_credentials(known);
             });
         }) as Step
     });
@@ -147,7 +147,7 @@ fn stretch(connection: &mut Connection, work: Stretch) {
         let stretched = receive.await;
         Box::new(move |connection: &mut Connection| match stretched {
             Ok(stretched) => negotiate(connection, |negotiation| {
-                negotiation.handle_stretched(stretched)
+                negotiation.handle_stretched(stretched);
             }),
             Err(_) => connection.fail(waxwing_stream::StreamCondition::SystemShutdown.into()),
         }) as Step

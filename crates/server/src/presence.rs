@@ -77,8 +77,8 @@ fn pass_error(cx: &Cx, to: &Jid, stanza: &Stanza) -> Result<Effects, StanzaError
 fn stamp(stanza: &Stanza, session: &Session, to: &Jid) -> Bytes {
     stanza
         .splice()
-        .from(Some(&session.jid.to_string()))
-        .to(Some(&to.to_string()))
+        .from(Some(session.jid.as_ref()))
+        .to(Some(to.as_ref()))
         .finish()
 }
 
@@ -97,12 +97,9 @@ fn priority(stanza: &Stanza) -> Result<i8, StanzaError> {
 
 async fn broadcast(cx: &Cx, kind: PresenceType, stanza: &Stanza) -> Result<Effects, StanzaError> {
     let session = &cx.session;
-    let stamped = cx.server.reparse(
-        stanza
-            .splice()
-            .from(Some(&session.jid.to_string()))
-            .finish(),
-    )?;
+    let stamped = cx
+        .server
+        .reparse(stanza.splice().from(Some(session.jid.as_ref())).finish())?;
     let contacts = roster::items(&cx.server, &session.account).await?;
     let mut effects = Effects::none();
     if kind == PresenceType::Unavailable {
@@ -159,9 +156,7 @@ fn tell_all(server: &Server, session: &Session, stanza: &Stanza, audience: &[Bar
 }
 
 fn tell(session: &Session, to: &BareJid, stanza: &Stanza) {
-    session.push(Out::stanza(
-        stanza.splice().to(Some(&to.to_string())).finish(),
-    ));
+    session.push(Out::stanza(stanza.splice().to(Some(to.as_ref())).finish()));
 }
 
 /// What a session gets when it becomes available: presence of its contacts and of its own other
@@ -210,7 +205,7 @@ fn leave(session: Arc<Session>, stanza: Stanza, audience: Vec<BareJid>, effects:
 }
 
 fn to_address(server: &Server, to: &Jid, stanza: &Stanza) {
-    let bytes = || stanza.splice().to(Some(&to.to_string())).finish();
+    let bytes = || stanza.splice().to(Some(to.as_ref())).finish();
     match to.full() {
         Some(full) => {
             if let Some(session) = server.directory().session(&full) {
@@ -294,8 +289,8 @@ pub(crate) fn withdraw(account: &Arc<Account>, contact: &BareJid, effects: &mut 
 
 fn unavailable(session: &Session, to: &BareJid) -> Bytes {
     Element::new(ns::CLIENT, "presence")
-        .with_attr("from", &session.jid.to_string())
-        .with_attr("to", &to.to_string())
+        .with_attr("from", session.jid.to_string())
+        .with_attr("to", to.to_string())
         .with_attr("type", "unavailable")
         .to_bytes(ns::CLIENT)
 }

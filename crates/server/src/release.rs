@@ -116,9 +116,7 @@ impl ReleaseQueue {
             for effect in after {
                 effect.run(server);
             }
-            if entry.counts {
-                session.stanza_handled();
-            }
+            session.released(entry.counts);
         }
     }
 }

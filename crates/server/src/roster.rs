@@ -208,7 +208,7 @@ fn push(account: &Arc<Account>, item: Item, version: String, effects: &mut Effec
                 let iq = Element::new(ns::CLIENT, "iq")
                     .with_attr("type", "set")
                     .with_attr("id", &id)
-                    .with_attr("to", &session.jid.to_string())
+                    .with_attr("to", session.jid.to_string())
                     .with_child(query.write());
                 session.push(crate::session::Out::stanza(iq.to_bytes(ns::CLIENT)));
             }

@@ -203,11 +203,12 @@ impl Session {
         }
     }
 
-    /// One more inbound stanza is handled: durable, its effects released.
-    pub(crate) fn stanza_handled(&self) {
+    /// One more inbound element is released; a stanza that counts is handled: durable, its effects
+    /// on their way.
+    pub(crate) fn released(&self, counts: bool) {
         let ahead = {
             let mut state = self.state();
-            if let Some(resumable) = state.sm.as_mut() {
+            if let (Some(resumable), true) = (state.sm.as_mut(), counts) {
                 resumable.sm.handled(1);
             }
             [state.ahead.take(), state.push_sm()]
@@ -239,6 +240,15 @@ impl State {
     /// From now on entries after `id` are delivered as they come.
     pub(crate) fn go_live(&mut self, id: LogId) {
         self.live_after = Some(id);
+    }
+
+    /// Whether undelivered entries are on their way; logged messages come with them, in order.
+    pub(crate) fn is_catching_up(&self) -> bool {
+        self.undelivered_begun && self.live_after.is_none()
+    }
+
+    /// All undelivered entries were queued: what was given before them need not be known any more.
+    pub(crate) fn caught_up(&mut self) {
         self.given = HashSet::new();
     }
 

@@ -34,6 +34,7 @@ pub(crate) fn start(server: &Server, session: &Arc<Session>) {
 
 async fn run(server: &Server, session: &Arc<Session>) -> Result<(), StoreError> {
     let account = session.account.clone();
+    let begun = server.now_micros();
     let mut after = LogId::MIN;
     loop {
         // Whatever was staged before the read is seen by it.
@@ -49,16 +50,19 @@ async fn run(server: &Server, session: &Arc<Session>) -> Result<(), StoreError> 
         let Some(last) = entries.last().map(|entry| entry.id) else {
             after = after.max(staged);
             if live(server, session, after) {
+                let own = session.clone();
+                let done = After::Call(Box::new(move |_| own.state().caught_up()));
+                server.stage_behind_commits(session, vec![done]);
                 return Ok(());
             }
             continue;
         };
         let mut follow = Vec::new();
         for entry in entries {
-            if let Some(bytes) = for_session(server, session, &entry.payload, entry.id) {
+            if let Some(bytes) = for_session(server, session, &entry.payload, entry.id, begun) {
                 let (session, id) = (session.clone(), entry.id);
                 follow.push(After::Call(Box::new(move |_| {
-                    session.push_undelivered(bytes, id)
+                    session.push_undelivered(bytes, id);
                 })));
             }
         }
@@ -81,20 +85,25 @@ fn live(server: &Server, session: &Session, after: LogId) -> bool {
     })
 }
 
-/// The entry as this session gets it: with the time at which it was received. `None` for what
-/// another session, which is still here, was sent by its full address.
+/// The entry as this session gets it: with the time at which it was received, if that was before
+/// `now_micros`. `None` for what another session, which is still here, was sent by its full address.
 pub(crate) fn for_session(
     server: &Server,
     session: &Session,
     stored: &StoredMessage,
     id: LogId,
+    now_micros: u64,
 ) -> Option<Bytes> {
     let stanza = Stanza::parse(stored.stanza.clone(), ns::CLIENT, &REPARSE_LIMITS).ok()?;
     let to = stanza.to().and_then(|to| to.parse::<FullJid>().ok());
-    if let Some(to) = to {
-        if to != session.jid && server.directory().session(&to).is_some() {
-            return None;
-        }
+    if let Some(to) = to
+        && to != session.jid
+        && server.directory().session(&to).is_some()
+    {
+        return None;
+    }
+    if id.0 >= now_micros {
+        return Some(stanza.bytes().clone());
     }
     let from = session.account.jid.domain().parse::<Jid>().ok();
     let delay = Delay {

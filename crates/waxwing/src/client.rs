@@ -371,10 +371,10 @@ impl Future for Client {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let over = self.poll_turn(cx);
-        if over.is_ready() {
-            if let Some(connection) = &mut self.connection {
-                connection.closed();
-            }
+        if over.is_ready()
+            && let Some(connection) = &mut self.connection
+        {
+            connection.closed();
         }
         over
     }

@@ -379,13 +379,13 @@ impl Config {
                             .into_iter()
                             .map(|(text, _)| text)
                             .collect::<Vec<_>>(),
-                    )
+                    );
                 }
                 "data_dir" => data_dir = Some(folder.join(reader.text("data_dir", value)?)),
                 "listen" => config.listen = reader.listen(reader.section("listen", value)?)?,
                 "registration" => {
                     config.registration =
-                        reader.registration(reader.section("registration", value)?)?
+                        reader.registration(reader.section("registration", value)?)?;
                 }
                 "options" => config.options = reader.options(reader.section("options", value)?)?,
                 _ => {

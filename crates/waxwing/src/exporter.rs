@@ -104,7 +104,8 @@ pub(crate) fn tls_exporter(
 /// is unknown, as for Ed25519, for which none is defined.
 pub(crate) fn server_end_point(certificate: &[u8]) -> Option<Vec<u8>> {
     // The OIDs of signature algorithms, as DER writes them inside the certificate.
-    const HASHES: &[(&[u8], fn(&[u8]) -> Vec<u8>)] = &[
+    type Hash = fn(&[u8]) -> Vec<u8>;
+    const HASHES: &[(&[u8], Hash)] = &[
         // sha1WithRSAEncryption, md5WithRSAEncryption, ecdsa-with-SHA1
         (
             &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x05],

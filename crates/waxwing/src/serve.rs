@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tracing_subscriber::EnvFilter;
 use waxwing_server::{Server, Settings};
@@ -126,8 +126,9 @@ fn open_sockets(config: &Config) -> Result<Sockets, String> {
 }
 
 async fn serve(config: Config) -> Result<(), String> {
+    // A signal that comes while we start is answered as soon as we can stop in order.
+    let mut signals = Signals::new()?;
     let tls = open_tls(&config)?;
-    let sockets = open_sockets(&config)?;
     let store = open_store(&config)?;
     let settings = Settings {
         domains: config.domains.clone(),
@@ -137,8 +138,11 @@ async fn serve(config: Config) -> Result<(), String> {
     let server = Server::start(settings, outside(store))
         .await
         .map_err(|error| error.to_string())?;
+    // Before the clients' sockets: who sees those can use this.
     let admin = admin_socket::open(&config.admin_socket())
         .map_err(|error| format!("{}: {error}", config.admin_socket().display()))?;
+    tokio::spawn(admin_socket::serve(admin, server.clone()));
+    let sockets = open_sockets(&config)?;
     let (stop, stopped) = watch::channel(false);
     let (alive, all_gone) = mpsc::channel(1);
     let serving = Serving {
@@ -149,16 +153,15 @@ async fn serve(config: Config) -> Result<(), String> {
         alive,
     };
     start(sockets, serving, &server, tls.as_deref(), &stopped);
-    tokio::spawn(admin_socket::serve(admin, server.clone()));
     tracing::info!(domains = %config.domains.join(", "), data = %config.data_dir.display(), "ready");
     notify("READY=1");
-    wait_for_signal().await?;
+    signals.wait().await;
     tracing::info!("stopping; another signal stops at once");
     notify("STOPPING=1");
     // The receivers are gone only where everything has stopped already.
     let _all_stopped = stop.send(true);
     server.stop();
-    close(all_gone).await;
+    close(all_gone, &mut signals).await;
     // A socket that stays behind is taken away by the next start.
     let _gone = std::fs::remove_file(config.admin_socket());
     tracing::info!("stopped");
@@ -205,26 +208,41 @@ fn start(
     }
 }
 
-async fn wait_for_signal() -> Result<(), String> {
-    let failed = |error: std::io::Error| format!("signals cannot be received: {error}");
-    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-    let interval = watchdog_interval().unwrap_or(Duration::from_secs(3_600));
-    let mut watchdog = tokio::time::interval(interval);
-    loop {
-        tokio::select! {
-            _ = terminate.recv() => return Ok(()),
-            _ = interrupt.recv() => return Ok(()),
-            _ = watchdog.tick() => notify("WATCHDOG=1"),
+/// Signals that stop the server.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    watchdog: tokio::time::Interval,
+}
+
+impl Signals {
+    fn new() -> Result<Signals, String> {
+        let failed = |error: std::io::Error| format!("signals cannot be received: {error}");
+        let interval = watchdog_interval().unwrap_or(Duration::from_secs(3_600));
+        Ok(Signals {
+            terminate: signal(SignalKind::terminate()).map_err(failed)?,
+            interrupt: signal(SignalKind::interrupt()).map_err(failed)?,
+            watchdog: tokio::time::interval(interval),
+        })
+    }
+
+    /// Waits for one of them; meanwhile systemd's watchdog is told that we live.
+    async fn wait(&mut self) {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
+                _ = self.watchdog.tick() => notify("WATCHDOG=1"),
+            }
         }
     }
 }
 
 /// Waits until every connection is gone, or a second signal or the time-out says not to.
-async fn close(mut all_gone: mpsc::Receiver<()>) {
+async fn close(mut all_gone: mpsc::Receiver<()>, signals: &mut Signals) {
     tokio::select! {
         _ = all_gone.recv() => {}
-        _ = wait_for_signal() => tracing::warn!("connections were cut"),
+        () = signals.wait() => tracing::warn!("connections were cut"),
         () = tokio::time::sleep(STOP_TIME_MAX) => tracing::warn!("some connections did not close in time and were cut"),
     }
 }

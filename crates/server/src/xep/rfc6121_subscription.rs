@@ -79,7 +79,7 @@ pub(crate) async fn outbound(
     }
     match request {
         Request::Subscribed if state.from && !before.from => {
-            presence::introduce(account, contact, &mut effects)
+            presence::introduce(account, contact, &mut effects);
         }
         Request::Unsubscribed if before.from => presence::withdraw(account, contact, &mut effects),
         _ => {}
@@ -104,8 +104,8 @@ pub(crate) async fn tell(
 
 fn on_behalf(from: &BareJid, to: &BareJid, request: Request) -> Bytes {
     Element::new(ns::CLIENT, "presence")
-        .with_attr("from", &from.to_string())
-        .with_attr("to", &to.to_string())
+        .with_attr("from", from.to_string())
+        .with_attr("to", to.to_string())
         .with_attr("type", request.kind())
         .to_bytes(ns::CLIENT)
 }

@@ -102,6 +102,7 @@ fn received(_: &Server, received: &Received<'_>) {
         Direction::Received,
         &delivery.stanza,
         delivery.id,
+        delivery.full.is_none(),
         |session| {
             // A message to oneself: the sender's session has it, and `sent` copies would double it.
             own.is_some_and(|own| Arc::ptr_eq(own, session))
@@ -124,6 +125,7 @@ fn sent(_: &Server, sent: &Sent<'_>) {
         Direction::Sent,
         sent.stanza,
         None,
+        false,
         |session| Arc::ptr_eq(session, sent.session),
     );
 }
@@ -133,6 +135,7 @@ fn copy(
     direction: Direction,
     stanza: &Stanza,
     id: Option<LogId>,
+    to_bare: bool,
     has_it: impl Fn(&Arc<Session>) -> bool,
 ) {
     for session in sessions {
@@ -141,13 +144,11 @@ fn copy(
         }
         let bytes = wrap(&session.account.jid, session, direction, stanza);
         // A logged message that this session will find among its undelivered ones needs no copy.
-        let (live, available) = (
-            session.state().live_after.is_some(),
-            session.priority().is_some(),
-        );
+        let live = session.state().live_after.is_some();
+        let available = session.priority().is_some();
         match id {
             Some(id) if live => session.push(Out::logged(bytes, id)),
-            Some(_) if available => {}
+            Some(_) if available && to_bare => {}
             _ => session.push(Out::stanza(bytes)),
         }
     }
@@ -156,8 +157,8 @@ fn copy(
 fn wrap(account: &BareJid, to: &Session, direction: Direction, stanza: &Stanza) -> Bytes {
     let mut writer = Writer::new(ns::CLIENT);
     writer.start(ns::CLIENT, "message");
-    writer.attr("from", &account.to_string());
-    writer.attr("to", &to.jid.to_string());
+    writer.attr("from", account.as_ref());
+    writer.attr("to", to.jid.as_ref());
     if let Some(kind) = stanza.kind() {
         writer.attr("type", &kind);
     }
