@@ -1,6 +1,8 @@
 //! Conversation, simulation and live tests, and what they need: the recorder for power cuts, the built server.
 
+mod ledger;
 pub mod power;
 mod scratch;
 
+pub use ledger::{Ledger, Verdict};
 pub use scratch::Scratch;

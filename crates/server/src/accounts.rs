@@ -163,7 +163,8 @@ fn hash_name(hash: Hash) -> &'static str {
 }
 
 impl StoredKey {
-    fn new(keys: &ScramKeys) -> Self {
+    /// As it is stored.
+    pub fn new(keys: &ScramKeys) -> Self {
         StoredKey {
             hash: hash_name(keys.hash()).to_owned(),
             salt: keys.salt().to_vec(),

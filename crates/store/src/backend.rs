@@ -1,5 +1,7 @@
 //! What a backend has to do: the typed fronts need no more.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use crate::batch::{Batch, Committed};
@@ -23,7 +25,7 @@ pub(crate) trait Backend: Send + Sync {
     /// Runs work on files beside everything else.
     fn offload(&self, work: Box<dyn FnOnce() + Send>);
     /// Where blobs are. Its functions block, and are called through [`offload`](Self::offload).
-    fn blobs(&self) -> &dyn BlobFiles;
+    fn blobs(&self) -> Arc<dyn BlobFiles>;
 }
 
 /// Blobs as files, or what stands for them.

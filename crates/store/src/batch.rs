@@ -363,7 +363,7 @@ impl Batch {
         self.count(owner, &[], 0);
         self.push(Op::BlobRef {
             owner: owner.clone(),
-            blob: blob.clone(),
+            lease: blob.lease(),
         });
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
-use crate::backend::{Backend, Upload};
+use crate::backend::{Backend, BlobFiles, Upload};
 use crate::error::StoreError;
 use crate::limits::Limit;
 use crate::reply::reply;
@@ -48,19 +48,23 @@ impl fmt::Debug for BlobHash {
 /// A stored blob. As long as one of these lives, the content stays, whether or not something refers to it; to
 /// keep it longer, commit a [`Batch::blob_ref`](crate::Batch::blob_ref).
 #[derive(Clone)]
-pub struct Blob(Arc<Lease>);
+pub struct Blob {
+    backend: Arc<dyn Backend>,
+    lease: Arc<Lease>,
+    length: u64,
+}
 
 impl Blob {
     /// Its name.
     #[must_use]
     pub fn hash(&self) -> &BlobHash {
-        &self.0.hash
+        &self.lease.hash
     }
 
     /// Its length in bytes.
     #[must_use]
     pub fn length(&self) -> u64 {
-        self.0.length
+        self.length
     }
 
     /// Reads from `offset` on, at most `bytes_max` bytes; fewer only at the end.
@@ -71,50 +75,55 @@ impl Blob {
     pub async fn read(&self, offset: u64, bytes_max: usize) -> Result<Bytes, StoreError> {
         Limit::BlobReadBytes.check(bytes_max)?;
         let (reply, answer) = reply();
-        let lease = Arc::clone(&self.0);
-        self.0.backend.offload(Box::new(move || {
-            reply.send(lease.backend.blobs().read(&lease.hash, offset, bytes_max));
+        let lease = self.lease();
+        self.backend.offload(Box::new(move || {
+            reply.send(lease.files.read(&lease.hash, offset, bytes_max));
         }));
         answer.await
+    }
+
+    /// What keeps it from being removed.
+    pub(crate) fn lease(&self) -> Arc<Lease> {
+        Arc::clone(&self.lease)
     }
 }
 
 impl fmt::Debug for Blob {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Blob")
-            .field("hash", &self.0.hash)
-            .field("length", &self.0.length)
+            .field("hash", &self.lease.hash)
+            .field("length", &self.length)
             .finish()
     }
 }
 
-/// Keeps a blob from being removed.
-struct Lease {
-    backend: Arc<dyn Backend>,
+/// Keeps a blob from being removed. It does not keep the store open: a batch that is on its way has one.
+pub(crate) struct Lease {
+    files: Arc<dyn BlobFiles>,
     hash: BlobHash,
-    length: u64,
 }
 
 impl Lease {
     /// Leases first: whether the blob is there is looked up afterwards.
-    fn new(backend: Arc<dyn Backend>, hash: BlobHash) -> Self {
-        backend.blobs().lease(&hash);
-        Self {
-            backend,
-            hash,
-            length: 0,
-        }
+    fn new(files: Arc<dyn BlobFiles>, hash: BlobHash) -> Arc<Self> {
+        files.lease(&hash);
+        Arc::new(Self { files, hash })
     }
 
-    fn blob(mut self, length: u64) -> Blob {
-        self.length = length;
-        Blob(Arc::new(self))
+    pub(crate) fn hash(&self) -> &BlobHash {
+        &self.hash
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        self.backend.blobs().release(&self.hash);
+        self.files.release(&self.hash);
+    }
+}
+
+impl fmt::Debug for Lease {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.hash.fmt(f)
     }
 }
 
@@ -124,12 +133,15 @@ pub(crate) async fn open(
     hash: BlobHash,
 ) -> Result<Option<Blob>, StoreError> {
     let (reply, answer) = reply();
-    let lease = Lease::new(Arc::clone(backend), hash);
-    backend.offload(Box::new(move || {
-        let length = lease.backend.blobs().length(&lease.hash);
-        reply.send(length.map(|length| length.map(|length| lease.blob(length))));
-    }));
-    answer.await
+    let lease = Lease::new(backend.blobs(), hash);
+    let held = Arc::clone(&lease);
+    backend.offload(Box::new(move || reply.send(held.files.length(&held.hash))));
+    let length = answer.await?;
+    Ok(length.map(|length| Blob {
+        backend: Arc::clone(backend),
+        lease,
+        length,
+    }))
 }
 
 /// A blob that is being written. Dropped before [`finish`](Self::finish), it leaves nothing.
@@ -148,8 +160,8 @@ struct Writing {
 impl BlobWriter {
     pub(crate) async fn create(backend: &Arc<dyn Backend>) -> Result<Self, StoreError> {
         let (reply, answer) = reply();
-        let worker = Arc::clone(backend);
-        backend.offload(Box::new(move || reply.send(worker.blobs().create())));
+        let files = backend.blobs();
+        backend.offload(Box::new(move || reply.send(files.create())));
         let state = Some(Writing {
             upload: answer.await?,
             hash: Sha256::new(),
@@ -190,13 +202,16 @@ impl BlobWriter {
     pub async fn finish(mut self) -> Result<Blob, StoreError> {
         let state = self.state.take().ok_or(StoreError::Closed)?;
         let hash = BlobHash(state.hash.finalize().into());
-        let lease = Lease::new(Arc::clone(&self.backend), hash);
-        let length = self.length;
+        let lease = Lease::new(self.backend.blobs(), hash);
         let (reply, answer) = reply();
-        self.backend.offload(Box::new(move || {
-            reply.send(state.upload.finish(&hash).map(|()| lease.blob(length)));
-        }));
-        answer.await
+        self.backend
+            .offload(Box::new(move || reply.send(state.upload.finish(&hash))));
+        answer.await?;
+        Ok(Blob {
+            backend: self.backend,
+            lease,
+            length: self.length,
+        })
     }
 }
 

@@ -1,8 +1,9 @@
 //! What a batch is made of, without types.
 
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 
-use crate::blob::{Blob, BlobHash};
+use crate::blob::{BlobHash, Lease};
 use crate::key::ByteRange;
 use crate::log::{LogId, Marks};
 use crate::owner::Owner;
@@ -120,7 +121,7 @@ pub(crate) enum Op {
     },
     BlobRef {
         owner: Owner,
-        blob: Blob,
+        lease: Arc<Lease>,
     },
     BlobUnref {
         owner: Owner,

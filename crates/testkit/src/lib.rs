@@ -1,5 +1,15 @@
 //! Simulated network, clock and store; conversation runner; scripted peers.
 
+mod crowd;
 mod dice;
+mod executor;
+mod peer;
+mod stream;
+mod world;
 
+pub use crowd::{Crowd, NeverComes};
 pub use dice::{Dice, Seed, SharedDice};
+pub use executor::{Executor, START_MICROS};
+pub use peer::{Counts, Peer, PeerError, Tag};
+pub use stream::{ClientStream, Said, Until, Wants};
+pub use world::{Cut, Direction, Happening, LinkId, World, WorldError};

@@ -267,6 +267,7 @@ fn names_are_qualified() {
             b"<p:a/>",
             b"<a p:b=''/>",
             b"<a><b xmlns:p='n'/><p:c/></a>",
+            b"<a><b xmlns:p='n'></b><p:c/></a>",
             b"<xmlns:a/>",
             b"<a xmlnsx:b=''/>",
             b"<XML:a/>",

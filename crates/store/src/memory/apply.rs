@@ -112,7 +112,7 @@ impl<'a> Apply<'a> {
                 self.delete_owner(owner);
                 return Ok(());
             }
-            Op::BlobRef { owner, blob } => return self.add_reference(owner, blob.hash()),
+            Op::BlobRef { owner, lease } => return self.add_reference(owner, lease.hash()),
             Op::BlobUnref { owner, hash } => return self.drop_reference(owner, hash),
             Op::DeleteRange {
                 shape,

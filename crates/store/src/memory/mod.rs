@@ -260,8 +260,8 @@ impl Backend for Handle {
         work();
     }
 
-    fn blobs(&self) -> &dyn BlobFiles {
-        &*self.blobs
+    fn blobs(&self) -> Arc<dyn BlobFiles> {
+        Arc::<MemoryBlobs>::clone(&self.blobs)
     }
 }
 

@@ -97,12 +97,17 @@ impl Writes {
         let (last_log_id, freed) = (self.last_log_id, self.freed.len());
         self.db.prepare_cached("SAVEPOINT batch")?.execute([])?;
         let applied = self.apply_ops(batch);
-        if let Err(Fault::Refused(_)) = &applied {
-            self.db.prepare_cached("ROLLBACK TO batch")?.execute([])?;
-            self.last_log_id = last_log_id;
-            self.freed.truncate(freed);
-            for owner in &self.new_owners {
-                self.owners.remove(owner);
+        match &applied {
+            Ok(_) => {}
+            // SQLite may have rolled everything back already; whoever asked does it otherwise.
+            Err(Fault::Failed(_)) => return applied,
+            Err(Fault::Refused(_)) => {
+                self.db.prepare_cached("ROLLBACK TO batch")?.execute([])?;
+                self.last_log_id = last_log_id;
+                self.freed.truncate(freed);
+                for owner in &self.new_owners {
+                    self.owners.remove(owner);
+                }
             }
         }
         self.db.prepare_cached("RELEASE batch")?.execute([])?;
@@ -178,7 +183,7 @@ impl Writes {
                 return Ok(());
             }
             Op::DeleteOwner { owner } => return Ok(self.delete_owner(owner)?),
-            Op::BlobRef { owner, blob } => return Ok(self.add_reference(owner, blob.hash())?),
+            Op::BlobRef { owner, lease } => return Ok(self.add_reference(owner, lease.hash())?),
             Op::BlobUnref { owner, hash } => return self.drop_reference(owner, hash),
             Op::DeleteRange {
                 shape,

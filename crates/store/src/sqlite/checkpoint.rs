@@ -37,10 +37,12 @@ struct Shared {
 }
 
 impl Checkpoints {
-    /// Starts the thread that copies.
-    pub(super) fn start(path: PathBuf) -> std::io::Result<(Self, JoinHandle<()>)> {
+    /// Starts the thread that copies when it is asked to by way of the pool.
+    pub(super) fn start(
+        path: PathBuf,
+        requests: Arc<Pool<()>>,
+    ) -> std::io::Result<(Self, JoinHandle<()>)> {
         let shared = Arc::new(Shared::default());
-        let requests = Pool::new();
         let seen = Arc::clone(&shared);
         let mut connection = None;
         let thread = requests.start("store-checkpoint", move |()| {
@@ -86,12 +88,6 @@ impl Checkpoints {
         if let Err(error) = restarted {
             tracing::warn!(%error, "the write-ahead log could not be restarted");
         }
-    }
-}
-
-impl Drop for Checkpoints {
-    fn drop(&mut self) {
-        self.requests.close();
     }
 }
 

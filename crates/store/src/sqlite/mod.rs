@@ -18,6 +18,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
+use rusqlite::Connection;
+
 use crate::backend::{Backend, BlobFiles, Done, Query};
 use crate::batch::Batch;
 use crate::blob::BlobHash;
@@ -91,10 +93,11 @@ impl Store {
 
 struct Sqlite {
     /// Held by the writer too: whichever ends last.
-    _lock: Arc<Lock>,
+    lock: Arc<Lock>,
     queue: Arc<Queue>,
     readers: Arc<Pool<Query>>,
     workers: Arc<Pool<Work>>,
+    checkpoints: Arc<Pool<()>>,
     blobs: Arc<FileBlobs>,
     /// All but the writer, and the writer.
     threads: Vec<JoinHandle<()>>,
@@ -104,56 +107,59 @@ struct Sqlite {
 impl Sqlite {
     fn open(path: &Path, options: &SqliteOptions, shapes: &[Shape]) -> Result<Self, OpenError> {
         let directory = Directory::new(path);
-        let (lock, mut db, shapes) = directory.open(options.bytes_max, &declared(shapes)?)?;
-        let lock = Arc::new(lock);
-        let shapes = Arc::new(shapes);
-        let database = directory.database.clone();
-        let failed_io = |error: &std::io::Error| io(path, error);
-        let failed = |error: &rusqlite::Error| OpenError::Environment {
-            path: database.clone(),
-            error: failed(error),
-        };
+        let (lock, db, shapes) = directory.open(options.bytes_max, &declared(shapes)?)?;
+        Self::start(&directory, options, lock, db, shapes).map_err(|error| match error {
+            StartError::Io(error) => io(path, &error),
+            StartError::Database(error) => OpenError::Environment {
+                path: directory.database.clone(),
+                error: failed(&error),
+            },
+        })
+    }
 
-        let queue = Arc::new(Queue::default());
-        let workers: Arc<Pool<Work>> = Pool::new();
-        let readers: Arc<Pool<Query>> = Pool::new();
-        let blobs = FileBlobs::open(directory.blobs, Arc::clone(&queue), Arc::clone(&workers));
-        let blobs = Arc::new(blobs.map_err(|error| failed_io(&error))?);
-        let (checkpoints, thread) =
-            Checkpoints::start(database.clone()).map_err(|error| failed_io(&error))?;
-        checkpoints.watch(&mut db).map_err(|error| failed(&error))?;
-        let writer = Writer {
-            path: database.clone(),
-            bytes_max: options.bytes_max,
-            queue: Arc::clone(&queue),
-            writes: Writes::new(db, Arc::clone(&shapes)).map_err(|error| failed(&error))?,
-            readers: Arc::clone(&readers),
-            checkpoints,
-            blobs: Arc::clone(&blobs),
-            broken: false,
-            groups_since_gone_step: 0,
-        };
+    fn start(
+        directory: &Directory,
+        options: &SqliteOptions,
+        lock: Lock,
+        mut db: Connection,
+        shapes: Shapes,
+    ) -> Result<Self, StartError> {
+        let database = &directory.database;
+        let (queue, workers) = (Arc::new(Queue::default()), Pool::new());
+        let blobs = FileBlobs::open(
+            directory.blobs.clone(),
+            Arc::clone(&queue),
+            Arc::clone(&workers),
+        )?;
         // From here on, dropping it ends what was started.
         let mut sqlite = Self {
-            _lock: Arc::clone(&lock),
+            lock: Arc::new(lock),
             queue,
-            readers,
+            readers: Pool::new(),
             workers,
-            blobs,
-            threads: vec![thread],
+            checkpoints: Pool::new(),
+            blobs: Arc::new(blobs),
+            threads: Vec::new(),
             writer: None,
         };
-        sqlite
-            .start_readers(&database, options.readers.max(1), &shapes)
-            .map_err(|error| match error {
-                StartError::Thread(error) => failed_io(&error),
-                StartError::Connection(error) => failed(&error),
-            })?;
-        sqlite
-            .start_writer(writer, lock)
-            .map_err(|error| failed_io(&error))?;
-        let orphans = reader_connection(&database).map_err(|error| failed(&error))?;
-        sqlite.collect_orphans(orphans);
+        let shapes = Arc::new(shapes);
+        let (checkpoints, thread) =
+            Checkpoints::start(database.clone(), Arc::clone(&sqlite.checkpoints))?;
+        sqlite.threads.push(thread);
+        checkpoints.watch(&mut db)?;
+        sqlite.start_readers(database, options.readers.max(1), &shapes)?;
+        sqlite.start_writer(Writer {
+            path: database.clone(),
+            bytes_max: options.bytes_max,
+            queue: Arc::clone(&sqlite.queue),
+            writes: Writes::new(db, shapes)?,
+            readers: Arc::clone(&sqlite.readers),
+            checkpoints,
+            blobs: Arc::clone(&sqlite.blobs),
+            broken: false,
+            groups_since_gone_step: 0,
+        })?;
+        sqlite.collect_orphans(reader_connection(database)?);
         Ok(sqlite)
     }
 
@@ -178,7 +184,8 @@ impl Sqlite {
         Ok(())
     }
 
-    fn start_writer(&mut self, writer: Writer, lock: Arc<Lock>) -> std::io::Result<()> {
+    fn start_writer(&mut self, writer: Writer) -> std::io::Result<()> {
+        let lock = Arc::clone(&self.lock);
         let thread = thread::Builder::new()
             .name("store-write".to_owned())
             .spawn(move || {
@@ -190,7 +197,7 @@ impl Sqlite {
     }
 
     /// Looks for blobs to which nothing refers, beside everything else.
-    fn collect_orphans(&self, db: rusqlite::Connection) {
+    fn collect_orphans(&self, db: Connection) {
         let blobs = Arc::clone(&self.blobs);
         self.offload(Box::new(move || {
             let is_referenced = |hash: &BlobHash| {
@@ -208,19 +215,19 @@ impl Sqlite {
 }
 
 enum StartError {
-    Thread(std::io::Error),
-    Connection(rusqlite::Error),
+    Io(std::io::Error),
+    Database(rusqlite::Error),
 }
 
 impl From<std::io::Error> for StartError {
     fn from(error: std::io::Error) -> Self {
-        Self::Thread(error)
+        Self::Io(error)
     }
 }
 
 impl From<rusqlite::Error> for StartError {
     fn from(error: rusqlite::Error) -> Self {
-        Self::Connection(error)
+        Self::Database(error)
     }
 }
 
@@ -242,8 +249,8 @@ impl Backend for Sqlite {
         drop(self.workers.push(work));
     }
 
-    fn blobs(&self) -> &dyn BlobFiles {
-        &*self.blobs
+    fn blobs(&self) -> Arc<dyn BlobFiles> {
+        Arc::<FileBlobs>::clone(&self.blobs)
     }
 }
 
@@ -252,6 +259,7 @@ impl Drop for Sqlite {
         // The writer goes last: what waits for it is still done, and its connection closes the database.
         self.workers.close();
         self.readers.close();
+        self.checkpoints.close();
         self.queue.close();
         // The last handle may have been held by a callback, on one of these threads.
         let here = thread::current().id();

@@ -1,5 +1,7 @@
 //! What the shapes promise, whatever stores them: each test runs against every backend.
 //!
+//! What one backend promises beyond that is in `double.rs` and `disk.rs`.
+//!
 //! A test gets a [`Place`](place::Place), opens stores in it, and knows nothing of what it is.
 
 #![allow(
@@ -10,6 +12,8 @@
 
 mod batch;
 mod blob;
+mod disk;
+mod double;
 mod index;
 mod limits;
 mod log;

@@ -1,7 +1,7 @@
 //! Random writes against a model that is too simple to be wrong.
 
-mod expected;
-mod writes;
+pub(crate) mod expected;
+pub(crate) mod writes;
 
 use proptest::test_runner::{Config, TestRunner};
 use waxwing_store::{Batch, Direction, KeyRange, LogId, Page, Store};
@@ -12,7 +12,7 @@ use crate::place::{Place, wait};
 use crate::shapes::{BY_TAG, BY_TEXT, COUNTERS, MESSAGES, TAGGED, all};
 
 /// Everything that the store shows, against the model.
-fn compare(store: &Store, model: &Model) {
+pub(crate) fn compare(store: &Store, model: &Model) {
     for number in 0..3 {
         let of = &owner(number);
         let cards =
@@ -95,6 +95,17 @@ fn compare_log(store: &Store, model: &Model, number: u8) {
     }
 }
 
+/// Removes what a case before has left. What ids it gave out is remembered.
+pub(crate) fn start_clean(store: &Store) -> Model {
+    let mut clean = Batch::new();
+    (0..3).for_each(|number| clean.delete_owner(&owner(number)));
+    wait(store.commit(clean)).unwrap();
+    Model {
+        last: wait(store.last_log_id()).unwrap().0,
+        ..Model::default()
+    }
+}
+
 pub(crate) fn random_writes_do_what_the_model_does(place: &dyn Place) {
     let mut runner = TestRunner::new(Config {
         cases: 60,
@@ -103,12 +114,7 @@ pub(crate) fn random_writes_do_what_the_model_does(place: &dyn Place) {
     });
     let outcome = runner.run(&steps(), |steps| {
         let mut store = place.open(&all());
-        let mut model = Model::default();
-        // What the last case left goes first.
-        let mut clean = Batch::new();
-        (0..3).for_each(|number| clean.delete_owner(&owner(number)));
-        wait(store.commit(clean)).unwrap();
-        model.last = wait(store.last_log_id()).unwrap().0;
+        let mut model = start_clean(&store);
         for step in steps {
             match step {
                 Step::Commit(writes) => {

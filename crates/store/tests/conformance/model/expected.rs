@@ -8,24 +8,24 @@ use super::writes::{Write, address};
 use crate::shapes::Card;
 
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct ModelEntry {
-    pub(in crate::model) marks: u8,
-    pub(in crate::model) unique: Option<u8>,
-    pub(in crate::model) address: Option<String>,
-    pub(in crate::model) text: String,
+pub(crate) struct ModelEntry {
+    pub(crate) marks: u8,
+    pub(crate) unique: Option<u8>,
+    pub(crate) address: Option<String>,
+    pub(crate) text: String,
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Model {
-    pub(in crate::model) cards: BTreeMap<(u8, u8), Card>,
-    pub(in crate::model) counters: BTreeMap<(u8, u8), i64>,
-    pub(in crate::model) entries: BTreeMap<(u8, u64), ModelEntry>,
-    pub(in crate::model) last: u64,
+pub(crate) struct Model {
+    pub(crate) cards: BTreeMap<(u8, u8), Card>,
+    pub(crate) counters: BTreeMap<(u8, u8), i64>,
+    pub(crate) entries: BTreeMap<(u8, u64), ModelEntry>,
+    pub(crate) last: u64,
 }
 
 impl Model {
     /// What the batch should do; the model is not used if it is refused.
-    pub(in crate::model) fn apply(&mut self, writes: &[Write]) -> Result<Committed, StoreError> {
+    pub(crate) fn apply(&mut self, writes: &[Write]) -> Result<Committed, StoreError> {
         let mut outcome = Committed::default();
         let absent = writes.iter().filter_map(|write| match write {
             Write::RequireAbsent { owner, key } => Some((*owner, *key)),

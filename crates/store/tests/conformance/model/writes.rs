@@ -9,7 +9,7 @@ use crate::shapes::{COUNTERS, Card, MESSAGES, TAGGED};
 
 /// One write, by small numbers, so that they meet.
 #[derive(Clone, Debug)]
-pub(super) enum Write {
+pub(crate) enum Write {
     Put {
         owner: u8,
         key: u8,
@@ -65,7 +65,7 @@ pub(super) enum Write {
 }
 
 #[derive(Clone, Debug)]
-pub(super) enum Step {
+pub(crate) enum Step {
     Commit(Vec<Write>),
     Restart,
 }
@@ -93,19 +93,24 @@ fn write() -> impl Strategy<Value = Write> {
     ]
 }
 
-pub(super) fn steps() -> impl Strategy<Value = Vec<Step>> {
+/// The writes of one batch.
+pub(crate) fn commits() -> impl Strategy<Value = Vec<Write>> {
+    proptest::collection::vec(write(), 1..5)
+}
+
+pub(crate) fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
-        8 => proptest::collection::vec(write(), 1..5).prop_map(Step::Commit),
+        8 => commits().prop_map(Step::Commit),
         1 => Just(Step::Restart),
     ];
     proptest::collection::vec(step, 1..40)
 }
 
-pub(super) fn owner(number: u8) -> Owner {
+pub(crate) fn owner(number: u8) -> Owner {
     Owner::account(&format!("user-{number}"))
 }
 
-pub(super) fn marks(bits: u8) -> Marks {
+pub(crate) fn marks(bits: u8) -> Marks {
     [
         Marks::NONE,
         Marks::ARCHIVED,
@@ -114,11 +119,11 @@ pub(super) fn marks(bits: u8) -> Marks {
     ][usize::from(bits)]
 }
 
-pub(super) fn address(number: u8) -> Option<String> {
+pub(crate) fn address(number: u8) -> Option<String> {
     (number > 0).then(|| format!("peer-{number}"))
 }
 
-pub(super) fn batch(writes: &[Write]) -> Batch {
+pub(crate) fn batch(writes: &[Write]) -> Batch {
     let mut batch = Batch::new();
     for write in writes {
         write_table(&mut batch, write);

@@ -1,0 +1,347 @@
+//! A server in a simulated world: network, clock, disk and power, all from one seed.
+
+mod link;
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use waxwing_server::accounts::{self, Role, StoredAccount, StoredKey};
+use waxwing_server::{AdminError, Outside, Security, Server, Settings, StartError, TlsBinding};
+use waxwing_stanza::BareJid;
+use waxwing_store::{Batch, Memory, OpenError, StoreError};
+use waxwing_stream::sasl::{Hash, Password, PasswordError, ScramKeys};
+
+use crate::dice::{Dice, Seed, SharedDice};
+use crate::executor::Executor;
+use link::{Line, Step};
+
+pub use link::{Cut, Direction};
+
+/// Rounds of key stretching: what is simulated is not how slow it is.
+const ITERATIONS: u32 = 1;
+
+/// Longest time that a commit waits for the simulated disk.
+const DISK_MICROS_MAX: u64 = 20_000;
+
+/// A connection in the world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LinkId(u64);
+
+/// What a client's machine notices.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Happening {
+    /// Bytes came, as one read gives them.
+    Received(LinkId, Bytes),
+    /// The connection is gone.
+    Disconnected(LinkId),
+    /// Nothing will happen before the given time, or before somebody does something.
+    Idle,
+}
+
+/// Why there is no world.
+#[derive(Debug, thiserror::Error)]
+pub enum WorldError {
+    /// The store.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The server.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// An admin command.
+    #[error(transparent)]
+    Admin(#[from] AdminError),
+    /// A password.
+    #[error(transparent)]
+    Password(#[from] PasswordError),
+    /// Something waits for what never comes.
+    #[error("the server waits for ever")]
+    Stuck,
+}
+
+/// A server and the connections to it.
+pub struct World {
+    settings: Settings,
+    dice: Dice,
+    random: Arc<SharedDice>,
+    executor: Executor,
+    memory: Memory,
+    server: Option<Server>,
+    lines: BTreeMap<LinkId, Line>,
+    numbers: u64,
+    slow_disk: bool,
+    disk_at: Option<u64>,
+}
+
+impl World {
+    /// Starts a server on an empty store.
+    ///
+    /// # Errors
+    /// [`WorldError`] if the settings are wrong.
+    pub fn new(settings: Settings, seed: Seed) -> Result<World, WorldError> {
+        let mut world = World {
+            settings,
+            dice: Dice::new(seed.of(0)),
+            random: Arc::new(SharedDice::new(seed.of(1))),
+            executor: Executor::new(seed.of(2)),
+            memory: Memory::new(),
+            server: None,
+            lines: BTreeMap::new(),
+            numbers: 0,
+            slow_disk: false,
+            disk_at: None,
+        };
+        world.start()?;
+        Ok(world)
+    }
+
+    /// From now on commits become durable some time after they were submitted, several at once, as on
+    /// a real disk; those that a crash meets in between are lost.
+    pub fn slow_disk(&mut self) {
+        self.slow_disk = true;
+        self.memory.hold();
+    }
+
+    /// Makes an account.
+    ///
+    /// # Errors
+    /// [`WorldError`] if the password is none, or the store fails.
+    pub fn add_account(&mut self, jid: &BareJid, password: &str) -> Result<(), WorldError> {
+        let password = Password::prepare(password)?;
+        let keys = Hash::ALL
+            .map(|hash| ScramKeys::derive(hash, &password, b"a salt of 16 byt", ITERATIONS));
+        let stored = StoredAccount {
+            role: Role::Member.into(),
+            disabled: false,
+            created_micros: self.now_micros(),
+            keys: keys.iter().map(StoredKey::new).collect(),
+        };
+        let server = self.server()?;
+        let mut batch = Batch::new();
+        accounts::save(&mut batch, jid, &stored);
+        let commit = server.store().commit(batch);
+        self.executor.block_on(commit).ok_or(WorldError::Stuck)??;
+        Ok(())
+    }
+
+    /// Runs an admin command.
+    ///
+    /// # Errors
+    /// [`WorldError::Admin`] with what it says.
+    pub fn admin(
+        &mut self,
+        command: &str,
+        args: serde_json::Value,
+    ) -> Result<serde_json::Value, WorldError> {
+        let (server, command) = (self.server()?, command.to_owned());
+        let run = async move { server.admin(&command, args).await };
+        Ok(self.executor.block_on(run).ok_or(WorldError::Stuck)??)
+    }
+
+    /// The simulated time in microseconds since the Unix epoch.
+    #[must_use]
+    pub fn now_micros(&self) -> u64 {
+        self.executor.now_micros()
+    }
+
+    /// A connection to the server, which cannot fail to be made; it may be gone at once.
+    pub fn connect(&mut self, security: &Security) -> LinkId {
+        self.numbers += 1;
+        let id = LinkId(self.numbers);
+        let peer = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        let link = waxwing_server::Link {
+            peer,
+            security: security.clone(),
+        };
+        let connection = self.server.as_ref().map(|server| server.accept(link));
+        self.lines
+            .insert(id, Line::new(connection, self.now_micros()));
+        id
+    }
+
+    /// The channel binding that both ends of a connection have once TLS is up.
+    #[must_use]
+    pub fn binding(link: LinkId) -> TlsBinding {
+        let mut exporter = [0xb1; 32];
+        exporter[..8].copy_from_slice(&link.0.to_be_bytes());
+        TlsBinding {
+            tls_exporter: Some(exporter),
+            server_end_point: Some(vec![0xce; 32]),
+            sni: None,
+        }
+    }
+
+    /// The binding of the next connection, for [`Security::Tls`].
+    #[must_use]
+    pub fn next_binding(&self) -> TlsBinding {
+        World::binding(LinkId(self.numbers + 1))
+    }
+
+    /// Writes bytes of the client.
+    pub fn write(&mut self, link: LinkId, bytes: &[u8]) {
+        let now = self.now_micros();
+        if let Some(line) = self.lines.get_mut(&link) {
+            line.write(now, bytes, &mut self.dice);
+        }
+    }
+
+    /// The client closes its connection; the server learns of it when the bytes before have come.
+    pub fn close(&mut self, link: LinkId) {
+        if let Some(line) = self.lines.get_mut(&link) {
+            line.close(self.executor.now_micros());
+        }
+    }
+
+    /// Cuts a connection at once. What is on its way is lost.
+    pub fn cut(&mut self, link: LinkId, cut: Cut) {
+        let now = self.now_micros();
+        if let Some(line) = self.lines.get_mut(&link) {
+            line.cut(now, cut, &mut self.dice);
+        }
+    }
+
+    /// Cuts a connection after so many bytes have come through in one direction.
+    pub fn cut_after(&mut self, link: LinkId, direction: Direction, bytes: u64, cut: Cut) {
+        if let Some(line) = self.lines.get_mut(&link) {
+            line.cut_after(direction, bytes, cut);
+        }
+    }
+
+    /// Bytes that came through until now.
+    #[must_use]
+    pub fn carried(&self, link: LinkId, direction: Direction) -> u64 {
+        self.lines
+            .get(&link)
+            .map_or(0, |line| line.carried(direction))
+    }
+
+    /// The power goes: the process is dead, commits that were not durable are lost, and every client
+    /// sees its connection end.
+    pub fn crash(&mut self) {
+        self.memory.crash();
+        let now = self.now_micros();
+        for line in self.lines.values_mut() {
+            line.server_died(now);
+        }
+        self.server = None;
+        self.executor.kill();
+        self.disk_at = None;
+    }
+
+    /// Starts the server on what the store holds.
+    ///
+    /// # Errors
+    /// [`WorldError`] if it does not start.
+    pub fn start(&mut self) -> Result<(), WorldError> {
+        let outside = Outside {
+            store: self.memory.open(&Server::shapes())?,
+            clock: Arc::new(self.executor.clone()),
+            random: self.random.clone(),
+            tasks: Arc::new(self.executor.clone()),
+        };
+        let start = Server::start(self.settings.clone(), outside);
+        self.server = Some(self.executor.block_on(start).ok_or(WorldError::Stuck)??);
+        if self.slow_disk {
+            self.memory.hold();
+        }
+        Ok(())
+    }
+
+    /// Stops the server as an operator does: streams end in order.
+    pub fn stop(&mut self) {
+        if let Some(server) = &self.server {
+            server.stop();
+        }
+    }
+
+    /// Goes on to the next thing that a client notices, at most to `until_micros`. Timers before then
+    /// run out; with `until_micros` in the past none does.
+    pub fn next(&mut self, until_micros: u64) -> Happening {
+        loop {
+            if let Some(happening) = self.work() {
+                return happening;
+            }
+            let network = self.lines.values().filter_map(Line::next_micros).min();
+            let disk = self.next_disk_micros();
+            let soon = network.into_iter().chain(disk).min();
+            let timer = self.next_timer_micros().filter(|at| *at <= until_micros);
+            let Some(at) = soon.into_iter().chain(timer).min() else {
+                if until_micros > self.now_micros() && self.next_timer_micros().is_some() {
+                    self.executor.advance_to(until_micros);
+                }
+                return Happening::Idle;
+            };
+            self.executor.advance_to(at);
+            self.run_due();
+        }
+    }
+
+    fn server(&self) -> Result<Server, WorldError> {
+        self.server.clone().ok_or(WorldError::Stuck)
+    }
+
+    /// Does what can be done without time passing.
+    fn work(&mut self) -> Option<Happening> {
+        let now = self.now_micros();
+        loop {
+            let awake: Vec<LinkId> = self
+                .lines
+                .iter()
+                .filter(|(_, line)| line.is_awake(now))
+                .map(|(id, _)| *id)
+                .collect();
+            let tasks_first = self.dice.chance(500);
+            if tasks_first && self.executor.run_one() {
+                continue;
+            }
+            let Some(id) = self.dice.pick(&awake).copied() else {
+                if self.executor.run_one() {
+                    continue;
+                }
+                return None;
+            };
+            match self
+                .lines
+                .get_mut(&id)
+                .map(|line| line.work(now, id, &mut self.dice))
+            {
+                Some(Step::Received(bytes)) => return Some(Happening::Received(id, bytes)),
+                Some(Step::Disconnected) => return Some(Happening::Disconnected(id)),
+                Some(Step::Over) => {
+                    self.lines.remove(&id);
+                }
+                Some(Step::Worked) | None => {}
+            }
+        }
+    }
+
+    fn next_timer_micros(&self) -> Option<u64> {
+        let deadlines = self.lines.values().filter_map(Line::deadline_micros);
+        deadlines.chain(self.executor.next_timer_micros()).min()
+    }
+
+    fn next_disk_micros(&mut self) -> Option<u64> {
+        if self.slow_disk && self.memory.held() > 0 && self.disk_at.is_none() {
+            self.disk_at = Some(self.now_micros() + self.dice.below(DISK_MICROS_MAX));
+        }
+        self.disk_at
+    }
+
+    fn run_due(&mut self) {
+        let now = self.now_micros();
+        for line in self.lines.values_mut() {
+            line.handle_deadline(now);
+        }
+        if self.disk_at.is_some_and(|at| at <= now) {
+            self.disk_at = None;
+            let held = self.memory.held() as u64;
+            let durable = self.dice.within(1..held + 1);
+            self.memory
+                .release_first(usize::try_from(durable).unwrap_or(usize::MAX));
+        }
+    }
+}

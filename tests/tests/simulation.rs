@@ -1,0 +1,212 @@
+//! Two clients, a server, one seed: connections cut at every byte, power cut at any time.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+use waxwing_server::Settings;
+use waxwing_stanza::BareJid;
+use waxwing_testkit::{Crowd, Cut, Dice, Direction, Peer, Seed, World};
+use waxwing_tests::Ledger;
+
+const NAMES: [&str; 2] = ["alice@example.org", "bob@example.org"];
+
+/// Messages that each of the two sends to the other.
+const MESSAGES: u64 = 3;
+
+struct Rig {
+    crowd: Crowd,
+    ledger: Ledger,
+    sent: u64,
+}
+
+impl Rig {
+    fn new(seed: Seed) -> Rig {
+        let settings = Settings {
+            domains: vec!["example.org".to_owned()],
+            ..Settings::default()
+        };
+        let mut world = World::new(settings, seed).unwrap();
+        let mut peers = Vec::new();
+        for (number, name) in (10..).zip(NAMES) {
+            let account: BareJid = name.parse().unwrap();
+            world.add_account(&account, "pencil").unwrap();
+            let peer = Peer::new(account, "phone", "pencil", seed.of(number)).unwrap();
+            peers.push(peer.with_greeting(["<presence/>"]));
+        }
+        world.slow_disk();
+        Rig {
+            crowd: Crowd::new(world, peers, seed.of(3)),
+            ledger: Ledger::default(),
+            sent: 0,
+        }
+    }
+
+    /// Each sends one more message to the other.
+    fn send(&mut self) {
+        for (at, to) in [(0, NAMES[1]), (1, NAMES[0])] {
+            self.sent += 1;
+            let body = format!("m{}", self.sent);
+            self.ledger.send(to, &body);
+            let stanza =
+                format!("<message to='{to}' id='{body}' type='chat'><body>{body}</body></message>");
+            self.crowd.with(at, |peer| peer.send(self.sent, stanza));
+        }
+    }
+
+    fn note(&mut self) {
+        for (at, name) in NAMES.iter().enumerate() {
+            let ledger = &mut self.ledger;
+            self.crowd.with(at, |peer| {
+                while let Some(stanza) = peer.poll() {
+                    ledger.receive(name, &stanza);
+                }
+                for tag in peer.take_settled() {
+                    ledger.acknowledge(&format!("m{tag}"));
+                }
+            });
+        }
+    }
+
+    /// Goes on until everything sent has come, and everything in flight is over.
+    fn settle(&mut self) {
+        let limit = self.crowd.world.now_micros() + 3_600_000_000;
+        while !self.ledger.is_settled() {
+            assert!(
+                self.crowd.world.now_micros() < limit,
+                "{} of {} have come",
+                self.ledger.received(),
+                self.sent
+            );
+            self.crowd.step();
+            self.note();
+        }
+        // What comes twice would come late.
+        let quiet = self.crowd.world.now_micros() + 200_000_000;
+        while self.crowd.world.now_micros() < quiet {
+            self.crowd.step();
+            self.note();
+        }
+        let verdict = self.ledger.verdict();
+        assert!(verdict.is_good(), "{verdict:?}");
+    }
+}
+
+/// Runs it, and names the seed where it fails.
+fn with_seed<T>(seed: Seed, what: &str, run: impl FnOnce() -> T) -> T {
+    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|failure| {
+        eprintln!("failed with seed {seed}, {what}");
+        resume_unwind(failure)
+    })
+}
+
+/// The whole exchange. `plan` names the peer whose first connection is cut, and where.
+fn exchange(seed: Seed, plan: Option<(usize, Direction, u64, Cut)>) -> Rig {
+    let mut rig = Rig::new(seed);
+    if let Some((at, direction, bytes, cut)) = plan {
+        let link = rig.crowd.link(at).unwrap();
+        rig.crowd.world.cut_after(link, direction, bytes, cut);
+    }
+    for _ in 0..MESSAGES {
+        rig.send();
+        rig.crowd.step();
+        rig.note();
+    }
+    rig.settle();
+    rig
+}
+
+#[test]
+fn a_connection_may_be_cut_at_every_byte() {
+    let seed = Seed(1);
+    let whole = exchange(seed, None);
+    let (mut cuts, mut resumed, mut redelivered) = (0, 0, 0);
+    for at in 0..NAMES.len() {
+        for direction in [Direction::Up, Direction::Down] {
+            let carried = whole
+                .crowd
+                .world
+                .carried(whole.crowd.link(at).unwrap(), direction);
+            assert!(carried > 500, "{carried} bytes are no log-in");
+            for bytes in 0..carried {
+                let cut =
+                    [Cut::Clean, Cut::HalfOpen, Cut::Silent][usize::try_from(bytes % 3).unwrap()];
+                let what = format!(
+                    "{cut:?} cut of {}'s connection after {bytes} bytes {direction:?}",
+                    NAMES[at]
+                );
+                let rig = with_seed(seed, &what, || {
+                    exchange(seed, Some((at, direction, bytes, cut)))
+                });
+                cuts += 1;
+                resumed += rig
+                    .crowd
+                    .peers()
+                    .map(|peer| peer.counts().resumed)
+                    .sum::<u64>();
+                redelivered += rig.ledger.redelivered();
+            }
+        }
+    }
+    println!(
+        "{cuts} cuts, {resumed} sessions resumed, {redelivered} messages redelivered, nothing lost, nothing twice"
+    );
+    assert!(resumed > 100);
+}
+
+/// Cuts and crashes at random moments, with commits that were not durable lost in each crash.
+fn storm(seed: Seed) -> Rig {
+    let mut rig = Rig::new(seed);
+    let mut dice = Dice::new(seed.of(4));
+    for _ in 0..12 {
+        for _ in 0..dice.below(4) {
+            rig.send();
+        }
+        for _ in 0..dice.below(60) {
+            rig.crowd.step();
+            rig.note();
+        }
+        match dice.below(4) {
+            0 => {
+                rig.crowd.world.crash();
+                rig.crowd.world.start().unwrap();
+            }
+            1 => {
+                let cut = [Cut::Clean, Cut::HalfOpen, Cut::Silent]
+                    [usize::try_from(dice.below(3)).unwrap()];
+                if let Some(link) = rig.crowd.link(usize::try_from(dice.below(2)).unwrap()) {
+                    rig.crowd.world.cut(link, cut);
+                }
+            }
+            _ => {}
+        }
+    }
+    rig.settle();
+    rig
+}
+
+#[test]
+fn the_power_may_go_at_any_moment() {
+    let (mut messages, mut redelivered, mut failed, mut unknown) = (0, 0, 0, 0);
+    for number in 0..400 {
+        let seed = Seed(number);
+        let rig = with_seed(seed, "in a storm", || storm(seed));
+        messages += rig.ledger.received();
+        redelivered += rig.ledger.redelivered();
+        failed += rig
+            .crowd
+            .peers()
+            .map(|peer| peer.counts().failed_with_count)
+            .sum::<u64>();
+        unknown += rig
+            .crowd
+            .peers()
+            .map(|peer| peer.counts().failed_without_count)
+            .sum::<u64>();
+    }
+    println!(
+        "{messages} messages, {redelivered} redelivered, {failed} sessions lost whose count was known and {unknown} \
+         whose count was not, nothing lost, nothing twice"
+    );
+    assert!(failed > 100);
+}
