@@ -270,9 +270,7 @@ impl World {
             let soon = network.into_iter().chain(disk).min();
             let timer = self.next_timer_micros().filter(|at| *at <= until_micros);
             let Some(at) = soon.into_iter().chain(timer).min() else {
-                if until_micros > self.now_micros() && self.next_timer_micros().is_some() {
-                    self.executor.advance_to(until_micros);
-                }
+                self.executor.advance_to(until_micros);
                 return Happening::Idle;
             };
             self.executor.advance_to(at);
