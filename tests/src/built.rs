@@ -1,0 +1,378 @@
+//! The built server, started as its users start it: by its command line, on a directory and a
+//! loopback address of its own.
+
+mod place;
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use crate::Scratch;
+use place::Address;
+
+/// How long one wait for the server's message lasts before the process is looked at again.
+const LOOK_MILLIS: u64 = 50;
+/// Looks until a server counts as not starting: 60 seconds, for a machine that is busy elsewhere.
+const LOOKS_MAX: u32 = 1_200;
+
+const C2S_PORT: u16 = 5222;
+const C2S_TLS_PORT: u16 = 5223;
+const PLAIN_PORT: u16 = 5224;
+const HTTP_PORT: u16 = 5280;
+
+/// What a test wants of its server.
+#[derive(Clone, Debug)]
+pub struct BuiltOptions {
+    /// Name of the test, in the name of its directory.
+    pub name: String,
+    /// The domain it serves, and its certificate names.
+    pub domain: String,
+    /// Accounts to make: user name and password.
+    pub accounts: Vec<(String, String)>,
+    /// `[registration] mode`.
+    pub registration: String,
+    /// The log filter, as `WAXWING_LOG` takes it.
+    pub log: String,
+    /// Lines after the configuration's last section, `[registration]`.
+    pub config: String,
+    /// Environment variables for the server alone.
+    pub environment: Vec<(String, String)>,
+    /// Program and arguments that the server's command line is handed to. The process must become
+    /// the server, as `strace -D` does, or signals do not reach it.
+    pub wrapper: Vec<String>,
+}
+
+impl BuiltOptions {
+    /// A server of `waxwing.example` without accounts, logging at INFO.
+    #[must_use]
+    pub fn new(name: &str) -> BuiltOptions {
+        BuiltOptions {
+            name: name.to_owned(),
+            domain: "waxwing.example".to_owned(),
+            accounts: Vec::new(),
+            registration: "closed".to_owned(),
+            log: "info".to_owned(),
+            config: String::new(),
+            environment: Vec::new(),
+            wrapper: Vec::new(),
+        }
+    }
+
+    /// With one account more.
+    #[must_use]
+    pub fn account(mut self, user: &str, password: &str) -> BuiltOptions {
+        self.accounts.push((user.to_owned(), password.to_owned()));
+        self
+    }
+}
+
+/// Why there is no server to test.
+#[derive(Debug, thiserror::Error)]
+pub enum BuiltError {
+    /// The system, about a file, a socket or a process.
+    #[error("{what}: {reason}")]
+    System {
+        /// What was attempted.
+        what: String,
+        /// In the system's words.
+        #[source]
+        reason: io::Error,
+    },
+    /// A command failed.
+    #[error("{command} failed ({status}): {stderr}")]
+    Command {
+        /// Its words.
+        command: String,
+        /// How it ended.
+        status: ExitStatus,
+        /// What it said.
+        stderr: String,
+    },
+    /// The server ended before it was ready.
+    #[error("the server ended before it was ready ({status}): {log}")]
+    Ended {
+        /// How.
+        status: ExitStatus,
+        /// Its log.
+        log: String,
+    },
+    /// The server does not get ready.
+    #[error("the server is not ready after a minute: {log}")]
+    NotReady {
+        /// Its log.
+        log: String,
+    },
+}
+
+fn system(what: impl Into<String>) -> impl FnOnce(io::Error) -> BuiltError {
+    let what = what.into();
+    move |reason| BuiltError::System { what, reason }
+}
+
+/// A server that runs; it is killed when dropped.
+#[derive(Debug)]
+pub struct Built {
+    /// Where clients begin by STARTTLS.
+    pub c2s: SocketAddr,
+    /// Where TLS begins with the first byte.
+    pub c2s_tls: SocketAddr,
+    /// Where there is no TLS.
+    pub plain: SocketAddr,
+    /// Where `/healthz` and `/metrics` are.
+    pub http: SocketAddr,
+    /// What the server stores.
+    pub data_dir: PathBuf,
+    /// The certificate of the authority that the server's certificate is from, PEM.
+    pub authority: PathBuf,
+    /// Process id, while it runs.
+    pub pid: u32,
+    options: BuiltOptions,
+    binary: PathBuf,
+    config: PathBuf,
+    log: PathBuf,
+    child: Option<Child>,
+    address: Address,
+    scratch: Scratch,
+}
+
+impl Built {
+    /// Writes a configuration, makes a certificate, starts the server, waits until it is ready, and
+    /// makes the accounts.
+    ///
+    /// # Errors
+    /// [`BuiltError`].
+    pub fn start(options: BuiltOptions) -> Result<Built, BuiltError> {
+        let binary = place::binary()?;
+        let scratch = Scratch::new(&options.name).map_err(system("a directory for the test"))?;
+        let address = Address::claim().map_err(system("a loopback address for the test"))?;
+        let ip = address.ip();
+        let at = |port| SocketAddr::from((ip, port));
+        let mut built = Built {
+            c2s: at(C2S_PORT),
+            c2s_tls: at(C2S_TLS_PORT),
+            plain: at(PLAIN_PORT),
+            http: at(HTTP_PORT),
+            data_dir: scratch.path().join("data"),
+            authority: scratch.path().join("tls/ca.pem"),
+            pid: 0,
+            binary,
+            config: scratch.path().join("waxwing.toml"),
+            log: scratch.path().join("log"),
+            child: None,
+            options,
+            address,
+            scratch,
+        };
+        built.prepare()?;
+        built.spawn()?;
+        for (user, password) in built.options.accounts.clone() {
+            built.add_account(&user, &password)?;
+        }
+        Ok(built)
+    }
+
+    fn prepare(&self) -> Result<(), BuiltError> {
+        let tls = self.scratch.path().join("tls");
+        let mut certificate = Command::new(&self.binary);
+        certificate.args(["certificate", "local", "--domain", &self.options.domain]);
+        run(certificate.arg("--dir").arg(&tls), "")?;
+        let text = format!(
+            "domains = [{domain:?}]\ndata_dir = {data:?}\n\n\
+             [listen]\nc2s = [\"{}\"]\nc2s_tls = [\"{}\"]\nc2s_plain_loopback = [\"{}\"]\n\
+             https = []\nhttp_loopback = [\"{}\"]\n\n\
+             [tls]\ncertificate = {certificate:?}\nkey = {key:?}\n\n\
+             [registration]\nmode = {mode:?}\n{more}",
+            self.c2s,
+            self.c2s_tls,
+            self.plain,
+            self.http,
+            domain = self.options.domain,
+            data = self.data_dir,
+            certificate = tls.join("cert.pem"),
+            key = tls.join("key.pem"),
+            mode = self.options.registration,
+            more = self.options.config,
+        );
+        std::fs::write(&self.config, text).map_err(system("the configuration"))
+    }
+
+    /// Starts the server again on the same data and addresses, after [`kill`](Built::kill) or
+    /// [`stop`](Built::stop), or stops it first.
+    ///
+    /// # Errors
+    /// [`BuiltError`].
+    pub fn restart(&mut self) -> Result<(), BuiltError> {
+        self.stop()?;
+        self.spawn()
+    }
+
+    /// Ends the server as a power cut would: SIGKILL. Without effect where it does not run.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn kill(&mut self) -> Result<(), BuiltError> {
+        let Some(mut child) = self.child.take() else {
+            return Ok(());
+        };
+        child.kill().map_err(system("killing the server"))?;
+        child.wait().map_err(system("waiting for the server"))?;
+        Ok(())
+    }
+
+    /// Asks the server to stop (SIGTERM) and waits until it has, for as long as it takes; `None`
+    /// where it does not run.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn stop(&mut self) -> Result<Option<ExitStatus>, BuiltError> {
+        self.terminate()?;
+        let Some(mut child) = self.child.take() else {
+            return Ok(None);
+        };
+        child
+            .wait()
+            .map(Some)
+            .map_err(system("waiting for the server"))
+    }
+
+    /// Asks the server to stop, and returns at once; [`stop`](Built::stop) waits.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn terminate(&self) -> Result<(), BuiltError> {
+        match &self.child {
+            Some(child) => run(
+                Command::new("sh").args(["-c", &format!("kill -TERM {}", child.id())]),
+                "",
+            ),
+            None => Ok(()),
+        }
+    }
+
+    /// Makes an account of the domain, while the server runs.
+    ///
+    /// # Errors
+    /// [`BuiltError`].
+    pub fn add_account(&self, user: &str, password: &str) -> Result<(), BuiltError> {
+        let jid = format!("{user}@{}", self.options.domain);
+        let mut command = Command::new(&self.binary);
+        command.arg("--config").arg(&self.config);
+        command.args(["account", "add", &jid, "--password-stdin"]);
+        run(&mut command, &format!("{password}\n"))
+    }
+
+    /// What the server has logged, over all its lives.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn log(&self) -> Result<String, BuiltError> {
+        let bytes = std::fs::read(&self.log).map_err(system("the log"))?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// The test's directory.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        self.scratch.path()
+    }
+
+    /// The address that everything listens at.
+    #[must_use]
+    pub fn ip(&self) -> Ipv4Addr {
+        self.address.ip()
+    }
+
+    fn spawn(&mut self) -> Result<(), BuiltError> {
+        let socket = self.scratch.path().join("notify");
+        // Left by the server's former life.
+        let _absent = std::fs::remove_file(&socket);
+        let notify = UnixDatagram::bind(&socket).map_err(system("the socket for readiness"))?;
+        notify
+            .set_read_timeout(Some(Duration::from_millis(LOOK_MILLIS)))
+            .map_err(system("the socket for readiness"))?;
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(&self.log)
+            .map_err(system("the log"))?;
+        let mut command = match self.options.wrapper.split_first() {
+            Some((program, words)) => {
+                let mut command = Command::new(program);
+                command.args(words).arg(&self.binary);
+                command
+            }
+            None => Command::new(&self.binary),
+        };
+        let child = command
+            .arg("--config")
+            .arg(&self.config)
+            .arg("serve")
+            .env("NOTIFY_SOCKET", &socket)
+            .env("WAXWING_LOG", &self.options.log)
+            .envs(self.options.environment.iter().cloned())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .map_err(system("starting the server"))?;
+        self.pid = child.id();
+        self.child = Some(child);
+        self.wait_until_ready(&notify)
+    }
+
+    fn wait_until_ready(&mut self, notify: &UnixDatagram) -> Result<(), BuiltError> {
+        let mut message = [0; 64];
+        for _ in 0..LOOKS_MAX {
+            let received = notify.recv(&mut message);
+            if received.is_ok_and(|length| message[..length].starts_with(b"READY=1")) {
+                return Ok(());
+            }
+            let ended = match &mut self.child {
+                Some(child) => child.try_wait().map_err(system("looking at the server"))?,
+                None => None,
+            };
+            if let Some(status) = ended {
+                self.child = None;
+                let log = self.log()?;
+                return Err(BuiltError::Ended { status, log });
+            }
+        }
+        let log = self.log()?;
+        Err(BuiltError::NotReady { log })
+    }
+}
+
+impl Drop for Built {
+    fn drop(&mut self) {
+        // The test is over; what the system says about it changes nothing.
+        let _gone = self.kill();
+    }
+}
+
+/// Runs a command to its end.
+fn run(command: &mut Command, given: &str) -> Result<(), BuiltError> {
+    let words = format!("{command:?}");
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(system(words.clone()))?;
+    if let Some(mut stdin) = child.stdin.take() {
+        // A command that wants nothing may be gone already.
+        let _unread = stdin.write_all(given.as_bytes());
+    }
+    let output = child.wait_with_output().map_err(system(words.clone()))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(BuiltError::Command {
+        command: words,
+        status: output.status,
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    })
+}
