@@ -1,6 +1,7 @@
 //! Two clients, a server, one seed: connections cut at every byte, power cut at any time.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::print_stderr, reason = "a failure names its seed")]
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
@@ -121,7 +122,7 @@ fn a_connection_may_be_cut_at_every_byte() {
     let seed = Seed(1);
     let whole = exchange(seed, None);
     let (mut cuts, mut resumed, mut redelivered) = (0, 0, 0);
-    for at in 0..NAMES.len() {
+    for (at, name) in NAMES.iter().enumerate() {
         for direction in [Direction::Up, Direction::Down] {
             let carried = whole
                 .crowd
@@ -131,10 +132,8 @@ fn a_connection_may_be_cut_at_every_byte() {
             for bytes in 0..carried {
                 let cut =
                     [Cut::Clean, Cut::HalfOpen, Cut::Silent][usize::try_from(bytes % 3).unwrap()];
-                let what = format!(
-                    "{cut:?} cut of {}'s connection after {bytes} bytes {direction:?}",
-                    NAMES[at]
-                );
+                let what =
+                    format!("{cut:?} cut of {name}'s connection after {bytes} bytes {direction:?}");
                 let rig = with_seed(seed, &what, || {
                     exchange(seed, Some((at, direction, bytes, cut)))
                 });

@@ -1,0 +1,233 @@
+//! The values of a configuration file, each read with its key and its line.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+use waxwing_server::{OptionValue, Registration};
+
+use super::{ConfigError, Listen, nearest};
+
+pub(super) const KEYS: &[&str] = &[
+    "domains",
+    "data_dir",
+    "listen",
+    "tls",
+    "registration",
+    "options",
+];
+pub(super) const LISTEN_KEYS: &[&str] = &[
+    "c2s",
+    "c2s_tls",
+    "c2s_plain_loopback",
+    "https",
+    "http_loopback",
+];
+pub(super) const TLS_KEYS: &[&str] = &["certificate", "key"];
+pub(super) const REGISTRATION_KEYS: &[&str] = &["mode"];
+
+/// The text of a file, whose values say their line when they are wrong.
+pub(super) struct Reader<'a> {
+    pub(super) text: &'a str,
+}
+
+type Entry<'a, 'b> = (
+    &'b Spanned<std::borrow::Cow<'a, str>>,
+    &'b Spanned<DeValue<'a>>,
+);
+
+impl Reader<'_> {
+    pub(super) fn line(&self, at: usize) -> usize {
+        self.text
+            .get(..at)
+            .unwrap_or(self.text)
+            .matches('\n')
+            .count()
+            + 1
+    }
+
+    fn wrong(
+        &self,
+        key: &str,
+        value: &Spanned<DeValue<'_>>,
+        expected: &str,
+    ) -> ConfigError {
+        let found = value.get_ref().type_str();
+        ConfigError::Value {
+            line: self.line(value.span().start),
+            key: key.to_owned(),
+            expected: format!("must be {expected}, not a value of the type {found}"),
+        }
+    }
+
+    fn invalid(
+        &self,
+        key: &str,
+        value: &Spanned<DeValue<'_>>,
+        expected: String,
+    ) -> ConfigError {
+        ConfigError::Value {
+            line: self.line(value.span().start),
+            key: key.to_owned(),
+            expected,
+        }
+    }
+
+    pub(super) fn known(
+        &self,
+        section: &str,
+        entry: Entry<'_, '_>,
+        keys: &[&str],
+    ) -> Result<(), ConfigError> {
+        let key = entry.0.get_ref().as_ref();
+        if keys.contains(&key) {
+            return Ok(());
+        }
+        let full = |key: &str| {
+            if section.is_empty() {
+                key.to_owned()
+            } else {
+                format!("{section}.{key}")
+            }
+        };
+        Err(ConfigError::UnknownKey {
+            line: self.line(entry.0.span().start),
+            key: full(key),
+            nearest: nearest(key, keys).map(full),
+        })
+    }
+
+    pub(super) fn section<'a, 'b>(
+        &self,
+        key: &str,
+        value: &'b Spanned<DeValue<'a>>,
+    ) -> Result<&'b DeTable<'a>, ConfigError> {
+        match value.get_ref() {
+            DeValue::Table(table) => Ok(table),
+            _ => Err(self.wrong(key, value, "a section")),
+        }
+    }
+
+    pub(super) fn text(
+        &self,
+        key: &str,
+        value: &Spanned<DeValue<'_>>,
+    ) -> Result<String, ConfigError> {
+        match value.get_ref() {
+            DeValue::String(text) => Ok(text.to_string()),
+            _ => Err(self.wrong(key, value, "a text")),
+        }
+    }
+
+    pub(super) fn texts<'a, 'b>(
+        &self,
+        key: &str,
+        value: &'b Spanned<DeValue<'a>>,
+    ) -> Result<Vec<(String, &'b Spanned<DeValue<'a>>)>, ConfigError> {
+        let DeValue::Array(items) = value.get_ref() else {
+            return Err(self.wrong(key, value, "a list of texts"));
+        };
+        items
+            .iter()
+            .map(|item| Ok((self.text(key, item)?, item)))
+            .collect()
+    }
+
+    fn addresses(
+        &self,
+        key: &str,
+        value: &Spanned<DeValue<'_>>,
+        loopback: bool,
+    ) -> Result<Vec<SocketAddr>, ConfigError> {
+        let mut addresses = Vec::new();
+        for (text, item) in self.texts(key, value)? {
+            let address: SocketAddr = text.parse().map_err(|_| {
+                self.invalid(key, item, format!("must be addresses with ports, like \"[::]:5222\" or \"127.0.0.1:5222\", not \"{text}\""))
+            })?;
+            if loopback && !address.ip().is_loopback() {
+                let text = format!(
+                    "takes only addresses of this machine (127.0.0.1, [::1]), because nothing protects what passes; \"{address}\" is reachable from outside"
+                );
+                return Err(self.invalid(key, item, text));
+            }
+            addresses.push(address);
+        }
+        Ok(addresses)
+    }
+
+    pub(super) fn listen(&self, table: &DeTable<'_>) -> Result<Listen, ConfigError> {
+        let mut listen = Listen::default();
+        for entry in table.iter() {
+            self.known("listen", entry, LISTEN_KEYS)?;
+            let key = entry.0.get_ref().as_ref();
+            let place = match key {
+                "c2s" => &mut listen.c2s,
+                "c2s_tls" => &mut listen.c2s_tls,
+                "c2s_plain_loopback" => &mut listen.c2s_plain_loopback,
+                "https" => &mut listen.https,
+                _ => &mut listen.http_loopback,
+            };
+            *place = self.addresses(
+                &format!("listen.{key}"),
+                entry.1,
+                key.ends_with("_loopback"),
+            )?;
+        }
+        Ok(listen)
+    }
+
+    pub(super) fn registration(&self, table: &DeTable<'_>) -> Result<Registration, ConfigError> {
+        let mut registration = Registration::default();
+        for entry in table.iter() {
+            self.known("registration", entry, REGISTRATION_KEYS)?;
+            registration = match self.text("registration.mode", entry.1)?.as_str() {
+                "open" => Registration::Open,
+                "invite" => Registration::Invite,
+                "closed" => Registration::Closed,
+                other => {
+                    let text =
+                        format!("must be \"open\", \"invite\" or \"closed\", not \"{other}\"");
+                    return Err(self.invalid("registration.mode", entry.1, text));
+                }
+            };
+        }
+        Ok(registration)
+    }
+
+    pub(super) fn options(
+        &self,
+        table: &DeTable<'_>,
+    ) -> Result<BTreeMap<String, OptionValue>, ConfigError> {
+        let names = waxwing_server::generate::option_names();
+        let mut options = BTreeMap::new();
+        for entry in table.iter() {
+            self.known("options", entry, &names)?;
+            let key = entry.0.get_ref().to_string();
+            let value = match entry.1.get_ref() {
+                DeValue::Boolean(value) => OptionValue::Flag(*value),
+                DeValue::String(value) => OptionValue::Text(value.to_string()),
+                DeValue::Integer(value) => {
+                    let number =
+                        u64::from_str_radix(value.as_str(), value.radix()).map_err(|_| {
+                            self.invalid(
+                                &key,
+                                entry.1,
+                                "must be a whole number that is not negative".to_owned(),
+                            )
+                        })?;
+                    OptionValue::Number(number)
+                }
+                _ => {
+                    return Err(self.wrong(
+                        &format!("options.{key}"),
+                        entry.1,
+                        "a number, a text, true or false",
+                    ));
+                }
+            };
+            options.insert(key, value);
+        }
+        Ok(options)
+    }
+}

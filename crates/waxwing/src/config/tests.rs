@@ -1,0 +1,75 @@
+use super::*;
+
+fn parse(text: &str) -> Result<Config, ConfigError> {
+    Config::parse(text, Path::new("/srv/waxwing"))
+}
+
+const LEAST: &str = "domains = [\"example.org\"]\ndata_dir = \"data\"\n";
+
+#[test]
+fn defaults_and_relative_paths() {
+    let config = parse(LEAST).unwrap();
+    assert_eq!(config.data_dir, Path::new("/srv/waxwing/data"));
+    assert_eq!(config.listen, Listen::default());
+    assert_eq!(config.registration, Registration::Invite);
+}
+
+#[test]
+fn the_example_is_a_configuration() {
+    let config = parse(&format!(
+        "{EXAMPLE}{}",
+        waxwing_server::generate::option_example()
+    ))
+    .unwrap();
+    assert_eq!(config.domains, ["example.org"]);
+}
+
+#[test]
+fn an_unknown_key_suggests_the_nearest() {
+    let error = parse(&format!("{LEAST}\n[listen]\nc2s_tsl = []\n")).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "line 5: there is no key 'listen.c2s_tsl'; did you mean 'listen.c2s_tls'?"
+    );
+    let error = parse("domain = []").unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "line 1: there is no key 'domain'; did you mean 'domains'?"
+    );
+    let error = parse(&format!("{LEAST}zzzzzzz = 1")).unwrap_err();
+    assert_eq!(error.to_string(), "line 3: there is no key 'zzzzzzz'");
+}
+
+#[test]
+fn mistakes_are_named_with_their_line() {
+    for (text, said) in [
+        (
+            "domains = 5\n",
+            "line 1: 'domains' must be a list of texts, not a value of the type integer",
+        ),
+        ("data_dir = \"x\"\n", "the key 'domains' is missing"),
+        (
+            "domains = []\ndata_dir = \"x\"\n",
+            "the key 'domains' is missing",
+        ),
+        (
+            "domains = [\"a.example\"]\ndata_dir = \"x\"\n[registration]\nmode = \"free\"\n",
+            "line 4: 'registration.mode' must be \"open\", \"invite\" or \"closed\", not \"free\"",
+        ),
+    ] {
+        assert_eq!(parse(text).unwrap_err().to_string(), said);
+    }
+    let outside = parse(&format!(
+        "{LEAST}[listen]\nc2s_plain_loopback = [\"192.0.2.1:5222\"]\n"
+    ))
+    .unwrap_err();
+    assert!(
+        outside.to_string().starts_with(
+            "line 4: 'listen.c2s_plain_loopback' takes only addresses of this machine"
+        )
+    );
+    assert!(matches!(
+        parse("domains = [").unwrap_err(),
+        ConfigError::Syntax { line: 1, .. }
+    ));
+}
