@@ -13,7 +13,7 @@ use crate::effects::{After, Effects};
 use crate::release::OnFailure;
 use crate::server::{FromClient, Server, unavailable};
 use crate::session::{Out, Session};
-use crate::xep::xep_0198_stream_management as sm;
+use crate::xep::xep_0198_sm as sm;
 
 /// Stanzas of one session that may wait for their commit; then no more are read.
 pub(crate) const WAITING_MAX: usize = 256;

@@ -13,7 +13,7 @@ use crate::directory::Account;
 use crate::server::{REPARSE_LIMITS, Server};
 use crate::session::Session;
 use crate::settings::SESSIONS_MAX;
-use crate::xep::xep_0198_stream_management::RESUME_SECS;
+use crate::xep::xep_0198_sm::RESUME_SECS;
 
 /// Binds a resource (RFC 6120 §7). A resource that is taken goes to the newcomer and the older
 /// session ends with a conflict (§7.7.2.2): it is most often the same client, back before the

@@ -18,9 +18,7 @@ use crate::connection::{Connection, Phase, Security, Step};
 use crate::lifecycle;
 use crate::registry::Registry;
 use crate::server::Server;
-use crate::xep::{
-    xep_0077_registration as registration, xep_0198_stream_management as stream_management,
-};
+use crate::xep::{xep_0077_registration as registration, xep_0198_sm as stream_management};
 
 /// What all client streams of the server have in common.
 pub(crate) fn settings(

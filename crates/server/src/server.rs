@@ -24,7 +24,7 @@ use crate::registry::{Registry, RegistryError};
 use crate::release::{Held, OnFailure, Releaser};
 use crate::session::Session;
 use crate::settings::{Registration, Settings};
-use crate::xep::{self, xep_0198_stream_management as stream_management};
+use crate::xep::{self, xep_0198_sm as stream_management};
 
 /// Limits for stanzas that passed the gate and were changed by us: additions must never make them too large.
 pub(crate) const REPARSE_LIMITS: Limits = Limits {

@@ -6,7 +6,7 @@ pub mod xep_0030_disco;
 pub mod xep_0077_registration;
 pub mod xep_0092_version;
 pub mod xep_0160_offline;
-pub mod xep_0198_stream_management;
+pub mod xep_0198_sm;
 pub mod xep_0199_ping;
 pub mod xep_0280_carbons;
 pub mod xep_0359_stanza_ids;
@@ -21,7 +21,7 @@ pub const FEATURES: &[&Feature] = &[
     &xep_0077_registration::FEATURE,
     &xep_0092_version::FEATURE,
     &xep_0160_offline::FEATURE,
-    &xep_0198_stream_management::FEATURE,
+    &xep_0198_sm::FEATURE,
     &xep_0199_ping::FEATURE,
     &xep_0280_carbons::FEATURE,
     &xep_0359_stanza_ids::FEATURE,
