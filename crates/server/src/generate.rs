@@ -79,7 +79,7 @@ pub fn option_reference() -> String {
             spec.name,
             kind(spec),
             default(spec),
-            spec.doc
+            spec.doc.replace('<', "\\<")
         );
     }
     text

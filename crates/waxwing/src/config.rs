@@ -101,10 +101,7 @@ impl Default for Listen {
 impl Config {
     /// Reads a file; relative paths in it start at its folder.
     pub(crate) fn load(path: &Path) -> Result<Config, ConfigError> {
-        let unreadable = |error: std::io::Error| ConfigError::Unreadable {
-            path: path.to_owned(),
-            reason: error.to_string(),
-        };
+        let unreadable = |error: std::io::Error| ConfigError::Unreadable(error.to_string());
         let text = std::fs::read_to_string(path).map_err(unreadable)?;
         let folder = std::path::absolute(path).map_err(unreadable)?;
         Config::parse(&text, folder.parent().unwrap_or(Path::new("/")))

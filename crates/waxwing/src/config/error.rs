@@ -1,18 +1,14 @@
 //! What is wrong with a configuration file.
 
-use std::path::PathBuf;
-
 /// Why a configuration file cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ConfigError {
     /// It cannot be read.
-    #[error("{}: {reason}", .path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
+    #[error("cannot be read: {0}")]
+    Unreadable(
         /// The system's words.
-        reason: String,
-    },
+        String,
+    ),
     /// It is not TOML.
     #[error("line {line}: {text}")]
     Syntax {
