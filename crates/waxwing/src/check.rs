@@ -188,15 +188,18 @@ fn covers(name: &str, domain: &str) -> bool {
 
 fn data_dir(config: &Config) -> Finding {
     let dir = &config.data_dir;
-    let probe = dir.join(".waxwing-check");
-    let attempt = std::fs::create_dir_all(dir)
-        .and_then(|()| std::fs::write(&probe, b""))
-        .and_then(|()| std::fs::remove_file(&probe));
+    // Making it is left to the server: it gives it to its own user, and closes it to all others.
+    let Some(existing) = dir.ancestors().find(|dir| dir.exists()) else {
+        return Finding::Bad(format!("{} cannot be made", dir.display()));
+    };
+    let probe = existing.join(".waxwing-check");
+    let attempt = std::fs::write(&probe, b"").and_then(|()| std::fs::remove_file(&probe));
     match attempt {
-        Ok(()) => Finding::Good(format!("{} can be written", dir.display())),
+        Ok(()) if existing == dir => Finding::Good(format!("{} can be written", dir.display())),
+        Ok(()) => Finding::Good(format!("{} can be made", dir.display())),
         Err(error) => Finding::Bad(format!(
             "{} cannot be written: {error}; give it to the user that runs the server",
-            dir.display()
+            existing.display()
         )),
     }
 }

@@ -55,8 +55,6 @@ fn log(format: LogFormat) {
 }
 
 fn open_store(config: &Config) -> Result<Store, String> {
-    std::fs::create_dir_all(&config.data_dir)
-        .map_err(|error| format!("{}: {error}", config.data_dir.display()))?;
     Store::sqlite(
         &config.data_dir,
         &SqliteOptions::default(),

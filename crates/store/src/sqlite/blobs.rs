@@ -197,7 +197,10 @@ fn remove_file(path: &Path) {
 
 /// Creates a directory, if it is not there, so that it is there after a power cut.
 fn create_synced(directory: &Path) -> std::io::Result<()> {
-    match fs::create_dir(directory) {
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    match builder.create(directory) {
         Ok(()) => {}
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
         Err(error) => return Err(error),
