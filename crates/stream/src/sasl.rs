@@ -6,6 +6,7 @@
 pub(crate) mod base64;
 mod binding;
 mod credentials;
+mod end_point;
 mod exchange;
 mod failure;
 mod hash;
@@ -24,6 +25,7 @@ pub use binding::{BindingKind, TlsBinding};
 pub use credentials::{
     Credentials, FakeSalts, ITERATIONS, KeysError, SALT_BYTES, SALT_BYTES_MAX, ScramKeys,
 };
+pub use end_point::server_end_point;
 pub use exchange::{Account, SaslError};
 pub use failure::Failure;
 pub use hash::Hash;

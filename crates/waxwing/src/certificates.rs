@@ -10,8 +10,9 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::{ServerConfig, crypto};
+use waxwing_stream::sasl::server_end_point;
 
-use crate::exporter::{ExporterSecrets, note_server_name, server_end_point};
+use crate::exporter::{ExporterSecrets, note_server_name};
 
 /// Why a certificate cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
