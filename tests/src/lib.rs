@@ -2,9 +2,11 @@
 
 mod built;
 mod ledger;
+mod plays;
 pub mod power;
 mod scratch;
 
 pub use built::{Built, BuiltError, BuiltOptions};
 pub use ledger::{Ledger, Verdict};
+pub use plays::{Plays, main as play_all};
 pub use scratch::Scratch;

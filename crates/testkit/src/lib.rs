@@ -1,5 +1,6 @@
 //! Simulated network, clock and store; conversation runner; scripted peers.
 
+pub mod conversation;
 mod crowd;
 mod dice;
 mod executor;

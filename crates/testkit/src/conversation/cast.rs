@@ -1,0 +1,137 @@
+//! The cast: who takes part, and on what server.
+
+use std::collections::BTreeMap;
+
+use waxwing_server::{OptionValue, Registration};
+
+use super::Who;
+
+/// Who takes part, and the server's settings.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Cast {
+    /// Those who take part, in order.
+    pub members: Vec<Member>,
+    /// Accounts that are subscribed to each other's presence.
+    pub friends: Vec<(String, String)>,
+    /// Who may register; nobody said is nobody may.
+    pub registration: Option<Registration>,
+    /// Options of the server.
+    pub options: BTreeMap<String, OptionValue>,
+}
+
+/// One who takes part.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// Who.
+    pub who: Who,
+    /// How the conversation finds them.
+    pub start: Start,
+}
+
+/// How a conversation finds one of its cast.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// There is the account.
+    Account,
+    /// There is a connection, in which nothing was said; there need not be an account.
+    Connected,
+    /// Logged in, the features read, nothing bound.
+    LoggedIn,
+    /// A session that has sent no presence.
+    Bound,
+    /// A session that has sent presence of this priority.
+    Available(i8),
+}
+
+impl Cast {
+    /// Adds what one line says.
+    pub(super) fn read(&mut self, line: &str) -> Result<(), String> {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        match words[..] {
+            ["registration", "is", mode] => self.registration = Some(registration(mode)?),
+            ["option", name, "is", value] => {
+                self.options.insert(name.to_owned(), option(value)?);
+            }
+            [one, "and", other, "see", "each", "other"] => {
+                self.friends.push((account(one)?, account(other)?));
+            }
+            [who, "has", "an", "account"] => {
+                let who = Who {
+                    account: account(who)?,
+                    resource: None,
+                };
+                self.add(who, Start::Account);
+            }
+            [who, "is", "connected"] => self.add(super::action::who(who)?, Start::Connected),
+            [who, "is", "logged", "in"] => self.add(super::action::who(who)?, Start::LoggedIn),
+            [who, "is", "bound"] => self.add(session(who)?, Start::Bound),
+            [who, "is", "available"] => self.add(session(who)?, Start::Available(0)),
+            [who, "is", "available", "with", "priority", priority] => {
+                let priority = priority
+                    .parse()
+                    .map_err(|_| format!("`{priority}` is no priority"))?;
+                self.add(session(who)?, Start::Available(priority));
+            }
+            _ => return Err(format!("the cast cannot be read: `{line}`")),
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, who: Who, start: Start) {
+        self.members.retain(|member| member.who != who);
+        self.members.push(Member { who, start });
+    }
+
+    /// Accounts that exist when the conversation begins, each once.
+    #[must_use]
+    pub fn accounts(&self) -> Vec<String> {
+        let members = self
+            .members
+            .iter()
+            .filter(|member| member.start != Start::Connected)
+            .map(|member| &member.who.account);
+        let friends = self.friends.iter().flat_map(|(one, other)| [one, other]);
+        let mut accounts: Vec<String> = members.chain(friends).cloned().collect();
+        accounts.sort();
+        accounts.dedup();
+        accounts
+    }
+}
+
+fn registration(mode: &str) -> Result<Registration, String> {
+    match mode {
+        "open" => Ok(Registration::Open),
+        "invite" => Ok(Registration::Invite),
+        "closed" => Ok(Registration::Closed),
+        _ => Err(format!(
+            "registration is open, invite or closed, not `{mode}`"
+        )),
+    }
+}
+
+fn option(value: &str) -> Result<OptionValue, String> {
+    match value {
+        "true" => Ok(OptionValue::Flag(true)),
+        "false" => Ok(OptionValue::Flag(false)),
+        number => number
+            .parse()
+            .map(OptionValue::Number)
+            .map_err(|_| format!("an option is true, false or a number, not `{value}`")),
+    }
+}
+
+fn account(word: &str) -> Result<String, String> {
+    let who = super::action::who(word)?;
+    match who.resource {
+        None => Ok(who.account),
+        Some(_) => Err(format!("`{word}` is a session, no account")),
+    }
+}
+
+fn session(word: &str) -> Result<Who, String> {
+    let who = super::action::who(word)?;
+    match who.resource {
+        Some(_) => Ok(who),
+        None => Err(format!("a session needs a resource: `{word}/phone`")),
+    }
+}

@@ -1,0 +1,102 @@
+//! Conversations in memory: a server in a simulated world.
+
+use waxwing_server::{Security, Settings};
+use waxwing_stanza::BareJid;
+use waxwing_stream::sasl::TlsBinding;
+
+use super::run::{Happened, Network, Runner, Transport, Wait};
+use super::{Cast, DOMAIN, Failure, PASSWORD, Section};
+use crate::dice::Seed;
+use crate::world::{Happening, LinkId, World};
+
+/// Plays a section against a server of its own. The seed decides how bytes are cut and in what order
+/// tasks run.
+///
+/// # Errors
+/// The first thing that goes otherwise.
+pub fn run_in_memory(path: &str, section: &Section, seed: Seed) -> Result<(), Failure> {
+    let world = world(&section.cast, seed.of(0)).map_err(|what| Failure {
+        path: path.to_owned(),
+        line: section.line,
+        what,
+    })?;
+    Runner::new(world, seed.of(1))
+        .play(path, section)
+        .map_err(|mut failure| {
+            failure.what.push_str(&format!("\n  (seed {seed})"));
+            failure
+        })
+}
+
+fn world(cast: &Cast, seed: Seed) -> Result<World, String> {
+    let settings = Settings {
+        domains: vec![DOMAIN.to_owned()],
+        registration: cast.registration.unwrap_or_default(),
+        options: cast.options.clone(),
+    };
+    let mut world = World::new(settings, seed).map_err(|error| error.to_string())?;
+    for account in cast.accounts() {
+        let jid: Result<BareJid, _> = format!("{account}@{DOMAIN}").parse();
+        let jid = jid.map_err(|error| error.to_string())?;
+        world
+            .add_account(&jid, PASSWORD)
+            .map_err(|error| error.to_string())?;
+    }
+    Ok(world)
+}
+
+impl Network for World {
+    type Link = LinkId;
+
+    fn connect(&mut self, transport: Transport) -> Result<LinkId, String> {
+        Ok(World::connect(
+            self,
+            &match transport {
+                Transport::StartTls => Security::StartTls,
+                Transport::Plain => Security::PlainLoopback,
+            },
+        ))
+    }
+
+    fn write(&mut self, link: LinkId, bytes: &[u8]) {
+        World::write(self, link, bytes);
+    }
+
+    fn start_tls(&mut self, link: LinkId) -> Result<TlsBinding, String> {
+        Ok(World::binding(link))
+    }
+
+    fn close(&mut self, link: LinkId) {
+        World::close(self, link);
+    }
+
+    fn next(&mut self, wait: Wait) -> Happened<LinkId> {
+        let until = match wait {
+            Wait::Answer | Wait::Moment => self.now_micros(),
+            Wait::Until(micros) => micros,
+        };
+        match World::next(self, until) {
+            Happening::Received(link, bytes) => Happened::Received(link, bytes),
+            Happening::Disconnected(link) => Happened::Disconnected(link),
+            Happening::Idle => Happened::Nothing,
+        }
+    }
+
+    fn now_micros(&self) -> u64 {
+        World::now_micros(self)
+    }
+
+    fn restart(&mut self, in_order: bool) -> Result<(), String> {
+        if in_order {
+            self.stop();
+            let now = self.now_micros();
+            while World::next(self, now) != Happening::Idle {}
+        }
+        self.crash();
+        self.start().map_err(|error| error.to_string())
+    }
+
+    fn is_exact(&self) -> bool {
+        true
+    }
+}
