@@ -47,12 +47,7 @@ impl Reader<'_> {
             + 1
     }
 
-    fn wrong(
-        &self,
-        key: &str,
-        value: &Spanned<DeValue<'_>>,
-        expected: &str,
-    ) -> ConfigError {
+    fn wrong(&self, key: &str, value: &Spanned<DeValue<'_>>, expected: &str) -> ConfigError {
         let found = value.get_ref().type_str();
         ConfigError::Value {
             line: self.line(value.span().start),
@@ -61,12 +56,7 @@ impl Reader<'_> {
         }
     }
 
-    fn invalid(
-        &self,
-        key: &str,
-        value: &Spanned<DeValue<'_>>,
-        expected: String,
-    ) -> ConfigError {
+    fn invalid(&self, key: &str, value: &Spanned<DeValue<'_>>, expected: String) -> ConfigError {
         ConfigError::Value {
             line: self.line(value.span().start),
             key: key.to_owned(),
