@@ -4,6 +4,9 @@
 //! `example.toml`, `waxwing.doap` and the listing of hooks. Nothing about a feature is written
 //! in a second place.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
 use std::sync::Arc;
