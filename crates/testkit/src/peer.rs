@@ -9,7 +9,7 @@ use waxwing_stanza::{BareJid, FullJid};
 use waxwing_stream::client::{NegotiationError, Settings, Tls};
 use waxwing_stream::sasl::{Mechanism, Password, PasswordError, TlsBinding};
 use waxwing_stream::sm::{Nonza, Sm, SmLimits};
-use waxwing_wire::{Element, Stanza, ns};
+use waxwing_wire::{Element, Stanza, WireError, ns};
 
 use crate::dice::{Dice, Seed};
 use crate::stream::{ClientStream, Said, Until, Wants};
@@ -65,6 +65,9 @@ pub enum PeerError {
     /// The server refused or ended the stream.
     #[error(transparent)]
     Refused(#[from] NegotiationError),
+    /// What the server wrote is no XMPP.
+    #[error("what the server wrote is no XMPP: {0}")]
+    Garbled(#[from] WireError),
     /// The server broke the stream.
     #[error("the server broke the stream: {0}")]
     Broken(String),
@@ -229,7 +232,7 @@ impl Peer {
                 Said::ResumeFailed(failed) => self.resume_failed(&failed),
                 Said::Element(stanza) => self.handle(&stanza),
                 Said::Refused(error) => self.error = Some(error.into()),
-                Said::Garbled(error) => self.error = Some(PeerError::Broken(error.to_string())),
+                Said::Garbled(error) => self.error = Some(error.into()),
                 Said::End => self.error = Some(PeerError::Refused(NegotiationError::Closed)),
                 Said::Header(_) | Said::Authenticated => {}
             }
