@@ -76,6 +76,8 @@ pub struct Connection {
     marks: Vec<LogId>,
     pub(crate) start_tls: bool,
     pub(crate) secure: bool,
+    /// Whether what was read waits for the store, not for the rest of a stanza.
+    stalled: bool,
     deadline_micros: Option<u64>,
 }
 
@@ -96,6 +98,7 @@ impl Connection {
             adopted: None,
             start_tls: false,
             secure,
+            stalled: false,
             deadline_micros: Some(deadline),
             server,
         }
@@ -109,8 +112,9 @@ impl Connection {
     }
 
     /// Whether the shell should read from the socket: false while the client is ahead of the store.
+    /// The rest of a stanza, which may be larger than what may wait, is always wanted.
     pub fn wants_input(&self) -> bool {
-        self.reader.buffered() < INPUT_BYTES_MAX
+        (!self.stalled || self.reader.buffered() < INPUT_BYTES_MAX)
             && !self.start_tls
             && !matches!(self.phase, Phase::Ended)
     }
@@ -174,6 +178,7 @@ impl Connection {
         if self.server.stopping() && matches!(self.phase, Phase::Negotiating(_)) {
             self.fail(StreamCondition::SystemShutdown.into());
         }
+        self.stalled = false;
         loop {
             if let Some(work) = &mut self.work {
                 match Pin::new(work).poll(cx) {
@@ -181,7 +186,10 @@ impl Connection {
                         self.work = None;
                         step(self);
                     }
-                    Poll::Pending => break,
+                    Poll::Pending => {
+                        self.stalled = true;
+                        break;
+                    }
                 }
             }
             if self.start_tls || !self.step(cx) {
@@ -231,6 +239,7 @@ impl Connection {
 
     fn step_bound(&mut self, session: &Arc<Session>, cx: &mut Context<'_>) -> bool {
         if crate::inbound::is_ahead(session, cx) {
+            self.stalled = true;
             return false;
         }
         match self.reader.next() {
