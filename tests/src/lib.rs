@@ -5,8 +5,10 @@ mod ledger;
 mod plays;
 pub mod power;
 mod scratch;
+mod sockets;
 
 pub use built::{Built, BuiltError, BuiltOptions};
 pub use ledger::{Ledger, Verdict};
 pub use plays::{Plays, main as play_all};
 pub use scratch::Scratch;
+pub use sockets::play_over_sockets;
