@@ -29,8 +29,10 @@ const HTTP_PORT: u16 = 5280;
 pub struct BuiltOptions {
     /// Name of the test, in the name of its directory.
     pub name: String,
-    /// The domain it serves, and its certificate names.
+    /// The domain it serves.
     pub domain: String,
+    /// The domain that its certificate names.
+    pub certificate: String,
     /// Accounts to make: user name and password.
     pub accounts: Vec<(String, String)>,
     /// `[registration] mode`.
@@ -53,6 +55,7 @@ impl BuiltOptions {
         BuiltOptions {
             name: name.to_owned(),
             domain: "waxwing.example".to_owned(),
+            certificate: "waxwing.example".to_owned(),
             accounts: Vec::new(),
             registration: "closed".to_owned(),
             log: "info".to_owned(),
@@ -135,6 +138,8 @@ pub struct Built {
     config: PathBuf,
     log: PathBuf,
     child: Option<Child>,
+    /// Where the server says how it is, as long as it lives: without it, it would complain.
+    notify: Option<UnixDatagram>,
     address: Address,
     scratch: Scratch,
 }
@@ -163,6 +168,7 @@ impl Built {
             config: scratch.path().join("waxwing.toml"),
             log: scratch.path().join("log"),
             child: None,
+            notify: None,
             options,
             address,
             scratch,
@@ -178,7 +184,12 @@ impl Built {
     fn prepare(&self) -> Result<(), BuiltError> {
         let tls = self.scratch.path().join("tls");
         let mut certificate = Command::new(&self.binary);
-        certificate.args(["certificate", "local", "--domain", &self.options.domain]);
+        certificate.args([
+            "certificate",
+            "local",
+            "--domain",
+            &self.options.certificate,
+        ]);
         run(certificate.arg("--dir").arg(&tls), "")?;
         let text = format!(
             "domains = [{domain:?}]\ndata_dir = {data:?}\n\n\
@@ -321,14 +332,18 @@ impl Built {
             .map_err(system("starting the server"))?;
         self.pid = child.id();
         self.child = Some(child);
-        self.wait_until_ready(&notify)
+        self.notify = Some(notify);
+        self.wait_until_ready()
     }
 
-    fn wait_until_ready(&mut self, notify: &UnixDatagram) -> Result<(), BuiltError> {
+    fn wait_until_ready(&mut self) -> Result<(), BuiltError> {
         let mut message = [0; 64];
         for _ in 0..LOOKS_MAX {
-            let received = notify.recv(&mut message);
-            if received.is_ok_and(|length| message[..length].starts_with(b"READY=1")) {
+            let received = self.notify.as_ref().map(|notify| notify.recv(&mut message));
+            if received
+                .and_then(Result::ok)
+                .is_some_and(|length| message[..length].starts_with(b"READY=1"))
+            {
                 return Ok(());
             }
             let ended = match &mut self.child {

@@ -1,0 +1,12 @@
+//! The built server over sockets, as its users meet it.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::panic, reason = "a test fails by panicking")]
+
+mod leaks;
+mod life;
+mod login;
+mod messages;
+mod relay;
+mod rig;
+mod way;
