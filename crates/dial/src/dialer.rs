@@ -1,5 +1,8 @@
 //! Dialling: from a domain to a stream.
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;

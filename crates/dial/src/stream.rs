@@ -1,5 +1,8 @@
 //! A client's stream with a bound resource.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
@@ -193,8 +196,9 @@ impl Stream {
                     return Err(self.complain(StreamCondition::BadFormat.into()).await);
                 }
                 Ok(Event::Close) => {
+                    let end = self.ended(End::Server(None));
                     self.say(CLOSE).await;
-                    return Err(self.ended(End::Server(None)));
+                    return Err(end);
                 }
                 Err(Fault::Wire(error)) => return Err(self.complain(error.into()).await),
                 Err(Fault::Broken(kind)) => return Err(self.ended(End::Broken(kind))),
@@ -266,8 +270,9 @@ impl Stream {
     async fn handle(&mut self, stanza: Stanza) -> Result<Option<Stanza>, End> {
         if (stanza.ns(), stanza.name()) == (ns::STREAMS, "error") {
             let error = StreamError::read(&stanza.element());
+            let end = self.ended(End::Server(Some(Box::new(error))));
             self.say(CLOSE).await;
-            return Err(self.ended(End::Server(Some(Box::new(error)))));
+            return Err(end);
         }
         let managed = self.sm.as_mut();
         if is_stanza(&stanza) {
@@ -295,11 +300,13 @@ impl Stream {
     }
 
     async fn complain(&mut self, error: StreamError) -> End {
-        self.say(&error.to_bytes()).await;
-        self.ended(End::Protocol(Box::new(error)))
+        let words = error.to_bytes();
+        let end = self.ended(End::Protocol(Box::new(error)));
+        self.say(&words).await;
+        end
     }
 
-    /// Last words, if they can be said.
+    /// Last words, if they can be said. Whoever is cancelled meanwhile has noted the end before.
     async fn say(&mut self, bytes: &[u8]) {
         self.link.queue(bytes);
         let limit = seconds(self.seconds.close_secs_max);
