@@ -86,8 +86,8 @@ async fn log_ins(built: &Built) {
     for place in [starttls(built), at(built.c2s_tls, Security::DirectTls)] {
         let client = Client::new(built, place);
         for mechanism in MECHANISMS {
-            // A server may leave PLAIN out; whatever it says, it says nothing in its log.
-            let _outcome = client.log_in(ALICE, PASSWORD, mechanism).await;
+            let stream = client.log_in(ALICE, PASSWORD, mechanism).await.unwrap();
+            stream.close().await;
             for (user, password) in [(ALICE, WRONG_PASSWORD), (NOBODY, WRONG_PASSWORD)] {
                 client.log_in(user, password, mechanism).await.unwrap_err();
             }
@@ -251,4 +251,36 @@ async fn at_debug_there_are_no_secrets() {
 async fn at_trace_there_are_no_secrets() {
     let log = holds_no_secret("trace").await;
     assert!(log.contains("DEBUG"), "nothing was logged at this level");
+}
+
+/// For fail2ban, where the operator wants it: where a failed log-in came from, and nothing about whom.
+#[tokio::test]
+async fn a_failed_log_in_is_one_line_with_the_peers_address_where_that_is_wanted() {
+    let mut options = BuiltOptions::new("daemon-fail2ban").account(ALICE, PASSWORD);
+    options.config = "[options]\nlog_failed_logins = true\n".to_owned();
+    options.log = "warn".to_owned();
+    let mut built = Built::start(options).unwrap();
+    let client = Client::new(&built, starttls(&built));
+    for mechanism in MECHANISMS {
+        for user in [ALICE, NOBODY] {
+            let refused = client.log_in(user, WRONG_PASSWORD, mechanism).await;
+            refused.unwrap_err();
+        }
+    }
+    let scram = Mechanism::ScramSha256Plus;
+    let stream = client.log_in(ALICE, PASSWORD, scram).await.unwrap();
+    stream.close().await;
+    built.stop().unwrap();
+    let log = built.log().unwrap();
+    let failed = log.lines().filter(|line| line.contains("a log-in failed"));
+    assert_eq!(failed.count(), 2 * MECHANISMS.len(), "{log}");
+    for line in log.lines() {
+        assert!(
+            line.contains(" WARN ") && line.contains(&PEER.to_string()),
+            "{line}"
+        );
+        for name in [ALICE, NOBODY, PASSWORD, WRONG_PASSWORD] {
+            assert!(!line.contains(name), "{line}");
+        }
+    }
 }
