@@ -1,7 +1,10 @@
 //! A test program that plays every section of every conversation, each as a test of its own: the
 //! files are found, not listed, so that none can be forgotten.
 
-#![expect(clippy::print_stdout, reason = "a test program says how its tests went")]
+#![expect(
+    clippy::print_stdout,
+    reason = "a test program says how its tests went"
+)]
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -89,10 +89,7 @@ impl Sockets {
 
     fn arrival(&mut self, until: Instant) -> Option<Arrival> {
         let left = until.saturating_duration_since(Instant::now());
-        match self.arrived.recv_timeout(left) {
-            Ok(arrival) => Some(arrival),
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
-        }
+        self.arrived.recv_timeout(left).ok()
     }
 
     fn handshake(&mut self, link: usize) -> Result<ClientConnection, String> {
