@@ -5,7 +5,8 @@
 //! | `chat`, `normal` | anything but chat states alone | yes |
 //! | `chat`, `normal` | only chat states (XEP-0085), with or without thread and hints | no |
 //! | `headline`, `groupchat`, `error` | anything | no |
-//! | any | `<no-store/>` or `<no-permanent-store/>` without `<store/>` (XEP-0334) | no |
+//! | any | `<no-store/>` without `<store/>` (XEP-0334 §4.2) | no |
+//! | `chat`, `normal` | `<no-permanent-store/>`: it may wait, not be archived (XEP-0334 §4.1) | as without |
 //! | `chat`, `normal` | `<store/>` | yes |
 //!
 //! Source: XEP-0160 §3, XEP-0334 §4.
@@ -26,7 +27,7 @@ pub fn decide(kind: MessageType, stanza: &Stanza) -> bool {
     for child in stanza.children() {
         match (child.ns(), child.name()) {
             (hints::NS, "store") => return true,
-            (hints::NS, "no-store" | "no-permanent-store") => forbidden = true,
+            (hints::NS, "no-store") => forbidden = true,
             (hints::NS, _) | (CHAT_STATES, _) | (_, "thread") => {}
             _ => content = true,
         }
@@ -57,6 +58,10 @@ mod tests {
             assert!(!decide_on(kind, state));
             assert!(!decide_on(kind, ""));
             assert!(!decide_on(kind, &format!("{body}{no_store}")));
+            assert!(decide_on(
+                kind,
+                &format!("{body}<no-permanent-store xmlns='urn:xmpp:hints'/>")
+            ));
             assert!(decide_on(kind, &format!("{state}{store}")));
         }
         for kind in [
