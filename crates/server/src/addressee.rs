@@ -7,7 +7,8 @@ use waxwing_stanza::{BareJid, Jid};
 pub enum Addressee {
     /// The sender's own account: no `to`, or its own bare address (RFC 6120 §10.3).
     OwnAccount,
-    /// Another local account's bare address.
+    /// Another local account's bare address; there need not be such an account, and strangers must
+    /// not learn whether there is.
     OtherAccount,
     /// A served domain.
     Domain,

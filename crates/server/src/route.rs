@@ -5,7 +5,7 @@ use std::sync::Arc;
 use waxwing_stanza::{Condition, FullJid, IqType, Jid, Reply, StanzaError};
 use waxwing_wire::Stanza;
 
-use crate::addressee::{Addressee, Destination, destination};
+use crate::addressee::{Destination, destination};
 use crate::cx::{Answer, Cx, IqHead};
 use crate::effects::{After, Effects};
 use crate::server::Server;
@@ -78,9 +78,6 @@ async fn here(
         .handler(head.addressee, head.kind, &payload)
         .cloned()
         .ok_or(Condition::ServiceUnavailable)?;
-    if head.addressee == Addressee::OtherAccount && server.account(&head.to).await?.is_none() {
-        return Err(Condition::ServiceUnavailable.into());
-    }
     let cx = Cx {
         server: server.clone(),
         session: session.clone(),

@@ -35,7 +35,9 @@ fn register(registrar: &mut Registrar<'_>) {
 }
 
 async fn info(cx: Cx, iq: Iq<DiscoInfo>) -> Handled {
-    may_look(&cx, &iq.head).await?;
+    if !may_look(&cx, &iq.head).await? {
+        return Err(Condition::ServiceUnavailable.into());
+    }
     if iq.payload.node.is_some() {
         return Err(Condition::ItemNotFound.into());
     }
@@ -54,10 +56,13 @@ async fn info(cx: Cx, iq: Iq<DiscoInfo>) -> Handled {
 }
 
 async fn items(cx: Cx, iq: Iq<DiscoItems>) -> Handled {
-    may_look(&cx, &iq.head).await?;
+    // §8: who may not see an account's presence sees no items, as where there is no account.
+    let may_look = may_look(&cx, &iq.head).await?;
     let items = match (iq.head.addressee, &iq.payload.node) {
-        // One's own available resources, as §8 of RFC 6121 lets a contact see them anyway.
-        (Addressee::OwnAccount | Addressee::OtherAccount, None) => resources(&cx, &iq.head),
+        // Available resources: a contact sees them by their presence anyway.
+        (Addressee::OwnAccount | Addressee::OtherAccount, None) if may_look => {
+            resources(&cx, &iq.head)
+        }
         _ => Vec::new(),
     };
     Ok(Answer::with(&DiscoItems {
@@ -79,18 +84,13 @@ fn resources(cx: &Cx, head: &IqHead) -> Vec<Item> {
 }
 
 /// §8: who may not see an account's presence learns nothing of it, not even that it exists.
-async fn may_look(cx: &Cx, head: &IqHead) -> Result<(), StanzaError> {
+async fn may_look(cx: &Cx, head: &IqHead) -> Result<bool, StanzaError> {
     if head.addressee != Addressee::OtherAccount {
-        return Ok(());
+        return Ok(true);
     }
-    let account = cx
-        .server
-        .account(&head.to)
-        .await?
-        .ok_or(Condition::ServiceUnavailable)?;
-    let asker = &cx.session.account.jid;
-    match roster::item(&cx.server, &account, asker).await? {
-        Some(item) if item.from => Ok(()),
-        _ => Err(Condition::ServiceUnavailable.into()),
-    }
+    let Some(account) = cx.server.account(&head.to).await? else {
+        return Ok(false);
+    };
+    let item = roster::item(&cx.server, &account, &cx.session.account.jid).await?;
+    Ok(item.is_some_and(|item| item.from))
 }
