@@ -247,9 +247,12 @@ fn resumption(session: &Session, previd: String, h: u32) -> Result<Resumption, R
         h: resumable.sm.handled_count(),
     })
     .to_bytes();
-    let output = std::iter::once(answer)
+    let mut output: Vec<bytes::Bytes> = std::iter::once(answer)
         .chain(resumable.sm.unacked().map(|stanza| stanza.bytes.clone()))
         .collect();
+    // An answer to what the old stream asked will not come.
+    resumable.sm.handle_idle();
+    output.extend(std::iter::from_fn(|| resumable.sm.poll()));
     state.wake_room();
     Ok((output, ids))
 }
