@@ -9,7 +9,9 @@ use waxwing_stream::StreamCondition;
 
 use crate::accounts::{self, Role, StoredAccount};
 use crate::admin::{AdminError, Argument, Arguments, Command};
+use crate::effects::Effects;
 use crate::server::Server;
+use crate::xep::rfc6121_subscription as subscriptions;
 
 const JID: Argument = Argument {
     name: "jid",
@@ -150,7 +152,21 @@ async fn remove(server: Server, args: Arguments) -> Result<Value, AdminError> {
     let jid = address(&server, &args)?;
     existing(&server, &jid).await?;
     end_sessions(&server, &jid);
-    accounts::remove(&server, &jid).await?;
+    let mut effects = Effects::none();
+    let turn = server.roster_turn().await;
+    let account = server.directory().note(&jid);
+    subscriptions::end_all(&server, &account, &mut effects)
+        .await
+        .map_err(|error| {
+            AdminError::Failed(format!("its roster was not read: {:?}", error.condition))
+        })?;
+    effects.batch.delete_owner(&account.owner);
+    let commit = server.store().commit(effects.batch);
+    drop(turn);
+    commit.await?;
+    for after in effects.after {
+        after.run(&server);
+    }
     end_sessions(&server, &jid);
     Ok(json!({ "jid": jid.to_string() }))
 }

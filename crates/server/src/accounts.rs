@@ -262,13 +262,6 @@ pub async fn set_password(
     Ok(())
 }
 
-/// Removes an account with everything that is stored under it.
-pub async fn remove(server: &Server, jid: &BareJid) -> Result<(), StoreError> {
-    let mut batch = Batch::new();
-    batch.delete_owner(&owner(jid));
-    server.store().commit(batch).await.map(|_| ())
-}
-
 /// Accounts by address, `limit` at most.
 pub async fn all(store: &Store, limit: usize) -> Result<Vec<(BareJid, StoredAccount)>, StoreError> {
     let mut found = Vec::new();

@@ -51,16 +51,15 @@ pub(crate) fn settings(
             name: "resume",
         }],
     });
-    if registration {
-        settings.features.push(ExtraFeature {
-            stage: Stage::Login,
-            element: Some(StreamFeature {}.write()),
-            takes: vec![Takes::Iq {
-                ns: REGISTER,
-                name: "query",
-            }],
-        });
-    }
+    // Where it is not offered it is refused in words, not by the end of the stream (XEP-0077 §3.1).
+    settings.features.push(ExtraFeature {
+        stage: Stage::Login,
+        element: registration.then(|| StreamFeature {}.write()),
+        takes: vec![Takes::Iq {
+            ns: REGISTER,
+            name: "query",
+        }],
+    });
     Arc::new(settings)
 }
 

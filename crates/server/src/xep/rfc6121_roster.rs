@@ -11,7 +11,6 @@ use crate::cx::{Answer, Cx, Handled, Iq};
 use crate::effects::Effects;
 use crate::registry::{Feature, Registrar, Source};
 use crate::roster::{self, INTERESTED, ROSTER_ITEMS_MAX, StoredItem};
-use crate::subscription::Request;
 
 /// Most bytes of a contact's name, and of a group's (RFC 6121 §2.3.3 leaves the limit to servers).
 pub const NAME_BYTES_MAX: usize = 1_023;
@@ -109,15 +108,7 @@ async fn remove(cx: &Cx, contact: &BareJid, effects: &mut Effects) -> Result<(),
     let Some(stored) = stored.filter(|stored| stored.listed) else {
         return Err(Condition::ItemNotFound.into());
     };
-    let mut requests = Vec::new();
-    if stored.to || stored.pending_out {
-        requests.push(Request::Unsubscribe);
-    }
-    if stored.from || stored.request.is_some() {
-        requests.push(Request::Unsubscribed);
-        crate::presence::withdraw(account, contact, effects);
-    }
-    super::rfc6121_subscription::tell(cx, contact, &requests, effects).await?;
+    super::rfc6121_subscription::end(&cx.server, account, contact, &stored, effects).await?;
     roster::change(&cx.server, account, contact, None, effects);
     Ok(())
 }

@@ -87,19 +87,51 @@ pub(crate) async fn outbound(
     Ok(effects)
 }
 
+/// An account that goes: its contacts lose it as if it had taken them out of its roster, so that
+/// nobody who gets its name later sees their presence (XEP-0077 §3.2).
+pub(crate) async fn end_all(
+    server: &Server,
+    account: &Arc<Account>,
+    effects: &mut Effects,
+) -> Result<(), StanzaError> {
+    for (contact, item) in roster::items(server, account).await? {
+        end(server, account, &contact, &item, effects).await?;
+    }
+    Ok(())
+}
+
+/// Ends what there is of subscriptions in both directions (§2.5).
+pub(crate) async fn end(
+    server: &Server,
+    account: &Arc<Account>,
+    contact: &BareJid,
+    item: &StoredItem,
+    effects: &mut Effects,
+) -> Result<(), StanzaError> {
+    let mut requests = Vec::new();
+    if item.to || item.pending_out {
+        requests.push(Request::Unsubscribe);
+    }
+    if item.from || item.request.is_some() {
+        requests.push(Request::Unsubscribed);
+        presence::withdraw(account, contact, effects);
+    }
+    tell(server, account, contact, &requests, effects).await
+}
+
 /// The server sends subscription stanzas on behalf of the account, in this order.
-pub(crate) async fn tell(
-    cx: &Cx,
+async fn tell(
+    server: &Server,
+    account: &Arc<Account>,
     contact: &BareJid,
     requests: &[Request],
     effects: &mut Effects,
 ) -> Result<(), StanzaError> {
-    let account = &cx.session.account;
     let stanzas: Vec<_> = requests
         .iter()
         .map(|&request| (request, on_behalf(&account.jid, contact, request)))
         .collect();
-    deliver(&cx.server, account, contact, &stanzas, effects).await
+    deliver(server, account, contact, &stanzas, effects).await
 }
 
 fn on_behalf(from: &BareJid, to: &BareJid, request: Request) -> Bytes {

@@ -61,15 +61,18 @@ async fn set(cx: Cx, iq: Iq<Query>) -> Handled {
     Ok(Answer::empty())
 }
 
-/// §3.2: the account goes with everything stored under it; the result is the last thing its sessions get.
+/// §3.2: the account goes with everything stored under it and its subscriptions; the result is the
+/// last thing its sessions get.
 async fn remove(cx: Cx) -> Handled {
     let jid = cx.session.account.jid.clone();
     let mut effects = Effects::none();
+    effects.exclusive = Some(cx.server.roster_turn().await);
     for session in cx.session.account.sessions() {
         effects
             .after
             .extend(crate::presence::ended(&cx.server, &session).await?.after);
     }
+    super::rfc6121_subscription::end_all(&cx.server, &cx.session.account, &mut effects).await?;
     effects.batch.delete_owner(&cx.session.account.owner);
     effects.call(move |server| {
         for session in server.directory().forget(&jid) {
@@ -105,7 +108,7 @@ pub(crate) async fn before_login(
     query: Query,
 ) -> Result<Option<Query>, StanzaError> {
     if !is_offered(server) {
-        return Err(Condition::NotAllowed.into());
+        return Err(Condition::ServiceUnavailable.into());
     }
     match kind {
         IqType::Get => Ok(Some(Query {
