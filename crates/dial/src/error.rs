@@ -3,6 +3,7 @@
 use std::io;
 
 use waxwing_stream::client::NegotiationError;
+use waxwing_stream::sasl::Failure;
 
 use crate::names::NameError;
 
@@ -137,6 +138,10 @@ impl DialError {
             DialError::NoService | DialError::Certificate(_) => Blame::Peer,
             DialError::Tls => Blame::Incompatible,
             DialError::Stream(error) => match error {
+                NegotiationError::LoginRefused {
+                    reason: Failure::TemporaryAuthFailure,
+                    ..
+                } => Blame::Peer,
                 NegotiationError::NoName | NegotiationError::LoginRefused { .. } => Blame::Caller,
                 NegotiationError::NoMechanism | NegotiationError::TlsMissing => Blame::Incompatible,
                 NegotiationError::Timeout => Blame::Environment,
@@ -156,6 +161,11 @@ impl DialError {
                     | NegotiationError::TlsMissing
                     | NegotiationError::TlsRefused
                     | NegotiationError::Timeout
+            ),
+            // A proxy that does not serve us does so for no host.
+            DialError::Proxy(error) => matches!(
+                error,
+                ProxyError::Forbidden | ProxyError::Unreachable | ProxyError::Failed
             ),
             DialError::Domain | DialError::PlainNotLoopback | DialError::NoService => false,
             _ => true,
@@ -200,5 +210,48 @@ pub(crate) fn describe(kind: io::ErrorKind) -> &'static str {
         }
         io::ErrorKind::PermissionDenied => "this machine does not allow it",
         _ => "the system reports an error",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refused_log_in_is_its_callers_unless_the_server_could_not_tell() {
+        let refused = |reason| {
+            let text = None;
+            DialError::from(NegotiationError::LoginRefused { reason, text })
+        };
+        assert_eq!(refused(Failure::NotAuthorized).blame(), Blame::Caller);
+        assert_eq!(refused(Failure::TemporaryAuthFailure).blame(), Blame::Peer);
+        for reason in Failure::ALL {
+            assert!(!refused(reason).is_of_the_host(), "{reason}");
+        }
+    }
+
+    #[test]
+    fn another_host_is_tried_for_what_is_of_the_host() {
+        let proxy = |error| DialError::Proxy(error);
+        for (error, tried) in [
+            (DialError::Domain, false),
+            (DialError::PlainNotLoopback, false),
+            (DialError::NoService, false),
+            (DialError::Name(NameError::Absent), true),
+            (DialError::Connect(io::ErrorKind::ConnectionRefused), true),
+            (DialError::Certificate(CertificateProblem::Expired), true),
+            (DialError::Tls, true),
+            (DialError::Timeout(Stage::Tls), true),
+            (proxy(ProxyError::Unreachable), true),
+            (proxy(ProxyError::Forbidden), true),
+            (proxy(ProxyError::LoginRefused), false),
+            (proxy(ProxyError::Gone), false),
+            (proxy(ProxyError::NoProxy), false),
+            (NegotiationError::Closed.into(), true),
+            (NegotiationError::NoMechanism.into(), false),
+        ] {
+            assert_eq!(error.is_of_the_host(), tried, "{error:?}");
+            assert!(!error.to_string().is_empty());
+        }
     }
 }

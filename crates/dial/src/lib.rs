@@ -6,6 +6,22 @@
 //!
 //! With a proxy set there is no other way out: no name is looked up here, and nothing but the proxy is
 //! connected to. Randomness is an argument.
+//!
+//! ```no_run
+//! # use std::sync::Arc;
+//! # use waxwing_dial::{Dialer, Place, SystemResolver, Trust};
+//! # use waxwing_stream::{client::Settings, sasl::Password};
+//! # async fn talk(authority: &[u8], seed: [u8; 32]) -> Result<(), Box<dyn std::error::Error>> {
+//! let trust = Trust::with_authorities(rustls::RootCertStore::empty(), authority)?;
+//! let dialer = Dialer::new(Arc::new(SystemResolver::new()?), trust);
+//! let settings = Settings::new("alice@example.org".parse()?, Password::prepare("…")?);
+//! let mut stream = dialer.login(settings, &Place::Domain, seed).await?;
+//! stream.send("<presence/>".into()).await?;
+//! let stanza = stream.next().await?;
+//! stream.close().await;
+//! # Ok(())
+//! # }
+//! ```
 
 mod connect;
 mod dialer;

@@ -76,7 +76,8 @@ pub enum SendError {
     /// The server acknowledges nothing; the stream is to be given up.
     #[error("too many stanzas wait for their acknowledgement")]
     Full,
-    /// The stream is at its end. With stream management the stanza is kept with the session.
+    /// The stream is at its end; [`next`](Stream::next) may know more about why. With stream
+    /// management the stanza is kept with the session.
     #[error(transparent)]
     Ended(#[from] End),
 }
@@ -166,8 +167,9 @@ impl Stream {
         }
         self.link.queue(&stanza);
         self.queue_nonzas();
+        // That is the end, but the server's last words, which say why, may wait to be read.
         let written = self.link.flush().await;
-        written.map_err(|kind| self.ended(End::Broken(kind)).into())
+        written.map_err(|kind| End::Broken(kind).into())
     }
 
     /// The next stanza: a message, presence or iq. The one before it is acknowledged from now on, so it

@@ -94,6 +94,9 @@ impl Link {
     pub(crate) async fn flush(&mut self) -> Result<(), io::ErrorKind> {
         poll_fn(|cx| {
             if let Poll::Ready(written) = self.poll_write(cx) {
+                if written.is_err() {
+                    self.out.clear();
+                }
                 return Poll::Ready(written);
             }
             while self.end.is_none() && self.reader.buffered() < READ_AHEAD_BYTES_MAX {

@@ -162,6 +162,29 @@ async fn what_is_not_understood_is_read_over() {
     assert_eq!(next(&mut stream).await.unwrap(), "1");
 }
 
+#[tokio::test]
+async fn last_words_are_heard_by_who_notices_the_end_while_sending() {
+    let (mut stream, mut far) = pair(true).await;
+    types(&mut far, "<stream:error><system-shutdown xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error></stream:stream>").await;
+    drop(far);
+    let stanza = Bytes::from_static(b"<presence/>");
+    // The first bytes that nobody takes are answered by a reset, which the next ones meet.
+    let refused = loop {
+        if let Err(refused) = soon(stream.send(stanza.clone())).await {
+            break refused;
+        }
+        tokio::task::yield_now().await;
+    };
+    assert!(
+        matches!(refused, SendError::Ended(End::Broken(_))),
+        "{refused:?}"
+    );
+    let end = next(&mut stream).await.unwrap_err();
+    let reason = StreamError::from(StreamCondition::SystemShutdown);
+    assert_eq!(end, End::Server(Some(Box::new(reason))));
+    assert!(stream.unacked_count() > 0);
+}
+
 /// Asking is given up and taken up again between any two bytes.
 #[tokio::test]
 async fn cancelling_loses_nothing() {
