@@ -19,9 +19,9 @@ use servers::{Authority, Served};
 /// Hosts, each at its address; a domain has SRV records if it is asked for them.
 #[derive(Default)]
 struct Names {
-    hosts: HashMap<&'static str, IpAddr>,
+    hosts: HashMap<&'static str, Vec<IpAddr>>,
     starttls: Vec<SrvRecord>,
-    asked: Mutex<usize>,
+    asked: Mutex<Vec<String>>,
 }
 
 impl Resolve for Names {
@@ -29,7 +29,7 @@ impl Resolve for Names {
         &'a self,
         name: &'a str,
     ) -> Pin<Box<dyn Future<Output = Result<Vec<SrvRecord>, NameError>> + Send + 'a>> {
-        *self.asked.lock().unwrap() += 1;
+        self.asked.lock().unwrap().push(name.to_owned());
         let ours = name.starts_with("_xmpp-client._tcp.");
         let found = ours.then(|| self.starttls.clone());
         Box::pin(async move { found.ok_or(NameError::Absent) })
@@ -40,10 +40,13 @@ impl Resolve for Names {
         host: &'a str,
         family: Family,
     ) -> Pin<Box<dyn Future<Output = Result<Vec<IpAddr>, NameError>> + Send + 'a>> {
-        *self.asked.lock().unwrap() += 1;
-        let address = self.hosts.get(host).copied();
-        let found = address.filter(|address| address.is_ipv4() == (family == Family::V4));
-        Box::pin(async move { found.map(|found| vec![found]).ok_or(NameError::Absent) })
+        self.asked
+            .lock()
+            .unwrap()
+            .push(format!("{host} {family:?}"));
+        let mut found = self.hosts.get(host).cloned().unwrap_or_default();
+        found.retain(|address| address.is_ipv4() == (family == Family::V4));
+        Box::pin(async move { Ok(found) })
     }
 }
 
@@ -232,7 +235,7 @@ async fn hosts_are_tried_in_turn_and_the_most_telling_error_is_told() {
         target: "xmpp.example.net".to_owned(),
     };
     let names = |records: Vec<SrvRecord>| Names {
-        hosts: HashMap::from([("xmpp.example.net", IpAddr::from(Ipv4Addr::LOCALHOST))]),
+        hosts: HashMap::from([("xmpp.example.net", vec![Ipv4Addr::LOCALHOST.into()])]),
         starttls: records,
         ..Names::default()
     };
@@ -261,7 +264,7 @@ async fn a_broken_proxy_is_no_reason_to_go_another_way() {
     let stranger = servers::plain(Served::Words("220 mail\r\n".to_owned())).await;
     for (address, error) in [(closed, ProxyError::Gone), (stranger, ProxyError::NoProxy)] {
         let names = Arc::new(Names {
-            hosts: HashMap::from([("example.org", IpAddr::from(Ipv4Addr::LOCALHOST))]),
+            hosts: HashMap::from([("example.org", vec![Ipv4Addr::LOCALHOST.into()])]),
             ..Names::default()
         });
         let watched = Arc::new(servers::Watched::default());
@@ -279,7 +282,7 @@ async fn a_broken_proxy_is_no_reason_to_go_another_way() {
             let by_proxy = dial(&dialer.clone().with_proxy(proxy), &Place::Domain).await;
             assert_eq!(by_proxy, error.into());
         }
-        assert_eq!(*names.asked.lock().unwrap(), 0);
+        assert!(names.asked.lock().unwrap().is_empty());
         // Once by each of two proxies, and nobody but the proxy.
         assert_eq!(*watched.0.lock().unwrap(), [address; 2]);
     }
@@ -296,7 +299,58 @@ async fn what_cannot_be_a_name_is_not_asked_for() {
         security: Security::StartTls,
     };
     assert_eq!(dial(&dialer, &place).await, DialError::Domain);
-    assert_eq!(*names.asked.lock().unwrap(), 0);
+    assert!(names.asked.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_place_that_is_given_is_not_looked_for() {
+    let authority = Authority::new();
+    let names = Arc::new(Names::default());
+    let watched = Arc::new(servers::Watched::default());
+    let dialer = Dialer::new(names.clone(), authority.trust()).with_connect(watched.clone());
+    let place = Place::At {
+        host: "Bücher.example.".to_owned(),
+        port: 80,
+        security: Security::DirectTls,
+    };
+    let absent = dial(&dialer, &place).await;
+    assert_eq!(absent, NameError::Absent.into());
+    let asked = ["xn--bcher-kva.example V6", "xn--bcher-kva.example V4"];
+    assert_eq!(*names.asked.lock().unwrap(), asked);
+    assert!(watched.0.lock().unwrap().is_empty());
+    // An address is no name: nothing is asked, neither for the host nor for a domain that is one.
+    let closed = servers::closed().await;
+    let refused = dial(&dialer, &at(closed, Security::StartTls)).await;
+    assert_eq!(
+        refused,
+        DialError::Connect(io::ErrorKind::ConnectionRefused)
+    );
+    let mut settings = settings();
+    settings.account = "alice@127.213.7.9".parse().unwrap();
+    let outcome = dialer.login(settings, &Place::Domain, [1; 32]).await;
+    assert!(outcome.is_err());
+    assert_eq!(names.asked.lock().unwrap().len(), asked.len());
+    let domain = "127.213.7.9:5222".parse().unwrap();
+    assert_eq!(*watched.0.lock().unwrap(), [closed, domain]);
+}
+
+#[tokio::test]
+async fn one_address_elsewhere_is_enough_to_say_nothing_in_the_clear() {
+    let authority = Authority::new();
+    let both = vec![Ipv4Addr::LOCALHOST.into(), "2001:db8::1".parse().unwrap()];
+    let names = Names {
+        hosts: HashMap::from([("both.example", both)]),
+        ..Names::default()
+    };
+    let watched = Arc::new(servers::Watched::default());
+    let dialer = Dialer::new(Arc::new(names), authority.trust()).with_connect(watched.clone());
+    let place = Place::At {
+        host: "both.example".to_owned(),
+        port: 5222,
+        security: Security::Plain,
+    };
+    assert_eq!(dial(&dialer, &place).await, DialError::PlainNotLoopback);
+    assert!(watched.0.lock().unwrap().is_empty());
 }
 
 #[test]
