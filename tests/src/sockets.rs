@@ -96,6 +96,8 @@ impl Sockets {
         let name = ServerName::try_from(DOMAIN).map_err(|error| error.to_string())?;
         let mut tls = ClientConnection::new(Arc::clone(&self.tls), name)
             .map_err(|error| error.to_string())?;
+        // A stanza may be larger than what TLS buffers by itself.
+        tls.set_buffer_limit(None);
         let until = Instant::now() + Duration::from_secs(ANSWER_SECS_MAX);
         loop {
             if let Some(link) = self.links.get_mut(link) {
@@ -276,6 +278,7 @@ fn flush(tls: &mut ClientConnection, socket: &mut TcpStream) -> io::Result<()> {
 fn options(cast: &Cast) -> BuiltOptions {
     let mut options = BuiltOptions::new("conversation");
     options.domain = DOMAIN.to_owned();
+    options.certificate = DOMAIN.to_owned();
     options.registration = match cast.registration {
         Some(Registration::Open) => "open",
         Some(Registration::Closed) => "closed",
