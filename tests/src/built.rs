@@ -3,6 +3,7 @@
 
 mod place;
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -42,7 +43,7 @@ pub struct BuiltOptions {
     /// Lines after the configuration's last section, `[registration]`.
     pub config: String,
     /// Environment variables for the server alone.
-    pub environment: Vec<(String, String)>,
+    pub environment: Vec<(String, OsString)>,
     /// Program and arguments that the server's command line is handed to. The process must become
     /// the server, as `strace -D` does, or signals do not reach it.
     pub wrapper: Vec<String>,
@@ -232,6 +233,17 @@ impl Built {
         child.kill().map_err(system("killing the server"))?;
         child.wait().map_err(system("waiting for the server"))?;
         Ok(())
+    }
+
+    /// Gives the server other environment variables from its next life on.
+    pub fn set_environment<K: Into<String>, V: Into<OsString>>(
+        &mut self,
+        environment: impl IntoIterator<Item = (K, V)>,
+    ) {
+        let pairs = environment.into_iter();
+        self.options.environment = pairs
+            .map(|(name, value)| (name.into(), value.into()))
+            .collect();
     }
 
     /// Asks the server to stop (SIGTERM) and waits until it has, for as long as it takes; `None`

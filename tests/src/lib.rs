@@ -2,6 +2,7 @@
 
 mod built;
 mod ledger;
+mod ordeal;
 mod plays;
 pub mod power;
 mod scratch;
@@ -9,6 +10,7 @@ mod sockets;
 
 pub use built::{Built, BuiltError, BuiltOptions};
 pub use ledger::{Ledger, Verdict};
+pub use ordeal::{Blow, Ordeal, OrdealError, PowerError, Report};
 pub use plays::{Plays, main as play_all};
 pub use scratch::Scratch;
 pub use sockets::play_over_sockets;

@@ -94,6 +94,8 @@ fn cargo_tests(place: &Place, filter: Option<&str>, excluded: &[String]) -> Resu
         .args(["--workspace", "--no-fail-fast"])
         .args(excluded)
         .args(filter)
+        // Figures that tests print belong to what was shown.
+        .args(["--", "--show-output"])
         .env("WAXWING_BIN", place.program("debug", "waxwing"))
         .env(SKIPS_VARIABLE, &skips);
     let mut tally = Tally::default();

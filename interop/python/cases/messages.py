@@ -197,8 +197,7 @@ async def _alive(session: Session) -> bool:
     pong = session.make_iq_get(ito=session.coordinates.domain)
     pong.enable("ping")
     pong.send(callback=session.inbox.append, timeout=None)
-    await session.expect_or_end(lambda s: s.xml.get("id") == pong["id"])
-    return session.transport is not None
+    return await session.expect_or_end(lambda s: s.xml.get("id") == pong["id"]) is not None
 
 
 async def _carried(x: Stage, payload: str) -> None:

@@ -95,6 +95,24 @@ impl Journal {
         })
     }
 
+    /// Reads what a journal held when it was `position` bytes long. A record that had been written in part is left out:
+    /// what it tells of was still under way.
+    ///
+    /// # Errors
+    /// [`JournalError::Read`] if the file cannot be read.
+    pub fn read_until(path: &Path, position: u64) -> Result<Journal, JournalError> {
+        let mut bytes = fs::read(path)?;
+        bytes.truncate(usize::try_from(position).unwrap_or(usize::MAX));
+        let mut whole = 0;
+        while let Some(length) = bytes.get(whole..).and_then(record_length)
+            && whole + length <= bytes.len()
+        {
+            whole += length;
+        }
+        bytes.truncate(whole);
+        Ok(Journal { bytes })
+    }
+
     /// The journal's length in bytes, which is the place after its last record.
     #[must_use]
     pub fn len(&self) -> u64 {
@@ -132,6 +150,14 @@ impl Journal {
         }
         Ok(records)
     }
+}
+
+/// How long the first record of `bytes` is, all of it there or not.
+fn record_length(bytes: &[u8]) -> Option<usize> {
+    let (head, lengths) = bytes.split_at_checked(1 + 8 + 8)?;
+    let (a_len, lengths) = read_len(lengths)?;
+    let (b_len, _) = read_len(lengths)?;
+    Some(head.len() + 4 + 4 + a_len + b_len)
 }
 
 /// The first record of `bytes` and what follows it. The inner error is the name of a call that is not followed.

@@ -56,10 +56,17 @@ impl Recorder {
 
     /// Has `command` recorded. Several processes may append to one journal, one after the other.
     pub fn attach(&self, command: &mut Command) {
-        command
-            .env("LD_PRELOAD", &self.library)
-            .env("POWER_DIR", &self.watched)
-            .env("POWER_JOURNAL", &self.journal);
+        command.envs(self.environment());
+    }
+
+    /// What has a command recorded: environment variables for it alone.
+    #[must_use]
+    pub fn environment(&self) -> [(&'static str, PathBuf); 3] {
+        [
+            ("LD_PRELOAD", self.library.clone()),
+            ("POWER_DIR", self.watched.clone()),
+            ("POWER_JOURNAL", self.journal.clone()),
+        ]
     }
 
     /// Where the journal is. Its length at the moment when an acknowledgement arrives says what must be durable.
