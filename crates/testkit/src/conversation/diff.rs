@@ -35,7 +35,12 @@ fn filled(pattern: &Element, came: &Element, bindings: &Bindings) -> Element {
         Some(found) if value(wanted, found, &mut bindings.clone()) => found.to_owned(),
         _ => spelled(wanted, bindings),
     };
-    for wanted in pattern.attributes() {
+    let open = pattern.attributes().any(|wanted| wanted.name == *MORE);
+    for found in came.attributes().filter(|_| open) {
+        out.set_attr_ns(found.ns.clone(), found.name.clone(), found.value.clone());
+    }
+    let is_shown = |name: &str| name != MORE || came.name().is_empty();
+    for wanted in pattern.attributes().filter(|wanted| is_shown(&wanted.name)) {
         let found = came
             .attributes()
             .find(|found| found.ns == wanted.ns && found.name == wanted.name)

@@ -156,7 +156,7 @@ fn among(
     let mut left = came.iter();
     for wanted in pattern.children() {
         if !left.any(|child| element(wanted, child, false, bindings).is_ok()) {
-            return Err(format!("{path} lacks {}, or not as written", shown(wanted)));
+            return Err(lack(wanted, came, false, bindings, path));
         }
     }
     Ok(())
@@ -174,13 +174,33 @@ fn unordered(
             .position(|child| element(wanted, child, true, bindings).is_ok());
         match at {
             Some(at) => drop(left.remove(at)),
-            None => return Err(format!("{path} lacks {}, or not as written", shown(wanted))),
+            None => return Err(lack(wanted, &left, true, bindings, path)),
         }
     }
     match left.first() {
         Some(extra) if !has_more(pattern) => Err(format!("{path} has {} too", shown(extra))),
         _ => Ok(()),
     }
+}
+
+/// What is wrong where none of those that came is the wanted one: what differs in the one that has its
+/// name, if only one has.
+fn lack(
+    wanted: &Element,
+    came: &[&Element],
+    any_order: bool,
+    bindings: &Bindings,
+    path: &str,
+) -> String {
+    let mut alike = came
+        .iter()
+        .filter(|child| child.is(wanted.ns(), wanted.name()));
+    if let (Some(only), None) = (alike.next(), alike.next())
+        && let Err(what) = compare(wanted, only, any_order, &mut bindings.clone(), path)
+    {
+        return what;
+    }
+    format!("{path} lacks {} as written", shown(wanted))
 }
 
 /// Compares a stream header.
