@@ -6,15 +6,18 @@ mod cast;
 mod diff;
 mod matching;
 mod memory;
+mod network;
 mod parse;
 mod run;
+mod session;
 mod xml;
 
 use std::fmt;
 
 pub use cast::{Cast, Member, Start};
 pub use memory::run_in_memory;
-pub use run::{Happened, Network, Runner, Transport, Wait};
+pub use network::{Happened, Network, Transport, Wait};
+pub use run::Runner;
 pub use xml::{Hole, Pattern, Template};
 
 /// Domain that conversations are about.

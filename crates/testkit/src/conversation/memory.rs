@@ -4,8 +4,8 @@ use waxwing_server::{Security, Settings};
 use waxwing_stanza::BareJid;
 use waxwing_stream::sasl::TlsBinding;
 
-use super::run::{Happened, Network, Runner, Transport, Wait};
-use super::{Cast, DOMAIN, Failure, PASSWORD, Section};
+use super::network::{Happened, Network, Transport, Wait};
+use super::{Cast, DOMAIN, Failure, PASSWORD, Runner, Section};
 use crate::dice::Seed;
 use crate::world::{Happening, LinkId, World};
 

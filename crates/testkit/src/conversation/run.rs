@@ -1,91 +1,20 @@
 //! Playing a conversation, over whatever network there is.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::fmt::Debug;
 
 use bytes::Bytes;
 use waxwing_stanza::BareJid;
 use waxwing_stream::client::{Settings, Tls};
-use waxwing_stream::sasl::{Password, TlsBinding};
-use waxwing_wire::{Element, Header};
+use waxwing_stream::sasl::Password;
+use waxwing_wire::Element;
 
 use super::cast::{Cast, Start};
+use super::network::{Happened, Network, Transport, Wait};
+use super::session::{Came, Session, State, is_alike, matches, unexpected};
 use super::xml::Bindings;
-use super::{
-    Act, DOMAIN, Failure, PASSWORD, Pattern, Section, Step, Template, Who, diff, matching,
-};
+use super::{Act, DOMAIN, Failure, PASSWORD, Pattern, Section, Step, Template, Who, diff};
 use crate::dice::{Dice, Seed};
-use crate::stream::{ClientStream, Said, Until, Wants};
-
-/// Streams to a server, in memory or over sockets.
-pub trait Network {
-    /// One connection.
-    type Link: Copy + Eq + Debug;
-
-    /// Opens a connection.
-    ///
-    /// # Errors
-    /// Why there is none.
-    fn connect(&mut self, transport: Transport) -> Result<Self::Link, String>;
-
-    /// Writes bytes, inside TLS where that is up. A connection that is gone takes them too.
-    fn write(&mut self, link: Self::Link, bytes: &[u8]);
-
-    /// Does the client's side of a TLS handshake.
-    ///
-    /// # Errors
-    /// Why it failed.
-    fn start_tls(&mut self, link: Self::Link) -> Result<TlsBinding, String>;
-
-    /// Closes a connection; nothing more happens to it.
-    fn close(&mut self, link: Self::Link);
-
-    /// The next thing that happens.
-    fn next(&mut self, wait: Wait) -> Happened<Self::Link>;
-
-    /// The time, in microseconds.
-    fn now_micros(&self) -> u64;
-
-    /// Ends the server, in order or not, and starts it again. All connections are gone.
-    ///
-    /// # Errors
-    /// Why it did not start.
-    fn restart(&mut self, in_order: bool) -> Result<(), String>;
-
-    /// Whether [`Happened::Nothing`] means that nothing will come; otherwise only that nothing came.
-    fn is_exact(&self) -> bool;
-}
-
-/// What a connection begins with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Transport {
-    /// STARTTLS.
-    StartTls,
-    /// Nothing: the server's plain listener on a loopback address.
-    Plain,
-}
-
-/// How long to wait for what happens next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wait {
-    /// As long as an answer may take.
-    Answer,
-    /// A moment: nothing need come.
-    Moment,
-    /// Until this time, in microseconds.
-    Until(u64),
-}
-
-/// What happened.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Happened<L> {
-    /// Bytes came, out of TLS where that is up.
-    Received(L, Bytes),
-    /// The server has closed the connection.
-    Disconnected(L),
-    /// Nothing, as long as was waited.
-    Nothing,
-}
+use crate::stream::{ClientStream, Until, Wants};
 
 /// A network, and those who talk over it.
 #[derive(Debug)]
@@ -98,37 +27,6 @@ pub struct Runner<N: Network> {
     busy_with: Option<Who>,
     logins: usize,
     barriers: u64,
-}
-
-#[derive(Debug)]
-struct Session<L> {
-    link: L,
-    stream: ClientStream,
-    inbox: VecDeque<Came>,
-    state: State,
-    open: bool,
-    /// Whether a ping of ours would disturb it: bytes that need not be XML were sent, or what
-    /// stream management counts.
-    undisturbed: bool,
-    /// The ping that has no answer yet.
-    barrier: Option<String>,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-enum State {
-    Negotiating,
-    Ready,
-    Refused(String),
-}
-
-/// What came to a session.
-#[derive(Clone, Debug, PartialEq)]
-enum Came {
-    Element(Element),
-    Header(Header),
-    End,
-    Broken(String),
-    Disconnected,
 }
 
 /// What ids of the pings have in common by which a conversation over sockets waits for the server.
@@ -556,34 +454,6 @@ impl<N: Network> Runner<N> {
     }
 }
 
-impl<L> Session<L> {
-    fn take(&mut self, said: Said) {
-        let came = match said {
-            Said::Header(header) => Came::Header(header),
-            Said::Element(stanza) => {
-                let id = stanza.id();
-                if id.is_some() && id.as_deref() == self.barrier.as_deref() {
-                    self.barrier = None;
-                    return;
-                }
-                Came::Element(stanza.element())
-            }
-            Said::End => Came::End,
-            Said::Authenticated | Said::Bound(..) | Said::Resumed(_) => {
-                self.state = State::Ready;
-                return;
-            }
-            Said::Refused(error) => {
-                self.state = State::Refused(error.to_string());
-                return;
-            }
-            Said::Garbled(error) => Came::Broken(error.to_string()),
-            Said::ResumeFailed(failed) => Came::Broken(format!("{failed:?}")),
-        };
-        self.inbox.push_back(came);
-    }
-}
-
 fn settings(who: &Who, password: &str) -> Result<Settings, String> {
     let account: Result<BareJid, _> = format!("{}@{DOMAIN}", who.account).parse();
     let account = account.map_err(|error| error.to_string())?;
@@ -593,51 +463,4 @@ fn settings(who: &Who, password: &str) -> Result<Settings, String> {
     settings.iterations = 1..=*settings.iterations.end();
     settings.stream_management = None;
     Ok(settings)
-}
-
-fn matches(
-    pattern: &Pattern,
-    came: &Came,
-    any_order: bool,
-    bindings: &mut Bindings,
-) -> Result<(), String> {
-    match (pattern, came) {
-        (Pattern::Element(pattern), Came::Element(came)) => {
-            matching::element(pattern, came, any_order, bindings)
-        }
-        (Pattern::Header(pattern, open), Came::Header(came)) => {
-            matching::header(pattern, *open, came, bindings)
-        }
-        (Pattern::End, Came::End) => Ok(()),
-        (Pattern::Element(pattern), _) => Err(format!("<{}> was to come", pattern.name())),
-        (Pattern::Header(..), _) => Err("a stream header was to come".to_owned()),
-        (Pattern::End, _) => Err("the end of the stream was to come".to_owned()),
-    }
-}
-
-fn is_alike(pattern: &Pattern, came: &Came) -> bool {
-    match (pattern, came) {
-        (Pattern::Element(pattern), Came::Element(came)) => {
-            let from = |element: &Element| element.attr("from").map(str::to_owned);
-            pattern.is(came.ns(), came.name()) && from(pattern) == from(came)
-        }
-        _ => false,
-    }
-}
-
-fn unexpected(who: &Who, came: &Came) -> String {
-    match came {
-        Came::Element(came) => {
-            let shown = diff::shown(came);
-            format!("{who} got what nobody expected\n{}", shown.trim_end())
-        }
-        Came::Header(header) => {
-            format!("{who} got a stream header that nobody expected: {header:?}")
-        }
-        Came::End => format!("the server closed {who}'s stream, which nobody expected"),
-        Came::Broken(what) => format!("{who}'s stream is broken: {what}"),
-        Came::Disconnected => {
-            format!("the server closed {who}'s connection, which nobody expected")
-        }
-    }
 }
