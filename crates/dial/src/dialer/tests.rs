@@ -223,6 +223,21 @@ async fn silence_ends_in_every_stage() {
 }
 
 #[tokio::test]
+async fn a_server_that_is_given_up_is_told_so() {
+    let authority = Authority::new();
+    let (address, heard) = servers::listening().await;
+    let dialer = dialer(authority.trust()).with_seconds(Seconds {
+        stream_secs_max: 1,
+        ..Seconds::default()
+    });
+    let silent = dial(&dialer, &at(address, Security::StartTls)).await;
+    assert_eq!(silent, DialError::Timeout(Stage::Stream));
+    let heard = heard.await.unwrap();
+    assert!(heard.contains("<connection-timeout "), "{heard}");
+    assert!(heard.ends_with("</stream:stream>"), "{heard}");
+}
+
+#[tokio::test]
 async fn hosts_are_tried_in_turn_and_the_most_telling_error_is_told() {
     let authority = Authority::new();
     let wrong = servers::tls_after_starttls(authority.server("other.example")).await;
@@ -246,10 +261,16 @@ async fn hosts_are_tried_in_turn_and_the_most_telling_error_is_told() {
     let two = names(vec![record(1, closed), record(2, rude)]);
     let two = Dialer::new(Arc::new(two), authority.trust());
     let told = dial(&two, &Place::Domain).await;
-    let DialError::Stream(NegotiationError::Server(error)) = told else {
+    let DialError::Stream(NegotiationError::Server(error)) = &told else {
         panic!("{told:?}");
     };
     assert_eq!(error.condition, StreamCondition::HostGone);
+    // Of two that tell as much, the one that the domain prefers.
+    let other = "<stream:error><reset xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>";
+    let other = servers::plain(Served::Words(other.to_owned())).await;
+    let both = names(vec![record(1, rude), record(2, other)]);
+    let both = Dialer::new(Arc::new(both), authority.trust());
+    assert_eq!(dial(&both, &Place::Domain).await, told);
     let one = names(vec![record(1, closed)]);
     let one = Dialer::new(Arc::new(one), authority.trust());
     let told = dial(&one, &Place::Domain).await;

@@ -118,6 +118,13 @@ async fn a_dot_says_that_there_is_no_service() {
 }
 
 #[tokio::test]
+async fn a_dot_beside_hosts_is_none_of_them() {
+    let mixed = Ok(vec![record(0, "", 5222), record(1, "a.example", 5222)]);
+    let only = ("a.example".to_owned(), 5222, Security::StartTls);
+    assert_eq!(found(Err(NameError::Absent), mixed).await.unwrap(), [only]);
+}
+
+#[tokio::test]
 async fn hosts_are_bounded() {
     let many = (0..100).map(|at| record(at, "a.example", 5222)).collect();
     let found = found(Err(NameError::Absent), Ok(many)).await.unwrap();

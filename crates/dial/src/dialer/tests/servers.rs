@@ -130,6 +130,19 @@ async fn serve(socket: &mut TcpStream, served: Served) -> io::Result<()> {
     Ok(())
 }
 
+/// Says nothing, and tells what it has heard when the client is gone.
+pub(super) async fn listening() -> (SocketAddr, oneshot::Receiver<String>) {
+    let (listener, address) = listener().await;
+    let (tell, told) = oneshot::channel();
+    tokio::spawn(async move {
+        let (mut socket, _) = listener.accept().await.unwrap();
+        let mut heard = String::new();
+        socket.read_to_string(&mut heard).await.unwrap();
+        tell.send(heard).unwrap();
+    });
+    (address, told)
+}
+
 /// Reads until this element's start tag has come.
 async fn hear(socket: &mut (impl AsyncRead + Unpin), tag: &str) -> io::Result<()> {
     let mut heard = Vec::new();
