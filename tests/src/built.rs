@@ -42,6 +42,8 @@ pub struct BuiltOptions {
     pub log: String,
     /// Lines after the configuration's last section, `[registration]`.
     pub config: String,
+    /// A directory whose files the data directory begins with.
+    pub data: Option<PathBuf>,
     /// Environment variables for the server alone.
     pub environment: Vec<(String, OsString)>,
     /// Program and arguments that the server's command line is handed to. The process must become
@@ -61,6 +63,7 @@ impl BuiltOptions {
             registration: "closed".to_owned(),
             log: "info".to_owned(),
             config: String::new(),
+            data: None,
             environment: Vec::new(),
             wrapper: Vec::new(),
         }
@@ -209,6 +212,9 @@ impl Built {
             mode = self.options.registration,
             more = self.options.config,
         );
+        if let Some(data) = &self.options.data {
+            copy(data, &self.data_dir).map_err(system("the data to begin with"))?;
+        }
         std::fs::write(&self.config, text).map_err(system("the configuration"))
     }
 
@@ -286,6 +292,17 @@ impl Built {
         command.arg("--config").arg(&self.config);
         command.args(["account", "add", &jid, "--password-stdin"]);
         run(&mut command, &format!("{password}\n"))
+    }
+
+    /// Runs an account command for a user of the domain, such as `disable`, while the server runs.
+    ///
+    /// # Errors
+    /// [`BuiltError`].
+    pub fn account(&self, what: &str, user: &str) -> Result<(), BuiltError> {
+        let jid = format!("{user}@{}", self.options.domain);
+        let mut command = Command::new(&self.binary);
+        command.arg("--config").arg(&self.config);
+        run(command.args(["account", what, &jid]), "")
     }
 
     /// What the server has logged, over all its lives.
@@ -378,6 +395,16 @@ impl Drop for Built {
         // The test is over; what the system says about it changes nothing.
         let _gone = self.kill();
     }
+}
+
+/// Copies the files of a directory, not what is below it.
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    std::fs::create_dir(to)?;
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        std::fs::copy(entry.path(), to.join(entry.file_name()))?;
+    }
+    Ok(())
 }
 
 /// Runs a command to its end.

@@ -1,12 +1,14 @@
 //! Conversation, simulation and live tests, and what they need: the recorder for power cuts, the built server.
 
 mod built;
+mod caller;
 mod ledger;
 mod ordeal;
 mod plays;
 pub mod power;
 mod scratch;
 mod sockets;
+pub mod stored;
 
 pub use built::{Built, BuiltError, BuiltOptions};
 pub use ledger::{Ledger, Verdict};

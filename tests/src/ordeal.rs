@@ -3,7 +3,6 @@
 //! Every client keeps its session as a good one does: it reconnects, asks to resume, and sends again what the server says
 //! it has not handled. What each was told, and what each got, stands in a [`Ledger`] over all the server's lives.
 
-mod caller;
 mod power;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,9 +14,9 @@ use waxwing_stanza::BareJid;
 use waxwing_testkit::{Counts, Dice, Peer, Seed, Tag};
 use waxwing_wire::{Element, ns};
 
+use crate::caller::Caller;
 use crate::power::Syncs;
 use crate::{Built, BuiltError, BuiltOptions, Ledger};
-use caller::Caller;
 use power::Power;
 
 pub use power::PowerError;

@@ -96,7 +96,7 @@ async fn tls_1_3_binds_by_the_connection() {
     works(try_by(&dialer(&built), &place, Mechanism::ScramSha256).await).await;
 }
 
-fn refusal(outcome: Result<Stream, DialError>) -> Failure {
+pub(crate) fn refusal(outcome: Result<Stream, DialError>) -> Failure {
     match outcome {
         Err(DialError::Stream(NegotiationError::LoginRefused { reason, .. })) => reason,
         other => panic!("{other:?}"),

@@ -9,4 +9,5 @@ mod login;
 mod messages;
 mod relay;
 mod rig;
+mod upgrade;
 mod way;

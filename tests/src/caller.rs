@@ -14,8 +14,8 @@ const READ_BYTES: usize = 16 * 1024;
 const PAUSE: Duration = Duration::from_micros(300);
 
 #[derive(Debug)]
-pub(super) struct Caller {
-    pub(super) peer: Peer,
+pub(crate) struct Caller {
+    pub(crate) peer: Peer,
     socket: Option<TcpStream>,
     /// What the socket has not taken yet.
     unwritten: Vec<u8>,
@@ -24,7 +24,7 @@ pub(super) struct Caller {
 }
 
 impl Caller {
-    pub(super) fn new(peer: Peer) -> Caller {
+    pub(crate) fn new(peer: Peer) -> Caller {
         Caller {
             peer,
             socket: None,
@@ -34,31 +34,31 @@ impl Caller {
         }
     }
 
-    pub(super) fn is_connected(&self) -> bool {
+    pub(crate) fn is_connected(&self) -> bool {
         self.socket.is_some()
     }
 
     /// The connection is gone, without a word.
-    pub(super) fn cut(&mut self) {
+    pub(crate) fn cut(&mut self) {
         self.socket = None;
         self.unwritten.clear();
         self.peer.disconnected();
     }
 
     /// Ends the stream in order, and does not come back.
-    pub(super) fn leave(&mut self) {
+    pub(crate) fn leave(&mut self) {
         self.leaving = true;
         if self.socket.is_some() {
             self.unwritten.extend_from_slice(b"</stream:stream>");
         }
     }
 
-    pub(super) fn take_complaint(&mut self) -> Vec<String> {
+    pub(crate) fn take_complaint(&mut self) -> Vec<String> {
         std::mem::take(&mut self.complaints)
     }
 
     /// Connects where it may and is not connected, and carries what waits, both ways; whether there was anything.
-    pub(super) fn work(&mut self, server: Option<SocketAddr>) -> bool {
+    pub(crate) fn work(&mut self, server: Option<SocketAddr>) -> bool {
         if self.socket.is_none() && !self.leaving {
             let Some(socket) = server.and_then(|server| TcpStream::connect(server).ok()) else {
                 return false;
@@ -75,7 +75,7 @@ impl Caller {
     }
 
     /// Works until a stanza comes that is wanted; `None` if none does.
-    pub(super) fn hear(
+    pub(crate) fn hear(
         &mut self,
         server: SocketAddr,
         patience: Duration,
