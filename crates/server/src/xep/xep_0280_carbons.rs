@@ -5,9 +5,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use waxwing_stanza::xep::xep_0280_carbons::{
-    Direction, Disable, Enable, FEATURE_RULES, NS, copy as forwarded,
-};
+use waxwing_stanza::xep::xep_0280_carbons::{Direction, Disable, Enable, NS, copy as forwarded};
 use waxwing_stanza::xep::xep_0334_hints;
 use waxwing_stanza::{BareJid, IqType, MessageType};
 use waxwing_store::LogId;
@@ -42,7 +40,8 @@ fn register(registrar: &mut Registrar<'_>) {
     registrar.on_received(Phase::Act, received);
     registrar.on_sent(Phase::Act, sent);
     registrar.disco(&[Addressee::OwnAccount, Addressee::Domain], NS);
-    registrar.disco(&[Addressee::OwnAccount, Addressee::Domain], FEATURE_RULES);
+    // Not `rules:0` (§6.2): an error would have to be copied where what it answers was, and which
+    // message that is nobody keeps.
 }
 
 async fn enable(cx: Cx, _: Iq<Enable>) -> Handled {
