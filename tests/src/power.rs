@@ -7,7 +7,9 @@
 mod disk;
 mod journal;
 mod recorder;
+mod state;
 
-pub use disk::{Base, Disk, DiskError, State, Syncs};
+pub use disk::{Base, Disk, DiskError, Syncs};
 pub use journal::{Journal, JournalError, Kind, Record};
 pub use recorder::{Recorder, RecorderError};
+pub use state::State;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use waxwing_testkit::Dice;
 
-use super::{Journal, JournalError, Kind, Record};
+use super::{Journal, JournalError, Kind, Record, State};
 
 /// What a disk writes at once or not at all.
 const SECTOR_BYTES: u64 = 512;
@@ -78,10 +78,6 @@ struct EntryChange {
     parts: Vec<(usize, String, Option<usize>)>,
     durable: bool,
 }
-
-/// A directory tree as the power cut left it: paths below the root; `None` is a directory.
-#[derive(Debug, PartialEq, Eq)]
-pub struct State(BTreeMap<PathBuf, Option<Vec<u8>>>);
 
 /// How much of what was not synced reached the disk.
 #[derive(Clone, Copy, Debug)]
@@ -415,53 +411,6 @@ impl<'a> Disk<'a> {
             Some(Node::Directory { base, .. }) => base.clone(),
             _ => BTreeMap::new(),
         }
-    }
-}
-
-impl State {
-    /// Writes the tree into `root`, which is made and must be empty.
-    ///
-    /// # Errors
-    /// [`DiskError::Io`].
-    pub fn write(&self, root: &Path) -> Result<(), DiskError> {
-        // Ordered, so a directory comes before what is in it.
-        for (path, content) in &self.0 {
-            let path = root.join(path);
-            match content {
-                None => fs::create_dir_all(&path),
-                Some(bytes) => fs::write(&path, bytes),
-            }
-            .map_err(|source| DiskError::Io { path, source })?;
-        }
-        Ok(())
-    }
-
-    /// What a directory holds now, to compare with [`Disk::written`]. Files of SQLite's shared memory are left out, as
-    /// the recorder leaves them out.
-    ///
-    /// # Errors
-    /// [`DiskError::Io`].
-    pub fn of(root: &Path) -> Result<State, DiskError> {
-        let base = Base::read(root)?;
-        let empty = Journal::default();
-        Ok(Disk::new(&base, &empty, Syncs::Honoured)?.written())
-    }
-
-    /// The content of one file, by its path below the root.
-    #[must_use]
-    pub fn file(&self, path: &str) -> Option<&[u8]> {
-        self.0.get(Path::new(path))?.as_deref()
-    }
-
-    /// The paths in which two states differ.
-    #[must_use]
-    pub fn difference(&self, other: &State) -> Vec<PathBuf> {
-        let paths: std::collections::BTreeSet<_> = self.0.keys().chain(other.0.keys()).collect();
-        paths
-            .into_iter()
-            .filter(|path| self.0.get(*path) != other.0.get(*path))
-            .cloned()
-            .collect()
     }
 }
 
