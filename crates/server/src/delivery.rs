@@ -13,6 +13,7 @@ use waxwing_wire::{Stanza, ns};
 
 use crate::directory::Account;
 use crate::hooks::Received;
+use crate::keep;
 use crate::server::Server;
 use crate::session::{Out, Session};
 
@@ -103,7 +104,7 @@ impl Delivery {
 pub(crate) fn deliver(server: &Server, delivery: Delivery) {
     let got = match &delivery.full {
         Some(full) => to_full(server, &delivery, full),
-        None => to_bare(&delivery),
+        None => to_bare(server, &delivery),
     };
     let received = Received {
         delivery: &delivery,
@@ -125,7 +126,7 @@ fn to_full(server: &Server, delivery: &Delivery, full: &FullJid) -> Vec<Arc<Sess
     }
     match delivery.kind {
         // RFC 6121 §8.5.3.2.1: treated as if sent to the bare address.
-        MessageType::Chat | MessageType::Normal => to_bare(delivery),
+        MessageType::Chat | MessageType::Normal => to_bare(server, delivery),
         MessageType::Headline | MessageType::Error => Vec::new(),
         MessageType::Groupchat => {
             refuse(server, delivery, &Condition::ServiceUnavailable.into());
@@ -136,7 +137,7 @@ fn to_full(server: &Server, delivery: &Delivery, full: &FullJid) -> Vec<Arc<Sess
 
 /// RFC 6121 §8.5.2.1: chat and normal messages go to the most available sessions, headlines to
 /// all that are available and not negative.
-fn to_bare(delivery: &Delivery) -> Vec<Arc<Session>> {
+fn to_bare(server: &Server, delivery: &Delivery) -> Vec<Arc<Session>> {
     let mut available = delivery.account.available();
     available.retain(|(priority, session)| *priority >= 0 && delivery.reaches(session));
     let best = available
@@ -155,6 +156,11 @@ fn to_bare(delivery: &Delivery) -> Vec<Arc<Session>> {
             session.push(delivery.out());
             got.push(session);
         }
+    }
+    // §8.5.2.2.1: what is not kept for later either is refused.
+    let lost = got.is_empty() && delivery.id.is_none();
+    if lost && keep::says_something(delivery.kind, &delivery.stanza) {
+        refuse(server, delivery, &Condition::ServiceUnavailable.into());
     }
     got
 }

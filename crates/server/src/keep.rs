@@ -22,17 +22,19 @@ pub fn decide(kind: MessageType, stanza: &Stanza) -> bool {
     if !matches!(kind, MessageType::Chat | MessageType::Normal) {
         return false;
     }
-    let mut forbidden = false;
-    let mut content = false;
-    for child in stanza.children() {
-        match (child.ns(), child.name()) {
-            (hints::NS, "store") => return true,
-            (hints::NS, "no-store") => forbidden = true,
-            (hints::NS, _) | (CHAT_STATES, _) | (_, "thread") => {}
-            _ => content = true,
-        }
-    }
-    content && !forbidden
+    let hint = |name| stanza.has_child(hints::NS, name);
+    hint("store") || says_something(kind, stanza) && !hint("no-store")
+}
+
+/// Whether a message is more than a sign of typing: its sender wants to know if nobody gets it
+/// (RFC 6121 §8.5.2.2.1).
+pub fn says_something(kind: MessageType, stanza: &Stanza) -> bool {
+    let is_content =
+        |ns: &str, name: &str| ns != hints::NS && ns != CHAT_STATES && name != "thread";
+    matches!(kind, MessageType::Chat | MessageType::Normal)
+        && stanza
+            .children()
+            .any(|child| is_content(child.ns(), child.name()))
 }
 
 #[cfg(test)]
