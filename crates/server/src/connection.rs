@@ -17,6 +17,7 @@ use waxwing_wire::{Event, Limits, Reader, WireError};
 use crate::server::Server;
 use crate::session::Session;
 use crate::settings::NEGOTIATION_SECS;
+use crate::xep::xep_0198_sm::ACK_SECS;
 
 /// Unread bytes above which a connection takes no more from its socket.
 const INPUT_BYTES_MAX: usize = 64 * 1024;
@@ -106,9 +107,13 @@ impl Connection {
 
     /// Plaintext from the client.
     pub fn receive(&mut self, plaintext: &[u8]) {
-        if !matches!(self.phase, Phase::Ended) {
-            self.reader.push(plaintext);
+        match self.phase {
+            Phase::Ended => return,
+            // Whoever speaks is there, whatever was not acknowledged yet.
+            Phase::Bound(_) => self.deadline_micros = None,
+            Phase::Negotiating(_) => {}
         }
+        self.reader.push(plaintext);
     }
 
     /// Whether the shell should read from the socket: false while the client is ahead of the store.
@@ -153,8 +158,20 @@ impl Connection {
             .is_some_and(|at| at <= self.server.now_micros())
         {
             self.deadline_micros = None;
-            self.fail(StreamCondition::ConnectionTimeout.into());
+            if matches!(self.phase, Phase::Bound(_)) {
+                self.lose();
+            } else {
+                self.fail(StreamCondition::ConnectionTimeout.into());
+            }
         }
+    }
+
+    /// The client does not answer: its connection is gone, and nobody has told us. Its session may be resumed.
+    fn lose(&mut self) {
+        self.server.metrics().stream_errors.inc();
+        let error = StreamError::from(StreamCondition::ConnectionTimeout);
+        self.output.push(error.to_bytes());
+        self.closed();
     }
 
     /// Moves everything that waits to be written into `into`.
@@ -335,9 +352,15 @@ impl Connection {
 
     fn collect_session(&mut self, session: &Arc<Session>) {
         let before = self.output.len();
-        session
-            .state()
-            .take_output(&mut self.output, &mut self.marks);
+        let asked = {
+            let mut state = session.state();
+            state.take_output(&mut self.output, &mut self.marks);
+            state.awaits_answer()
+        };
+        if asked && self.deadline_micros.is_none() {
+            let wait = self.server.options().number(&ACK_SECS) * 1_000_000;
+            self.deadline_micros = Some(self.server.now_micros() + wait);
+        }
         self.server
             .metrics()
             .stanzas_out

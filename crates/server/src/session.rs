@@ -326,6 +326,12 @@ impl State {
         self.wake_room();
     }
 
+    /// Whether the client was asked what it has handled, and has not said.
+    pub(crate) fn awaits_answer(&self) -> bool {
+        let resumable = self.sm.as_ref();
+        resumable.is_some_and(|resumable| resumable.sm.awaits_answer())
+    }
+
     /// Queues what stream management has to say; returns who has to write it.
     pub(crate) fn push_sm(&mut self) -> Option<Waker> {
         let said: Vec<Bytes> = self

@@ -23,8 +23,10 @@ const PAGE_ENTRIES: usize = 100;
 pub(crate) fn start(server: &Server, session: &Arc<Session>) {
     let (server, session) = (server.clone(), session.clone());
     let tasks = server.outside().tasks.clone();
+    // Whatever comes from now on has not waited, even if it is read with what has.
+    let begun_micros = server.now_micros();
     let work = async move {
-        if let Err(error) = run(&server, &session).await {
+        if let Err(error) = run(&server, &session, begun_micros).await {
             tracing::error!(%error, "undelivered messages could not be read");
             session.kick(waxwing_stream::StreamCondition::InternalServerError.into());
         }
@@ -32,9 +34,8 @@ pub(crate) fn start(server: &Server, session: &Arc<Session>) {
     tasks.spawn(work.boxed());
 }
 
-async fn run(server: &Server, session: &Arc<Session>) -> Result<(), StoreError> {
+async fn run(server: &Server, session: &Arc<Session>, begun_micros: u64) -> Result<(), StoreError> {
     let account = session.account.clone();
-    let begun = server.now_micros();
     let mut after = LogId::MIN;
     loop {
         // Whatever was staged before the read is seen by it.
@@ -59,7 +60,9 @@ async fn run(server: &Server, session: &Arc<Session>) -> Result<(), StoreError> 
         };
         let mut follow = Vec::new();
         for entry in entries {
-            if let Some(bytes) = for_session(server, session, &entry.payload, entry.id, begun) {
+            if let Some(bytes) =
+                for_session(server, session, &entry.payload, entry.id, begun_micros)
+            {
                 let (session, id) = (session.clone(), entry.id);
                 follow.push(After::Call(Box::new(move |_| {
                     session.push_undelivered(bytes, id);

@@ -167,7 +167,7 @@ impl Client {
     }
 
     fn watch_stall(&mut self) {
-        if self.timer.is_none() {
+        if self.timer.is_none() || !self.timer_is_stall {
             self.timer = Some(Box::pin(tokio::time::sleep(Duration::from_secs(
                 WRITE_STALL_SECS_MAX,
             ))));
@@ -281,38 +281,32 @@ impl Client {
         }
     }
 
-    /// Whether a time-out ends the client; negotiation that took too long ends it with a stream error.
+    /// Whether a time-out ends the client; the connection's own end it with a stream error.
+    ///
+    /// Deadlines come and go with every stanza that waits for its acknowledgement: a timer that runs is kept, and asks
+    /// again when it has run out.
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> bool {
-        if self.timer.is_none() {
+        loop {
             let deadline = self
                 .connection
                 .as_ref()
                 .and_then(Connection::deadline_micros);
-            let Some(at) = deadline else { return false };
-            let wait = Duration::from_micros(at.saturating_sub(crate::outside::unix_micros()));
-            self.timer = Some(Box::pin(tokio::time::sleep_until(Instant::now() + wait)));
-            self.timer_is_stall = false;
-        }
-        let Some(timer) = &mut self.timer else {
-            return false;
-        };
-        if timer.as_mut().poll(cx).is_pending() {
-            // A deadline that was lifted needs no timer any more.
-            let lifted = !self.timer_is_stall
-                && self
-                    .connection
-                    .as_ref()
-                    .is_some_and(|connection| connection.deadline_micros().is_none());
-            self.timer = self.timer.take().filter(|_| !lifted);
-            return false;
-        }
-        self.timer = None;
-        match &mut self.connection {
-            Some(connection) if !self.timer_is_stall => {
-                connection.handle_deadline();
-                false
+            if let (None, Some(at)) = (&self.timer, deadline) {
+                let wait = Duration::from_micros(at.saturating_sub(crate::outside::unix_micros()));
+                self.timer = Some(Box::pin(tokio::time::sleep_until(Instant::now() + wait)));
+                self.timer_is_stall = false;
             }
-            _ => true,
+            let Some(timer) = &mut self.timer else {
+                return false;
+            };
+            if timer.as_mut().poll(cx).is_pending() {
+                return false;
+            }
+            self.timer = None;
+            match &mut self.connection {
+                Some(connection) if !self.timer_is_stall => connection.handle_deadline(),
+                _ => return true,
+            }
         }
     }
 

@@ -103,11 +103,8 @@ async fn everything_is_there(built: &Built) {
     // What was acknowledged waits no longer.
     let mut bob = available(built, BOB).await;
     say(&mut bob, &more).await;
-    assert!(
-        !next(&mut bob, "message")
-            .await
-            .has_child("urn:xmpp:delay", "delay")
-    );
+    let message = next(&mut bob, "message").await;
+    assert!(!message.has_child("urn:xmpp:delay", "delay"), "{message:?}");
 }
 
 #[tokio::test]

@@ -35,6 +35,18 @@ pub const RESUME_SECS: OptionSpec = OptionSpec {
     doc: "How long a session without a stream waits to be resumed before it ends (XEP-0198 §5).",
 };
 
+/// How long a client may leave `<r/>` unanswered and be silent.
+pub const ACK_SECS: OptionSpec = OptionSpec {
+    name: "ack_secs_max",
+    default: OptionDefault::Number {
+        value: 60,
+        min: 5,
+        max: 3_600,
+    },
+    unit: "seconds",
+    doc: "How long a client that was asked for an acknowledgement may stay silent; then its connection counts as gone, and the session waits to be resumed (XEP-0198 §4).",
+};
+
 /// How long the count of handled stanzas is kept: a client that comes back within it, even after a
 /// restart of the server, learns exactly what it has to send again.
 pub const COUNT_KEPT_MICROS: u64 = 7 * 24 * 3_600 * 1_000_000;
@@ -58,7 +70,7 @@ pub const FEATURE: Feature = Feature {
     source: Source::Xep(198),
     title: "Stream Management",
     version: "1.6.3",
-    options: &[RESUME_SECS],
+    options: &[RESUME_SECS, ACK_SECS],
     shapes: || vec![SM_COUNTS.shape()],
     register: |registrar| registrar.stream_feature(Element::new(SM, "sm")),
     ..Feature::NONE
