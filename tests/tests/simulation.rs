@@ -45,12 +45,18 @@ impl Rig {
 
     /// Each sends one more message to the other.
     fn send(&mut self) {
+        self.send_to("");
+    }
+
+    /// The same, to a resource: `/phone`, or none.
+    fn send_to(&mut self, resource: &str) {
         for (at, to) in [(0, NAMES[1]), (1, NAMES[0])] {
             self.sent += 1;
             let body = format!("m{}", self.sent);
             self.ledger.send(to, &body);
-            let stanza =
-                format!("<message to='{to}' id='{body}' type='chat'><body>{body}</body></message>");
+            let stanza = format!(
+                "<message to='{to}{resource}' id='{body}' type='chat'><body>{body}</body></message>"
+            );
             self.crowd.with(at, |peer| peer.send(self.sent, stanza));
         }
     }
@@ -151,6 +157,26 @@ fn a_connection_may_be_cut_at_every_byte() {
         "{cuts} cuts, {resumed} sessions resumed, {redelivered} messages redelivered, nothing lost, nothing twice"
     );
     assert!(resumed > 100);
+}
+
+/// A message may come while a session is sent what waited for it: it comes with that or by itself.
+#[test]
+fn nothing_comes_twice_while_a_session_catches_up() {
+    for number in 0..200 {
+        let seed = Seed(number);
+        for resource in ["", "/phone"] {
+            with_seed(seed, resource, || {
+                let mut rig = Rig::new(seed);
+                for _ in 0..40 {
+                    rig.send_to(resource);
+                    rig.crowd.step();
+                    rig.note();
+                }
+                rig.settle();
+                assert_eq!(rig.ledger.redelivered(), 0);
+            });
+        }
+    }
 }
 
 /// Cuts and crashes at random moments, with commits that were not durable lost in each crash.

@@ -117,11 +117,12 @@ pub(crate) fn deliver(server: &Server, delivery: Delivery) {
 
 fn to_full(server: &Server, delivery: &Delivery, full: &FullJid) -> Vec<Arc<Session>> {
     if let Some(session) = delivery.account.session(full.resource()) {
-        let found_later = delivery.id.is_some() && session.state().is_catching_up();
-        if found_later {
-            return Vec::new();
+        // Among its undelivered messages it finds this one, or has found it already: `live_after` may
+        // have passed a message that was staged when the last of them were read.
+        let is_among_undelivered = delivery.id.is_some_and(|id| session.state().reads(id));
+        if !is_among_undelivered {
+            session.push(delivery.out());
         }
-        session.push(delivery.out());
         return vec![session];
     }
     match delivery.kind {

@@ -242,9 +242,12 @@ impl State {
         self.live_after = Some(id);
     }
 
-    /// Whether undelivered entries are on their way; logged messages come with them, in order.
-    pub(crate) fn is_catching_up(&self) -> bool {
-        self.undelivered_begun && self.live_after.is_none()
+    /// Whether the session gets entry `id` with the undelivered ones, in order, or got it so.
+    pub(crate) fn reads(&self, id: LogId) -> bool {
+        match self.live_after {
+            Some(after) => id <= after,
+            None => self.undelivered_begun,
+        }
     }
 
     /// All undelivered entries were queued: what was given before them need not be known any more.

@@ -38,8 +38,9 @@ async fn run(server: &Server, session: &Arc<Session>, begun_micros: u64) -> Resu
     let account = session.account.clone();
     let mut after = LogId::MIN;
     loop {
-        // Whatever was staged before the read is seen by it.
-        let staged = account.last_log();
+        // Whatever was staged before the read is seen by it; what is being staged now may be numbered
+        // already, and not with the store yet.
+        let staged = server.while_nothing_is_staged(|| account.last_log());
         let page = Page::forward(PAGE_ENTRIES)
             .after(after)
             .with_marks(UNDELIVERED);

@@ -314,6 +314,10 @@ impl Peer {
 
     fn handle(&mut self, stanza: &Stanza) {
         let Some(session) = &mut self.session else {
+            // Sent to the resource between binding and `<enabled/>`, and not counted.
+            if stanza.ns() == ns::CLIENT {
+                self.received.push_back(stanza.element());
+            }
             return;
         };
         if stanza.ns() == ns::CLIENT {

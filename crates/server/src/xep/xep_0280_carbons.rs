@@ -142,12 +142,13 @@ fn copy(
             continue;
         }
         let bytes = wrap(&session.account.jid, session, direction, stanza);
-        // A logged message that this session will find among its undelivered ones needs no copy.
-        let live = session.state().live_after.is_some();
+        // A logged message that this session finds among its undelivered ones needs no copy.
+        let live_after = session.state().live_after;
         let available = session.priority().is_some();
-        match id {
-            Some(id) if live => session.push(Out::logged(bytes, id)),
-            Some(_) if available && to_bare => {}
+        match (id, live_after) {
+            (Some(id), Some(after)) if to_bare && id <= after => {}
+            (Some(id), Some(_)) => session.push(Out::logged(bytes, id)),
+            (Some(_), None) if available && to_bare => {}
             _ => session.push(Out::stanza(bytes)),
         }
     }
