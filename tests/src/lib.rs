@@ -13,6 +13,6 @@ pub mod stored;
 pub use built::{Built, BuiltError, BuiltOptions};
 pub use ledger::{Ledger, Verdict};
 pub use ordeal::{Blow, Ordeal, OrdealError, PowerError, Report};
-pub use plays::{Plays, main as play_all};
+pub use plays::{Plays, live, main as play_all};
 pub use scratch::Scratch;
 pub use sockets::play_over_sockets;

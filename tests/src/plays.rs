@@ -19,6 +19,9 @@ const FOLDER: &str = "conversations";
 /// A conversation beside them: the documentation's example.
 const EXAMPLE: &str = "../docs/develop/conversations.md";
 
+/// Longest time that a test waits because a conversation says so.
+const PASSING_SECS_MAX: u64 = 3;
+
 /// How a section is played.
 pub struct Plays {
     /// First word of the tests' names.
@@ -27,6 +30,21 @@ pub struct Plays {
     pub play: fn(&str, &Section) -> Result<(), Failure>,
     /// Why a section is not played here, if it is not.
     pub leaves_out: fn(&Section) -> Option<String>,
+}
+
+/// Every conversation over sockets with the built server; but for those in which more time passes than a test can wait.
+#[must_use]
+pub fn live() -> Plays {
+    Plays {
+        name: "live",
+        play: crate::play_over_sockets,
+        leaves_out: |section| {
+            let too_long = section.too_long_for(PASSING_SECS_MAX * 1_000_000);
+            too_long.then(|| {
+                format!("more than {PASSING_SECS_MAX} seconds pass; it is played in memory")
+            })
+        },
+    }
 }
 
 struct Test {

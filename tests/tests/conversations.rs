@@ -1,4 +1,5 @@
-//! Every conversation, in memory: a server in a simulated world, under several seeds each.
+//! Every conversation, in memory: a server in a simulated world, under several seeds each. With `--live`, over sockets
+//! with the built server.
 
 use std::process::ExitCode;
 
@@ -10,6 +11,9 @@ use waxwing_tests::Plays;
 const SEEDS: u64 = 20;
 
 fn main() -> ExitCode {
+    if std::env::args().any(|word| word == "--live") {
+        return waxwing_tests::play_all(&waxwing_tests::live());
+    }
     waxwing_tests::play_all(&Plays {
         name: "memory",
         play,
