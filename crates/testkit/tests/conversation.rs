@@ -95,6 +95,18 @@ fn log_ins_that_are_refused_are_asserted() {
 }
 
 #[test]
+fn a_restart_ends_every_connection() {
+    for act in ["restarts", "crashes"] {
+        let gone = format!("> the server {act}\n\n> alice/phone gets nothing");
+        let (line, what) = failure(played(&gone));
+        assert_eq!((line, what.contains("has no connection")), (14, true));
+        let back =
+            format!("> the server {act}\n\n> alice/phone logs in\n\n> alice/phone gets nothing");
+        played(&back).unwrap();
+    }
+}
+
+#[test]
 fn names_that_are_bound_to_nothing_fail() {
     let steps =
         "```xml\nalice/phone → server\n<iq id='{id}' type='get'/>\n```\n\n> bob/phone gets nothing";
