@@ -5,8 +5,10 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-use waxwing_server::Settings;
+use waxwing_server::xep::xep_0198_sm::{COUNT_KEPT_MICROS, SM_COUNTS};
+use waxwing_server::{Settings, accounts};
 use waxwing_stanza::BareJid;
+use waxwing_store::{KeyRange, Store};
 use waxwing_testkit::{Crowd, Cut, Dice, Direction, Peer, Seed, World};
 use waxwing_tests::Ledger;
 
@@ -234,4 +236,36 @@ fn the_power_may_go_at_any_moment() {
          whose count was not, nothing lost, nothing twice"
     );
     assert!(failed > 100);
+}
+
+/// Rows of stream counts that the store holds for an account, expired or not.
+fn counts_held(rig: &mut Rig, name: &str) -> u64 {
+    let account: BareJid = name.parse().unwrap();
+    let count = |store: &Store| {
+        store.count(
+            &SM_COUNTS.at(0),
+            &accounts::owner(&account),
+            &KeyRange::all(),
+        )
+    };
+    rig.crowd.world.look(count).unwrap()
+}
+
+#[test]
+fn what_has_expired_is_removed() {
+    let mut rig = exchange(Seed(5), None);
+    assert!(counts_held(&mut rig, NAMES[0]) > 0);
+    let week = rig.crowd.world.now_micros() + COUNT_KEPT_MICROS;
+    // Both leave for good, and nothing more happens but by the clock.
+    for at in 0..NAMES.len() {
+        let link = rig.crowd.link(at).unwrap();
+        rig.crowd.world.cut(link, Cut::Clean);
+    }
+    let hour = 3_600 * 1_000_000;
+    for (until, is_there) in [(week - 2 * hour, true), (week + 2 * hour, false)] {
+        while rig.crowd.world.now_micros() < until {
+            rig.crowd.world.next(until);
+        }
+        assert_eq!(counts_held(&mut rig, NAMES[0]) > 0, is_there);
+    }
 }

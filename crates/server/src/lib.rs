@@ -14,6 +14,7 @@ pub mod directory;
 pub mod effects;
 pub mod generate;
 pub mod hooks;
+mod housekeeping;
 mod inbound;
 pub mod keep;
 mod lifecycle;

@@ -130,6 +130,7 @@ impl Server {
             None => std::task::Poll::Ready(()),
         });
         server.0.outside.tasks.spawn(releases.boxed());
+        crate::housekeeping::start(&server);
         Ok(server)
     }
 

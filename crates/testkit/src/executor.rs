@@ -15,6 +15,9 @@ use crate::dice::{Dice, Seed, SharedDice};
 /// When simulated time begins, in microseconds since the Unix epoch: the first of January 2026.
 pub const START_MICROS: u64 = 1_767_225_600_000_000;
 
+/// Simulated time that a future may wait for; what the server does every hour never ends.
+const PATIENCE_MICROS: u64 = 24 * 3_600 * 1_000_000;
+
 /// Runs tasks one at a time, in an order that the seed gives, on a clock that only moves when told.
 ///
 /// A clone is the same executor. It never waits: where nothing is ready, the caller moves the clock.
@@ -127,7 +130,7 @@ impl Executor {
     }
 
     /// Runs a future, and everything beside it, until it gives a value. `None` if it never will: nothing is ready,
-    /// and it waits for no timer.
+    /// and within a day no timer brings it on.
     pub fn block_on<T: Send + 'static>(
         &self,
         future: impl Future<Output = T> + Send + 'static,
@@ -138,6 +141,7 @@ impl Executor {
             let value = future.await;
             *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(value);
         }));
+        let patience_micros = self.now_micros() + PATIENCE_MICROS;
         loop {
             if let Some(value) = outcome
                 .lock()
@@ -147,7 +151,8 @@ impl Executor {
                 return Some(value);
             }
             if !self.run_one() {
-                self.advance_to(self.next_timer_micros()?);
+                let next = self.next_timer_micros();
+                self.advance_to(next.filter(|at| *at <= patience_micros)?);
             }
         }
     }

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use waxwing_server::accounts::{self, Role, StoredAccount, StoredKey};
 use waxwing_server::{AdminError, Outside, Security, Server, Settings, StartError, TlsBinding};
 use waxwing_stanza::BareJid;
-use waxwing_store::{Batch, Memory, OpenError, StoreError};
+use waxwing_store::{Batch, Memory, OpenError, Store, StoreError};
 use waxwing_stream::sasl::{Hash, Password, PasswordError, ScramKeys};
 
 use crate::dice::{Dice, Seed, SharedDice};
@@ -276,6 +276,18 @@ impl World {
             self.executor.advance_to(at);
             self.run_due();
         }
+    }
+
+    /// What the server's store answers.
+    ///
+    /// # Errors
+    /// [`WorldError::Store`] with what it says, [`WorldError::Stuck`] if no server runs.
+    pub fn look<T: Send + 'static, F>(&self, ask: impl FnOnce(&Store) -> F) -> Result<T, WorldError>
+    where
+        F: Future<Output = Result<T, StoreError>> + Send + 'static,
+    {
+        let answer = ask(self.server()?.store());
+        Ok(self.executor.block_on(answer).ok_or(WorldError::Stuck)??)
     }
 
     fn server(&self) -> Result<Server, WorldError> {

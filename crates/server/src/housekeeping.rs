@@ -1,0 +1,43 @@
+//! What the server does by the clock, whoever is there: rows that have expired are removed.
+
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use waxwing_store::{Batch, StoreError};
+
+use crate::server::Server;
+
+/// How often expired rows are looked for.
+const PURGE_EVERY_MICROS: u64 = 3_600 * 1_000_000;
+
+/// Rows removed by one commit, so that nobody waits long behind it.
+const PURGE_ROWS: usize = 500;
+
+/// Begins; ends with the server.
+pub(crate) fn start(server: &Server) {
+    let inner = Arc::downgrade(&server.0);
+    let work = async move {
+        while let Some(inner) = inner.upgrade() {
+            let server = Server(inner);
+            if let Err(error) = purge(&server).await {
+                tracing::warn!(%error, "expired rows could not be removed");
+            }
+            let next = server.now_micros() + PURGE_EVERY_MICROS;
+            let sleep = server.outside().clock.sleep_until(next);
+            drop(server);
+            sleep.await;
+        }
+    };
+    server.outside().tasks.spawn(work.boxed());
+}
+
+async fn purge(server: &Server) -> Result<(), StoreError> {
+    loop {
+        let mut batch = Batch::new();
+        batch.purge_expired(server.now_micros(), PURGE_ROWS);
+        let changed = server.store().commit(batch).await?.changed;
+        if changed.iter().sum::<u64>() < PURGE_ROWS as u64 {
+            return Ok(());
+        }
+    }
+}
