@@ -110,9 +110,14 @@ pub fn save(batch: &mut Batch, jid: &BareJid, account: &StoredAccount) {
     batch.put(&ACCOUNTS, &owner(jid), &key(), account);
 }
 
-/// The key of decoy salts: made once, so that a missing account shows the same salt after a restart.
-pub(crate) async fn decoy_key(outside: &Outside) -> Result<[u8; 32], StoreError> {
-    let name = "decoy-salts".to_owned();
+/// The key of decoy salts: a missing account shows the same salt after a restart.
+pub(crate) const DECOY_SALTS: &str = "decoy-salts";
+/// The key of hashed addresses: what is stored of them says nothing to whoever has the store alone for long.
+pub(crate) const ORIGINS: &str = "login-origins";
+
+/// A secret key of the server's own, made once.
+pub(crate) async fn secret(outside: &Outside, name: &str) -> Result<[u8; 32], StoreError> {
+    let name = name.to_owned();
     if let Some(secret) = outside.store.get(&SECRETS, &Owner::server(), &name).await?
         && let Ok(bytes) = <[u8; 32]>::try_from(secret.bytes.as_slice())
     {

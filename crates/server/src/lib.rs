@@ -32,6 +32,7 @@ mod server;
 pub mod session;
 pub mod settings;
 pub mod subscription;
+pub mod throttle;
 mod undelivered;
 pub mod xep;
 

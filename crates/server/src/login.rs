@@ -6,7 +6,7 @@ use waxwing_stanza::xep::xep_0077_registration::{
     NS as REGISTER, Registration as Query, StreamFeature,
 };
 use waxwing_stanza::{BareJid, Condition, FullJid, IqType, Payload, Reply, StanzaError};
-use waxwing_stream::sasl::{Account as Known, FakeSalts, Stretch};
+use waxwing_stream::sasl::{Account as Known, Failure, FakeSalts, Stretch};
 use waxwing_stream::server::{
     Domain, Domains, ExtraFeature, Negotiation, Output, Settings, Stage, Takes, Tls,
 };
@@ -18,6 +18,7 @@ use crate::connection::{Connection, Phase, Security, Step};
 use crate::lifecycle;
 use crate::registry::Registry;
 use crate::server::Server;
+use crate::throttle::{self, Network};
 use crate::xep::{xep_0077_registration as registration, xep_0198_sm as stream_management};
 
 /// What all client streams of the server have in common.
@@ -84,12 +85,8 @@ pub(crate) fn handle_output(connection: &mut Connection, output: Output) {
         Output::RestartReader => restart(connection),
         Output::NeedCredentials { account, .. } => look_up(connection, account),
         Output::Stretch(work) => stretch(connection, work),
-        Output::Authenticated { .. } => {
-            connection.server.metrics().logins.inc();
-        }
-        Output::LoginFailed { account, reason } => {
-            failed(connection, account, &format!("{reason:?}"));
-        }
+        Output::Authenticated { jid, .. } => authenticated(connection, jid),
+        Output::LoginFailed { account, reason } => failed(connection, account.as_ref(), reason),
         Output::NeedBind { jid, .. } => bind(connection, jid),
         Output::Bound(_) => bound(connection),
         Output::Element(stanza) => element(connection, &stanza),
@@ -112,10 +109,21 @@ fn restart(connection: &mut Connection) {
 
 fn look_up(connection: &mut Connection, account: BareJid) {
     let server = connection.server.clone();
+    let network = Network::of(connection.peer);
     connection.wait_for(async move {
-        let known = match accounts::load(server.store(), &account).await {
-            Ok(Some(stored)) => stored.known(),
-            Ok(None) => Known::Missing,
+        let allowed = throttle::allows(&server, network, &account).await;
+        let known = match allowed {
+            Ok(true) => accounts::load(server.store(), &account).await.map(Some),
+            Ok(false) => Ok(None),
+            Err(error) => Err(error),
+        };
+        let known = match known {
+            Ok(Some(Some(stored))) => stored.known(),
+            Ok(Some(None)) => Known::Missing,
+            Ok(None) => {
+                server.metrics().logins_throttled.inc();
+                Known::Unavailable
+            }
             Err(error) => {
                 tracing::error!(%error, "an account could not be read");
                 Known::Unavailable
@@ -151,14 +159,26 @@ fn stretch(connection: &mut Connection, work: Stretch) {
     });
 }
 
-fn failed(connection: &Connection, account: Option<BareJid>, reason: &str) {
+fn authenticated(connection: &Connection, account: BareJid) {
+    let (server, network) = (connection.server.clone(), Network::of(connection.peer));
+    server.metrics().logins.inc();
+    let tasks = server.outside().tasks.clone();
+    // Nobody waits for it.
+    let note = async move { throttle::succeeded(&server, network, &account).await };
+    tasks.spawn(Box::pin(note));
+}
+
+fn failed(connection: &Connection, account: Option<&BareJid>, reason: Failure) {
     let server = &connection.server;
     server.metrics().logins_failed.inc();
+    if reason == Failure::NotAuthorized {
+        throttle::failed(server, Network::of(connection.peer), account);
+    }
     if server.options().flag(&crate::settings::LOG_FAILED_LOGINS) {
-        tracing::warn!(peer = %connection.peer, reason, "a log-in failed");
+        tracing::warn!(peer = %connection.peer, ?reason, "a log-in failed");
     }
     if let Some(account) = account {
-        tracing::debug!(%account, reason, "a log-in failed");
+        tracing::debug!(%account, ?reason, "a log-in failed");
     }
 }
 

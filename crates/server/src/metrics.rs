@@ -15,6 +15,7 @@ pub(crate) struct Metrics {
     pub(crate) stanzas_out: Counter,
     pub(crate) logins: Counter,
     pub(crate) logins_failed: Counter,
+    pub(crate) logins_throttled: Counter,
     pub(crate) stream_errors: Counter,
     pub(crate) resumed: Counter,
     commits: Counter,
@@ -33,6 +34,7 @@ impl Default for Metrics {
             stanzas_out: Counter::default(),
             logins: Counter::default(),
             logins_failed: Counter::default(),
+            logins_throttled: Counter::default(),
             stream_errors: Counter::default(),
             resumed: Counter::default(),
             commits: Counter::default(),
@@ -87,6 +89,11 @@ impl Metrics {
             self.stanzas_out.clone(),
         );
         registry.register("waxwing_logins", "Successful log-ins", self.logins.clone());
+        registry.register(
+            "waxwing_logins_throttled",
+            "Log-ins refused unseen, after too many failures",
+            self.logins_throttled.clone(),
+        );
         registry.register(
             "waxwing_logins_failed",
             "Refused log-ins",

@@ -24,6 +24,7 @@ use crate::registry::{Registry, RegistryError};
 use crate::release::{Held, OnFailure, Releaser};
 use crate::session::Session;
 use crate::settings::{Registration, Settings};
+use crate::throttle::Throttle;
 use crate::xep::{self, xep_0198_sm as stream_management};
 
 /// Limits for stanzas that passed the gate and were changed by us: additions must never make them too large.
@@ -67,6 +68,7 @@ pub(crate) struct Inner {
     pub(crate) registry: Registry,
     pub(crate) directory: Directory,
     pub(crate) metrics: Metrics,
+    throttle: Throttle,
     stream_settings: Arc<StreamSettings>,
     releaser: Releaser,
     /// Subscriptions change two rosters at once, each of which is read first.
@@ -87,6 +89,7 @@ impl Server {
         let mut shapes = vec![
             ACCOUNTS.shape(),
             accounts::SECRETS.shape(),
+            crate::throttle::KNOWN.shape(),
             MESSAGES.shape(),
         ];
         for feature in xep::FEATURES {
@@ -101,7 +104,8 @@ impl Server {
         let options = settings.checked_options()?;
         let registry = Registry::new(xep::FEATURES)?;
         let last = outside.store.last_log_id().await?;
-        let decoy_key = accounts::decoy_key(&outside).await?;
+        let decoy_key = accounts::secret(&outside, accounts::DECOY_SALTS).await?;
+        let throttle = Throttle::new(accounts::secret(&outside, accounts::ORIGINS).await?);
         let iterations =
             u32::try_from(options.number(&crate::settings::SCRAM_ITERATIONS)).unwrap_or(u32::MAX);
         let open = settings.registration == Registration::Open;
@@ -113,6 +117,7 @@ impl Server {
             registry,
             directory: Directory::default(),
             metrics: Metrics::default(),
+            throttle,
             stream_settings,
             releaser: Releaser::default(),
             rosters: Arc::default(),
@@ -150,6 +155,10 @@ impl Server {
     /// Whether [`Server::stop`] was called.
     pub fn stopping(&self) -> bool {
         self.0.stopping.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn throttle(&self) -> &Throttle {
+        &self.0.throttle
     }
 
     /// Runs an admin command; the same for all faces.

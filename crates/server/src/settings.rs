@@ -6,6 +6,7 @@ use waxwing_stanza::BareJid;
 
 use crate::options::{OptionDefault, OptionSpec, OptionValue, Options};
 use crate::server::StartError;
+use crate::throttle::{FAILURES_BY_ACCOUNT, FAILURES_BY_NETWORK};
 
 /// Who may make an account in band.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -80,6 +81,8 @@ pub const OPTIONS: &[OptionSpec] = &[
     NEGOTIATION_SECS,
     SCRAM_ITERATIONS,
     LOG_FAILED_LOGINS,
+    FAILURES_BY_NETWORK,
+    FAILURES_BY_ACCOUNT,
 ];
 
 impl Settings {
