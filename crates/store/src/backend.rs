@@ -1,9 +1,11 @@
 //! What a backend has to do: the typed fronts need no more.
 
+use std::io::Write;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::backup::{BackupAbout, BackupError, BackupSummary};
 use crate::batch::{Batch, Committed};
 use crate::blob::BlobHash;
 use crate::error::StoreError;
@@ -26,7 +28,14 @@ pub(crate) trait Backend: Send + Sync {
     fn offload(&self, work: Box<dyn FnOnce() + Send>);
     /// Where blobs are. Its functions block, and are called through [`offload`](Self::offload).
     fn blobs(&self) -> Arc<dyn BlobFiles>;
+    /// Writes everything as one moment had it, beside everything else.
+    fn backup(&self, out: BackupOut, about: BackupAbout, reply: Reply<BackupOutcome>);
 }
+
+/// Where a backup goes.
+pub(crate) type BackupOut = Box<dyn Write + Send>;
+/// What came of a backup.
+pub(crate) type BackupOutcome = Result<BackupSummary, BackupError>;
 
 /// Blobs as files, or what stands for them.
 pub(crate) trait BlobFiles: Send + Sync {

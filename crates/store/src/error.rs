@@ -153,6 +153,9 @@ pub enum OpenError {
     /// The database holds a shape that this program does not declare.
     #[error("the database holds {0}, which this program does not know; it was left as it is")]
     UnknownShape(String),
+    /// A backup was being restored, and the restore did not end.
+    #[error("a restore into {0} did not end; run it again, or empty the directory")]
+    Unrestored(PathBuf),
     /// A stored shape is of another kind than the declared one.
     #[error("{0} is stored as another kind of shape; it was left as it is")]
     OtherKind(&'static str),
@@ -198,4 +201,15 @@ pub enum OpenError {
         /// How.
         error: StoreError,
     },
+}
+
+/// An error of the file system.
+pub(crate) fn io_failed(error: &std::io::Error) -> StoreError {
+    match error.kind() {
+        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => StoreError::DiskFull,
+        _ => StoreError::Failed {
+            code: error.raw_os_error().unwrap_or(-1),
+            text: error.to_string(),
+        },
+    }
 }

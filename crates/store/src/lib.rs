@@ -29,6 +29,7 @@
 //! promise and runs against both.
 
 mod backend;
+mod backup;
 mod batch;
 mod blob;
 mod error;
@@ -45,6 +46,9 @@ mod store;
 mod table;
 
 pub use backend::Done;
+pub use backup::{
+    BACKUP_FORMAT, BackupAbout, BackupError, BackupShape, BackupSummary, verify_backup,
+};
 pub use batch::{Appended, Batch, Committed};
 pub use blob::{Blob, BlobHash, BlobWriter};
 pub use error::{Blame, OpenError, StoreError};

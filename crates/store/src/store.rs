@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::io::Write;
 use std::sync::Arc;
 
 use prost::Message;
@@ -9,6 +10,7 @@ use prost::Message;
 use crate::backend::{
     Backend, Count, CountEntries, Done, Find, Get, IdOf, Owners, PageOf, Place, Query, Scan,
 };
+use crate::backup::{BackupAbout, BackupError, BackupSummary};
 use crate::batch::{Batch, Committed};
 use crate::blob::{self, Blob, BlobHash, BlobWriter};
 use crate::error::StoreError;
@@ -345,6 +347,25 @@ impl Store {
     /// An error of the environment.
     pub async fn blob(&self, hash: &BlobHash) -> Result<Option<Blob>, StoreError> {
         blob::open(&self.backend, *hash).await
+    }
+}
+
+/// Backups.
+impl Store {
+    /// Writes everything as it is at one moment to `out`: at least what was reported committed before the call. Writers
+    /// go on meanwhile; memory is bounded. `out` may block.
+    ///
+    /// # Errors
+    /// [`BackupError::Busy`] while another one is being made; an error of the environment. What was written by then says
+    /// that it is not whole.
+    pub fn backup<W: Write + Send + 'static>(
+        &self,
+        out: W,
+        about: BackupAbout,
+    ) -> impl Future<Output = Result<BackupSummary, BackupError>> + Send + use<W> {
+        let (reply, answer) = reply();
+        self.backend.backup(Box::new(out), about, reply);
+        async move { answer.await? }
     }
 }
 

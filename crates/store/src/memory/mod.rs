@@ -4,14 +4,17 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::backend::{Backend, BlobFiles, Done, Query};
+use crate::backend::{Backend, BackupOut, BackupOutcome, BlobFiles, Done, Query};
+use crate::backup::BackupAbout;
 use crate::batch::{Batch, Committed};
 use crate::error::{OpenError, StoreError};
+use crate::reply::Reply;
 use crate::shape::{Shape, declared};
 use crate::store::Store;
 
 mod apply;
 mod blobs;
+mod dump;
 mod open;
 mod read;
 mod state;
@@ -262,6 +265,16 @@ impl Backend for Handle {
 
     fn blobs(&self) -> Arc<dyn BlobFiles> {
         Arc::<MemoryBlobs>::clone(&self.blobs)
+    }
+
+    fn backup(&self, mut out: BackupOut, about: BackupAbout, reply: Reply<BackupOutcome>) {
+        let inner = self.memory.lock();
+        if inner.life == self.life {
+            reply.send(Ok(inner.backup(&mut out, about)));
+        } else {
+            drop(inner);
+            reply.send(Err(StoreError::Closed));
+        }
     }
 }
 

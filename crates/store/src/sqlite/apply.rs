@@ -61,19 +61,12 @@ impl Writes {
 
     /// Learns again what it knows by heart, from what is committed.
     pub(super) fn recall(&mut self) -> rusqlite::Result<()> {
-        let one = |sql: &str| self.db.query_row(sql, [], |row| row.get::<_, i64>(0));
-        self.next_owner = one("SELECT coalesce(max(id), 0) + 1 FROM owner")?;
-        let (log_id, payload): (i64, i64) =
+        self.next_owner =
             self.db
-                .query_row("SELECT log_id, payload FROM high_water", [], |row| {
-                    Ok((row.get(0)?, row.get(1)?))
+                .query_row("SELECT coalesce(max(id), 0) + 1 FROM owner", [], |row| {
+                    row.get(0)
                 })?;
-        self.next_payload = payload.max(one("SELECT coalesce(max(id), 0) + 1 FROM log_payload")?);
-        let mut newer = self
-            .db
-            .prepare("SELECT coalesce(max(entry), 0) FROM log_payload WHERE id >= ?1")?;
-        let last = log_id.max(newer.query_row([payload], |row| row.get(0))?);
-        self.last_log_id = LogId(u64::try_from(last).unwrap_or_default());
+        (self.last_log_id, self.next_payload) = high_water(&self.db)?;
         self.owners.clear();
         self.owners_gone = true;
         self.high_water_due = false;
@@ -408,6 +401,25 @@ impl Writes {
         }
         Ok(())
     }
+}
+
+/// The greatest log id that any log had an entry by, and the number of the next payload.
+pub(super) fn high_water(db: &Connection) -> rusqlite::Result<(LogId, i64)> {
+    let (log_id, payload): (i64, i64) =
+        db.query_row("SELECT log_id, payload FROM high_water", [], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?;
+    let after_last: i64 = db.query_row(
+        "SELECT coalesce(max(id), 0) + 1 FROM log_payload",
+        [],
+        |row| row.get(0),
+    )?;
+    let mut newer = db.prepare("SELECT coalesce(max(entry), 0) FROM log_payload WHERE id >= ?1")?;
+    let last = log_id.max(newer.query_row([payload], |row| row.get(0))?);
+    Ok((
+        LogId(u64::try_from(last).unwrap_or_default()),
+        payload.max(after_last),
+    ))
 }
 
 /// Adds one key of a row to an index.

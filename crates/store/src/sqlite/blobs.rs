@@ -1,6 +1,6 @@
 //! Blobs as files: `blobs/ab/ab01…` by hash, `blobs/new/` for what is being written or removed.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -22,6 +22,8 @@ pub(super) type Work = Box<dyn FnOnce() + Send>;
 pub(super) struct FileBlobs {
     directory: PathBuf,
     leases: Mutex<HashMap<BlobHash, u64>>,
+    /// While a backup reads: blobs to be removed after it. It may be about to read them.
+    kept: Mutex<Option<HashSet<BlobHash>>>,
     queue: Arc<Queue>,
     workers: Arc<Pool<Work>>,
     next_name: Arc<AtomicU64>,
@@ -43,6 +45,7 @@ impl FileBlobs {
         Ok(Self {
             directory,
             leases: Mutex::default(),
+            kept: Mutex::default(),
             queue,
             workers,
             next_name: Arc::default(),
@@ -71,6 +74,10 @@ impl FileBlobs {
     /// Removes a blob that nothing refers to, unless it is leased. The file loses its name at once, and its
     /// content beside everything else.
     pub(super) fn remove(&self, hash: &BlobHash) {
+        if let Some(kept) = &mut *self.kept.lock().unwrap_or_else(PoisonError::into_inner) {
+            kept.insert(*hash);
+            return;
+        }
         let leases = self.lock();
         if leases.contains_key(hash) {
             return;
@@ -87,6 +94,22 @@ impl FileBlobs {
             }
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => tracing::warn!(%error, "a blob without references could not be removed"),
+        }
+    }
+
+    /// Removes no blob until [`keep_no_longer`](Self::keep_no_longer).
+    pub(super) fn keep_all(&self) {
+        *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(HashSet::new());
+    }
+
+    pub(super) fn keep_no_longer(&self) {
+        let kept = self
+            .kept
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        for hash in kept.into_iter().flatten() {
+            self.queue.collect(hash);
         }
     }
 
@@ -196,7 +219,7 @@ fn remove_file(path: &Path) {
 }
 
 /// Creates a directory, if it is not there, so that it is there after a power cut.
-fn create_synced(directory: &Path) -> std::io::Result<()> {
+pub(super) fn create_synced(directory: &Path) -> std::io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);

@@ -2,6 +2,8 @@
 
 use rusqlite::ErrorCode;
 
+pub(super) use crate::error::io_failed;
+
 use crate::error::StoreError;
 
 /// Why a batch did not go through.
@@ -50,17 +52,6 @@ pub(super) fn failed(error: &rusqlite::Error) -> StoreError {
     StoreError::Failed {
         code,
         text: error.to_string(),
-    }
-}
-
-/// An error of the file system.
-pub(super) fn io_failed(error: &std::io::Error) -> StoreError {
-    match error.kind() {
-        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => StoreError::DiskFull,
-        _ => StoreError::Failed {
-            code: error.raw_os_error().unwrap_or(-1),
-            text: error.to_string(),
-        },
     }
 }
 

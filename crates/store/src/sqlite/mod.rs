@@ -8,22 +8,26 @@
 //! | `waxwing.lock` | locked (`flock`) while a process has the directory open |
 //! | `blobs/ab/ab01…` | blobs by their hash |
 //! | `blobs/new/` | blobs that are being written or removed; emptied at the start |
+//! | `restoring/` | what a restore has built until then, while there is no database |
 //!
 //! One thread writes, and makes one commit of everything that waits, with `synchronous=FULL`: it never waits
 //! for company. Each batch is applied by itself, under a savepoint where it could be refused half-way. Readers
 //! have connections beside it, and so has the checkpoint; the writer itself answers what looks at staged state.
 
 use std::fmt;
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use rusqlite::Connection;
 
-use crate::backend::{Backend, BlobFiles, Done, Query};
+use crate::backend::{Backend, BackupOut, BackupOutcome, BlobFiles, Done, Query};
+use crate::backup::{BackupAbout, BackupError};
 use crate::batch::Batch;
 use crate::blob::BlobHash;
 use crate::error::OpenError;
+use crate::reply::Reply;
 use crate::shape::{Shape, declared};
 use crate::store::Store;
 
@@ -31,6 +35,7 @@ mod apply;
 mod apply_log;
 mod blobs;
 mod checkpoint;
+mod dump;
 mod fault;
 mod migrate;
 mod open;
@@ -38,6 +43,7 @@ mod pool;
 mod queue;
 mod read;
 mod remove;
+mod restore;
 mod shapes;
 mod writer;
 
@@ -99,6 +105,10 @@ struct Sqlite {
     workers: Arc<Pool<Work>>,
     checkpoints: Arc<Pool<()>>,
     blobs: Arc<FileBlobs>,
+    database: PathBuf,
+    backup: Mutex<Option<JoinHandle<()>>>,
+    /// Ends a backup early.
+    closing: Arc<AtomicBool>,
     /// All but the writer, and the writer.
     threads: Vec<JoinHandle<()>>,
     writer: Option<JoinHandle<()>>,
@@ -139,6 +149,9 @@ impl Sqlite {
             workers,
             checkpoints: Pool::new(),
             blobs: Arc::new(blobs),
+            database: database.clone(),
+            backup: Mutex::default(),
+            closing: Arc::default(),
             threads: Vec::new(),
             writer: None,
         };
@@ -252,19 +265,51 @@ impl Backend for Sqlite {
     fn blobs(&self) -> Arc<dyn BlobFiles> {
         Arc::<FileBlobs>::clone(&self.blobs)
     }
+
+    fn backup(&self, out: BackupOut, about: BackupAbout, reply: Reply<BackupOutcome>) {
+        let mut backup = self.backup.lock().unwrap_or_else(PoisonError::into_inner);
+        if backup.as_ref().is_some_and(|thread| !thread.is_finished()) {
+            reply.send(Ok(Err(BackupError::Busy)));
+            return;
+        }
+        let (database, blobs) = (self.database.clone(), Arc::clone(&self.blobs));
+        let closing = Arc::clone(&self.closing);
+        // A thread of its own: it takes as long as whoever takes what it writes.
+        let thread = thread::Builder::new()
+            .name("store-backup".to_owned())
+            .spawn(move || {
+                let source = dump::Source {
+                    database: &database,
+                    blobs: &blobs,
+                    closing: &closing,
+                };
+                reply.send(Ok(dump::run(&source, out, about)));
+            });
+        match thread {
+            Ok(thread) => *backup = Some(thread),
+            Err(error) => tracing::warn!(%error, "a backup could not be begun"),
+        }
+    }
 }
 
 impl Drop for Sqlite {
     fn drop(&mut self) {
         // The writer goes last: what waits for it is still done, and its connection closes the database.
+        self.closing.store(true, Ordering::Relaxed);
         self.workers.close();
         self.readers.close();
         self.checkpoints.close();
         self.queue.close();
         // The last handle may have been held by a callback, on one of these threads.
         let here = thread::current().id();
+        let backup = self
+            .backup
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         let threads = std::mem::take(&mut self.threads)
             .into_iter()
+            .chain(backup)
             .chain(self.writer.take());
         for thread in threads.filter(|thread| thread.thread().id() != here) {
             if thread.join().is_err() {

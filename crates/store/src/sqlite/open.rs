@@ -34,7 +34,9 @@ const BUSY_WAIT: Duration = Duration::from_secs(5);
 pub(super) struct Directory {
     pub(super) database: PathBuf,
     pub(super) blobs: PathBuf,
-    path: PathBuf,
+    /// What a restore builds before it takes effect.
+    pub(super) restoring: PathBuf,
+    pub(super) path: PathBuf,
 }
 
 /// Keeps other processes out as long as it lives.
@@ -47,6 +49,7 @@ impl Directory {
         Self {
             database: path.join("waxwing.db"),
             blobs: path.join("blobs"),
+            restoring: path.join("restoring"),
             path: path.to_owned(),
         }
     }
@@ -114,6 +117,9 @@ impl Directory {
 
     /// Parts without the database mean that it was moved or lost; starting anew would remove them.
     fn check_nothing_left(&self) -> Result<(), OpenError> {
+        if self.restoring.exists() {
+            return Err(OpenError::Unrestored(self.path.clone()));
+        }
         let log = beside(&self.database, "-wal");
         for found in [log, self.blobs.clone()] {
             let is_empty_directory =
@@ -128,7 +134,7 @@ impl Directory {
         Ok(())
     }
 
-    fn create(&self) -> Result<(), OpenError> {
+    pub(super) fn create(&self) -> Result<(), OpenError> {
         if self.path.is_dir() {
             return Ok(());
         }
@@ -145,7 +151,7 @@ impl Directory {
         created.map_err(|error| io(&self.path, &error))
     }
 
-    fn lock(&self) -> Result<Lock, OpenError> {
+    pub(super) fn lock(&self) -> Result<Lock, OpenError> {
         let path = self.path.join("waxwing.lock");
         let file = OpenOptions::new()
             .create(true)
@@ -247,7 +253,7 @@ fn beside(database: &Path, ending: &str) -> PathBuf {
 }
 
 /// Creates the database under another name and then gives it its own: it is never there half.
-fn create_database(path: &Path) -> Result<(), OpenError> {
+pub(super) fn create_database(path: &Path) -> Result<(), OpenError> {
     let new = beside(path, ".new");
     let fresh = || {
         for old in [

@@ -10,6 +10,7 @@
     reason = "a test that fails panics"
 )]
 
+mod backup;
 mod batch;
 mod blob;
 mod disk;

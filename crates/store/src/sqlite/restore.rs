@@ -1,0 +1,303 @@
+//! Restoring a backup: built in a directory inside the data directory, which takes effect by renames.
+//!
+//! The database is renamed last. Before that, the directory is refused by a server and taken by another restore, so
+//! a crash leaves all or nothing.
+
+use std::fs::{self, File};
+use std::io::{BufReader, ErrorKind, Write};
+use std::os::unix::fs::{MetadataExt, chown};
+use std::path::Path;
+
+use rusqlite::{Connection, params};
+
+use super::apply::high_water;
+use super::blobs::{create_synced, sync_directory};
+use super::open::{Directory, beside_connection, create_database, io};
+use super::read::address_number;
+use super::shapes::kind_number;
+use crate::backup::{
+    BackupError, BackupSummary, EntryRecord, Header, Reader, Record, RowRecord, verify_backup,
+};
+use crate::blob::BlobHash;
+use crate::shape::{Shape, ShapeKind, declared};
+use crate::store::Store;
+
+/// Records that are committed together: what SQLite holds in memory.
+const RECORDS_AT_A_TIME: u64 = 10_000;
+/// Bytes read from the file at a time.
+const READ_BYTES: usize = 1 << 20;
+/// Pages of the write-ahead log after which it is copied: nobody works beside us.
+const LOG_PAGES: u32 = 4_000;
+
+impl Store {
+    /// Restores a backup into a data directory that is empty or not there, for [`Store::sqlite`] to open. The backup is
+    /// read to its end and checked before anything is written. After an error, and after a crash too, the directory
+    /// holds nothing that a server would start on. What is made belongs to whom the directory belongs. Blocks.
+    ///
+    /// # Errors
+    /// [`BackupError`].
+    pub fn sqlite_restore(
+        backup: &Path,
+        directory: &Path,
+        shapes: &[Shape],
+    ) -> Result<BackupSummary, BackupError> {
+        let open = || File::open(backup).map(|file| BufReader::with_capacity(READ_BYTES, file));
+        let place = Directory::new(directory);
+        check_empty(&place)?;
+        verify_backup(open()?, shapes)?;
+        place.create()?;
+        let lock = place.lock()?;
+        give(&place.path.join("waxwing.lock"), &place.path)?;
+        // Nobody else is here now; and nobody was in between.
+        check_empty(&place)?;
+        clear(&place)?;
+        let restored = build(&place, open()?, shapes).and_then(|summary| {
+            take_effect(&place)?;
+            Ok(summary)
+        });
+        if restored.is_err() && !place.database.exists() {
+            // What stays behind is refused by a server and cleared by the next restore.
+            let _left = clear(&place);
+        }
+        drop(lock);
+        restored
+    }
+}
+
+/// Refuses a directory that has anything but what an unfinished restore left.
+fn check_empty(place: &Directory) -> Result<(), BackupError> {
+    let files = match fs::read_dir(&place.path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        files => files.map_err(|error| io(&place.path, &error))?,
+    };
+    let unfinished = place.restoring.exists();
+    for file in files {
+        let name = file?.file_name();
+        let ours = match name.to_str() {
+            Some("waxwing.lock" | "lost+found" | "restoring") => true,
+            Some("blobs") => unfinished || fs::read_dir(&place.blobs)?.next().is_none(),
+            _ => false,
+        };
+        if !ours {
+            return Err(BackupError::NotEmpty(place.path.clone()));
+        }
+    }
+    Ok(())
+}
+
+/// Removes what an unfinished restore left.
+fn clear(place: &Directory) -> Result<(), BackupError> {
+    for old in [&place.blobs, &place.restoring] {
+        match fs::remove_dir_all(old) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error.into()),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Builds everything in `restoring`, and makes it durable there.
+fn build(
+    place: &Directory,
+    input: BufReader<File>,
+    shapes: &[Shape],
+) -> Result<BackupSummary, BackupError> {
+    let declared = declared(shapes)?;
+    let mut reader = Reader::open(input, &declared)?;
+    create_synced(&place.restoring)?;
+    let new = Directory::new(&place.restoring);
+    create_database(&new.database)?;
+    let mut db = beside_connection(&new.database)?;
+    db.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
+    let mut fill = Fill::begin(&mut db, &new, &reader.header)?;
+    while let Some(record) = reader.next()? {
+        fill.record(record)?;
+    }
+    fill.end()?;
+    db.close().map_err(|(_, error)| error)?;
+    // Brings older shapes to what is declared, and fills the indexes, which are not in a backup.
+    let (lock, db, _) = new.open(None, &declared)?;
+    db.close().map_err(|(_, error)| error)?;
+    drop(lock);
+    fs::remove_file(place.restoring.join("waxwing.lock"))?;
+    File::open(&new.database)?.sync_all()?;
+    give(&place.restoring, &place.path)?;
+    sync_directory(&place.restoring)?;
+    reader.summary()
+}
+
+/// Gives what was built to whom the data directory belongs: a restore may be run by root.
+fn give(path: &Path, to: &Path) -> Result<(), BackupError> {
+    let (owner, ours) = (fs::metadata(to)?, fs::metadata(path)?);
+    if (owner.uid(), owner.gid()) == (ours.uid(), ours.gid()) {
+        return Ok(());
+    }
+    chown(path, Some(owner.uid()), Some(owner.gid()))?;
+    if path.is_dir() {
+        for file in fs::read_dir(path)? {
+            give(&file?.path(), to)?;
+        }
+    }
+    Ok(())
+}
+
+fn take_effect(place: &Directory) -> Result<(), BackupError> {
+    let new = Directory::new(&place.restoring);
+    if new.blobs.exists() {
+        fs::rename(&new.blobs, &place.blobs)?;
+        sync_directory(&place.path)?;
+    }
+    fs::rename(&new.database, &place.database)?;
+    sync_directory(&place.path)?;
+    fs::remove_dir_all(&place.restoring)?;
+    Ok(sync_directory(&place.path)?)
+}
+
+/// Puts records as they are into a database that nobody uses yet.
+struct Fill<'a> {
+    db: &'a Connection,
+    blobs: &'a Directory,
+    owner: i64,
+    payload: i64,
+    records: u64,
+    blob: Option<File>,
+}
+
+impl<'a> Fill<'a> {
+    fn begin(
+        db: &'a mut Connection,
+        blobs: &'a Directory,
+        header: &Header,
+    ) -> Result<Self, BackupError> {
+        let (_, payload) = high_water(db)?;
+        db.execute_batch("BEGIN")?;
+        for (place, shape) in header.shapes.iter().enumerate() {
+            let kind = if shape.is_log {
+                ShapeKind::Log
+            } else {
+                ShapeKind::Table
+            };
+            db.execute(
+                "INSERT INTO shape (id, name, kind, version) VALUES (?1, ?2, ?3, ?4)",
+                params![place + 1, shape.name, kind_number(kind), shape.version],
+            )?;
+        }
+        db.execute("UPDATE high_water SET log_id = ?1", [header.last_log_id])?;
+        Ok(Self {
+            db,
+            blobs,
+            owner: 0,
+            payload,
+            records: 0,
+            blob: None,
+        })
+    }
+
+    fn record(&mut self, record: Record) -> Result<(), BackupError> {
+        self.records += 1;
+        if self.records.is_multiple_of(RECORDS_AT_A_TIME) {
+            self.db.execute_batch("COMMIT; BEGIN")?;
+        }
+        match record {
+            Record::Owner(owner) => {
+                self.owner += 1;
+                self.db
+                    .prepare_cached("INSERT INTO owner (id, name) VALUES (?1, ?2)")?
+                    .execute(params![self.owner, owner.as_bytes()])?;
+            }
+            Record::Row(row) => self.row(&row)?,
+            Record::Entry(entry) => self.entry(&entry)?,
+            Record::Reference(hash, count) => {
+                self.db
+                    .prepare_cached(
+                        "INSERT INTO blob_ref (owner, hash, count) VALUES (?1, ?2, ?3)",
+                    )?
+                    .execute(params![self.owner, hash.0, count])?;
+            }
+            Record::Blob(hash) => self.begin_blob(&hash)?,
+            Record::Part(bytes) => {
+                if let Some(file) = &mut self.blob {
+                    file.write_all(&bytes)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn row(&self, row: &RowRecord) -> Result<(), BackupError> {
+        let mut insert = self.db.prepare_cached(
+            "INSERT INTO table_row (shape, owner, key, value, expires) VALUES (?1, ?2, ?3, ?4, ?5)",
+        )?;
+        insert.execute(params![
+            row.shape + 1,
+            self.owner,
+            row.key,
+            row.value,
+            row.expires_micros
+        ])?;
+        Ok(())
+    }
+
+    fn entry(&mut self, entry: &EntryRecord) -> Result<(), BackupError> {
+        let (log, owner) = (entry.shape + 1, self.owner);
+        let address = address_number(entry.address.as_deref());
+        self.db
+            .prepare_cached(
+                "INSERT INTO log_entry (log, owner, id, payload, marks, address) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            )?
+            .execute(params![log, owner, entry.id, self.payload, entry.marks, address])?;
+        self.db
+            .prepare_cached(
+                "INSERT INTO log_payload (id, log, owner, entry, address, unique_key, payload)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            )?
+            .execute(params![
+                self.payload,
+                log,
+                owner,
+                entry.id,
+                entry.address,
+                entry.unique,
+                entry.payload
+            ])?;
+        if let Some(unique) = &entry.unique {
+            self.db
+                .prepare_cached(
+                    "INSERT INTO log_unique (log, owner, key, id) VALUES (?1, ?2, ?3, ?4)",
+                )?
+                .execute(params![log, owner, unique, entry.id])?;
+        }
+        self.payload += 1;
+        Ok(())
+    }
+
+    fn begin_blob(&mut self, hash: &BlobHash) -> Result<(), BackupError> {
+        self.end_blob()?;
+        let name = hash.to_string();
+        let shard = self.blobs.blobs.join(&name[..2]);
+        create_synced(&self.blobs.blobs)?;
+        create_synced(&shard)?;
+        self.blob = Some(File::create_new(shard.join(name))?);
+        Ok(())
+    }
+
+    fn end_blob(&mut self) -> Result<(), BackupError> {
+        if let Some(file) = self.blob.take() {
+            file.sync_all()?;
+        }
+        Ok(())
+    }
+
+    fn end(mut self) -> Result<(), BackupError> {
+        self.end_blob()?;
+        self.db
+            .execute("UPDATE high_water SET payload = ?1", [self.payload])?;
+        // The names of the blobs are durable before the database that knows them.
+        if self.blobs.blobs.exists() {
+            for shard in fs::read_dir(&self.blobs.blobs)? {
+                sync_directory(&shard?.path())?;
+            }
+        }
+        Ok(self.db.execute_batch("COMMIT")?)
+    }
+}
