@@ -110,6 +110,11 @@ pub fn save(batch: &mut Batch, jid: &BareJid, account: &StoredAccount) {
     batch.put(&ACCOUNTS, &owner(jid), &key(), account);
 }
 
+/// Makes a batch of records of `owner` fail if there is no such account any more.
+pub(crate) fn require(batch: &mut Batch, owner: &Owner) {
+    batch.require_present(&ACCOUNTS, owner, &key());
+}
+
 /// The key of decoy salts: a missing account shows the same salt after a restart.
 pub(crate) const DECOY_SALTS: &str = "decoy-salts";
 /// The key of hashed addresses: what is stored of them says nothing to whoever has the store alone for long.

@@ -16,7 +16,7 @@ use crate::server::Server;
 use crate::session::{Available, Out, Session};
 use crate::subscription::Request;
 use crate::undelivered;
-use crate::xep::rfc6121_subscription as subscriptions;
+use crate::xep::{rfc6121_subscription as subscriptions, xep_0012_last as last};
 
 /// Most addresses that one session can have sent directed presence to.
 pub(crate) const DIRECTED_MAX: usize = 1_000;
@@ -192,6 +192,7 @@ fn leave(session: Arc<Session>, stanza: Stanza, audience: Vec<BareJid>, effects:
             (state.available.take(), std::mem::take(&mut state.directed))
         };
         if was.is_some() {
+            last::note_left(server, &session, &stanza);
             tell_all(server, &session, &stanza, &audience);
         }
         let told: HashSet<&BareJid> = audience.iter().collect();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use waxwing_stanza::xep::rfc6121_roster::{Ask, Item, Roster, Subscription as Listed};
 use waxwing_stanza::{BareJid, Payload, StanzaError};
-use waxwing_store::{Batch, Direction, KeyRange, Table};
+use waxwing_store::{Batch, Direction, KeyRange, Owner, Table};
 use waxwing_wire::{Element, ns};
 
 use crate::directory::Account;
@@ -143,6 +143,28 @@ pub(crate) async fn items(
         .into_iter()
         .filter_map(|(jid, item)| jid.parse().ok().map(|jid| (jid, item)))
         .collect())
+}
+
+/// Whether `viewer` may see the presence of `owner`: it is the same account, or a subscriber. One read
+/// of the same kind whether there is an account of that name or not.
+pub(crate) async fn sees_presence(
+    server: &Server,
+    viewer: &BareJid,
+    owner: &BareJid,
+) -> Result<bool, StanzaError> {
+    if viewer == owner {
+        return Ok(true);
+    }
+    let item = server
+        .store()
+        .get(
+            &ROSTER,
+            &Owner::account(owner.as_ref()),
+            &viewer.to_string(),
+        )
+        .await
+        .map_err(|error| unavailable(&error))?;
+    Ok(item.is_some_and(|item| item.from))
 }
 
 /// The roster's version as text; empty before the first change.

@@ -10,6 +10,7 @@ use crate::cx::{Answer, Cx, IqHead};
 use crate::effects::{After, Effects};
 use crate::server::Server;
 use crate::session::{Out, Session};
+use crate::xep::xep_0012_last as last;
 
 /// Handles an IQ stanza that a session sent.
 pub(crate) async fn iq(
@@ -50,6 +51,7 @@ pub(crate) async fn iq(
             here(server, session, &stanza, head).await
         }
         Destination::Session(full) => {
+            last::check_question(server, &session.account.jid, &full, &stanza).await?;
             let from = session.jid.to_string();
             let stamped = server.reparse(stanza.splice().from(Some(&from)).finish())?;
             let mut effects = Effects::none();

@@ -77,6 +77,7 @@ pub(crate) struct Inner {
     staging: Mutex<LogId>,
     numbers: AtomicU64,
     stopping: AtomicBool,
+    started_micros: u64,
 }
 
 /// A running server; clones share it.
@@ -124,6 +125,7 @@ impl Server {
             staging: Mutex::new(last),
             numbers: AtomicU64::new(1),
             stopping: AtomicBool::new(false),
+            started_micros: outside.clock.now_micros(),
             outside,
         }));
         let weak = Arc::downgrade(&server.0);
@@ -217,6 +219,11 @@ impl Server {
     /// Microseconds since the Unix epoch.
     pub fn now_micros(&self) -> u64 {
         self.0.outside.clock.now_micros()
+    }
+
+    /// When the server was started, in microseconds since the Unix epoch.
+    pub fn started_micros(&self) -> u64 {
+        self.0.started_micros
     }
 
     /// Waits for the turn to change rosters.

@@ -2,12 +2,14 @@
 
 pub mod rfc6121_roster;
 pub mod rfc6121_subscription;
+pub mod xep_0012_last;
 pub mod xep_0030_disco;
 pub mod xep_0077_registration;
 pub mod xep_0092_version;
 pub mod xep_0160_offline;
 pub mod xep_0198_sm;
 pub mod xep_0199_ping;
+pub mod xep_0202_time;
 pub mod xep_0280_carbons;
 pub mod xep_0359_stanza_ids;
 
@@ -17,12 +19,14 @@ use crate::registry::Feature;
 pub const FEATURES: &[&Feature] = &[
     &rfc6121_roster::FEATURE,
     &rfc6121_subscription::FEATURE,
+    &xep_0012_last::FEATURE,
     &xep_0030_disco::FEATURE,
     &xep_0077_registration::FEATURE,
     &xep_0092_version::FEATURE,
     &xep_0160_offline::FEATURE,
     &xep_0198_sm::FEATURE,
     &xep_0199_ping::FEATURE,
+    &xep_0202_time::FEATURE,
     &xep_0280_carbons::FEATURE,
     &xep_0359_stanza_ids::FEATURE,
 ];

@@ -88,9 +88,5 @@ async fn may_look(cx: &Cx, head: &IqHead) -> Result<bool, StanzaError> {
     if head.addressee != Addressee::OtherAccount {
         return Ok(true);
     }
-    let Some(account) = cx.server.account(&head.to).await? else {
-        return Ok(false);
-    };
-    let item = roster::item(&cx.server, &account, &cx.session.account.jid).await?;
-    Ok(item.is_some_and(|item| item.from))
+    roster::sees_presence(&cx.server, &cx.session.account.jid, &head.to).await
 }
