@@ -3,13 +3,13 @@
 
 mod place;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::Duration;
 
 use crate::Scratch;
@@ -303,6 +303,20 @@ impl Built {
         let mut command = Command::new(&self.binary);
         command.arg("--config").arg(&self.config);
         run(command.args(["account", what, &jid]), "")
+    }
+
+    /// Runs a command of the program with the server's configuration, whatever comes of it.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn command<W: AsRef<OsStr>>(
+        &self,
+        words: impl IntoIterator<Item = W>,
+    ) -> Result<Output, BuiltError> {
+        let mut command = Command::new(&self.binary);
+        command.arg("--config").arg(&self.config).args(words);
+        command.stdin(Stdio::null());
+        command.output().map_err(system(format!("{command:?}")))
     }
 
     /// What the server has logged, over all its lives.

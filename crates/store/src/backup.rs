@@ -30,6 +30,8 @@ pub(crate) use dump::Dump;
 pub(crate) use reader::{Reader, Record};
 pub(crate) use records::{EntryRecord, Header, HeaderShape, RowRecord};
 
+/// What every backup begins with. A copy that changed line ends shows it here.
+pub const BACKUP_MAGIC: &[u8; 16] = b"waxwing-backup\r\n";
 /// The version of the format that this program writes, and the greatest that it reads.
 pub const BACKUP_FORMAT: u32 = 1;
 

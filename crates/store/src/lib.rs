@@ -47,7 +47,8 @@ mod table;
 
 pub use backend::Done;
 pub use backup::{
-    BACKUP_FORMAT, BackupAbout, BackupError, BackupShape, BackupSummary, verify_backup,
+    BACKUP_FORMAT, BACKUP_MAGIC, BackupAbout, BackupError, BackupShape, BackupSummary,
+    verify_backup,
 };
 pub use batch::{Appended, Batch, Committed};
 pub use blob::{Blob, BlobHash, BlobWriter};

@@ -2,7 +2,7 @@
 //!
 //! Request `{"command":"account add","args":{…}}`; answer `{"ok":…}` or
 //! `{"error":{"blame":"caller"|"environment","text":"…"}}`. Who may open the socket (mode 0600) may
-//! do everything.
+//! do everything. The answer to `backup` is followed by the backup itself.
 
 use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
@@ -13,6 +13,9 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use waxwing_server::Server;
+use waxwing_store::BackupAbout;
+
+use crate::backups::SILENCE_MAX;
 
 /// Most bytes of a request.
 const REQUEST_BYTES_MAX: u64 = 64 * 1024;
@@ -20,6 +23,8 @@ const REQUEST_BYTES_MAX: u64 = 64 * 1024;
 const ANSWER_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// Longest time for a request to arrive.
 const REQUEST_TIME_MAX: Duration = Duration::from_secs(10);
+/// Bytes of a backup that are gathered for one write.
+const BACKUP_BUFFER_BYTES: usize = 256 * 1024;
 /// Longest time that the command line waits for an answer.
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(60);
 
@@ -73,8 +78,7 @@ pub(crate) async fn serve(listener: UnixListener, server: Server) {
 
 async fn answer(mut socket: UnixStream, server: &Server) -> std::io::Result<()> {
     let mut line = String::new();
-    let (read, mut write) = socket.split();
-    let mut read = BufReader::new(read.take(REQUEST_BYTES_MAX));
+    let mut read = BufReader::new((&mut socket).take(REQUEST_BYTES_MAX));
     tokio::time::timeout(REQUEST_TIME_MAX, read.read_line(&mut line))
         .await
         .map_err(|_| ErrorKind::TimedOut)??;
@@ -85,6 +89,9 @@ async fn answer(mut socket: UnixStream, server: &Server) -> std::io::Result<()> 
                 .get("command")
                 .and_then(Value::as_str)
                 .unwrap_or_default();
+            if command == "backup" {
+                return backup(socket, server).await;
+            }
             match server
                 .admin(command, request.get("args").cloned().unwrap_or_default())
                 .await
@@ -95,30 +102,64 @@ async fn answer(mut socket: UnixStream, server: &Server) -> std::io::Result<()> 
         }
         Err(_) => error("caller", "a request is one line of JSON".to_owned()),
     };
-    write.write_all(format!("{reply}\n").as_bytes()).await
+    socket.write_all(format!("{reply}\n").as_bytes()).await
+}
+
+/// Writes a backup into the socket, behind its answer. What goes wrong then is in the backup.
+async fn backup(mut socket: UnixStream, server: &Server) -> std::io::Result<()> {
+    let answer = json!({ "ok": { "follows": "backup" } });
+    socket.write_all(format!("{answer}\n").as_bytes()).await?;
+    let socket = socket.into_std()?;
+    socket.set_nonblocking(false)?;
+    socket.set_write_timeout(Some(SILENCE_MAX))?;
+    let about = BackupAbout {
+        product: env!("CARGO_PKG_VERSION").to_owned(),
+        at_micros: server.now_micros(),
+    };
+    let out = std::io::BufWriter::with_capacity(BACKUP_BUFFER_BYTES, socket);
+    match server.store().backup(out, about).await {
+        Ok(summary) => tracing::info!(bytes = summary.bytes, "a backup was made"),
+        Err(error) => tracing::warn!(%error, "a backup was not finished"),
+    }
+    Ok(())
 }
 
 /// Asks the server that listens at `path`.
 pub(crate) async fn ask(path: &Path, command: &str, args: Value) -> Result<Value, CommandError> {
-    let failed =
-        |error: std::io::Error| CommandError::Failed(format!("the server did not answer: {error}"));
     let mut socket = UnixStream::connect(path)
         .await
-        .map_err(|error| match error.kind() {
-            ErrorKind::NotFound | ErrorKind::ConnectionRefused => {
-                CommandError::NotRunning(path.parent().unwrap_or(path).to_owned())
-            }
-            ErrorKind::PermissionDenied => CommandError::Forbidden(path.to_owned()),
-            _ => failed(error),
-        })?;
+        .map_err(|error| not_reached(path, error))?;
     let request = format!("{}\n", json!({ "command": command, "args": args }));
-    socket.write_all(request.as_bytes()).await.map_err(failed)?;
+    socket
+        .write_all(request.as_bytes())
+        .await
+        .map_err(no_answer)?;
     let mut line = String::new();
     let mut read = BufReader::new(socket.take(ANSWER_BYTES_MAX));
     let read = tokio::time::timeout(ANSWER_TIME_MAX, read.read_line(&mut line)).await;
-    read.map_err(|_| failed(ErrorKind::TimedOut.into()))?
-        .map_err(failed)?;
-    let reply: Value = serde_json::from_str(&line)
+    read.map_err(|_| no_answer(ErrorKind::TimedOut.into()))?
+        .map_err(no_answer)?;
+    read_answer(&line)
+}
+
+fn no_answer(error: std::io::Error) -> CommandError {
+    CommandError::Failed(format!("the server did not answer: {error}"))
+}
+
+/// Why the socket at `path` could not be opened.
+pub(crate) fn not_reached(path: &Path, error: std::io::Error) -> CommandError {
+    match error.kind() {
+        ErrorKind::NotFound | ErrorKind::ConnectionRefused => {
+            CommandError::NotRunning(path.parent().unwrap_or(path).to_owned())
+        }
+        ErrorKind::PermissionDenied => CommandError::Forbidden(path.to_owned()),
+        _ => no_answer(error),
+    }
+}
+
+/// What the server's line says.
+pub(crate) fn read_answer(line: &str) -> Result<Value, CommandError> {
+    let reply: Value = serde_json::from_str(line)
         .map_err(|_| CommandError::Failed("the server's answer cannot be read".to_owned()))?;
     if let Some(error) = reply.get("error") {
         let text = error

@@ -30,6 +30,27 @@ pub(crate) enum Command {
     /// Accounts of the running server.
     #[command(subcommand)]
     Account(Account),
+    /// Writes everything that the running server stores into one file.
+    Backup {
+        /// Where it goes; an older backup there is replaced when the new one is whole.
+        file: PathBuf,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Says whether a backup is whole and can be restored; needs no server.
+    Verify {
+        /// The backup.
+        file: PathBuf,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Restores a backup into the data directory, which must be empty; no server may run there.
+    Restore {
+        /// The backup.
+        file: PathBuf,
+        #[command(flatten)]
+        output: Output,
+    },
     /// Certificates.
     #[command(subcommand)]
     Certificate(Certificate),

@@ -6,6 +6,7 @@
 mod accounts;
 mod admin_socket;
 mod authority;
+mod backups;
 mod certificates;
 mod check;
 mod cli;
@@ -56,6 +57,13 @@ fn main() -> ExitCode {
         Command::Account(account) => {
             with_config(&cli.config, |config| accounts::run(&config, account))
         }
+        Command::Backup { file, output } => with_config(&cli.config, |config| {
+            backups::backup(&config, &file, output)
+        }),
+        Command::Verify { file, output } => backups::verify(&file, output),
+        Command::Restore { file, output } => with_config(&cli.config, |config| {
+            backups::restore(&config, &file, output)
+        }),
     };
     let (text, code) = match outcome {
         Outcome::Done => return ExitCode::SUCCESS,

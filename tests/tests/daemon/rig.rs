@@ -158,3 +158,19 @@ pub(crate) fn body(stanza: &Stanza) -> String {
     let body = element.child("jabber:client", "body");
     body.map(waxwing_wire::Element::text).unwrap_or_default()
 }
+
+/// Runs a command that has to go well; what it says as JSON.
+pub(crate) fn done(built: &Built, words: &[&str]) -> serde_json::Value {
+    let output = built.command(words.iter().chain(&["--json"])).unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{words:?}: {errors}");
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// Runs a command that has to fail with this code; what it says.
+pub(crate) fn failed(built: &Built, code: i32, words: &[&str]) -> String {
+    let output = built.command(words).unwrap();
+    assert_eq!(output.status.code(), Some(code), "{words:?}");
+    assert!(output.stdout.is_empty());
+    String::from_utf8(output.stderr).unwrap()
+}

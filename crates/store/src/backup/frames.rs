@@ -5,10 +5,8 @@ use std::io::{ErrorKind, Read, Write};
 use sha2::{Digest, Sha256};
 
 use super::records::Kind;
-use super::{BACKUP_FORMAT, BackupError};
+use super::{BACKUP_FORMAT, BACKUP_MAGIC, BackupError};
 
-/// What every backup begins with. A copy that changed line ends shows it here.
-const MAGIC: &[u8; 16] = b"waxwing-backup\r\n";
 /// Longest body: a value with its key, or a header with every shape, fits several times.
 const FRAME_BYTES_MAX: u32 = 4 << 20;
 const CHECK_BYTES: usize = 8;
@@ -39,7 +37,7 @@ impl<W: Write> FrameWriter<W> {
             number: 0,
             bytes: 0,
         };
-        writer.put(MAGIC)?;
+        writer.put(BACKUP_MAGIC)?;
         writer.put(&BACKUP_FORMAT.to_be_bytes())?;
         Ok(writer)
     }
@@ -95,12 +93,12 @@ impl<R: Read> FrameReader<R> {
         let mut magic = [0; 16];
         match reader.fill(&mut magic) {
             Err(BackupError::CutShort { bytes, .. })
-                if !MAGIC.starts_with(&magic[..bytes as usize]) =>
+                if !BACKUP_MAGIC.starts_with(&magic[..bytes as usize]) =>
             {
                 return Err(BackupError::Foreign);
             }
             Err(error) => return Err(error),
-            Ok(()) if magic != *MAGIC => return Err(BackupError::Foreign),
+            Ok(()) if magic != *BACKUP_MAGIC => return Err(BackupError::Foreign),
             Ok(()) => {}
         }
         let mut format = [0; 4];

@@ -1,0 +1,223 @@
+//! The commands `waxwing backup`, `verify` and `restore`.
+//!
+//! The running server writes a backup into the admin socket; this side writes it to the file, so that it belongs to
+//! whoever asked, wherever that may write. It gets its name when it has been read again and found whole.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read};
+use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+use waxwing_server::Server;
+use waxwing_stanza::xep::xep_0082_datetime::DateTime;
+use waxwing_store::{BACKUP_FORMAT, BACKUP_MAGIC, BackupSummary, Store, verify_backup};
+
+use crate::admin_socket::{self, CommandError};
+use crate::cli::Output;
+use crate::config::Config;
+use crate::{Outcome, say};
+
+/// Longest time in which nothing of a backup comes or is taken: counting a large store on a slow disk takes a while
+/// before the first byte.
+pub(crate) const SILENCE_MAX: Duration = Duration::from_secs(600);
+/// Most bytes of the line before a backup.
+const ANSWER_BYTES_MAX: u64 = 64 * 1024;
+/// Bytes read from a file at a time.
+const READ_BYTES: usize = 1 << 20;
+
+/// Why there is no new backup.
+#[derive(Debug, thiserror::Error)]
+enum BackupFailed {
+    /// The server.
+    #[error(transparent)]
+    Command(#[from] CommandError),
+    /// The place has something else.
+    #[error("{} is there and is no Waxwing backup; it was left as it is", .0.display())]
+    Taken(PathBuf),
+    /// A file, or the connection to the server.
+    #[error("{}: {reason}", .path.display())]
+    Io {
+        /// Which.
+        path: PathBuf,
+        /// In the system's words.
+        reason: io::Error,
+    },
+    /// It did not come whole.
+    #[error("{0}; no backup was kept")]
+    Unusable(#[from] waxwing_store::BackupError),
+}
+
+/// Has the running server write a backup to `file`.
+pub(crate) fn backup(config: &Config, file: &Path, output: Output) -> Outcome {
+    outcome(
+        write(&config.admin_socket(), file),
+        file,
+        output,
+        |summary| format!("{} holds {summary}", file.display()),
+    )
+}
+
+/// Reads a backup to its end.
+pub(crate) fn verify(file: &Path, output: Output) -> Outcome {
+    outcome(read(file), file, output, |summary| {
+        format!("{} is whole and can be restored: {summary}", file.display())
+    })
+}
+
+/// Restores a backup into the configured data directory.
+pub(crate) fn restore(config: &Config, file: &Path, output: Output) -> Outcome {
+    let restored = Store::sqlite_restore(file, &config.data_dir, &Server::shapes());
+    outcome(restored, file, output, |summary| {
+        let place = config.data_dir.display();
+        format!("{place} holds {summary}; the server can be started")
+    })
+}
+
+fn outcome<E: std::fmt::Display>(
+    result: Result<BackupSummary, E>,
+    file: &Path,
+    output: Output,
+    text: impl FnOnce(String) -> String,
+) -> Outcome {
+    match result {
+        Ok(summary) if output.json => say(&in_json(file, &summary).to_string()),
+        Ok(summary) => {
+            say(&text(in_words(&summary)));
+            say(&format!("sha256 {}", hex(&summary.sha256)));
+        }
+        Err(error) => return Outcome::Failed(error.to_string()),
+    }
+    Outcome::Done
+}
+
+fn in_words(summary: &BackupSummary) -> String {
+    let records: u64 = summary.shapes.iter().map(|shape| shape.records).sum();
+    format!(
+        "everything as of {}: {records} records of {} owners and {} files, {} bytes, by version {}",
+        time(summary),
+        summary.owners,
+        summary.blobs,
+        summary.bytes,
+        summary.about.product,
+    )
+}
+
+fn in_json(file: &Path, summary: &BackupSummary) -> Value {
+    let shapes = summary.shapes.iter().map(|shape| {
+        let value = json!({ "version": shape.version, "records": shape.records });
+        (shape.name.clone(), value)
+    });
+    json!({
+        "file": file.display().to_string(),
+        "format": BACKUP_FORMAT,
+        "version": summary.about.product,
+        "made_at": time(summary),
+        "owners": summary.owners,
+        "shapes": shapes.collect::<Map<_, _>>(),
+        "files": summary.blobs,
+        "file_bytes": summary.blob_bytes,
+        "bytes": summary.bytes,
+        "sha256": hex(&summary.sha256),
+    })
+}
+
+fn time(summary: &BackupSummary) -> String {
+    DateTime::from_unix_micros(summary.about.at_micros).to_string()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn read(file: &Path) -> Result<BackupSummary, waxwing_store::BackupError> {
+    let input = BufReader::with_capacity(READ_BYTES, File::open(file)?);
+    verify_backup(input, &Server::shapes())
+}
+
+/// A file that goes, unless it has got its name.
+struct Unfinished(PathBuf);
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        // Where it has its name, there is nothing here.
+        let _gone = fs::remove_file(&self.0);
+    }
+}
+
+fn write(socket: &Path, file: &Path) -> Result<BackupSummary, BackupFailed> {
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |reason| BackupFailed::Io { path, reason }
+    };
+    let target = std::path::absolute(file).map_err(failed(file))?;
+    check_place(&target)?;
+    let folder = target.parent().unwrap_or(Path::new("/"));
+    let mut name = std::ffi::OsString::from(".");
+    name.push(target.file_name().unwrap_or_default());
+    name.push(format!(".{}.unfinished", std::process::id()));
+    let unfinished = Unfinished(folder.join(name));
+    let mut stream = begin(socket)?;
+    let mut out = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&unfinished.0)
+        .map_err(failed(&unfinished.0))?;
+    io::copy(&mut stream, &mut out).map_err(failed(&unfinished.0))?;
+    out.sync_all().map_err(failed(&unfinished.0))?;
+    let summary = read(&unfinished.0)?;
+    fs::rename(&unfinished.0, &target).map_err(failed(&target))?;
+    let synced = File::open(folder).and_then(|folder| folder.sync_all());
+    synced.map_err(failed(folder))?;
+    Ok(summary)
+}
+
+/// An older backup may be replaced, and nothing else.
+fn check_place(target: &Path) -> Result<(), BackupFailed> {
+    let failed = |reason| BackupFailed::Io {
+        path: target.to_owned(),
+        reason,
+    };
+    let taken = || BackupFailed::Taken(target.to_owned());
+    match fs::metadata(target) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(failed(error)),
+        Ok(there) if !there.is_file() => Err(taken()),
+        Ok(_) => {
+            let mut magic = Vec::new();
+            let file = File::open(target).map_err(failed)?;
+            file.take(BACKUP_MAGIC.len() as u64)
+                .read_to_end(&mut magic)
+                .map_err(failed)?;
+            if magic == BACKUP_MAGIC {
+                Ok(())
+            } else {
+                Err(taken())
+            }
+        }
+    }
+}
+
+/// Asks the server; what comes then is the backup.
+fn begin(socket: &Path) -> Result<BufReader<UnixStream>, BackupFailed> {
+    let failed = |reason| BackupFailed::Io {
+        path: socket.to_owned(),
+        reason,
+    };
+    let mut stream =
+        UnixStream::connect(socket).map_err(|error| admin_socket::not_reached(socket, error))?;
+    stream.set_read_timeout(Some(SILENCE_MAX)).map_err(failed)?;
+    let request = json!({ "command": "backup", "args": {} });
+    io::Write::write_all(&mut stream, format!("{request}\n").as_bytes()).map_err(failed)?;
+    let mut stream = BufReader::with_capacity(READ_BYTES, stream);
+    let mut line = String::new();
+    (&mut stream)
+        .take(ANSWER_BYTES_MAX)
+        .read_line(&mut line)
+        .map_err(failed)?;
+    admin_socket::read_answer(&line)?;
+    Ok(stream)
+}
