@@ -114,6 +114,12 @@ impl Ledger {
             .all(|body| self.acknowledged.contains(body) && self.has_come(body))
     }
 
+    /// Whether everything that was sent has come.
+    #[must_use]
+    pub fn has_all(&self) -> bool {
+        self.sent.keys().all(|body| self.has_come(body))
+    }
+
     /// Judges what has come until now.
     #[must_use]
     pub fn verdict(&self) -> Verdict {
