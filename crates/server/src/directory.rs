@@ -21,6 +21,8 @@ pub struct Account {
     /// The newest entry of its log that was staged while this was in memory.
     last_id: AtomicU64,
     sessions: Mutex<Vec<Arc<Session>>>,
+    /// Held while something of the account is changed on what was read before.
+    turn: Arc<futures_util::lock::Mutex<()>>,
 }
 
 impl Account {
@@ -31,6 +33,7 @@ impl Account {
             owner,
             last_id: AtomicU64::new(0),
             sessions: Mutex::default(),
+            turn: Arc::default(),
         }
     }
 
@@ -61,6 +64,11 @@ impl Account {
                     .map(|priority| (priority, session.clone()))
             })
             .collect()
+    }
+
+    /// Waits for the turn to change what sessions of the account change at the same time.
+    pub(crate) async fn turn(&self) -> crate::effects::Turn {
+        self.turn.clone().lock_owned().await
     }
 
     pub(crate) fn note_log(&self, id: LogId) {

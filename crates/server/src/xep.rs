@@ -4,6 +4,8 @@ pub mod rfc6121_roster;
 pub mod rfc6121_subscription;
 pub mod xep_0012_last;
 pub mod xep_0030_disco;
+pub mod xep_0049_private;
+pub mod xep_0054_vcard;
 pub mod xep_0077_registration;
 pub mod xep_0092_version;
 pub mod xep_0160_offline;
@@ -21,6 +23,8 @@ pub const FEATURES: &[&Feature] = &[
     &rfc6121_subscription::FEATURE,
     &xep_0012_last::FEATURE,
     &xep_0030_disco::FEATURE,
+    &xep_0049_private::FEATURE,
+    &xep_0054_vcard::FEATURE,
     &xep_0077_registration::FEATURE,
     &xep_0092_version::FEATURE,
     &xep_0160_offline::FEATURE,

@@ -8,6 +8,8 @@ pub mod rfc6121_roster;
 pub mod xep_0004_forms;
 pub mod xep_0012_last;
 pub mod xep_0030_disco;
+pub mod xep_0049_private;
+pub mod xep_0054_vcard;
 pub mod xep_0066_oob;
 pub mod xep_0077_registration;
 pub mod xep_0082_datetime;

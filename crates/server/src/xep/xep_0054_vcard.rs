@@ -1,0 +1,107 @@
+//! XEP-0054: vcard-temp.
+//!
+//! <https://xmpp.org/extensions/xep-0054.html>
+
+use bytes::Bytes;
+use waxwing_stanza::xep::xep_0054_vcard::{NS, VCard};
+use waxwing_stanza::{BareJid, Condition, IqType, Payload, StanzaError};
+use waxwing_store::Table;
+use waxwing_wire::Element;
+
+use crate::accounts;
+use crate::addressee::Addressee;
+use crate::cx::{Answer, Cx, Handled, Iq};
+use crate::effects::Effects;
+use crate::options::{OptionDefault, OptionSpec};
+use crate::registry::{Feature, Registrar, Source};
+use crate::server::unavailable;
+
+/// Most bytes of a vCard.
+pub const BYTES_MAX: OptionSpec = OptionSpec {
+    name: "vcard_bytes_max",
+    default: OptionDefault::Number {
+        value: 128 * 1024,
+        min: 1024,
+        max: 512 * 1024,
+    },
+    unit: "bytes",
+    doc: "Most bytes of an account's vCard, its picture included; a larger one is refused with <policy-violation/>.",
+};
+
+/// A vCard as stored.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+struct Stored {
+    /// The element, its namespace declared.
+    #[prost(bytes = "bytes", tag = "1")]
+    element: Bytes,
+}
+
+/// Each account's vCard, under an empty name.
+static VCARDS: Table<String, Stored> = Table::new("vcard", 1);
+
+/// What is said about it.
+pub const FEATURE: Feature = Feature {
+    source: Source::Xep(54),
+    title: "vcard-temp",
+    version: "1.3.0",
+    options: &[BYTES_MAX],
+    shapes: || vec![VCARDS.shape()],
+    register,
+    ..Feature::NONE
+};
+
+fn register(registrar: &mut Registrar<'_>) {
+    registrar.iq(&[Addressee::OwnAccount], IqType::Get, own);
+    registrar.iq(&[Addressee::OwnAccount], IqType::Set, set);
+    registrar.iq(&[Addressee::OtherAccount], IqType::Get, others);
+    registrar.iq(&[Addressee::OtherAccount], IqType::Set, set_others);
+    registrar.disco(Addressee::ALL, NS);
+}
+
+async fn read(cx: &Cx, whose: &BareJid) -> Result<Option<VCard>, StanzaError> {
+    let stored = cx
+        .server
+        .store()
+        .get(&VCARDS, &accounts::owner(whose), &String::new())
+        .await
+        .map_err(|error| unavailable(&error))?;
+    let Some(stored) = stored else {
+        return Ok(None);
+    };
+    let element = Element::parse(&stored.element).map_err(|_| Condition::InternalServerError)?;
+    Ok(Some(VCard::read(&element)?))
+}
+
+/// §3.1.
+async fn own(cx: Cx, iq: Iq<VCard>) -> Handled {
+    let card = read(&cx, &iq.head.to).await?;
+    Ok(Answer::with(&card.ok_or(Condition::ItemNotFound)?))
+}
+
+/// §3.3. One read and one answer, whether there is no vCard or no account.
+async fn others(cx: Cx, iq: Iq<VCard>) -> Handled {
+    let card = read(&cx, &iq.head.to).await?;
+    Ok(Answer::with(&card.ok_or(Condition::ServiceUnavailable)?))
+}
+
+/// §3.2. An empty one removes what was there.
+async fn set(cx: Cx, iq: Iq<VCard>) -> Handled {
+    let element = iq.payload.write().to_bytes("");
+    if element.len() as u64 > cx.server.options().number(&BYTES_MAX) {
+        return Err(Condition::PolicyViolation.into());
+    }
+    let owner = &cx.session.account.owner;
+    let mut effects = Effects::none();
+    if iq.payload.is_empty() {
+        effects.batch.delete(&VCARDS, owner, &String::new());
+    } else {
+        let stored = Stored { element };
+        effects.batch.put(&VCARDS, owner, &String::new(), &stored);
+    }
+    Ok(Answer::empty().and(effects))
+}
+
+/// §3.2. Nothing is looked up, so that nothing is learnt.
+async fn set_others(_: Cx, _: Iq<VCard>) -> Handled {
+    Err(Condition::Forbidden.into())
+}
