@@ -94,7 +94,7 @@ fn address(server: &Server, args: &Arguments) -> Result<BareJid, AdminError> {
         )));
     }
     if !server.serves(jid.domain()) {
-        let served = server.settings().domains.join(", ");
+        let served = server.domains().join(", ");
         return Err(AdminError::Refused(format!(
             "this server does not serve '{}'; it serves: {served}",
             jid.domain()

@@ -18,6 +18,7 @@ mod housekeeping;
 mod inbound;
 pub mod keep;
 mod lifecycle;
+mod live;
 mod login;
 mod metrics;
 pub mod options;

@@ -7,7 +7,6 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use waxwing_stanza::{BareJid, Condition, ErrorType, Reply, StanzaError};
 use waxwing_store::{Batch, LogId, Shape, Store, StoreError};
-use waxwing_stream::server::Settings as StreamSettings;
 use waxwing_stream::{Seed, StreamCondition};
 use waxwing_wire::{Limits, Stanza, ns};
 
@@ -17,13 +16,14 @@ use crate::connection::{Connection, Link};
 use crate::delivery::MESSAGES;
 use crate::directory::{Account, Directory};
 use crate::effects::{After, Effects};
+use crate::live::Live;
 use crate::metrics::Metrics;
-use crate::options::{OptionError, Options};
+use crate::options::OptionError;
 use crate::outside::Outside;
 use crate::registry::{Registry, RegistryError};
 use crate::release::{Held, OnFailure, Releaser};
 use crate::session::Session;
-use crate::settings::{Registration, Settings};
+use crate::settings::Settings;
 use crate::throttle::Throttle;
 use crate::xep::{self, xep_0198_sm as stream_management};
 
@@ -62,14 +62,13 @@ pub(crate) struct FromClient {
 }
 
 pub(crate) struct Inner {
-    pub(crate) settings: Settings,
-    pub(crate) options: Options,
+    domains: Vec<String>,
+    pub(crate) live: Live,
     pub(crate) outside: Outside,
     pub(crate) registry: Registry,
     pub(crate) directory: Directory,
     pub(crate) metrics: Metrics,
     throttle: Throttle,
-    stream_settings: Arc<StreamSettings>,
     releaser: Releaser,
     /// Subscriptions change two rosters at once, each of which is read first.
     rosters: Arc<futures_util::lock::Mutex<()>>,
@@ -102,24 +101,18 @@ impl Server {
     /// Starts a server on an open store.
     pub async fn start(settings: Settings, outside: Outside) -> Result<Server, StartError> {
         let settings = settings.prepared()?;
-        let options = settings.checked_options()?;
         let registry = Registry::new(xep::FEATURES)?;
         let last = outside.store.last_log_id().await?;
         let decoy_key = accounts::secret(&outside, accounts::DECOY_SALTS).await?;
         let throttle = Throttle::new(accounts::secret(&outside, accounts::ORIGINS).await?);
-        let iterations =
-            u32::try_from(options.number(&crate::settings::SCRAM_ITERATIONS)).unwrap_or(u32::MAX);
-        let open = settings.registration == Registration::Open;
-        let stream_settings =
-            crate::login::settings(&settings.domains, decoy_key, iterations, open, &registry);
+        let live = Live::new(&settings, &registry, decoy_key)?;
         let server = Server(Arc::new(Inner {
-            settings,
-            options,
+            domains: settings.domains,
+            live,
             registry,
             directory: Directory::default(),
             metrics: Metrics::default(),
             throttle,
-            stream_settings,
             releaser: Releaser::default(),
             rosters: Arc::default(),
             staging: Mutex::new(last),
@@ -192,14 +185,9 @@ impl Server {
         &self.0.outside
     }
 
-    /// Settings of features.
-    pub fn options(&self) -> &Options {
-        &self.0.options
-    }
-
-    /// Settings of the server.
-    pub fn settings(&self) -> &Settings {
-        &self.0.settings
+    /// The domains that are served, as JIDs write them.
+    pub fn domains(&self) -> &[String] {
+        &self.0.domains
     }
 
     /// Who is here.
@@ -213,7 +201,7 @@ impl Server {
 
     /// Whether `domain`, as JIDs write it, is one of ours.
     pub fn serves(&self, domain: &str) -> bool {
-        self.0.settings.domains.iter().any(|own| own == domain)
+        self.0.domains.iter().any(|own| own == domain)
     }
 
     /// Microseconds since the Unix epoch.
@@ -231,14 +219,10 @@ impl Server {
         self.0.rosters.clone().lock_owned().await
     }
 
-    pub(crate) fn stream_settings(&self) -> Arc<StreamSettings> {
-        self.0.stream_settings.clone()
-    }
-
     /// The served domain that `to` names; the first one where nothing is named.
     pub(crate) fn domain_of(&self, to: Option<&str>) -> Option<String> {
         let Some(to) = to else {
-            return self.0.settings.domains.first().cloned();
+            return self.0.domains.first().cloned();
         };
         let jid: BareJid = to.parse().ok()?;
         (jid.node().is_none() && self.serves(jid.domain())).then(|| jid.domain().to_owned())
@@ -249,11 +233,6 @@ impl Server {
         let mut bytes = [0; 32];
         self.0.outside.random.fill(&mut bytes);
         Seed::new(bytes)
-    }
-
-    /// Rounds of key stretching for new passwords.
-    pub(crate) fn iterations(&self) -> u32 {
-        u32::try_from(self.0.options.number(&crate::settings::SCRAM_ITERATIONS)).unwrap_or(u32::MAX)
     }
 
     /// A number that nothing else in this process has.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use waxwing_stanza::BareJid;
 
-use crate::options::{OptionDefault, OptionSpec, OptionValue, Options};
+use crate::options::{OptionDefault, OptionError, OptionSpec, OptionValue, Options};
 use crate::server::StartError;
 use crate::throttle::{FAILURES_BY_ACCOUNT, FAILURES_BY_NETWORK};
 
@@ -85,6 +85,22 @@ pub const OPTIONS: &[OptionSpec] = &[
     FAILURES_BY_ACCOUNT,
 ];
 
+fn specs() -> impl Iterator<Item = &'static OptionSpec> {
+    crate::xep::FEATURES
+        .iter()
+        .flat_map(|feature| feature.options)
+        .chain(OPTIONS)
+}
+
+/// Whether an option can have this value.
+///
+/// # Errors
+/// [`OptionError`]: there is none of this name, or its type or range is another.
+pub fn check_option(name: &str, value: &OptionValue) -> Result<(), OptionError> {
+    let given = BTreeMap::from([(name.to_owned(), value.clone())]);
+    Options::new(specs(), &given).map(|_| ())
+}
+
 impl Settings {
     /// Whether a server could start with these settings.
     pub fn check(&self) -> Result<(), StartError> {
@@ -92,11 +108,7 @@ impl Settings {
     }
 
     pub(crate) fn checked_options(&self) -> Result<Options, StartError> {
-        let specs = crate::xep::FEATURES
-            .iter()
-            .flat_map(|feature| feature.options)
-            .chain(OPTIONS);
-        Ok(Options::new(specs, &self.options)?)
+        Ok(Options::new(specs(), &self.options)?)
     }
 
     pub(crate) fn prepared(mut self) -> Result<Settings, StartError> {

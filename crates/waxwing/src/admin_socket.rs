@@ -12,10 +12,12 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
-use waxwing_server::Server;
+use tokio::sync::oneshot;
+use waxwing_server::{AdminError, Server};
 use waxwing_store::BackupAbout;
 
 use crate::backups::SILENCE_MAX;
+use crate::reload::Requests;
 
 /// Most bytes of a request.
 const REQUEST_BYTES_MAX: u64 = 64 * 1024;
@@ -58,14 +60,14 @@ pub(crate) fn open(path: &Path) -> std::io::Result<UnixListener> {
 }
 
 /// Answers commands for ever.
-pub(crate) async fn serve(listener: UnixListener, server: Server) {
+pub(crate) async fn serve(listener: UnixListener, server: Server, reload: Requests) {
     loop {
         match listener.accept().await {
             Ok((socket, _)) => {
-                let server = server.clone();
+                let (server, reload) = (server.clone(), reload.clone());
                 tokio::spawn(async move {
                     // Who asked may have gone; there is nobody else to tell.
-                    let _gone = answer(socket, &server).await;
+                    let _gone = answer(socket, &server, &reload).await;
                 });
             }
             Err(error) => {
@@ -76,7 +78,11 @@ pub(crate) async fn serve(listener: UnixListener, server: Server) {
     }
 }
 
-async fn answer(mut socket: UnixStream, server: &Server) -> std::io::Result<()> {
+async fn answer(
+    mut socket: UnixStream,
+    server: &Server,
+    requests: &Requests,
+) -> std::io::Result<()> {
     let mut line = String::new();
     let mut read = BufReader::new((&mut socket).take(REQUEST_BYTES_MAX));
     tokio::time::timeout(REQUEST_TIME_MAX, read.read_line(&mut line))
@@ -92,10 +98,12 @@ async fn answer(mut socket: UnixStream, server: &Server) -> std::io::Result<()> 
             if command == "backup" {
                 return backup(socket, server).await;
             }
-            match server
-                .admin(command, request.get("args").cloned().unwrap_or_default())
-                .await
-            {
+            let args = request.get("args").cloned().unwrap_or_default();
+            let result = match command {
+                "reload" => reload(requests).await,
+                _ => server.admin(command, args).await,
+            };
+            match result {
                 Ok(result) => json!({ "ok": result }),
                 Err(problem) => error(problem.blame(), problem.to_string()),
             }
@@ -103,6 +111,16 @@ async fn answer(mut socket: UnixStream, server: &Server) -> std::io::Result<()> 
         Err(_) => error("caller", "a request is one line of JSON".to_owned()),
     };
     socket.write_all(format!("{reply}\n").as_bytes()).await
+}
+
+async fn reload(requests: &Requests) -> Result<Value, AdminError> {
+    let (answer, answered) = oneshot::channel();
+    let stopping = || AdminError::Failed("the server is stopping".to_owned());
+    requests.send(answer).await.map_err(|_| stopping())?;
+    match answered.await.map_err(|_| stopping())? {
+        Ok(done) => Ok(done.to_json()),
+        Err(error) => Err(AdminError::Refused(error)),
+    }
 }
 
 /// Writes a backup into the socket, behind its answer. What goes wrong then is in the backup.

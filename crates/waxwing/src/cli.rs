@@ -30,6 +30,11 @@ pub(crate) enum Command {
     /// Accounts of the running server.
     #[command(subcommand)]
     Account(Account),
+    /// Has the running server read its configuration and certificates again; no stream is dropped.
+    Reload {
+        #[command(flatten)]
+        output: Output,
+    },
     /// Writes everything that the running server stores into one file.
     Backup {
         /// Where it goes; an older backup there is replaced when the new one is whole.

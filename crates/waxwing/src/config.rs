@@ -8,6 +8,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use toml::de::DeTable;
@@ -17,6 +18,11 @@ use reader::{KEYS, Reader, TLS_KEYS};
 
 pub(crate) use error::ConfigError;
 pub(crate) use nearest::nearest;
+
+/// How often the files of certificate and key are looked at by default, in seconds.
+const TLS_WATCH_SECS: u64 = 60;
+/// The least and greatest that can be set.
+const TLS_WATCH_SECS_RANGE: RangeInclusive<u64> = 1..=86_400;
 
 /// Addresses that listen.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +52,8 @@ pub(crate) struct Config {
     pub certificate: Option<PathBuf>,
     /// Private key, PEM.
     pub key: Option<PathBuf>,
+    /// How often the files of certificate and key are looked at, in seconds.
+    pub tls_watch_secs: u64,
     /// Who may make an account.
     pub registration: Registration,
     /// Settings of features.
@@ -76,6 +84,8 @@ data_dir = "/var/lib/waxwing"
 # Certificate chain and private key, PEM. The certificate must name every domain.
 certificate = "/etc/waxwing/fullchain.pem"
 key = "/etc/waxwing/privkey.pem"
+# How often these files are looked at, in seconds: new ones are used without a restart.
+# watch_secs = 60
 
 [registration]
 # "invite": accounts come from invitations and from the command line.
@@ -122,6 +132,7 @@ impl Config {
             listen: Listen::default(),
             certificate: None,
             key: None,
+            tls_watch_secs: TLS_WATCH_SECS,
             registration: Registration::default(),
             options: BTreeMap::new(),
         };
@@ -149,6 +160,11 @@ impl Config {
                     for entry in reader.section("tls", value)?.iter() {
                         reader.known("tls", entry, TLS_KEYS)?;
                         let key = entry.0.get_ref().as_ref();
+                        if key == "watch_secs" {
+                            config.tls_watch_secs =
+                                reader.number("tls.watch_secs", entry.1, TLS_WATCH_SECS_RANGE)?;
+                            continue;
+                        }
                         let path = Some(folder.join(reader.text(&format!("tls.{key}"), entry.1)?));
                         *(if key == "key" {
                             &mut config.key

@@ -10,7 +10,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use waxwing_server::Server;
 
-use crate::client::{Client, Protection, TlsSettings};
+use crate::client::{Client, Protection};
+use crate::reload::LiveTls;
 
 /// Connections that the system keeps waiting for us to accept.
 const BACKLOG: i32 = 1_024;
@@ -108,7 +109,7 @@ pub(crate) struct Serving {
     /// The server.
     pub server: Server,
     /// TLS, where something needs it.
-    pub tls: Option<Arc<TlsSettings>>,
+    pub tls: LiveTls,
     /// Connections in use.
     pub admission: Arc<Admission>,
     /// Becomes true when nothing more is accepted.
@@ -147,7 +148,7 @@ impl Serving {
             socket,
             peer,
             protection,
-            self.tls.clone(),
+            self.tls.borrow().clone(),
         ) {
             let alive = self.alive.clone();
             tokio::spawn(async move {

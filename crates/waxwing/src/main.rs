@@ -18,6 +18,7 @@ mod http;
 mod listen;
 mod notify;
 mod outside;
+mod reload;
 mod serve;
 mod tls;
 mod web;
@@ -52,10 +53,14 @@ fn main() -> ExitCode {
         Command::Generate { dir, check } => generate::run(&dir, check),
         Command::Check => check::run(&cli.config),
         Command::Serve { log_format } => {
-            with_config(&cli.config, |config| serve::run(config, log_format))
+            let path = cli.config.clone();
+            with_config(&cli.config, |config| serve::run(config, path, log_format))
         }
         Command::Account(account) => {
             with_config(&cli.config, |config| accounts::run(&config, account))
+        }
+        Command::Reload { output } => {
+            with_config(&cli.config, |config| reload::command(&config, output))
         }
         Command::Backup { file, output } => with_config(&cli.config, |config| {
             backups::backup(&config, &file, output)

@@ -1,6 +1,7 @@
 //! `waxwing serve`: opens everything, says what listens, and closes in order.
 
 use std::io::IsTerminal;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
 use tracing_subscriber::EnvFilter;
 use waxwing_server::{Server, Settings};
 use waxwing_store::{SqliteOptions, Store};
@@ -19,6 +21,7 @@ use crate::config::Config;
 use crate::listen::{self, Admission, Serving};
 use crate::notify::{notify, watchdog_interval};
 use crate::outside::outside;
+use crate::reload::{self, Reloader};
 use crate::{Outcome, admin_socket, http, web};
 
 /// Longest time for streams to close once the server was told to stop.
@@ -27,7 +30,7 @@ const STOP_TIME_MAX: Duration = Duration::from_secs(10);
 const LOG_FILTER: &str = "WAXWING_LOG";
 
 /// Runs the server until it is told to stop.
-pub(crate) fn run(config: Config, format: LogFormat) -> Outcome {
+pub(crate) fn run(config: Config, path: PathBuf, format: LogFormat) -> Outcome {
     log(format);
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -36,7 +39,7 @@ pub(crate) fn run(config: Config, format: LogFormat) -> Outcome {
         Ok(runtime) => runtime,
         Err(error) => return Outcome::Failed(format!("threads could not be started: {error}")),
     };
-    match runtime.block_on(serve(config)) {
+    match runtime.block_on(serve(config, path)) {
         Ok(()) => Outcome::Done,
         Err(text) => Outcome::Failed(text),
     }
@@ -68,7 +71,8 @@ fn open_store(config: &Config) -> Result<Store, String> {
     })
 }
 
-fn open_tls(config: &Config) -> Result<Option<Arc<TlsSettings>>, String> {
+/// TLS as the configuration has it; `None` where nothing needs it.
+pub(crate) fn open_tls(config: &Config) -> Result<Option<Arc<TlsSettings>>, String> {
     if !config.needs_certificate() {
         return Ok(None);
     }
@@ -123,9 +127,10 @@ fn open_sockets(config: &Config) -> Result<Sockets, String> {
     })
 }
 
-async fn serve(config: Config) -> Result<(), String> {
+async fn serve(config: Config, path: PathBuf) -> Result<(), String> {
     // A signal that comes while we start is answered as soon as we can stop in order.
     let mut signals = Signals::new()?;
+    let mut hangup = Signals::hangup()?;
     let tls = open_tls(&config)?;
     let store = open_store(&config)?;
     let settings = Settings {
@@ -139,10 +144,12 @@ async fn serve(config: Config) -> Result<(), String> {
     // Before the clients' sockets: who sees those can use this.
     let admin = admin_socket::open(&config.admin_socket())
         .map_err(|error| format!("{}: {error}", config.admin_socket().display()))?;
-    tokio::spawn(admin_socket::serve(admin, server.clone()));
+    let (ask, mut asked) = mpsc::channel(1);
+    tokio::spawn(admin_socket::serve(admin, server.clone(), ask));
     let sockets = open_sockets(&config)?;
     let (stop, stopped) = watch::channel(false);
     let (alive, all_gone) = mpsc::channel(1);
+    let (publish, tls) = watch::channel(tls);
     let serving = Serving {
         server: server.clone(),
         tls: tls.clone(),
@@ -150,10 +157,12 @@ async fn serve(config: Config) -> Result<(), String> {
         stop: stopped.clone(),
         alive,
     };
-    start(sockets, serving, &server, tls.as_deref(), &stopped);
+    start(sockets, serving, &server, &tls, &stopped);
     tracing::info!(domains = %config.domains.join(", "), data = %config.data_dir.display(), "ready");
     notify("READY=1");
-    signals.wait().await;
+    let admin_socket = config.admin_socket();
+    let mut reloader = Reloader::new(path, config, server.clone(), publish);
+    attend(&mut signals, &mut hangup, &mut asked, &mut reloader).await;
     tracing::info!("stopping; another signal stops at once");
     notify("STOPPING=1");
     // The receivers are gone only where everything has stopped already.
@@ -161,16 +170,41 @@ async fn serve(config: Config) -> Result<(), String> {
     server.stop();
     close(all_gone, &mut signals).await;
     // A socket that stays behind is taken away by the next start.
-    let _gone = std::fs::remove_file(config.admin_socket());
+    let _gone = std::fs::remove_file(admin_socket);
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Reloads whenever that is asked for, until a signal stops the server.
+async fn attend(
+    signals: &mut Signals,
+    hangup: &mut Signal,
+    asked: &mut mpsc::Receiver<reload::Request>,
+    reloader: &mut Reloader,
+) {
+    let mut look = Instant::now() + reloader.watch_interval();
+    loop {
+        tokio::select! {
+            () = signals.wait() => return,
+            // What came of it is in the log.
+            _ = hangup.recv() => drop(reloader.reload()),
+            // Who asked may be gone by now.
+            Some(answer) = asked.recv() => drop(answer.send(reloader.reload())),
+            () = tokio::time::sleep_until(look) => {
+                reloader.look_at_certificates();
+                look = Instant::now() + reloader.watch_interval();
+            }
+        }
+        // A reload may have made it shorter.
+        look = look.min(Instant::now() + reloader.watch_interval());
+    }
 }
 
 fn start(
     sockets: Sockets,
     serving: Serving,
     server: &Server,
-    tls: Option<&TlsSettings>,
+    tls: &reload::LiveTls,
     stopped: &watch::Receiver<bool>,
 ) {
     let address = |listener: &TcpListener| {
@@ -196,11 +230,10 @@ fn start(
     }
     for listener in sockets.https {
         tracing::info!(address = %address(&listener), "HTTPS");
-        let config = tls.map(|tls| tls.https.clone());
         tokio::spawn(web::serve(
             listener,
             http::public(server.clone()),
-            config,
+            Some(tls.clone()),
             stopped.clone(),
         ));
     }
@@ -222,6 +255,11 @@ impl Signals {
             interrupt: signal(SignalKind::interrupt()).map_err(failed)?,
             watchdog: tokio::time::interval(interval),
         })
+    }
+
+    /// The signal to reload.
+    fn hangup() -> Result<Signal, String> {
+        signal(SignalKind::hangup()).map_err(|error| format!("signals cannot be received: {error}"))
     }
 
     /// Waits for one of them; meanwhile systemd's watchdog is told that we live.

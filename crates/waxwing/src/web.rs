@@ -1,15 +1,14 @@
 //! HTTP listeners: plain on this machine, TLS elsewhere.
 
-use std::sync::Arc;
-
 use axum::Router;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
-use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
+
+use crate::reload::LiveTls;
 
 /// Longest time for a request's head, TLS handshake included.
 const HEAD_TIME_MAX: std::time::Duration = std::time::Duration::from_secs(15);
@@ -18,10 +17,9 @@ const HEAD_TIME_MAX: std::time::Duration = std::time::Duration::from_secs(15);
 pub(crate) async fn serve(
     listener: TcpListener,
     router: Router,
-    tls: Option<Arc<ServerConfig>>,
+    tls: Option<LiveTls>,
     mut stop: watch::Receiver<bool>,
 ) {
-    let acceptor = tls.map(TlsAcceptor::from);
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -29,7 +27,15 @@ pub(crate) async fn serve(
         };
         match accepted {
             Ok((socket, _)) => {
-                tokio::spawn(connection(socket, router.clone(), acceptor.clone()));
+                let acceptor = match &tls {
+                    None => None,
+                    Some(tls) => match &*tls.borrow() {
+                        Some(tls) => Some(TlsAcceptor::from(tls.https.clone())),
+                        // Nothing is said in plaintext instead.
+                        None => continue,
+                    },
+                };
+                tokio::spawn(connection(socket, router.clone(), acceptor));
             }
             Err(error) => {
                 tracing::warn!(%error, "an HTTP connection could not be accepted");

@@ -9,6 +9,7 @@ mod life;
 mod login;
 mod messages;
 mod relay;
+mod reload;
 mod rig;
 mod upgrade;
 mod way;

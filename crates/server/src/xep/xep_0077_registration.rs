@@ -97,7 +97,7 @@ fn refused(error: &AccountError) -> StanzaError {
 
 /// Whether a stream offers registration before log-in.
 pub(crate) fn is_offered(server: &Server) -> bool {
-    server.settings().registration == Registration::Open
+    server.registration() == Registration::Open
 }
 
 /// A request before log-in: the fields (§3.1) or a new account.

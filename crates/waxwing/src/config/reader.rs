@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
+use waxwing_server::options::OptionError;
 use waxwing_server::{OptionValue, Registration};
 
 use super::{ConfigError, Listen, nearest};
@@ -24,7 +26,7 @@ pub(super) const LISTEN_KEYS: &[&str] = &[
     "https",
     "http_loopback",
 ];
-pub(super) const TLS_KEYS: &[&str] = &["certificate", "key"];
+pub(super) const TLS_KEYS: &[&str] = &["certificate", "key", "watch_secs"];
 pub(super) const REGISTRATION_KEYS: &[&str] = &["mode"];
 
 /// The text of a file, whose values say their line when they are wrong.
@@ -108,6 +110,24 @@ impl Reader<'_> {
             DeValue::String(text) => Ok(text.to_string()),
             _ => Err(self.wrong(key, value, "a text")),
         }
+    }
+
+    pub(super) fn number(
+        &self,
+        key: &str,
+        value: &Spanned<DeValue<'_>>,
+        range: RangeInclusive<u64>,
+    ) -> Result<u64, ConfigError> {
+        let DeValue::Integer(number) = value.get_ref() else {
+            return Err(self.wrong(key, value, "a whole number"));
+        };
+        u64::from_str_radix(number.as_str(), number.radix())
+            .ok()
+            .filter(|number| range.contains(number))
+            .ok_or_else(|| {
+                let text = format!("must lie between {} and {}", range.start(), range.end());
+                self.invalid(key, value, text)
+            })
     }
 
     pub(super) fn texts<'a, 'b>(
@@ -216,8 +236,22 @@ impl Reader<'_> {
                     ));
                 }
             };
+            waxwing_server::settings::check_option(&key, &value).map_err(|error| {
+                self.invalid(&format!("options.{key}"), entry.1, expected(&error))
+            })?;
             options.insert(key, value);
         }
         Ok(options)
+    }
+}
+
+/// What an option must be, without its name.
+fn expected(error: &OptionError) -> String {
+    match error {
+        OptionError::Type { expected, .. } => format!("must be {expected}"),
+        OptionError::Range { min, max, unit, .. } => {
+            format!("must lie between {min} and {max} {unit}")
+        }
+        OptionError::Unknown(_) => "does not exist".to_owned(),
     }
 }

@@ -1,0 +1,98 @@
+//! What can change while the server runs.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use waxwing_stream::server::Settings as StreamSettings;
+
+use crate::options::Options;
+use crate::registry::Registry;
+use crate::server::{Server, StartError};
+use crate::settings::{Registration, SCRAM_ITERATIONS, Settings};
+
+/// The settings that count at the moment. Who asks gets them as they are, and keeps them as long as it likes.
+pub(crate) struct Live {
+    now: RwLock<Now>,
+    /// What salts of accounts that do not exist are made from.
+    decoy_key: [u8; 32],
+}
+
+#[derive(Clone)]
+struct Now {
+    registration: Registration,
+    options: Arc<Options>,
+    stream: Arc<StreamSettings>,
+}
+
+impl Live {
+    pub(crate) fn new(
+        settings: &Settings,
+        registry: &Registry,
+        decoy_key: [u8; 32],
+    ) -> Result<Live, StartError> {
+        let now = Now::new(settings, &settings.domains, registry, decoy_key)?;
+        Ok(Live {
+            now: RwLock::new(now),
+            decoy_key,
+        })
+    }
+
+    fn now<T>(&self, look: impl FnOnce(&Now) -> T) -> T {
+        look(&self.now.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Now {
+    fn new(
+        settings: &Settings,
+        domains: &[String],
+        registry: &Registry,
+        decoy_key: [u8; 32],
+    ) -> Result<Now, StartError> {
+        let options = settings.checked_options()?;
+        let open = settings.registration == Registration::Open;
+        let rounds = iterations(&options);
+        Ok(Now {
+            registration: settings.registration,
+            stream: crate::login::settings(domains, decoy_key, rounds, open, registry),
+            options: Arc::new(options),
+        })
+    }
+}
+
+fn iterations(options: &Options) -> u32 {
+    u32::try_from(options.number(&SCRAM_ITERATIONS)).unwrap_or(u32::MAX)
+}
+
+impl Server {
+    /// Takes other settings: registration and the options of features. Streams that are there stay; what is decided
+    /// when a stream begins holds for new ones. The domains stay those that the server was started with.
+    ///
+    /// # Errors
+    /// [`StartError`] where a server could not start with these settings; nothing has changed then.
+    pub fn reload(&self, settings: Settings) -> Result<(), StartError> {
+        let settings = settings.prepared()?;
+        let live = &self.0.live;
+        let now = Now::new(&settings, self.domains(), self.registry(), live.decoy_key)?;
+        *live.now.write().unwrap_or_else(PoisonError::into_inner) = now;
+        Ok(())
+    }
+
+    /// Settings of features.
+    pub fn options(&self) -> Arc<Options> {
+        self.0.live.now(|now| now.options.clone())
+    }
+
+    /// Who may make an account.
+    pub fn registration(&self) -> Registration {
+        self.0.live.now(|now| now.registration)
+    }
+
+    pub(crate) fn stream_settings(&self) -> Arc<StreamSettings> {
+        self.0.live.now(|now| now.stream.clone())
+    }
+
+    /// Rounds of key stretching for new passwords.
+    pub(crate) fn iterations(&self) -> u32 {
+        self.0.live.now(|now| iterations(&now.options))
+    }
+}

@@ -1,0 +1,240 @@
+//! Reloading: configuration and certificates are read again while every stream goes on.
+//!
+//! What is read is first found to be good as a whole; then it takes effect. Otherwise everything stays as it is.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::sync::{mpsc, oneshot, watch};
+use waxwing_server::{Server, Settings};
+
+use crate::admin_socket::CommandError;
+use crate::cli::Output;
+use crate::client::TlsSettings;
+use crate::config::Config;
+use crate::{Outcome, admin_socket, say, serve};
+
+/// TLS for connections that begin.
+pub(crate) type LiveTls = watch::Receiver<Option<Arc<TlsSettings>>>;
+/// Asks for a reload; the answer says what it did.
+pub(crate) type Request = oneshot::Sender<Result<Reloaded, String>>;
+/// Where requests go.
+pub(crate) type Requests = mpsc::Sender<Request>;
+
+/// What a reload did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Reloaded {
+    /// Keys that are in effect with their new values.
+    pub changed: Vec<String>,
+    /// Keys that have new values, which take effect when the server is started again.
+    pub after_restart: Vec<String>,
+}
+
+impl Reloaded {
+    /// As the admin socket answers.
+    pub(crate) fn to_json(&self) -> Value {
+        json!({ "changed": self.changed, "after_restart": self.after_restart })
+    }
+}
+
+/// What tells one content of a file from another without reading it: device, inode, size and time of change.
+type Stamp = Option<(u64, u64, u64, i64, i64)>;
+
+fn stamp(path: &Path) -> Stamp {
+    let file = fs::metadata(path).ok()?;
+    Some((
+        file.dev(),
+        file.ino(),
+        file.size(),
+        file.mtime(),
+        file.mtime_nsec(),
+    ))
+}
+
+fn stamps(config: &Config) -> [Stamp; 2] {
+    [&config.certificate, &config.key].map(|path| path.as_deref().and_then(stamp))
+}
+
+/// What is in effect, and where it came from.
+pub(crate) struct Reloader {
+    path: PathBuf,
+    config: Config,
+    server: Server,
+    tls: watch::Sender<Option<Arc<TlsSettings>>>,
+    /// Of the certificate and key that were read last, whether they were good or not.
+    seen: [Stamp; 2],
+}
+
+impl Reloader {
+    /// Of a server that runs with `config`, read from `path`.
+    pub(crate) fn new(
+        path: PathBuf,
+        config: Config,
+        server: Server,
+        tls: watch::Sender<Option<Arc<TlsSettings>>>,
+    ) -> Reloader {
+        Reloader {
+            seen: stamps(&config),
+            path,
+            config,
+            server,
+            tls,
+        }
+    }
+
+    /// How long until the certificate's files are looked at again.
+    pub(crate) fn watch_interval(&self) -> Duration {
+        Duration::from_secs(self.config.tls_watch_secs)
+    }
+
+    /// Reads configuration and certificates again.
+    ///
+    /// # Errors
+    /// In plain words, with the line, what is wrong; nothing has changed then.
+    pub(crate) fn reload(&mut self) -> Result<Reloaded, String> {
+        let reloaded = self.try_reload();
+        match &reloaded {
+            Ok(done) => {
+                tracing::info!(changed = %done.changed.join(", "), "reloaded");
+                if !done.after_restart.is_empty() {
+                    let keys = done.after_restart.join(", ");
+                    tracing::warn!(%keys, "these have new values, which take effect with the next start");
+                }
+            }
+            Err(error) => tracing::warn!(%error, "not reloaded; everything stays as it was"),
+        }
+        reloaded
+    }
+
+    fn try_reload(&mut self) -> Result<Reloaded, String> {
+        let new = Config::load(&self.path)
+            .map_err(|error| format!("{}: {error}", self.path.display()))?;
+        let seen = stamps(&new);
+        let mut done = differences(&self.config, &new);
+        if seen != self.seen {
+            done.changed.push("certificate".to_owned());
+        }
+        let new = Config {
+            domains: self.config.domains.clone(),
+            data_dir: self.config.data_dir.clone(),
+            listen: self.config.listen.clone(),
+            ..new
+        };
+        let tls = serve::open_tls(&new)?;
+        let settings = Settings {
+            domains: new.domains.clone(),
+            registration: new.registration,
+            options: new.options.clone(),
+        };
+        self.server
+            .reload(settings)
+            .map_err(|error| error.to_string())?;
+        self.tls.send_replace(tls);
+        self.config = new;
+        self.seen = seen;
+        Ok(done)
+    }
+
+    /// Reads the certificate and its key again if one of the files is another than before.
+    pub(crate) fn look_at_certificates(&mut self) {
+        let seen = stamps(&self.config);
+        if seen == self.seen {
+            return;
+        }
+        // Of two files that are replaced one after the other, the second is a change of its own.
+        self.seen = seen;
+        match serve::open_tls(&self.config) {
+            Ok(tls) => {
+                self.tls.send_replace(tls);
+                tracing::info!("a new certificate is in use");
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a new certificate cannot be used; the old one stays");
+            }
+        }
+    }
+}
+
+/// The keys whose values differ.
+fn differences(old: &Config, new: &Config) -> Reloaded {
+    let mut done = Reloaded::default();
+    let (a, b) = (&old.listen, &new.listen);
+    for (key, differs) in [
+        ("domains", old.domains != new.domains),
+        ("data_dir", old.data_dir != new.data_dir),
+        ("listen.c2s", a.c2s != b.c2s),
+        ("listen.c2s_tls", a.c2s_tls != b.c2s_tls),
+        (
+            "listen.c2s_plain_loopback",
+            a.c2s_plain_loopback != b.c2s_plain_loopback,
+        ),
+        ("listen.https", a.https != b.https),
+        ("listen.http_loopback", a.http_loopback != b.http_loopback),
+    ] {
+        if differs {
+            done.after_restart.push(key.to_owned());
+        }
+    }
+    for (key, differs) in [
+        ("tls.certificate", old.certificate != new.certificate),
+        ("tls.key", old.key != new.key),
+        ("tls.watch_secs", old.tls_watch_secs != new.tls_watch_secs),
+        ("registration.mode", old.registration != new.registration),
+    ] {
+        if differs {
+            done.changed.push(key.to_owned());
+        }
+    }
+    let mut options: Vec<&String> = old.options.keys().chain(new.options.keys()).collect();
+    options.sort_unstable();
+    options.dedup();
+    let options = options
+        .into_iter()
+        .filter(|name| old.options.get(*name) != new.options.get(*name));
+    done.changed
+        .extend(options.map(|name| format!("options.{name}")));
+    done
+}
+
+/// Has the running server reload.
+pub(crate) fn command(config: &Config, output: Output) -> Outcome {
+    let runtime = match tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => return Outcome::Failed(error.to_string()),
+    };
+    let socket = config.admin_socket();
+    match runtime.block_on(admin_socket::ask(&socket, "reload", json!({}))) {
+        Ok(answer) if output.json => say(&answer.to_string()),
+        Ok(answer) => show(&answer),
+        Err(CommandError::Refused(error)) => {
+            return Outcome::Failed(format!("{error}; everything stays as it was"));
+        }
+        Err(error) => return Outcome::Failed(error.to_string()),
+    }
+    Outcome::Done
+}
+
+fn show(answer: &Value) {
+    let keys = |name: &str| {
+        let keys = answer.get(name).and_then(Value::as_array);
+        let keys = keys.into_iter().flatten().filter_map(Value::as_str);
+        keys.collect::<Vec<_>>().join(", ")
+    };
+    match keys("changed").as_str() {
+        "" => say("Reloaded; nothing has changed."),
+        changed => say(&format!("Reloaded; changed: {changed}.")),
+    }
+    let later = keys("after_restart");
+    if !later.is_empty() {
+        say(&format!(
+            "These have new values, which take effect when the server is started again: {later}."
+        ));
+    }
+}
