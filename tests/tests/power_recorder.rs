@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Command, Stdio};
 
 use waxwing_testkit::{Dice, Seed};
@@ -19,11 +19,14 @@ fn cuts_that_lose(way: &str, syncs: Syncs, held: impl Fn(&State, u32) -> bool) -
     let base = Base::read(&watched).unwrap();
     let recorder = Recorder::build(scratch.path(), &watched).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_power-probe"));
-    recorder.attach(command.arg(way).arg(&watched).stdout(Stdio::piped()));
+    command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    recorder.attach(command.arg(way).arg(&watched));
     let mut probe = command.spawn().unwrap();
+    let mut heard = probe.stdin.take().unwrap();
     let mut acknowledged = Vec::new();
     for line in BufReader::new(probe.stdout.take().unwrap()).lines() {
         acknowledged.push((recorder.position(), line.unwrap().parse::<u32>().unwrap()));
+        heard.write_all(b".").unwrap();
     }
     assert!(probe.wait().unwrap().success());
     assert_eq!(acknowledged.len(), 60);

@@ -4,7 +4,7 @@
 //! `power-probe append|append-unsynced|replace|replace-unsynced DIRECTORY`
 
 use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::path::Path;
 
 /// How many numbers a run writes.
@@ -57,5 +57,8 @@ fn replace(directory: &Path, synced: bool) -> io::Result<()> {
 fn acknowledge(number: u32) -> io::Result<()> {
     let mut out = io::stdout().lock();
     writeln!(out, "{number}")?;
-    out.flush()
+    out.flush()?;
+    // Goes on when that was heard, so that the listener can tell what was written before.
+    let mut heard = [0];
+    io::stdin().lock().read_exact(&mut heard)
 }
