@@ -103,6 +103,11 @@ async fn broadcast(cx: &Cx, kind: PresenceType, stanza: &Stanza) -> Result<Effec
     let contacts = roster::items(&cx.server, &session.account).await?;
     let mut effects = Effects::none();
     if kind == PresenceType::Unavailable {
+        if session.state().available.is_some() {
+            // Who leaves is told as well, as the other sessions are (§4.5.2).
+            let (own, stanza) = (session.clone(), stamped.clone());
+            effects.call(move |_| tell(&own, &own.account.jid, &stanza));
+        }
         leave(
             session.clone(),
             stamped,
@@ -115,20 +120,19 @@ async fn broadcast(cx: &Cx, kind: PresenceType, stanza: &Stanza) -> Result<Effec
     let audience = contacts_from(&contacts);
     let own = session.clone();
     effects.call(move |server| {
-        let initial = own
-            .state()
-            .available
-            .replace(Available {
-                priority,
-                stanza: stamped.clone(),
-            })
-            .is_none();
+        let before = own.state().available.replace(Available {
+            priority,
+            stanza: stamped.clone(),
+        });
+        let initial = before.is_none();
+        let took_none = before.is_none_or(|before| before.priority < 0);
         tell_all(server, &own, &stamped, &audience);
         if initial {
             greet(server, &own, &contacts);
         }
-        // Undelivered messages wait for a session that takes messages (XEP-0160 §2).
-        if priority >= 0 && own.state().begin_undelivered() {
+        // Undelivered messages wait for a session that takes messages (XEP-0160 §2), as those do that came while this one
+        // took none.
+        if priority >= 0 && took_none && own.state().begin_undelivered() {
             undelivered::start(server, &own);
         }
     });

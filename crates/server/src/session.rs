@@ -88,7 +88,7 @@ pub(crate) struct State {
     ahead: Option<Waker>,
     /// Whether undelivered entries are being sent or have been.
     undelivered_begun: bool,
-    /// Entries that were delivered while `live_after` was `None`.
+    /// Entries that were delivered while `live_after` was `None`, or before and are not settled.
     given: HashSet<LogId>,
     outbox: VecDeque<Out>,
     outbox_bytes: usize,
@@ -273,9 +273,21 @@ impl State {
         self.room = Some(waker.clone());
     }
 
-    /// Says once that undelivered entries are to be sent.
+    /// Whether undelivered entries are to be sent from now on: not where that is under way.
     pub(crate) fn begin_undelivered(&mut self) -> bool {
-        !std::mem::replace(&mut self.undelivered_begun, true)
+        let under_way = self.undelivered_begun && self.live_after.is_none();
+        self.undelivered_begun = true;
+        if self.live_after.take().is_some() {
+            // What the client was given and has not settled yet is undelivered in the log too.
+            let written = self
+                .sm
+                .iter()
+                .flat_map(|resumable| resumable.sm.unacked())
+                .filter_map(|unacked| unacked.tag);
+            let queued = self.outbox.iter().filter_map(|out| out.mark);
+            self.given = written.chain(queued).collect();
+        }
+        !under_way
     }
 
     /// Registers the connection's waker if there is nothing to write.
