@@ -153,7 +153,7 @@ async fn remove(server: Server, args: Arguments) -> Result<Value, AdminError> {
     existing(&server, &jid).await?;
     end_sessions(&server, &jid);
     let mut effects = Effects::none();
-    let turn = server.roster_turn().await;
+    let turn = server.turn_of_all_rosters().await;
     let account = server.directory().note(&jid);
     subscriptions::end_all(&server, &account, &mut effects)
         .await

@@ -192,8 +192,12 @@ impl Connection {
 
     /// Works until nothing is left to do; then the waker is registered.
     pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Action> {
-        if self.server.stopping() && matches!(self.phase, Phase::Negotiating(_)) {
-            self.fail(StreamCondition::SystemShutdown.into());
+        if matches!(self.phase, Phase::Negotiating(_)) {
+            // Nothing else wakes a client that says nothing when the server stops.
+            self.server.wake_at_stop(self.number, cx.waker());
+            if self.server.stopping() {
+                self.fail(StreamCondition::SystemShutdown.into());
+            }
         }
         self.stalled = false;
         loop {
@@ -378,6 +382,7 @@ impl Connection {
     pub(crate) fn bound(&mut self, session: Arc<Session>) {
         self.reader.set_limits(Limits::CLIENT);
         self.deadline_micros = None;
+        self.server.forget_waker(self.number);
         self.phase = Phase::Bound(session);
     }
 }
@@ -385,6 +390,7 @@ impl Connection {
 impl Drop for Connection {
     fn drop(&mut self) {
         self.closed();
+        self.server.forget_waker(self.number);
         self.server.metrics().streams.dec();
     }
 }

@@ -68,7 +68,7 @@ impl Account {
 
     /// Waits for the turn to change what sessions of the account change at the same time.
     pub(crate) async fn turn(&self) -> crate::effects::Turn {
-        self.turn.clone().lock_owned().await
+        vec![self.turn.clone().lock_owned().await]
     }
 
     pub(crate) fn note_log(&self, id: LogId) {

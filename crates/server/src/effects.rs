@@ -49,7 +49,7 @@ pub struct Effects {
 }
 
 /// The right to change what others change too, until it is dropped.
-pub type Turn = OwnedMutexGuard<()>;
+pub type Turn = Vec<OwnedMutexGuard<()>>;
 
 impl Effects {
     /// No effects.

@@ -28,6 +28,7 @@ mod presence;
 pub mod registry;
 mod release;
 mod roster;
+mod roster_turns;
 mod route;
 mod server;
 pub mod session;

@@ -145,6 +145,15 @@ pub(crate) async fn items(
         .collect())
 }
 
+/// How many contacts there are, also those that are not listed.
+pub(crate) async fn count(server: &Server, account: &Account) -> Result<usize, StanzaError> {
+    let count = server
+        .store()
+        .count(&ROSTER, &account.owner, &KeyRange::all());
+    let count = count.await.map_err(|error| unavailable(&error))?;
+    Ok(usize::try_from(count).unwrap_or(usize::MAX))
+}
+
 /// Whether `viewer` may see the presence of `owner`: it is the same account, or a subscriber. One read
 /// of the same kind whether there is an account of that name or not.
 pub(crate) async fn sees_presence(

@@ -1,7 +1,10 @@
 //! The server: what all features and connections share.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -22,6 +25,7 @@ use crate::options::OptionError;
 use crate::outside::Outside;
 use crate::registry::{Registry, RegistryError};
 use crate::release::{Held, OnFailure, Releaser};
+use crate::roster_turns::RosterTurns;
 use crate::session::Session;
 use crate::settings::Settings;
 use crate::throttle::Throttle;
@@ -69,9 +73,11 @@ pub(crate) struct Inner {
     pub(crate) directory: Directory,
     pub(crate) metrics: Metrics,
     throttle: Throttle,
+    /// Connections without a session, by number.
+    negotiating: Mutex<HashMap<u64, Waker>>,
     releaser: Releaser,
     /// Subscriptions change two rosters at once, each of which is read first.
-    rosters: Arc<futures_util::lock::Mutex<()>>,
+    rosters: RosterTurns,
     /// The newest log id given. Held while a batch is handed to the store, so that ids and commits have one order.
     staging: Mutex<LogId>,
     numbers: AtomicU64,
@@ -113,8 +119,9 @@ impl Server {
             directory: Directory::default(),
             metrics: Metrics::default(),
             throttle,
+            negotiating: Mutex::default(),
             releaser: Releaser::default(),
-            rosters: Arc::default(),
+            rosters: RosterTurns::default(),
             staging: Mutex::new(last),
             numbers: AtomicU64::new(1),
             stopping: AtomicBool::new(false),
@@ -145,6 +152,27 @@ impl Server {
         for session in self.0.directory.sessions() {
             session.kick(StreamCondition::SystemShutdown.into());
         }
+        let negotiating = std::mem::take(&mut *self.negotiating());
+        negotiating.into_values().for_each(Waker::wake);
+    }
+
+    /// Wakes a connection that has bound nothing yet when the server stops.
+    pub(crate) fn wake_at_stop(&self, connection: u64, waker: &Waker) {
+        match self.negotiating().entry(connection) {
+            Entry::Occupied(mut known) => known.get_mut().clone_from(waker),
+            Entry::Vacant(place) => {
+                place.insert(waker.clone());
+            }
+        }
+    }
+
+    pub(crate) fn forget_waker(&self, connection: u64) {
+        self.negotiating().remove(&connection);
+    }
+
+    fn negotiating(&self) -> MutexGuard<'_, HashMap<u64, Waker>> {
+        let lock = self.0.negotiating.lock();
+        lock.unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether [`Server::stop`] was called.
@@ -214,9 +242,14 @@ impl Server {
         self.0.started_micros
     }
 
-    /// Waits for the turn to change rosters.
-    pub(crate) async fn roster_turn(&self) -> crate::effects::Turn {
-        self.0.rosters.clone().lock_owned().await
+    /// Waits for the turn to change the rosters of these accounts.
+    pub(crate) async fn roster_turn(&self, accounts: &[&BareJid]) -> crate::effects::Turn {
+        self.0.rosters.of(accounts).await
+    }
+
+    /// Waits for the turn to change everybody's roster.
+    pub(crate) async fn turn_of_all_rosters(&self) -> crate::effects::Turn {
+        self.0.rosters.of_all().await
     }
 
     /// The served domain that `to` names; the first one where nothing is named.

@@ -56,7 +56,9 @@ async fn set(cx: Cx, iq: Iq<Roster>) -> Handled {
         return Err(Condition::BadRequest.into());
     };
     let mut effects = Effects::none();
-    effects.exclusive = Some(cx.server.roster_turn().await);
+    // A removal ends subscriptions, which are in the contact's roster too.
+    let own = &cx.session.account.jid;
+    effects.exclusive = Some(cx.server.roster_turn(&[own, &item.jid]).await);
     if item.subscription == Some(Listed::Remove) {
         remove(&cx, &item.jid, &mut effects).await?;
     } else {
@@ -73,7 +75,7 @@ async fn update(cx: &Cx, item: &Item, effects: &mut Effects) -> Result<(), Stanz
     }
     let mut stored = match roster::item(&cx.server, account, &item.jid).await? {
         Some(stored) => stored,
-        None if roster::items(&cx.server, account).await?.len() >= ROSTER_ITEMS_MAX => {
+        None if roster::count(&cx.server, account).await? >= ROSTER_ITEMS_MAX => {
             return Err(Condition::ResourceConstraint.into());
         }
         None => StoredItem::default(),

@@ -49,8 +49,8 @@ pub(crate) async fn outbound(
     stanza: &Stanza,
 ) -> Result<Effects, StanzaError> {
     let mut effects = Effects::none();
-    effects.exclusive = Some(cx.server.roster_turn().await);
     let account = &cx.session.account;
+    effects.exclusive = Some(cx.server.roster_turn(&[&account.jid, contact]).await);
     if *contact == account.jid {
         // One always sees one's own presence; nothing changes.
         return Ok(effects);

@@ -66,7 +66,7 @@ async fn set(cx: Cx, iq: Iq<Query>) -> Handled {
 async fn remove(cx: Cx) -> Handled {
     let jid = cx.session.account.jid.clone();
     let mut effects = Effects::none();
-    effects.exclusive = Some(cx.server.roster_turn().await);
+    effects.exclusive = Some(cx.server.turn_of_all_rosters().await);
     for session in cx.session.account.sessions() {
         effects
             .after
