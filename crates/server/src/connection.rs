@@ -323,6 +323,7 @@ impl Connection {
             }
         }
         self.work = None;
+        self.start_tls = false;
         self.deadline_micros = None;
     }
 

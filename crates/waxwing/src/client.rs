@@ -13,6 +13,7 @@ use bytes::Bytes;
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::sync::mpsc::{Sender, WeakSender};
 use tokio::time::{Instant, Sleep};
 use waxwing_server::{Action, Connection, Link, Security, Server};
 
@@ -82,6 +83,9 @@ pub(crate) struct Client {
     tls: Option<Box<Tls>>,
     /// `None` until a direct TLS handshake has ended.
     connection: Option<Connection>,
+    /// Upgraded with the connection: who has none yet is not waited for when the server stops.
+    alive: WeakSender<()>,
+    held: Option<Sender<()>>,
     /// Bytes on their way to the socket, from `sent` on.
     out: Vec<u8>,
     sent: usize,
@@ -104,6 +108,7 @@ impl Client {
         peer: IpAddr,
         protection: Protection,
         settings: Option<Arc<TlsSettings>>,
+        alive: WeakSender<()>,
     ) -> Option<Client> {
         let mut client = Client {
             socket,
@@ -112,6 +117,8 @@ impl Client {
             settings,
             tls: None,
             connection: None,
+            alive,
+            held: None,
             out: Vec::new(),
             sent: 0,
             closing: false,
@@ -133,6 +140,7 @@ impl Client {
     }
 
     fn connect(&mut self, security: Security) {
+        self.held = self.alive.upgrade();
         self.connection = Some(self.server.accept(Link {
             peer: self.peer,
             security,

@@ -114,7 +114,7 @@ pub(crate) struct Serving {
     pub admission: Arc<Admission>,
     /// Becomes true when nothing more is accepted.
     pub stop: watch::Receiver<bool>,
-    /// Held by every connection; all are gone when nobody holds it.
+    /// Held by every listener and every connection; all are gone when nobody holds it.
     pub alive: tokio::sync::mpsc::Sender<()>,
 }
 
@@ -149,11 +149,11 @@ impl Serving {
             peer,
             protection,
             self.tls.borrow().clone(),
+            self.alive.downgrade(),
         ) {
-            let alive = self.alive.clone();
             tokio::spawn(async move {
                 client.await;
-                drop((place, alive));
+                drop(place);
             });
         }
     }
