@@ -25,7 +25,9 @@ impl WireError {
             WireError::IllFormed(_) => "not-well-formed",
             WireError::Restricted(_) => "restricted-xml",
             WireError::Beyond(_) => "policy-violation",
-            WireError::Stream(StreamFault::Root | StreamFault::Text) => "bad-format",
+            WireError::Stream(StreamFault::Root | StreamFault::Header | StreamFault::Text) => {
+                "bad-format"
+            }
             WireError::Stream(StreamFault::Namespace) => "invalid-namespace",
             WireError::Stream(StreamFault::Encoding) => "unsupported-encoding",
         }
@@ -142,6 +144,9 @@ pub enum StreamFault {
     /// The root element is not in the namespace of streams.
     #[error("the root element is not in the namespace of streams")]
     Namespace,
+    /// A stream header inside of the stream.
+    #[error("a stream header inside of the stream")]
+    Header,
     /// Text between stanzas.
     #[error("text between stanzas")]
     Text,

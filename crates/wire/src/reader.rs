@@ -7,11 +7,16 @@ use crate::scope::Outer;
 use crate::stanza::{self, Checked, Stanza};
 use bytes::Bytes;
 
+const CDATA: &[u8] = b"<![CDATA[";
+/// Up to here, in bytes, an unfinished stanza is parsed again with every piece that comes: it costs
+/// less than receiving a piece does.
+const SMALL_BYTES: usize = 2_048;
+
 /// Incremental reader of one stream over TCP, RFC 6120 §4.
 ///
 /// Bytes go in by [`Reader::push`], in pieces of any size; events come out by [`Reader::next`] until
 /// it has none left. The same bytes give the same events however they are cut, but for the count of
-/// [`Event::Whitespace`]. What it holds is at most one unfinished stanza or header and what was
+/// [`Event::Whitespace`] and for how soon an error inside of an unfinished stanza is met. What it holds is at most one unfinished stanza or header and what was
 /// pushed since `next` was last asked; nothing while the stream is idle.
 #[derive(Debug)]
 pub struct Reader {
@@ -21,6 +26,8 @@ pub struct Reader {
     start: usize,
     /// Bytes of `buffer` that the framer has seen.
     seen: usize,
+    /// Length of the unfinished stanza when the parser last went over it.
+    parsed: usize,
     framer: Framer,
     phase: Phase,
 }
@@ -71,6 +78,7 @@ impl Reader {
             buffer: Vec::new(),
             start: 0,
             seen: 0,
+            parsed: 0,
             framer: Framer::header(),
             phase: Phase::Header,
         }
@@ -161,6 +169,7 @@ impl Reader {
     fn consume(&mut self, end: usize) {
         self.start = end;
         self.seen = end;
+        self.parsed = 0;
     }
 
     fn header(&mut self) -> Result<Option<Event>, WireError> {
@@ -196,15 +205,21 @@ impl Reader {
         match self.unread() {
             [] | [b'<'] => return Ok(None),
             [b'<', b'/', ..] => return self.close(),
+            unread if unread.starts_with(CDATA) => return Err(StreamFault::Text.into()),
+            unread if unread.len() > 2 && CDATA.starts_with(unread) => return Ok(None),
+            [b'<', tag @ ..] if self.is_header(tag) => return Err(StreamFault::Header.into()),
             [b'<', ..] => {}
             _ => return Err(StreamFault::Text.into()),
         }
-        if self.seen == self.start
-            && let Some(event) = self.whole()?
+        if self.is_due()
+            && let Some(event) = self.parse()?
         {
             return Ok(Some(event));
         }
-        let end = self.frame()?;
+        if self.unread().len() <= SMALL_BYTES.min(self.limits.stanza_bytes_max()) {
+            return Ok(None);
+        }
+        let end = self.frame().or_else(|error| self.earlier(error))?;
         let length = end.unwrap_or(self.buffer.len()) - self.start;
         if length > self.limits.stanza_bytes_max() {
             return self.too_large(end);
@@ -213,6 +228,16 @@ impl Reader {
             Some(end) => self.framed(end).map(Some),
             None => Ok(None),
         }
+    }
+
+    /// Whether that begins a stream once more: no stanza that would ever end.
+    fn is_header(&self, tag: &[u8]) -> bool {
+        let Phase::Stanzas(frame) = &self.phase else {
+            return false;
+        };
+        let rest = tag.strip_prefix(frame.qname.as_bytes());
+        rest.and_then(<[u8]>::first)
+            .is_some_and(|next| is(*next, SPACE) || matches!(next, b'>' | b'/'))
     }
 
     fn close(&mut self) -> Result<Option<Event>, WireError> {
@@ -231,15 +256,34 @@ impl Reader {
         }
     }
 
-    /// The next stanza if all of it is there, which is the rule, and found so by the parser alone;
-    /// otherwise the framer goes on, once for each byte. What the parser refuses is no news yet: it
-    /// is refused when its end is there, whatever the pieces that it comes in.
-    fn whole(&mut self) -> Result<Option<Event>, WireError> {
+    /// Whether the parser shall go over the next stanza, although its end may not be there: always at
+    /// first, as all of it is the rule, while it is small, and when there is twice as much of it. Who
+    /// waits for the answer to what is no XML is not left waiting, and no byte is read often.
+    fn is_due(&self) -> bool {
+        let length = self.unread().len();
+        length <= SMALL_BYTES || length / 2 >= self.parsed
+    }
+
+    /// The next stanza if all of it is there.
+    fn parse(&mut self) -> Result<Option<Event>, WireError> {
         let unread = self.unread();
         let within = &unread[..unread.len().min(self.limits.stanza_bytes_max())];
+        let length = unread.len();
         match stanza::check(within, self.outer(), &self.limits) {
             Ok(checked) => self.accept(checked).map(Some),
-            Err(_) => Ok(None),
+            Err(WireError::IllFormed(Fault::Truncated)) => {
+                self.parsed = length;
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What is wrong first, where the framer has met something that is: it looks at little.
+    fn earlier<T>(&self, error: WireError) -> Result<T, WireError> {
+        match stanza::check(self.unread(), self.outer(), &self.limits) {
+            Err(WireError::IllFormed(Fault::Truncated)) | Ok(_) => Err(error),
+            Err(earlier) => Err(earlier),
         }
     }
 
@@ -256,6 +300,8 @@ impl Reader {
             return Err(Fault::Trailing.into());
         };
         let end = self.start + checked.end;
+        // The parser may have been first to see the end.
+        self.framer = Framer::stanza();
         let bytes = &self.buffer[self.start..end];
         let made = if let Some(limit) = checked.beyond {
             Err(limit.into())

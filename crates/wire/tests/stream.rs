@@ -493,3 +493,49 @@ fn new_limits_hold_from_the_next_stanza_on() {
     reader.push(format!("<a>{}</a>", "x".repeat(20_000)).as_bytes());
     assert!(matches!(reader.next(), Ok(Some(Event::Stanza(_)))));
 }
+
+#[test]
+fn what_is_no_xml_is_refused_before_its_end() {
+    let cases: [(&str, WireError); 11] = [
+        ("<message><a></message>", Fault::EndTag.into()),
+        ("<message><<", Fault::Name.into()),
+        ("<message>]]>", Fault::CdataEnd.into()),
+        ("<message>&nbsp;", Restricted::Entity.into()),
+        ("<message>&#0;", Fault::Reference.into()),
+        ("<message>\u{1}", Fault::Character.into()),
+        ("<message><x:y>", Fault::UnboundPrefix.into()),
+        ("<message a='' a=''>", Fault::DuplicateAttribute.into()),
+        ("<message><!--", Restricted::Comment.into()),
+        ("<message><?", Restricted::ProcessingInstruction.into()),
+        (
+            "<stream:stream xmlns='jabber:client'>",
+            StreamFault::Header.into(),
+        ),
+    ];
+    for (text, error) in cases {
+        let (_, end) = after_header(Limits::CLIENT, text);
+        assert_eq!(end, Err(error), "{text}");
+    }
+    let mut reader = reader(Limits::CLIENT);
+    reader.push(b"<message>\xff");
+    assert_eq!(reader.next(), Err(Fault::Utf8.into()));
+}
+
+#[test]
+fn a_long_stanza_is_refused_by_the_time_it_is_twice_as_long() {
+    for good in [2_000, 3_000, 40_000] {
+        let mut reader = reader(Limits::CLIENT);
+        let mut read = |bytes: &[u8]| {
+            reader.push(bytes);
+            reader.next()
+        };
+        assert_eq!(read(b"<message>"), Ok(None));
+        for _ in 0..good / 1_000 {
+            assert_eq!(read(&[b'x'; 1_000]), Ok(None));
+        }
+        assert!(
+            (0..=good / 1_000 + 2).any(|_| read(b"&;").is_err() || read(&[b'x'; 1_000]).is_err()),
+            "{good}"
+        );
+    }
+}
