@@ -434,8 +434,11 @@ impl Server {
     }
 }
 
-/// The stanza error for a store that does not answer.
+/// The stanza error for a store that does not answer, or has no room.
 pub(crate) fn unavailable(error: &StoreError) -> StanzaError {
     tracing::error!(%error, "the store failed");
+    if *error == StoreError::DiskFull {
+        return StanzaError::from(Condition::ResourceConstraint).with_type(ErrorType::Wait);
+    }
     StanzaError::from(Condition::InternalServerError).with_type(ErrorType::Wait)
 }

@@ -7,6 +7,7 @@
 use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -16,6 +17,7 @@ use tokio::sync::oneshot;
 use waxwing_server::{AdminError, Server};
 use waxwing_store::BackupAbout;
 
+use crate::accepting::Accepting;
 use crate::backups::SILENCE_MAX;
 use crate::reload::Requests;
 
@@ -60,20 +62,23 @@ pub(crate) fn open(path: &Path) -> std::io::Result<UnixListener> {
 }
 
 /// Answers commands for ever.
-pub(crate) async fn serve(listener: UnixListener, server: Server, reload: Requests) {
+pub(crate) async fn serve(
+    listener: UnixListener,
+    server: Server,
+    reload: Requests,
+    accepting: Arc<Accepting>,
+) {
     loop {
         match listener.accept().await {
             Ok((socket, _)) => {
+                accepting.worked();
                 let (server, reload) = (server.clone(), reload.clone());
                 tokio::spawn(async move {
                     // Who asked may have gone; there is nobody else to tell.
                     let _gone = answer(socket, &server, &reload).await;
                 });
             }
-            Err(error) => {
-                tracing::warn!(%error, "an admin connection could not be accepted");
-                tokio::time::sleep(Duration::from_millis(200)).await;
-            }
+            Err(error) => accepting.failed(error).await,
         }
     }
 }

@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use socket2::{Domain, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use waxwing_server::Server;
 
+use crate::accepting::Accepting;
 use crate::client::{Client, Protection};
 use crate::reload::LiveTls;
 
@@ -19,8 +19,6 @@ const BACKLOG: i32 = 1_024;
 const CONNECTIONS_MAX: usize = 100_000;
 /// Most connections at a time from one address that is not of this machine.
 const CONNECTIONS_PER_ADDRESS_MAX: usize = 1_000;
-/// How long no connection is accepted when the system has no descriptors left.
-const PAUSE: Duration = Duration::from_millis(200);
 
 /// Why an address cannot listen.
 #[derive(Debug, thiserror::Error)]
@@ -112,6 +110,8 @@ pub(crate) struct Serving {
     pub tls: LiveTls,
     /// Connections in use.
     pub admission: Arc<Admission>,
+    /// Whether connections can be accepted at the moment.
+    pub accepting: Arc<Accepting>,
     /// Becomes true when nothing more is accepted.
     pub stop: watch::Receiver<bool>,
     /// Held by every listener and every connection; all are gone when nobody holds it.
@@ -127,11 +127,11 @@ impl Serving {
                 _ = self.stop.wait_for(|stop| *stop) => return,
             };
             match accepted {
-                Ok((socket, peer)) => self.begin(socket, peer, protection.clone()),
-                Err(error) => {
-                    tracing::warn!(%error, "a connection could not be accepted");
-                    tokio::time::sleep(PAUSE).await;
+                Ok((socket, peer)) => {
+                    self.accepting.worked();
+                    self.begin(socket, peer, protection.clone());
                 }
+                Err(error) => self.accepting.failed(error).await,
             }
         }
     }

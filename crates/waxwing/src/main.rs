@@ -3,6 +3,7 @@
 //! Exit codes: 0 done; 1 refused or failed, the reason is on standard error; 2 the command line or
 //! the configuration file is wrong.
 
+mod accepting;
 mod accounts;
 mod admin_socket;
 mod authority;

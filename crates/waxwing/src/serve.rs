@@ -14,6 +14,7 @@ use tracing_subscriber::EnvFilter;
 use waxwing_server::{Server, Settings};
 use waxwing_store::{SqliteOptions, Store};
 
+use crate::accepting::Accepting;
 use crate::certificates::{Certificates, server_config};
 use crate::cli::LogFormat;
 use crate::client::{Protection, TlsSettings};
@@ -145,7 +146,13 @@ async fn serve(config: Config, path: PathBuf) -> Result<(), String> {
     let admin = admin_socket::open(&config.admin_socket())
         .map_err(|error| format!("{}: {error}", config.admin_socket().display()))?;
     let (ask, mut asked) = mpsc::channel(1);
-    tokio::spawn(admin_socket::serve(admin, server.clone(), ask));
+    let accepting = Arc::<Accepting>::default();
+    tokio::spawn(admin_socket::serve(
+        admin,
+        server.clone(),
+        ask,
+        accepting.clone(),
+    ));
     let sockets = open_sockets(&config)?;
     let (stop, stopped) = watch::channel(false);
     let (alive, all_gone) = mpsc::channel(1);
@@ -154,10 +161,13 @@ async fn serve(config: Config, path: PathBuf) -> Result<(), String> {
         server: server.clone(),
         tls: tls.clone(),
         admission: Arc::new(Admission::default()),
+        accepting,
         stop: stopped.clone(),
         alive,
     };
-    start(sockets, serving, &server, &tls, &stopped);
+    start(sockets, &serving, &server, &tls, &stopped);
+    // Held by connections and listeners alone from here on.
+    drop(serving);
     tracing::info!(domains = %config.domains.join(", "), data = %config.data_dir.display(), "ready");
     notify("READY=1");
     let admin_socket = config.admin_socket();
@@ -202,7 +212,7 @@ async fn attend(
 
 fn start(
     sockets: Sockets,
-    serving: Serving,
+    serving: &Serving,
     server: &Server,
     tls: &reload::LiveTls,
     stopped: &watch::Receiver<bool>,
@@ -225,6 +235,7 @@ fn start(
             listener,
             http::local(server.clone(), registry.clone()),
             None,
+            serving.accepting.clone(),
             stopped.clone(),
         ));
     }
@@ -234,6 +245,7 @@ fn start(
             listener,
             http::public(server.clone()),
             Some(tls.clone()),
+            serving.accepting.clone(),
             stopped.clone(),
         ));
     }

@@ -1,5 +1,7 @@
 //! HTTP listeners: plain on this machine, TLS elsewhere.
 
+use std::sync::Arc;
+
 use axum::Router;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
@@ -8,6 +10,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
+use crate::accepting::Accepting;
 use crate::reload::LiveTls;
 
 /// Longest time for a request's head, TLS handshake included.
@@ -18,6 +21,7 @@ pub(crate) async fn serve(
     listener: TcpListener,
     router: Router,
     tls: Option<LiveTls>,
+    accepting: Arc<Accepting>,
     mut stop: watch::Receiver<bool>,
 ) {
     loop {
@@ -27,6 +31,7 @@ pub(crate) async fn serve(
         };
         match accepted {
             Ok((socket, _)) => {
+                accepting.worked();
                 let acceptor = match &tls {
                     None => None,
                     Some(tls) => match &*tls.borrow() {
@@ -37,10 +42,7 @@ pub(crate) async fn serve(
                 };
                 tokio::spawn(connection(socket, router.clone(), acceptor));
             }
-            Err(error) => {
-                tracing::warn!(%error, "an HTTP connection could not be accepted");
-                tokio::time::sleep(std::time::Duration::from_millis(200)).await;
-            }
+            Err(error) => accepting.failed(error).await,
         }
     }
 }

@@ -7,6 +7,7 @@ mod backup;
 mod leaks;
 mod life;
 mod login;
+mod machine;
 mod messages;
 mod relay;
 mod reload;
