@@ -9,6 +9,7 @@ use waxwing_stream::StreamCondition;
 
 use crate::accounts::{self, Role, StoredAccount};
 use crate::admin::{AdminError, Argument, Arguments, Command};
+use crate::blocking::BlockList;
 use crate::effects::Effects;
 use crate::server::Server;
 use crate::xep::rfc6121_subscription as subscriptions;
@@ -154,7 +155,7 @@ async fn remove(server: Server, args: Arguments) -> Result<Value, AdminError> {
     end_sessions(&server, &jid);
     let mut effects = Effects::none();
     let turn = server.turn_of_all_rosters().await;
-    let account = server.directory().note(&jid);
+    let account = server.directory().note(&jid, BlockList::default());
     subscriptions::end_all(&server, &account, &mut effects)
         .await
         .map_err(|error| {

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use waxwing_stanza::{BareJid, FullJid};
 use waxwing_store::{LogId, Owner};
 
+use crate::blocking::BlockList;
 use crate::session::Session;
 
 /// Most accounts without sessions that are remembered to exist, so that a message to them needs no read.
@@ -23,10 +24,12 @@ pub struct Account {
     sessions: Mutex<Vec<Arc<Session>>>,
     /// Held while something of the account is changed on what was read before.
     turn: Arc<futures_util::lock::Mutex<()>>,
+    /// Whom it has blocked.
+    blocked: Mutex<Arc<BlockList>>,
 }
 
 impl Account {
-    fn new(jid: BareJid) -> Self {
+    fn new(jid: BareJid, blocked: BlockList) -> Self {
         let owner = Owner::account(jid.as_ref());
         Account {
             jid,
@@ -34,6 +37,7 @@ impl Account {
             last_id: AtomicU64::new(0),
             sessions: Mutex::default(),
             turn: Arc::default(),
+            blocked: Mutex::new(Arc::new(blocked)),
         }
     }
 
@@ -71,6 +75,17 @@ impl Account {
         vec![self.turn.clone().lock_owned().await]
     }
 
+    /// Whom it has blocked (XEP-0191).
+    pub fn blocked(&self) -> Arc<BlockList> {
+        let blocked = self.blocked.lock();
+        blocked.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn set_blocked(&self, list: Arc<BlockList>) {
+        let blocked = self.blocked.lock();
+        *blocked.unwrap_or_else(PoisonError::into_inner) = list;
+    }
+
     pub(crate) fn note_log(&self, id: LogId) {
         self.last_id.fetch_max(id.0, Ordering::SeqCst);
     }
@@ -103,8 +118,8 @@ impl Directory {
         self.accounts().get(jid).cloned()
     }
 
-    /// Notes that the account exists.
-    pub(crate) fn note(&self, jid: &BareJid) -> Arc<Account> {
+    /// Notes that the account exists, and whom it has blocked unless that is known already.
+    pub(crate) fn note(&self, jid: &BareJid, blocked: BlockList) -> Arc<Account> {
         let mut accounts = self.accounts();
         if accounts.len() >= ACCOUNTS_IDLE_MAX && !accounts.contains_key(jid) {
             let idle = |account: &Arc<Account>| {
@@ -114,7 +129,7 @@ impl Directory {
         }
         accounts
             .entry(jid.clone())
-            .or_insert_with(|| Arc::new(Account::new(jid.clone())))
+            .or_insert_with(|| Arc::new(Account::new(jid.clone(), blocked)))
             .clone()
     }
 

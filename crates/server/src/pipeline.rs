@@ -1,10 +1,10 @@
 //! The way of a message through the server, its steps in order.
 //!
-//! First half, before anything is on disk: guard, stamp, strip forged ids, rewrite, find the
+//! First half, before anything is on disk: check blocking, guard, stamp, strip forged ids, rewrite, find the
 //! recipient, decide what is kept, act, stage. Second half, once the commit is durable
 //! (`delivery.rs`): deliver, copy to the account's other sessions, acknowledge.
 //!
-//! Sources: RFC 6121 §5 and §8.5, XEP-0160, XEP-0334, XEP-0359.
+//! Sources: RFC 6121 §5 and §8.5, XEP-0160, XEP-0191, XEP-0334, XEP-0359.
 
 use std::sync::Arc;
 
@@ -13,6 +13,7 @@ use waxwing_stanza::{Condition, Jid, MessageType, StanzaError};
 use waxwing_wire::{Element, Stanza};
 
 use crate::addressee::{Addressee, Destination, destination};
+use crate::blocking;
 use crate::delivery::Delivery;
 use crate::effects::Effects;
 use crate::hooks::{Phase, Sending, Sent};
@@ -27,6 +28,8 @@ pub(crate) async fn message(
     stanza: Stanza,
 ) -> Result<Effects, StanzaError> {
     let mut sending = read(server, session, stanza)?;
+    let to = sending.stanza.to().and_then(|to| to.parse().ok());
+    blocking::check_message(server, session, &sending.destination, to).await?;
     run(server, Phase::Guard, &mut sending)?;
     sending.stanza = stamp(server, session, &sending.stanza)?;
     run(server, Phase::Rewrite, &mut sending)?;

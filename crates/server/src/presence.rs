@@ -8,6 +8,7 @@ use waxwing_stanza::{BareJid, Condition, Jid, PresenceType, StanzaError};
 use waxwing_wire::{Element, Stanza, ns};
 
 use crate::addressee::{Addressee, Destination, destination};
+use crate::blocking::{self, BlockList};
 use crate::cx::Cx;
 use crate::directory::Account;
 use crate::effects::Effects;
@@ -36,6 +37,9 @@ pub(crate) async fn handle(
         server: server.clone(),
         session: session.clone(),
     };
+    if let Some(to) = &to {
+        blocking::check_presence(session, to)?;
+    }
     let request = match kind {
         PresenceType::Subscribe => Request::Subscribe,
         PresenceType::Subscribed => Request::Subscribed,
@@ -65,7 +69,9 @@ fn pass_error(cx: &Cx, to: &Jid, stanza: &Stanza) -> Result<Effects, StanzaError
     let session = to
         .full()
         .and_then(|full| cx.server.directory().session(&full));
-    if let Some(session) = session {
+    if let Some(session) = session
+        && blocking::is_free(&cx.session, &session)
+    {
         effects.deliver(
             &session,
             stamp(stanza, &cx.session, &Jid::from(session.jid.clone())),
@@ -106,7 +112,7 @@ async fn broadcast(cx: &Cx, kind: PresenceType, stanza: &Stanza) -> Result<Effec
         if session.state().available.is_some() {
             // Who leaves is told as well, as the other sessions are (§4.5.2).
             let (own, stanza) = (session.clone(), stamped.clone());
-            effects.call(move |_| tell(&own, &own.account.jid, &stanza));
+            effects.call(move |_| tell(&own, &own, &own.account.jid, &stanza));
         }
         leave(
             session.clone(),
@@ -154,13 +160,16 @@ fn tell_all(server: &Server, session: &Session, stanza: &Stanza, audience: &[Bar
             continue;
         };
         for (_, other) in account.available() {
-            tell(&other, contact, stanza);
+            tell(session, &other, contact, stanza);
         }
     }
 }
 
-fn tell(session: &Session, to: &BareJid, stanza: &Stanza) {
-    session.push(Out::stanza(stanza.splice().to(Some(to.as_ref())).finish()));
+/// Presence of `from` for a session that is reached by `to`, unless one has blocked the other.
+fn tell(from: &Session, session: &Session, to: &BareJid, stanza: &Stanza) {
+    if blocking::is_free(from, session) {
+        session.push(Out::stanza(stanza.splice().to(Some(to.as_ref())).finish()));
+    }
 }
 
 /// What a session gets when it becomes available: presence of its contacts and of its own other
@@ -177,12 +186,14 @@ fn greet(server: &Server, session: &Arc<Session>, contacts: &[(BareJid, roster::
         for other in account.sessions() {
             let presence = other.state().available.clone();
             if let (Some(presence), false) = (presence, Arc::ptr_eq(&other, session)) {
-                tell(session, &session.account.jid, &presence.stanza);
+                tell(&other, session, &session.account.jid, &presence.stanza);
             }
         }
     }
-    for (_, item) in contacts {
-        if let Some(request) = &item.request {
+    for (contact, item) in contacts {
+        if let Some(request) = &item.request
+            && !blocking::is_kept_from(&session.account, &contact.clone().into())
+        {
             session.push(Out::stanza(request.clone()));
         }
     }
@@ -204,24 +215,28 @@ fn leave(session: Arc<Session>, stanza: Stanza, audience: Vec<BareJid>, effects:
             .iter()
             .filter(|to| was.is_none() || !told.contains(&to.bare()))
         {
-            to_address(server, to, &stanza);
+            to_address(server, &session, to, &stanza);
         }
     });
 }
 
-fn to_address(server: &Server, to: &Jid, stanza: &Stanza) {
-    let bytes = || stanza.splice().to(Some(to.as_ref())).finish();
-    match to.full() {
-        Some(full) => {
-            if let Some(session) = server.directory().session(&full) {
-                session.push(Out::stanza(bytes()));
-            }
+fn to_address(server: &Server, from: &Session, to: &Jid, stanza: &Stanza) {
+    for session in at(server, to) {
+        if blocking::is_free(from, &session) {
+            let bytes = stanza.splice().to(Some(to.as_ref())).finish();
+            session.push(Out::stanza(bytes));
         }
+    }
+}
+
+/// The sessions that get presence for an address: the one that it names, or an account's available ones.
+fn at(server: &Server, to: &Jid) -> Vec<Arc<Session>> {
+    match to.full() {
+        Some(full) => server.directory().session(&full).into_iter().collect(),
         None => {
             let account = server.directory().known(&to.bare());
-            for (_, session) in account.iter().flat_map(|account| account.available()) {
-                session.push(Out::stanza(bytes()));
-            }
+            let available = account.iter().flat_map(|account| account.available());
+            available.map(|(_, session)| session).collect()
         }
     }
 }
@@ -250,7 +265,7 @@ async fn directed(
             PresenceType::Unavailable => session.state().directed.remove(&to),
             _ => session.state().directed.insert(to.clone()),
         };
-        to_address(server, &to, &stamped);
+        to_address(server, &session, &to, &stamped);
     });
     Ok(effects)
 }
@@ -263,11 +278,8 @@ pub(crate) fn introduce(account: &Arc<Account>, contact: &BareJid, effects: &mut
             return;
         };
         for session in account.sessions() {
-            let presence = session.state().available.clone();
             for (_, to) in subscriber.available() {
-                if let Some(presence) = &presence {
-                    tell(&to, &contact, &presence.stanza);
-                }
+                show(&session, &to, &contact);
             }
         }
     });
@@ -286,23 +298,104 @@ pub(crate) fn withdraw(account: &Arc<Account>, contact: &BareJid, effects: &mut 
             .filter(|session| session.priority().is_some())
         {
             for (_, to) in subscriber.available() {
-                to.push(Out::stanza(unavailable(session, &contact)));
+                if blocking::is_free(session, &to) {
+                    to.push(Out::stanza(unavailable(session, contact.as_ref())));
+                }
             }
         }
     });
 }
 
-fn unavailable(session: &Session, to: &BareJid) -> Bytes {
+/// Presence as it is now, if it was sent.
+fn show(from: &Session, session: &Session, to: &BareJid) {
+    let presence = from.state().available.clone();
+    if let Some(presence) = presence {
+        tell(from, session, to, &presence.stanza);
+    }
+}
+
+/// Whoever is blocked now and was not `before` sees the account's sessions leave, if they saw them
+/// (XEP-0191 §3.3).
+pub(crate) async fn blocked(
+    server: &Server,
+    account: &Arc<Account>,
+    before: Arc<BlockList>,
+    after: Arc<BlockList>,
+    effects: &mut Effects,
+) -> Result<(), StanzaError> {
+    let contacts = contacts_from(&roster::items(server, account).await?);
+    let account = account.clone();
+    effects.call(move |server| {
+        for session in account.sessions() {
+            let own = Jid::from(session.jid.clone());
+            let is_new = |other: &Session| {
+                let jid = Jid::from(other.jid.clone());
+                after.names(&jid)
+                    && !before.names(&jid)
+                    && other.account.jid != account.jid
+                    && !other.account.blocked().names(&own)
+            };
+            let (available, directed) = {
+                let state = session.state();
+                (state.available.is_some(), state.directed.clone())
+            };
+            let subscribers = contacts.iter().filter(|_| available);
+            let mut told = HashSet::new();
+            for to in subscribers.cloned().map(Jid::from).chain(directed) {
+                for other in at(server, &to) {
+                    if is_new(&other) && told.insert(other.number) {
+                        other.push(Out::stanza(unavailable(&session, to.as_ref())));
+                    }
+                }
+            }
+        }
+    });
+    Ok(())
+}
+
+/// Whoever was blocked `before` and is not now sees the account's sessions again, if they may see them
+/// (XEP-0191 §3.4); and the account sees theirs, whose presence it missed.
+pub(crate) async fn unblocked(
+    server: &Server,
+    account: &Arc<Account>,
+    before: Arc<BlockList>,
+    after: Arc<BlockList>,
+    effects: &mut Effects,
+) -> Result<(), StanzaError> {
+    let contacts = roster::items(server, account).await?;
+    let account = account.clone();
+    effects.call(move |server| {
+        for (contact, item) in &contacts {
+            for other in at(server, &Jid::from(contact.clone())) {
+                let jid = Jid::from(other.jid.clone());
+                if !before.names(&jid) || after.names(&jid) {
+                    continue;
+                }
+                for (_, own) in account.available() {
+                    if item.from {
+                        show(&own, &other, contact);
+                    }
+                    if item.to {
+                        show(&other, &own, &account.jid);
+                    }
+                }
+            }
+        }
+    });
+    Ok(())
+}
+
+fn unavailable(session: &Session, to: &str) -> Bytes {
     Element::new(ns::CLIENT, "presence")
         .with_attr("from", session.jid.to_string())
-        .with_attr("to", to.to_string())
+        .with_attr("to", to)
         .with_attr("type", "unavailable")
         .to_bytes(ns::CLIENT)
 }
 
 /// Unavailable presence on behalf of a session that ended without sending it (§4.5.2).
 pub(crate) async fn ended(server: &Server, session: &Arc<Session>) -> Result<Effects, StanzaError> {
-    let stanza = server.reparse(unavailable(session, &session.account.jid))?;
+    let stanza = server.reparse(unavailable(session, session.account.jid.as_ref()))?;
     let contacts = roster::items(server, &session.account).await?;
     let mut effects = Effects::none();
     leave(

@@ -6,6 +6,7 @@ use waxwing_stanza::{Condition, FullJid, IqType, Jid, Reply, StanzaError};
 use waxwing_wire::Stanza;
 
 use crate::addressee::{Destination, destination};
+use crate::blocking;
 use crate::cx::{Answer, Cx, IqHead};
 use crate::effects::{After, Effects};
 use crate::server::Server;
@@ -29,6 +30,9 @@ pub(crate) async fn iq(
     let request = kind.is_request();
     if request && stanza.children().count() != 1 {
         return Err(Condition::BadRequest.into());
+    }
+    if let Some(to) = &to {
+        blocking::check_iq(server, session, to).await?;
     }
     match destination(&session.account.jid, to.as_ref(), |domain| {
         server.serves(domain)

@@ -284,9 +284,13 @@ impl Server {
         let stored = accounts::load(self.store(), jid)
             .await
             .map_err(|error| unavailable(&error))?;
-        Ok(stored
-            .filter(|stored| !stored.disabled)
-            .map(|_| self.0.directory.note(jid)))
+        if stored.is_none_or(|stored| stored.disabled) {
+            return Ok(None);
+        }
+        let blocked = crate::blocking::load(self.store(), &accounts::owner(jid))
+            .await
+            .map_err(|error| unavailable(&error))?;
+        Ok(Some(self.0.directory.note(jid, blocked)))
     }
 
     /// Validates again what we changed, so that nothing ill-formed ever leaves.

@@ -11,6 +11,7 @@ use waxwing_stanza::{FullJid, Jid, Payload};
 use waxwing_store::{LogId, Page, StoreError};
 use waxwing_wire::{Stanza, ns};
 
+use crate::blocking;
 use crate::delivery::{MESSAGES, StoredMessage, UNDELIVERED};
 use crate::effects::After;
 use crate::server::{REPARSE_LIMITS, Server};
@@ -104,6 +105,11 @@ pub(crate) fn for_session(
         && to != session.jid
         && server.directory().session(&to).is_some()
     {
+        return None;
+    }
+    // What came before its sender was blocked waits until they are not any more.
+    let from = stanza.from().and_then(|from| from.parse::<Jid>().ok());
+    if from.is_some_and(|from| blocking::is_kept_from(&session.account, &from)) {
         return None;
     }
     if id.0 >= now_micros {

@@ -9,6 +9,7 @@ pub mod xep_0054_vcard;
 pub mod xep_0077_registration;
 pub mod xep_0092_version;
 pub mod xep_0160_offline;
+pub mod xep_0191_blocking;
 pub mod xep_0198_sm;
 pub mod xep_0199_ping;
 pub mod xep_0202_time;
@@ -28,6 +29,7 @@ pub const FEATURES: &[&Feature] = &[
     &xep_0077_registration::FEATURE,
     &xep_0092_version::FEATURE,
     &xep_0160_offline::FEATURE,
+    &xep_0191_blocking::FEATURE,
     &xep_0198_sm::FEATURE,
     &xep_0199_ping::FEATURE,
     &xep_0202_time::FEATURE,

@@ -16,6 +16,7 @@ pub mod xep_0082_datetime;
 pub mod xep_0092_version;
 pub mod xep_0115_caps;
 pub mod xep_0160_offline;
+pub mod xep_0191_blocking;
 pub mod xep_0198_sm;
 pub mod xep_0199_ping;
 pub mod xep_0202_time;

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use waxwing_stanza::{BareJid, StanzaError};
 use waxwing_wire::{Element, Stanza, ns};
 
+use crate::blocking;
 use crate::cx::Cx;
 use crate::directory::Account;
 use crate::effects::Effects;
@@ -159,7 +160,13 @@ async fn deliver(
         .unwrap_or_default();
     let mut after = before.clone();
     let mut told = Vec::new();
+    // XEP-0191 §3.3: no answer, no error. That somebody ends a subscription is noted all the same.
+    let kept_away = blocking::is_kept_from(&account, &sender.jid.clone().into());
     for (request, stanza) in requests {
+        let grows = matches!(request, Request::Subscribe | Request::Subscribed);
+        if kept_away && grows {
+            continue;
+        }
         if *request == Request::Subscribe && after.state().answers_subscribe() {
             answer(server, sender, &account, effects).await?;
         }
@@ -168,7 +175,7 @@ async fn deliver(
             return Ok(());
         }
         after.set_state(state, Some(stanza));
-        if tell {
+        if tell && !kept_away {
             told.push((*request, stanza.clone()));
         }
     }
