@@ -24,6 +24,7 @@ const C2S_PORT: u16 = 5222;
 const C2S_TLS_PORT: u16 = 5223;
 const PLAIN_PORT: u16 = 5224;
 const HTTP_PORT: u16 = 5280;
+const HTTPS_PORT: u16 = 5281;
 
 /// What a test wants of its server.
 #[derive(Clone, Debug)]
@@ -129,8 +130,10 @@ pub struct Built {
     pub c2s_tls: SocketAddr,
     /// Where there is no TLS.
     pub plain: SocketAddr,
-    /// Where `/healthz` and `/metrics` are.
+    /// Where HTTP is without TLS, `/metrics` too.
     pub http: SocketAddr,
+    /// Where HTTP is over TLS.
+    pub https: SocketAddr,
     /// What the server stores.
     pub data_dir: PathBuf,
     /// The certificate of the authority that the server's certificate is from, PEM.
@@ -165,6 +168,7 @@ impl Built {
             c2s_tls: at(C2S_TLS_PORT),
             plain: at(PLAIN_PORT),
             http: at(HTTP_PORT),
+            https: at(HTTPS_PORT),
             data_dir: scratch.path().join("data"),
             authority: scratch.path().join("tls/ca.pem"),
             pid: 0,
@@ -198,12 +202,13 @@ impl Built {
         let text = format!(
             "domains = [{domain:?}]\ndata_dir = {data:?}\n\n\
              [listen]\nc2s = [\"{}\"]\nc2s_tls = [\"{}\"]\nc2s_plain_loopback = [\"{}\"]\n\
-             https = []\nhttp_loopback = [\"{}\"]\n\n\
+             https = [\"{}\"]\nhttp_loopback = [\"{}\"]\n\n\
              [tls]\ncertificate = {certificate:?}\nkey = {key:?}\n\n\
              [registration]\nmode = {mode:?}\n{more}",
             self.c2s,
             self.c2s_tls,
             self.plain,
+            self.https,
             self.http,
             domain = self.options.domain,
             data = self.data_dir,

@@ -11,12 +11,13 @@ use futures_util::future::BoxFuture;
 use waxwing_store::LogId;
 use waxwing_stream::sasl::TlsBinding;
 use waxwing_stream::server::Negotiation;
-use waxwing_stream::{StreamCondition, StreamError};
-use waxwing_wire::{Event, Limits, Reader, WireError};
+use waxwing_stream::{Framing, StreamCondition, StreamError};
+use waxwing_wire::{Event, Limits, WireError};
 
 use crate::server::Server;
 use crate::session::Session;
 use crate::settings::NEGOTIATION_SECS;
+use crate::source::Source;
 use crate::xep::xep_0198_sm::ACK_SECS;
 
 /// Unread bytes above which a connection takes no more from its socket.
@@ -29,6 +30,8 @@ pub struct Link {
     pub peer: IpAddr,
     /// What protects the stream.
     pub security: Security,
+    /// How the transport carries it.
+    pub framing: Framing,
 }
 
 /// What protects a stream.
@@ -68,7 +71,7 @@ pub struct Connection {
     pub(crate) number: u64,
     pub(crate) peer: IpAddr,
     pub(crate) phase: Phase,
-    pub(crate) reader: Reader,
+    pub(crate) reader: Source,
     work: Option<BoxFuture<'static, Step>>,
     pub(crate) output: Vec<Bytes>,
     /// A session that is being resumed and not bound yet.
@@ -87,12 +90,12 @@ impl Connection {
         server.metrics().streams.inc();
         let deadline = server.now_micros() + server.options().number(&NEGOTIATION_SECS) * 1_000_000;
         let secure = matches!(link.security, Security::Tls(_));
-        let negotiation = crate::login::negotiation(&server, link.security);
+        let negotiation = crate::login::negotiation(&server, link.security, link.framing);
         Connection {
             number: server.next_number(),
             peer: link.peer,
             phase: Phase::Negotiating(Box::new(negotiation)),
-            reader: Reader::new(Limits::BEFORE_LOGIN),
+            reader: Source::new(link.framing, Limits::BEFORE_LOGIN),
             work: None,
             output: Vec::new(),
             marks: Vec::new(),
@@ -105,7 +108,8 @@ impl Connection {
         }
     }
 
-    /// Plaintext from the client.
+    /// Plaintext from the client. Where the transport carries messages ([`Framing::Elements`]), exactly
+    /// one of them.
     pub fn receive(&mut self, plaintext: &[u8]) {
         match self.phase {
             Phase::Ended => return,
@@ -169,15 +173,21 @@ impl Connection {
     /// The client does not answer: its connection is gone, and nobody has told us. Its session may be resumed.
     fn lose(&mut self) {
         self.server.metrics().stream_errors.inc();
-        let error = StreamError::from(StreamCondition::ConnectionTimeout);
-        self.output.push(error.to_bytes());
+        self.say_error(&StreamCondition::ConnectionTimeout.into());
         self.closed();
     }
 
-    /// Moves everything that waits to be written into `into`.
+    /// Moves everything that waits to be written into `into`, one element each.
     pub fn take_output(&mut self, into: &mut Vec<Bytes>) {
-        into.append(&mut self.output);
+        match self.reader.framing() {
+            Framing::Document => into.append(&mut self.output),
+            framing => into.extend(self.output.drain(..).map(|bytes| framing.element(bytes))),
+        }
         self.output = Vec::new();
+    }
+
+    fn say_error(&mut self, error: &StreamError) {
+        self.output.extend(self.reader.framing().error(error));
     }
 
     /// All that was taken has been handed to the socket.
@@ -284,7 +294,7 @@ impl Connection {
 
     /// Closes our side of the stream.
     pub(crate) fn finish(&mut self) {
-        self.output.push(Bytes::from_static(waxwing_stream::CLOSE));
+        self.output.push(self.reader.framing().close());
         self.phase = Phase::Ended;
         self.deadline_micros = None;
     }
@@ -317,7 +327,7 @@ impl Connection {
             }
             Phase::Bound(session) => {
                 self.collect_session(&session);
-                self.output.push(error.to_bytes());
+                self.say_error(&error);
                 session.state().kicked.get_or_insert(error);
                 crate::lifecycle::detach(&self.server, &session, self.number);
             }
@@ -340,8 +350,7 @@ impl Connection {
             };
             if !mine {
                 // Another stream has resumed the session (XEP-0198 §5).
-                self.output
-                    .push(StreamError::from(StreamCondition::Conflict).to_bytes());
+                self.say_error(&StreamCondition::Conflict.into());
                 self.phase = Phase::Ended;
                 return;
             }

@@ -6,6 +6,7 @@ use waxwing_stanza::xep::xep_0077_registration::{
     NS as REGISTER, Registration as Query, StreamFeature,
 };
 use waxwing_stanza::{BareJid, Condition, FullJid, IqType, Payload, Reply, StanzaError};
+use waxwing_stream::Framing;
 use waxwing_stream::sasl::{Account as Known, Failure, FakeSalts, Stretch};
 use waxwing_stream::server::{
     Domain, Domains, ExtraFeature, Negotiation, Output, Settings, Stage, Takes, Tls,
@@ -65,13 +66,13 @@ pub(crate) fn settings(
 }
 
 /// Negotiation of one stream.
-pub(crate) fn negotiation(server: &Server, security: Security) -> Negotiation {
+pub(crate) fn negotiation(server: &Server, security: Security, framing: Framing) -> Negotiation {
     let tls = match security {
         Security::StartTls => Tls::Required,
         Security::Tls(binding) => Tls::Started(binding),
         Security::PlainLoopback => Tls::PlainAllowed,
     };
-    Negotiation::new(server.stream_settings(), tls, server.seed())
+    Negotiation::framed(server.stream_settings(), tls, server.seed(), framing)
 }
 
 /// Does what negotiation asks for.

@@ -160,6 +160,14 @@ impl StreamError {
     /// `<stream:error/>` and the stream's end tag: the last bytes of an open stream.
     pub fn to_bytes(&self) -> Bytes {
         let mut out = Vec::from(b"<stream:error>");
+        self.write_inside(&mut out);
+        out.extend_from_slice(b"</stream:error>");
+        out.extend_from_slice(CLOSE);
+        out.into()
+    }
+
+    /// Writes what stands inside of `<stream:error/>`.
+    pub(crate) fn write_inside(&self, out: &mut Vec<u8>) {
         let mut condition = Element::new(ns::STREAM_ERRORS, self.condition.name());
         if let StreamCondition::SeeOtherHost(address) = &self.condition {
             condition.push_text(address);
@@ -174,9 +182,6 @@ impl StreamError {
         if let Some(app) = &self.app {
             out.extend_from_slice(&app.to_bytes(ns::CLIENT));
         }
-        out.extend_from_slice(b"</stream:error>");
-        out.extend_from_slice(CLOSE);
-        out.into()
     }
 
     /// Reads `<stream:error/>`. A condition that is missing or unknown is `undefined-condition`, as

@@ -17,16 +17,21 @@ pub(crate) struct OwnHeader<'a> {
 }
 
 impl OwnHeader<'_> {
-    pub(crate) fn to_bytes(&self) -> Bytes {
-        let mut root = Element::new(ns::CLIENT, "stream").with_attr("version", "1.0");
+    /// What is said, as an element without content.
+    pub(crate) fn element(&self, namespace: &'static str, name: &'static str) -> Element {
+        let mut root = Element::new(namespace, name).with_attr("version", "1.0");
         for (name, value) in [("from", self.from), ("to", self.to), ("id", self.id)] {
             if let Some(value) = value {
                 root.set_attr(name, value);
             }
         }
         root.set_attr("xml:lang", self.lang);
+        root
+    }
+
+    pub(crate) fn to_bytes(&self) -> Bytes {
         // The writer writes whole elements without prefix; the header is half of one with a prefix.
-        let whole = root.to_bytes("");
+        let whole = self.element(ns::CLIENT, "stream").to_bytes("");
         let attributes = whole
             .strip_prefix(b"<stream")
             .and_then(|rest| rest.strip_suffix(b"/>"));

@@ -12,6 +12,7 @@
 mod both_sides;
 pub mod client;
 mod error;
+mod framing;
 mod header;
 pub mod sasl;
 mod seed;
@@ -20,5 +21,6 @@ pub mod sm;
 mod transport;
 
 pub use error::{StreamCondition, StreamError};
+pub use framing::Framing;
 pub use header::CLOSE;
 pub use seed::Seed;

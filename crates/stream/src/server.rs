@@ -27,7 +27,7 @@ pub use settings::{
 pub use crate::transport::Tls;
 
 use crate::error::{StreamCondition, StreamError};
-use crate::header::CLOSE;
+use crate::framing::Framing;
 use crate::sasl::{Account, Failure, Mechanism, Stretch, Stretched, TlsBinding};
 use crate::seed::Seed;
 use crate::transport::Transport;
@@ -95,6 +95,7 @@ pub struct Negotiation {
     settings: Arc<Settings>,
     seed: Seed,
     transport: Transport,
+    framing: Framing,
     phase: Phase,
     /// Whether our header is out for the stream as it is now.
     opened: bool,
@@ -126,11 +127,17 @@ enum Question {
 impl Negotiation {
     /// A stream that begins as `tls` says. `seed` is its randomness: stream ids, nonces, resources.
     pub fn new(settings: Arc<Settings>, tls: Tls, seed: Seed) -> Negotiation {
+        Negotiation::framed(settings, tls, seed, Framing::Document)
+    }
+
+    /// The same over a transport that frames its streams in its own way.
+    pub fn framed(settings: Arc<Settings>, tls: Tls, seed: Seed, framing: Framing) -> Negotiation {
         let domain = settings.domains.default_name().to_owned();
         Negotiation {
             settings,
             seed,
             transport: tls.into(),
+            framing,
             phase: Phase::Open,
             opened: false,
             domain,
@@ -283,7 +290,9 @@ impl Negotiation {
             Phase::Handshake => {}
             Phase::Open => {
                 self.open(None);
-                self.send(error.to_bytes());
+                for bytes in self.framing.error(&error) {
+                    self.send(bytes);
+                }
             }
         }
         self.end(Some(error));
@@ -293,7 +302,7 @@ impl Negotiation {
     pub fn finish(&mut self) {
         if self.phase == Phase::Open {
             self.open(None);
-            self.send(Bytes::from_static(CLOSE));
+            self.send(self.framing.close());
         }
         if self.phase != Phase::Closed {
             self.end(None);

@@ -156,6 +156,7 @@ impl World {
         let link = waxwing_server::Link {
             peer,
             security: security.clone(),
+            framing: waxwing_server::Framing::Document,
         };
         let connection = self.server.as_ref().map(|server| server.accept(link));
         self.lines

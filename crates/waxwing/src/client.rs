@@ -15,7 +15,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc::{Sender, WeakSender};
 use tokio::time::{Instant, Sleep};
-use waxwing_server::{Action, Connection, Link, Security, Server};
+use waxwing_server::{Action, Connection, Framing, Link, Security, Server};
 
 use crate::certificates::Certificates;
 use crate::tls::Tls;
@@ -144,6 +144,7 @@ impl Client {
         self.connection = Some(self.server.accept(Link {
             peer: self.peer,
             security,
+            framing: Framing::Document,
         }));
     }
 

@@ -35,8 +35,17 @@ pub(crate) struct Listen {
     pub c2s_plain_loopback: Vec<SocketAddr>,
     /// HTTP over TLS.
     pub https: Vec<SocketAddr>,
-    /// HTTP for this machine only: health and metrics.
+    /// HTTP for this machine only: metrics too.
     pub http_loopback: Vec<SocketAddr>,
+}
+
+/// What pages in browsers are told and allowed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Web {
+    /// Where clients reach the HTTP listener, without a slash at its end.
+    pub public_url: Option<String>,
+    /// Origins whose pages may connect, besides those of the same host.
+    pub allowed_origins: Vec<String>,
 }
 
 /// A configuration.
@@ -48,6 +57,8 @@ pub(crate) struct Config {
     pub data_dir: PathBuf,
     /// Addresses that listen.
     pub listen: Listen,
+    /// HTTP for browsers.
+    pub web: Web,
     /// Certificate chain, PEM.
     pub certificate: Option<PathBuf>,
     /// Private key, PEM.
@@ -75,10 +86,16 @@ data_dir = "/var/lib/waxwing"
 # c2s_tls = ["[::]:5223"]
 # Clients without TLS. Only addresses of this machine are accepted, for tests and proxies beside the server.
 # c2s_plain_loopback = []
-# HTTP over TLS: health.
+# HTTP over TLS: /xmpp-websocket, /.well-known/host-meta, /healthz.
 # https = []
-# HTTP without TLS, only on addresses of this machine: /healthz and /metrics.
+# HTTP without TLS, only on addresses of this machine, for a proxy there: the same, and /metrics.
 # http_loopback = ["127.0.0.1:5280"]
+
+[web]
+# Where clients reach the HTTP listener, if that is not its own address: "https://chat.example.org".
+# public_url = ""
+# Pages of other hosts that may connect: "https://app.example.org", or "*" for all.
+# allowed_origins = []
 
 [tls]
 # Certificate chain and private key, PEM. The certificate must name every domain.
@@ -130,6 +147,7 @@ impl Config {
             domains: Vec::new(),
             data_dir: PathBuf::new(),
             listen: Listen::default(),
+            web: Web::default(),
             certificate: None,
             key: None,
             tls_watch_secs: TLS_WATCH_SECS,
@@ -151,6 +169,7 @@ impl Config {
                 }
                 "data_dir" => data_dir = Some(folder.join(reader.text("data_dir", value)?)),
                 "listen" => config.listen = reader.listen(reader.section("listen", value)?)?,
+                "web" => config.web = reader.web(reader.section("web", value)?)?,
                 "registration" => {
                     config.registration =
                         reader.registration(reader.section("registration", value)?)?;

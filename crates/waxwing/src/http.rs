@@ -1,4 +1,4 @@
-//! HTTP: health for everybody, metrics for this machine.
+//! HTTP: health and streams for everybody, metrics for this machine.
 
 use std::sync::Arc;
 
@@ -9,6 +9,12 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use prometheus_client::registry::Registry;
 use waxwing_server::Server;
+
+use crate::site::Site;
+use crate::{host_meta, websocket};
+
+/// Where WebSockets begin.
+pub(crate) const WEBSOCKET_PATH: &str = "/xmpp-websocket";
 
 /// The content type of metrics (OpenMetrics 1.0).
 const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -37,15 +43,22 @@ async fn metrics(State(registry): State<Arc<Registry>>) -> Response {
 }
 
 /// What everybody may ask.
-pub(crate) fn public(server: Server) -> Router {
+pub(crate) fn public(site: Site) -> Router {
+    let server = site.serving.server.clone();
+    let streams = Router::new()
+        .route(WEBSOCKET_PATH, get(websocket::upgrade))
+        .route("/.well-known/host-meta", get(host_meta::xml))
+        .route("/.well-known/host-meta.json", get(host_meta::json))
+        .with_state(Arc::new(site));
     Router::new()
         .route("/healthz", get(health))
         .with_state(server)
+        .merge(streams)
 }
 
 /// What programs on this machine may ask.
-pub(crate) fn local(server: Server, registry: Arc<Registry>) -> Router {
-    public(server).merge(
+pub(crate) fn local(site: Site, registry: Arc<Registry>) -> Router {
+    public(site).merge(
         Router::new()
             .route("/metrics", get(metrics))
             .with_state(registry),

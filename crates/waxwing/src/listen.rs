@@ -11,7 +11,7 @@ use waxwing_server::Server;
 
 use crate::accepting::Accepting;
 use crate::client::{Client, Protection};
-use crate::reload::LiveTls;
+use crate::reload::{LiveTls, LiveWeb};
 
 /// Connections that the system keeps waiting for us to accept.
 const BACKLOG: i32 = 1_024;
@@ -71,10 +71,11 @@ fn explain(error: &std::io::Error, address: SocketAddr) -> String {
 pub(crate) struct Admission(Mutex<(usize, HashMap<IpAddr, usize>)>);
 
 /// A place among the connections, given back when dropped.
-struct Place(Arc<Admission>, IpAddr);
+pub(crate) struct Place(Arc<Admission>, IpAddr);
 
 impl Admission {
-    fn enter(self: &Arc<Self>, peer: IpAddr) -> Option<Place> {
+    /// A place for a connection from `peer`, if there is one left.
+    pub(crate) fn enter(self: &Arc<Self>, peer: IpAddr) -> Option<Place> {
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let here = counts.1.get(&peer).copied().unwrap_or(0);
         if counts.0 >= CONNECTIONS_MAX
@@ -108,6 +109,8 @@ pub(crate) struct Serving {
     pub server: Server,
     /// TLS, where something needs it.
     pub tls: LiveTls,
+    /// Settings for browsers.
+    pub web: LiveWeb,
     /// Connections in use.
     pub admission: Arc<Admission>,
     /// Whether connections can be accepted at the moment.

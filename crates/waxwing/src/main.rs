@@ -15,14 +15,17 @@ mod client;
 mod config;
 mod exporter;
 mod generate;
+mod host_meta;
 mod http;
 mod listen;
 mod notify;
 mod outside;
 mod reload;
 mod serve;
+mod site;
 mod tls;
 mod web;
+mod websocket;
 
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;

@@ -15,11 +15,13 @@ use waxwing_server::{Server, Settings};
 use crate::admin_socket::CommandError;
 use crate::cli::Output;
 use crate::client::TlsSettings;
-use crate::config::Config;
+use crate::config::{Config, Web};
 use crate::{Outcome, admin_socket, say, serve};
 
 /// TLS for connections that begin.
 pub(crate) type LiveTls = watch::Receiver<Option<Arc<TlsSettings>>>;
+/// Settings for browsers, for requests that come.
+pub(crate) type LiveWeb = watch::Receiver<Arc<Web>>;
 /// Asks for a reload; the answer says what it did.
 pub(crate) type Request = oneshot::Sender<Result<Reloaded, String>>;
 /// Where requests go.
@@ -65,6 +67,7 @@ pub(crate) struct Reloader {
     config: Config,
     server: Server,
     tls: watch::Sender<Option<Arc<TlsSettings>>>,
+    web: watch::Sender<Arc<Web>>,
     /// Of the certificate and key that were read last, whether they were good or not.
     seen: [Stamp; 2],
 }
@@ -76,6 +79,7 @@ impl Reloader {
         config: Config,
         server: Server,
         tls: watch::Sender<Option<Arc<TlsSettings>>>,
+        web: watch::Sender<Arc<Web>>,
     ) -> Reloader {
         Reloader {
             seen: stamps(&config),
@@ -83,6 +87,7 @@ impl Reloader {
             config,
             server,
             tls,
+            web,
         }
     }
 
@@ -134,6 +139,7 @@ impl Reloader {
             .reload(settings)
             .map_err(|error| error.to_string())?;
         self.tls.send_replace(tls);
+        self.web.send_replace(Arc::new(new.web.clone()));
         self.config = new;
         self.seen = seen;
         Ok(done)
@@ -183,6 +189,11 @@ fn differences(old: &Config, new: &Config) -> Reloaded {
         ("tls.certificate", old.certificate != new.certificate),
         ("tls.key", old.key != new.key),
         ("tls.watch_secs", old.tls_watch_secs != new.tls_watch_secs),
+        ("web.public_url", old.web.public_url != new.web.public_url),
+        (
+            "web.allowed_origins",
+            old.web.allowed_origins != new.web.allowed_origins,
+        ),
         ("registration.mode", old.registration != new.registration),
     ] {
         if differs {

@@ -1,6 +1,7 @@
 //! `waxwing serve`: opens everything, says what listens, and closes in order.
 
 use std::io::IsTerminal;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +24,7 @@ use crate::listen::{self, Admission, Serving};
 use crate::notify::{notify, watchdog_interval};
 use crate::outside::outside;
 use crate::reload::{self, Reloader};
+use crate::site::Site;
 use crate::{Outcome, admin_socket, http, web};
 
 /// Longest time for streams to close once the server was told to stop.
@@ -103,7 +105,7 @@ struct Sockets {
 
 fn open_sockets(config: &Config) -> Result<Sockets, String> {
     let listen = &config.listen;
-    let open = |addresses: &[std::net::SocketAddr]| -> Result<Vec<TcpListener>, String> {
+    let open = |addresses: &[SocketAddr]| -> Result<Vec<TcpListener>, String> {
         addresses
             .iter()
             .map(|&address| listen::open(address).map_err(|error| error.to_string()))
@@ -156,28 +158,30 @@ async fn serve(config: Config, path: PathBuf) -> Result<(), String> {
     let sockets = open_sockets(&config)?;
     let (stop, stopped) = watch::channel(false);
     let (alive, all_gone) = mpsc::channel(1);
-    let (publish, tls) = watch::channel(tls);
+    let (publish_tls, tls) = watch::channel(tls);
+    let (publish_web, web) = watch::channel(Arc::new(config.web.clone()));
     let serving = Serving {
         server: server.clone(),
-        tls: tls.clone(),
+        tls,
+        web,
         admission: Arc::new(Admission::default()),
         accepting,
-        stop: stopped.clone(),
+        stop: stopped,
         alive,
     };
-    start(sockets, &serving, &server, &tls, &stopped);
+    start(sockets, &serving);
     // Held by connections and listeners alone from here on.
     drop(serving);
     tracing::info!(domains = %config.domains.join(", "), data = %config.data_dir.display(), "ready");
     notify("READY=1");
     let admin_socket = config.admin_socket();
-    let mut reloader = Reloader::new(path, config, server.clone(), publish);
+    let mut reloader = Reloader::new(path, config, server.clone(), publish_tls, publish_web);
     attend(&mut signals, &mut hangup, &mut asked, &mut reloader).await;
     tracing::info!("stopping; another signal stops at once");
     notify("STOPPING=1");
+    server.stop();
     // The receivers are gone only where everything has stopped already.
     let _all_stopped = stop.send(true);
-    server.stop();
     close(all_gone, &mut signals).await;
     // A socket that stays behind is taken away by the next start.
     let _gone = std::fs::remove_file(admin_socket);
@@ -210,44 +214,33 @@ async fn attend(
     }
 }
 
-fn start(
-    sockets: Sockets,
-    serving: &Serving,
-    server: &Server,
-    tls: &reload::LiveTls,
-    stopped: &watch::Receiver<bool>,
-) {
+fn start(sockets: Sockets, serving: &Serving) {
     let address = |listener: &TcpListener| {
         listener
             .local_addr()
-            .map_or_else(|_| String::new(), |address| address.to_string())
+            .unwrap_or_else(|_| SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)))
     };
     for (listener, protection) in sockets.clients {
         tracing::info!(address = %address(&listener), protection = protection.name(), "clients");
         tokio::spawn(serving.clone().accept(listener, protection));
     }
+    let site = |listener: &TcpListener, tls| Site {
+        serving: serving.clone(),
+        address: address(listener),
+        tls,
+    };
     let mut registry = Registry::default();
-    server.register_metrics(&mut registry);
+    serving.server.register_metrics(&mut registry);
     let registry = Arc::new(registry);
     for listener in sockets.http {
         tracing::info!(address = %address(&listener), "HTTP for this machine");
-        tokio::spawn(web::serve(
-            listener,
-            http::local(server.clone(), registry.clone()),
-            None,
-            serving.accepting.clone(),
-            stopped.clone(),
-        ));
+        let router = http::local(site(&listener, false), registry.clone());
+        tokio::spawn(web::serve(listener, router, serving.clone(), false));
     }
     for listener in sockets.https {
         tracing::info!(address = %address(&listener), "HTTPS");
-        tokio::spawn(web::serve(
-            listener,
-            http::public(server.clone()),
-            Some(tls.clone()),
-            serving.accepting.clone(),
-            stopped.clone(),
-        ));
+        let router = http::public(site(&listener, true));
+        tokio::spawn(web::serve(listener, router, serving.clone(), true));
     }
 }
 

@@ -14,6 +14,7 @@ mod element;
 mod error;
 mod escape;
 mod framer;
+mod frames;
 mod header;
 mod limits;
 mod name;
@@ -29,6 +30,7 @@ mod writer;
 
 pub use element::{Attribute, Element, Node};
 pub use error::{Fault, Limit, Restricted, StreamFault, WireError};
+pub use frames::{FrameReader, declare_default_ns};
 pub use header::Header;
 pub use limits::{Beyond, Limits};
 pub use name::Name;

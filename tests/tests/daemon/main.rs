@@ -14,3 +14,6 @@ mod reload;
 mod rig;
 mod upgrade;
 mod way;
+mod websocket;
+mod websocket_hostile;
+mod ws;

@@ -7,8 +7,7 @@ mod rfc6120_tls;
 mod xep_0198_order;
 mod xep_0440_channel_binding;
 
-use bytes::Bytes;
-use waxwing_wire::{Element, Stanza, ns};
+use waxwing_wire::{Element, Stanza};
 
 use super::{Negotiation, Stage};
 
@@ -56,10 +55,5 @@ pub(super) fn offer(negotiation: &mut Negotiation) {
         .iter()
         .filter(|feature| feature.stage == stage);
     elements.extend(extra.filter_map(|feature| feature.element.clone()));
-    let mut out = Vec::from(b"<stream:features>");
-    for element in elements {
-        out.extend_from_slice(&element.to_bytes(ns::CLIENT));
-    }
-    out.extend_from_slice(b"</stream:features>");
-    negotiation.send(Bytes::from(out));
+    negotiation.send(negotiation.framing.features(&elements));
 }

@@ -139,13 +139,12 @@ impl Negotiation {
             .and_then(|from| Jid::new(from).ok())
             .map(|from: Jid| from.bare());
         let asked = header.and_then(|header| header.lang.as_deref());
-        let bytes = OwnHeader {
+        let bytes = self.framing.header(&OwnHeader {
             to: to.as_ref().map(BareJid::as_str),
             from: Some(&self.domain),
             id: Some(&self.seed.token()),
             lang: answered_lang(asked, &self.settings.lang),
-        }
-        .to_bytes();
+        });
         self.send(bytes);
     }
 

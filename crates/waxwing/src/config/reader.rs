@@ -9,12 +9,13 @@ use toml::de::{DeTable, DeValue};
 use waxwing_server::options::OptionError;
 use waxwing_server::{OptionValue, Registration};
 
-use super::{ConfigError, Listen, nearest};
+use super::{ConfigError, Listen, Web, nearest};
 
 pub(super) const KEYS: &[&str] = &[
     "domains",
     "data_dir",
     "listen",
+    "web",
     "tls",
     "registration",
     "options",
@@ -26,6 +27,7 @@ pub(super) const LISTEN_KEYS: &[&str] = &[
     "https",
     "http_loopback",
 ];
+pub(super) const WEB_KEYS: &[&str] = &["public_url", "allowed_origins"];
 pub(super) const TLS_KEYS: &[&str] = &["certificate", "key", "watch_secs"];
 pub(super) const REGISTRATION_KEYS: &[&str] = &["mode"];
 
@@ -185,6 +187,53 @@ impl Reader<'_> {
             )?;
         }
         Ok(listen)
+    }
+
+    pub(super) fn web(&self, table: &DeTable<'_>) -> Result<Web, ConfigError> {
+        let mut web = Web::default();
+        for entry in table.iter() {
+            self.known("web", entry, WEB_KEYS)?;
+            if entry.0.get_ref() == "public_url" {
+                let url = self.text("web.public_url", entry.1)?;
+                if !url.is_empty() {
+                    let url = self.url("web.public_url", entry.1, &url)?;
+                    web.public_url = Some(url.trim_end_matches('/').to_owned());
+                }
+                continue;
+            }
+            for (origin, item) in self.texts("web.allowed_origins", entry.1)? {
+                let key = "web.allowed_origins";
+                if origin != "*" && self.url(key, item, &origin)?.matches('/').count() != 2 {
+                    let text = format!("takes no paths; \"{origin}\" has one");
+                    return Err(self.invalid(key, item, text));
+                }
+                web.allowed_origins.push(origin);
+            }
+        }
+        Ok(web)
+    }
+
+    fn url(
+        &self,
+        key: &str,
+        value: &Spanned<DeValue<'_>>,
+        url: &str,
+    ) -> Result<String, ConfigError> {
+        let rest = url
+            .strip_prefix("https://")
+            .or_else(|| url.strip_prefix("http://"));
+        let well = |rest: &str| {
+            !rest.is_empty()
+                && !rest.starts_with(['/', ':'])
+                && rest
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || b"-._~:/[]%".contains(&b))
+        };
+        if rest.is_some_and(well) {
+            return Ok(url.to_owned());
+        }
+        let text = format!("must be like \"https://chat.example.org\", not \"{url}\"");
+        Err(self.invalid(key, value, text))
     }
 
     pub(super) fn registration(&self, table: &DeTable<'_>) -> Result<Registration, ConfigError> {

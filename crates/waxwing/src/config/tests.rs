@@ -41,6 +41,32 @@ fn an_unknown_key_suggests_the_nearest() {
 }
 
 #[test]
+fn urls_for_browsers_are_judged() {
+    let web = |lines: &str| parse(&format!("{LEAST}[web]\n{lines}\n")).map(|config| config.web);
+    let read = web(
+        "public_url = \"https://chat.example/x/\"\nallowed_origins = [\"*\", \"http://a.example:81\"]",
+    );
+    let expected = Web {
+        public_url: Some("https://chat.example/x".to_owned()),
+        allowed_origins: vec!["*".to_owned(), "http://a.example:81".to_owned()],
+    };
+    assert_eq!(read, Ok(expected));
+    for wrong in [
+        "public_url = \"chat.example\"",
+        "public_url = \"https://\"",
+        "public_url = \"https://a.example/?b\"",
+        "public_url = \"https://a'b.example\"",
+        "allowed_origins = [\"a.example\"]",
+        "allowed_origins = [\"https://a.example/\"]",
+    ] {
+        assert!(
+            matches!(web(wrong), Err(ConfigError::Value { line: 4, .. })),
+            "{wrong}"
+        );
+    }
+}
+
+#[test]
 fn mistakes_are_named_with_their_line() {
     for (text, said) in [
         (
