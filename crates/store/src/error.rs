@@ -122,6 +122,19 @@ pub enum OpenError {
     /// There is a file where the data should be, and it is not ours.
     #[error("{0} is not a Waxwing database; it was left as it is")]
     Foreign(PathBuf),
+    /// There is a file where the data directory should be.
+    #[error("{0} is no directory; give another path, or move what is there away")]
+    NoDirectory(PathBuf),
+    /// The directory has no database, and is not empty.
+    #[error(
+        "{path} holds {found} and no Waxwing database; choose an empty directory, or one that is not there yet. Nothing was changed"
+    )]
+    Occupied {
+        /// The directory.
+        path: PathBuf,
+        /// Some of the names in it, quoted.
+        found: String,
+    },
     /// Parts of the data are there, and what belongs to them is missing.
     #[error("{found} is there, but {missing} is missing: has it been moved? Nothing was changed")]
     Incomplete {

@@ -45,6 +45,7 @@ mod read;
 mod remove;
 mod restore;
 mod shapes;
+mod vacant;
 mod writer;
 
 use apply::Writes;
@@ -95,6 +96,15 @@ impl Store {
             directory, options, shapes,
         )?)))
     }
+
+    /// Whether [`sqlite`](Self::sqlite) would take a data directory, as far as that can be known without writing a
+    /// byte: `false` where there is nothing yet. Blocks.
+    ///
+    /// # Errors
+    /// What [`sqlite`](Self::sqlite) would return, [`OpenError::InUse`] included.
+    pub fn sqlite_look(directory: &Path, shapes: &[Shape]) -> Result<bool, OpenError> {
+        Directory::new(directory).look(&declared(shapes)?)
+    }
 }
 
 struct Sqlite {
@@ -107,6 +117,8 @@ struct Sqlite {
     blobs: Arc<FileBlobs>,
     database: PathBuf,
     backup: Mutex<Option<JoinHandle<()>>>,
+    /// Whether one is being made.
+    backing_up: Arc<AtomicBool>,
     /// Ends a backup early.
     closing: Arc<AtomicBool>,
     /// All but the writer, and the writer.
@@ -151,6 +163,7 @@ impl Sqlite {
             blobs: Arc::new(blobs),
             database: database.clone(),
             backup: Mutex::default(),
+            backing_up: Arc::default(),
             closing: Arc::default(),
             threads: Vec::new(),
             writer: None,
@@ -268,12 +281,13 @@ impl Backend for Sqlite {
 
     fn backup(&self, out: BackupOut, about: BackupAbout, reply: Reply<BackupOutcome>) {
         let mut backup = self.backup.lock().unwrap_or_else(PoisonError::into_inner);
-        if backup.as_ref().is_some_and(|thread| !thread.is_finished()) {
+        if self.backing_up.swap(true, Ordering::Acquire) {
             reply.send(Ok(Err(BackupError::Busy)));
             return;
         }
         let (database, blobs) = (self.database.clone(), Arc::clone(&self.blobs));
         let closing = Arc::clone(&self.closing);
+        let backing_up = Arc::clone(&self.backing_up);
         // A thread of its own: it takes as long as whoever takes what it writes.
         let thread = thread::Builder::new()
             .name("store-backup".to_owned())
@@ -283,11 +297,17 @@ impl Backend for Sqlite {
                     blobs: &blobs,
                     closing: &closing,
                 };
-                reply.send(Ok(dump::run(&source, out, about)));
+                let outcome = dump::run(&source, out, about);
+                // Who hears of it may begin the next one at once.
+                backing_up.store(false, Ordering::Release);
+                reply.send(Ok(outcome));
             });
         match thread {
             Ok(thread) => *backup = Some(thread),
-            Err(error) => tracing::warn!(%error, "a backup could not be begun"),
+            Err(error) => {
+                self.backing_up.store(false, Ordering::Release);
+                tracing::warn!(%error, "a backup could not be begun");
+            }
         }
     }
 }

@@ -77,8 +77,11 @@ impl Directory {
     fn check_files(&self) -> Result<bool, OpenError> {
         let header = match File::open(&self.database) {
             Ok(file) => file,
+            Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => {
+                return Err(OpenError::NoDirectory(self.path.clone()));
+            }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return self.check_nothing_left().map(|()| false);
+                return self.check_vacant().map(|()| false);
             }
             Err(error) => return Err(io(&self.database, &error)),
         };
@@ -115,23 +118,21 @@ impl Directory {
         Ok(true)
     }
 
-    /// Parts without the database mean that it was moved or lost; starting anew would remove them.
-    fn check_nothing_left(&self) -> Result<(), OpenError> {
-        if self.restoring.exists() {
-            return Err(OpenError::Unrestored(self.path.clone()));
+    /// Looks at what there is, and writes nothing: whether there is a database that [`open`](Self::open) would take.
+    pub(super) fn look(&self, declared: &BTreeMap<&'static str, Shape>) -> Result<bool, OpenError> {
+        // Who has it open has found it good, and would be disturbed.
+        let lock = self.path.join("waxwing.lock");
+        let _held = match File::open(&lock) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+            Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => None,
+            Err(error) => return Err(io(&lock, &error)),
+            Ok(file) => Some(self.locked(file)?),
+        };
+        let exists = self.check_files()?;
+        if exists {
+            self.inspect(declared)?;
         }
-        let log = beside(&self.database, "-wal");
-        for found in [log, self.blobs.clone()] {
-            let is_empty_directory =
-                fs::read_dir(&found).is_ok_and(|mut files| files.next().is_none());
-            if found.exists() && !is_empty_directory {
-                return Err(OpenError::Incomplete {
-                    found,
-                    missing: self.database.clone(),
-                });
-            }
-        }
-        Ok(())
+        Ok(exists)
     }
 
     pub(super) fn create(&self) -> Result<(), OpenError> {
@@ -158,11 +159,14 @@ impl Directory {
             .truncate(false)
             .write(true)
             .open(&path);
-        let file = file.map_err(|error| io(&path, &error))?;
+        self.locked(file.map_err(|error| io(&path, &error))?)
+    }
+
+    fn locked(&self, file: File) -> Result<Lock, OpenError> {
         match file.try_lock() {
             Ok(()) => Ok(Lock { _file: file }),
             Err(TryLockError::WouldBlock) => Err(OpenError::InUse(self.path.clone())),
-            Err(TryLockError::Error(error)) => Err(io(&path, &error)),
+            Err(TryLockError::Error(error)) => Err(io(&self.path, &error)),
         }
     }
 
@@ -246,7 +250,7 @@ fn newer_layout(stored: u32) -> OpenError {
 }
 
 /// The file beside the database whose name ends so.
-fn beside(database: &Path, ending: &str) -> PathBuf {
+pub(super) fn beside(database: &Path, ending: &str) -> PathBuf {
     let mut name = OsString::from(database);
     name.push(ending);
     PathBuf::from(name)

@@ -70,11 +70,12 @@ fn check_empty(place: &Directory) -> Result<(), BackupError> {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
         files => files.map_err(|error| io(&place.path, &error))?,
     };
-    let unfinished = place.restoring.exists();
+    let unfinished = place.is_unfinished_restore();
     for file in files {
         let name = file?.file_name();
         let ours = match name.to_str() {
-            Some("waxwing.lock" | "lost+found" | "restoring") => true,
+            Some("waxwing.lock" | "lost+found") => true,
+            Some("restoring") => unfinished,
             Some("blobs") => unfinished || fs::read_dir(&place.blobs)?.next().is_none(),
             _ => false,
         };

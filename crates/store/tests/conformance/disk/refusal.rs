@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use rusqlite::Connection;
-use waxwing_store::{Migration, OpenError, RowError, Shape, StoreError, Table};
+use waxwing_store::{Migration, OpenError, RowError, Shape, Store, Table};
 
 use super::{copy_while_open, files, open, try_open};
 use crate::place::{TestDirectory, wait};
@@ -31,7 +31,10 @@ fn database(directory: &TestDirectory) -> std::path::PathBuf {
 /// Tries to open it, and checks that every file is as it was.
 fn refused(directory: &TestDirectory, shapes: &[Shape]) -> OpenError {
     let before = files(directory.path());
+    let looked = Store::sqlite_look(directory.path(), shapes);
+    assert!(files(directory.path()) == before, "{looked:?}");
     let error = try_open(directory, shapes).unwrap_err();
+    assert_eq!(looked, Err(error.clone()));
     let mut after = files(directory.path());
     // The lock is no data; it comes with the first look inside.
     let lock = directory.path().join("waxwing.lock").display().to_string();
@@ -202,18 +205,70 @@ fn parts_without_the_database_are_refused() {
     );
 }
 
-#[test]
-fn other_files_in_the_directory_are_no_reason() {
-    let directory = TestDirectory::new();
-    fs::create_dir_all(directory.path().join("blobs")).unwrap();
-    fs::write(directory.path().join("certificate.pem"), "x").unwrap();
-    drop(open(&directory));
-    // What a crash left of the first start goes.
+/// A directory with these files, a name that ends in `/` being a directory.
+fn with(names: &[&str]) -> TestDirectory {
     let directory = TestDirectory::new();
     fs::create_dir_all(directory.path()).unwrap();
-    fs::write(directory.path().join("waxwing.db.new"), "half").unwrap();
-    drop(open(&directory));
-    assert!(!directory.path().join("waxwing.db.new").exists());
+    for name in names {
+        match name.strip_suffix('/') {
+            Some(name) => fs::create_dir_all(directory.path().join(name)).unwrap(),
+            None => fs::write(directory.path().join(name), "x").unwrap(),
+        }
+    }
+    directory
+}
+
+#[test]
+fn a_directory_with_something_else_in_it_is_refused() {
+    for (names, quoted) in [
+        (&["thesis.txt"][..], r#""thesis.txt""#),
+        (&[".profile", "waxwing.lock"], r#"".profile""#),
+        (&["waxwing.db.old"], r#""waxwing.db.old""#),
+        (&["restoring/thesis/"], r#""restoring""#),
+        (&["\u{1b}[31m/"], r#""\u{1b}[31m""#),
+        (
+            &["a", "b/", "c", "d", "e", "lost+found/"],
+            r#""a", "b", "c" and 2 more"#,
+        ),
+    ] {
+        let directory = with(names);
+        let path = directory.path().to_owned();
+        let found = quoted.to_owned();
+        let occupied = OpenError::Occupied { path, found };
+        assert_eq!(refused(&directory, &all()), occupied);
+        let looked = Store::sqlite_look(directory.path(), &all());
+        assert_eq!(looked, Err(occupied));
+        let lock = directory.path().join("waxwing.lock");
+        assert_eq!(lock.exists(), names.contains(&"waxwing.lock"));
+    }
+}
+
+#[test]
+fn a_first_start_that_was_cut_short_is_begun_again() {
+    for names in [
+        &[][..],
+        &["waxwing.lock"],
+        &["waxwing.lock", "waxwing.db.new"],
+        &[
+            "waxwing.lock",
+            "waxwing.db.new",
+            "waxwing.db.new-wal",
+            "waxwing.db.new-shm",
+        ],
+        &["waxwing.db.new-journal"],
+        &["lost+found/", "blobs/", "admin.sock"],
+    ] {
+        let directory = with(names);
+        let looked = Store::sqlite_look(directory.path(), &all());
+        assert_eq!(looked, Ok(false), "{names:?}");
+        drop(open(&directory));
+        assert!(!directory.path().join("waxwing.db.new").exists());
+        // Other files beside a database are nobody's reason.
+        fs::write(directory.path().join("certificate.pem"), "x").unwrap();
+        let looked = Store::sqlite_look(directory.path(), &all());
+        assert_eq!(looked, Ok(true), "{names:?}");
+        drop(open(&directory));
+    }
 }
 
 #[test]
@@ -228,20 +283,11 @@ fn a_directory_in_use_is_refused() {
 }
 
 #[test]
-fn a_directory_that_cannot_be_written_is_refused() {
+fn a_file_in_place_of_the_directory_is_refused() {
     let directory = TestDirectory::new();
     fs::write(directory.path(), "a file").unwrap();
     let error = try_open(&directory, &all()).unwrap_err();
-    assert!(
-        matches!(
-            error,
-            OpenError::Environment {
-                error: StoreError::Failed { .. },
-                ..
-            }
-        ),
-        "{error}"
-    );
+    assert_eq!(error, OpenError::NoDirectory(directory.path().to_owned()));
     assert_eq!(fs::read(directory.path()).unwrap(), b"a file");
     fs::remove_file(directory.path()).unwrap();
     assert!(!Path::exists(directory.path()));
