@@ -12,13 +12,23 @@
 pub mod campaign;
 pub mod corpus;
 mod expat;
+mod jid;
 pub mod mutate;
+mod negotiation;
 mod ours;
 mod rxml_oracle;
+mod stanza_types;
+mod stream_management;
 mod wire_splice;
 mod wire_stanza;
 mod wire_stream;
 
+pub use jid::jid;
+pub use negotiation::{
+    Transcript, client_stream, scram_client, scram_server, server_stream, transcripts,
+};
+pub use stanza_types::{TYPES, stanza_types};
+pub use stream_management::stream_management;
 pub use wire_splice::wire_splice;
 pub use wire_stanza::wire_stanza;
 pub use wire_stream::{wire_stream, wire_stream_split};
@@ -28,6 +38,13 @@ pub type Target = (&'static str, fn(&[u8]) -> bool);
 
 /// All targets.
 pub const TARGETS: &[Target] = &[
+    ("client_stream", client_stream),
+    ("jid", jid),
+    ("scram_client", scram_client),
+    ("scram_server", scram_server),
+    ("server_stream", server_stream),
+    ("stanza_types", stanza_types),
+    ("stream_management", stream_management),
     ("wire_splice", wire_splice),
     ("wire_stanza", wire_stanza),
     ("wire_stream", wire_stream),

@@ -8,13 +8,16 @@
 )]
 
 use std::process::ExitCode;
-use waxwing_fuzz::TARGETS;
 use waxwing_fuzz::campaign::{self, Outcome};
+use waxwing_fuzz::{TARGETS, corpus};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [target, seed, inputs] = &arguments[..] else {
-        return usage();
+        return match &arguments[..] {
+            [word] if word == "transcripts" => write_transcripts(),
+            _ => usage(),
+        };
     };
     let target = TARGETS.iter().find(|(name, _)| name == target);
     let (Some(target), Ok(seed), Ok(inputs)) = (target, seed.parse(), inputs.parse()) else {
@@ -43,8 +46,20 @@ fn main() -> ExitCode {
     }
 }
 
+/// Writes the log-ins that corpora of negotiation begin with, which change when what is said does.
+fn write_transcripts() -> ExitCode {
+    for (target, name, bytes) in waxwing_fuzz::transcripts() {
+        let path = corpus::folder(target).join(name);
+        if let Err(error) = std::fs::write(&path, bytes) {
+            eprintln!("{}: {error}", path.display());
+            return ExitCode::FAILURE;
+        }
+    }
+    ExitCode::SUCCESS
+}
+
 fn usage() -> ExitCode {
-    eprintln!("usage: waxwing-fuzz TARGET SEED INPUTS; targets:");
+    eprintln!("usage: waxwing-fuzz transcripts | TARGET SEED INPUTS; targets:");
     for (name, _) in TARGETS {
         eprintln!("  {name}");
     }

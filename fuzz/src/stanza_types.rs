@@ -1,0 +1,113 @@
+use std::fmt::Debug;
+
+use waxwing_stanza::xep::*;
+use waxwing_stanza::{Payload, StanzaError};
+use waxwing_wire::{Element, Limits, Stanza};
+
+/// A stanza, and every payload type on every element of it.
+///
+/// What a type reads, it writes, and reads back from that as the same, after a way through bytes too.
+/// Says whether some type could read some element.
+///
+/// # Panics
+/// It does not.
+pub fn stanza_types(bytes: &[u8]) -> bool {
+    let bytes = bytes.to_vec().into();
+    let Ok(stanza) = Stanza::parse(bytes, "jabber:client", &Limits::CLIENT) else {
+        return false;
+    };
+    if let Err(error) = rfc6121_presence::Content::of(&stanza) {
+        assert!(!error.to_string().is_empty());
+    }
+    let error = stanza.child(stanza.ns(), "error");
+    if let Some(error) = error.map(|error| StanzaError::from_element(&error.element())) {
+        let written = error.to_element(stanza.ns());
+        assert_eq!(StanzaError::from_element(&written), error, "{written:?}");
+    }
+    rfc6121_message::Content::of(&stanza);
+    let mut waiting = vec![stanza.element()];
+    let mut read = false;
+    while let Some(element) = waiting.pop() {
+        for (_, reread) in TYPES {
+            read |= reread(&element);
+        }
+        waiting.extend(element.children().cloned());
+    }
+    read
+}
+
+fn reread<P: Payload + PartialEq + Debug>(element: &Element) -> bool {
+    let payload = match P::read(element) {
+        Ok(payload) => payload,
+        Err(error) => {
+            assert!(!error.to_string().is_empty());
+            return false;
+        }
+    };
+    let written = payload.write();
+    assert!(P::is(&written), "{written:?}");
+    assert_eq!(P::read(&written).as_ref(), Ok(&payload), "{written:?}");
+    let parsed = Element::parse(written.to_bytes(""))
+        .unwrap_or_else(|error| panic!("written so that it cannot be read: {error}"));
+    assert_eq!(P::read(&parsed).as_ref(), Ok(&payload), "{parsed:?}");
+    true
+}
+
+/// Names of types, as paths below `xep`, and how each is read again.
+type Type = (&'static str, fn(&Element) -> bool);
+
+macro_rules! types {
+    ($($module:ident::$name:ident,)*) => {
+        &[$((concat!(stringify!($module), "::", stringify!($name)), reread::<$module::$name>),)*]
+    };
+}
+
+/// All of them; a test compares this with the sources.
+pub const TYPES: &[Type] = types![
+    rfc3921_session::Session,
+    rfc6120_bind::Bind,
+    rfc6121_roster::Roster,
+    rfc6121_roster::Item,
+    rfc6121_roster::Versioning,
+    rfc6121_roster::PreApproval,
+    xep_0004_forms::DataForm,
+    xep_0004_forms::Field,
+    xep_0004_forms::Choice,
+    xep_0004_forms::Reported,
+    xep_0004_forms::Item,
+    xep_0012_last::Last,
+    xep_0030_disco::DiscoInfo,
+    xep_0030_disco::Identity,
+    xep_0030_disco::Feature,
+    xep_0030_disco::DiscoItems,
+    xep_0030_disco::Item,
+    xep_0049_private::Private,
+    xep_0054_vcard::VCard,
+    xep_0066_oob::Link,
+    xep_0066_oob::Offer,
+    xep_0077_registration::Registration,
+    xep_0077_registration::StreamFeature,
+    xep_0092_version::Version,
+    xep_0115_caps::Caps,
+    xep_0198_sm::Sm,
+    xep_0198_sm::Enable,
+    xep_0198_sm::Enabled,
+    xep_0198_sm::Resume,
+    xep_0198_sm::Resumed,
+    xep_0198_sm::Failed,
+    xep_0198_sm::Ack,
+    xep_0198_sm::Request,
+    xep_0198_sm::HandledCountTooHigh,
+    xep_0199_ping::Ping,
+    xep_0202_time::Time,
+    xep_0203_delay::Delay,
+    xep_0280_carbons::Enable,
+    xep_0280_carbons::Disable,
+    xep_0280_carbons::Private,
+    xep_0280_carbons::Received,
+    xep_0280_carbons::Sent,
+    xep_0297_forward::Forwarded,
+    xep_0359_stanza_ids::StanzaId,
+    xep_0359_stanza_ids::OriginId,
+    xep_0359_stanza_ids::ReferencedStanza,
+];
