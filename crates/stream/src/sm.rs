@@ -165,7 +165,9 @@ impl<T> Sm<T> {
         self.ask == Ask::Sent
     }
 
-    /// An `<a/>` came: gives the stanzas that are settled by it, oldest first.
+    /// An `<a/>` came: gives the stanzas that are settled by it, oldest first. What was sent after the
+    /// question, and is open, is a question of its own at the next [`poll`](Sm::poll): who waits for
+    /// it may have nothing to send before it is answered.
     ///
     /// # Errors
     ///
@@ -173,6 +175,9 @@ impl<T> Sm<T> {
     pub fn handle_answer(&mut self, h: u32) -> Result<Acked<'_, T>, StreamError> {
         self.ask = Ask::Idle;
         let sent = self.queue.sent_count();
+        if h != sent {
+            self.handle_idle();
+        }
         self.queue.settle(h).ok_or_else(|| too_high(h, sent))
     }
 

@@ -141,7 +141,8 @@ fn ask(session: &Session) {
     }
 }
 
-/// `<a/>`: the log entries of what the client has are undelivered no more.
+/// `<a/>`: the log entries of what the client has are undelivered no more. What was sent since it was
+/// asked is asked for in turn.
 fn answer(connection: &mut Connection, session: &Arc<Session>, h: u32) {
     let settled: Result<Vec<LogId>, StreamError> = {
         let mut state = session.state();
@@ -153,6 +154,8 @@ fn answer(connection: &mut Connection, session: &Arc<Session>, h: u32) {
             None => Ok(Vec::new()),
         };
         state.wake_room();
+        // Written at the end of this step, which this connection is in.
+        let _own = state.push_sm();
         settled
     };
     match settled {

@@ -157,6 +157,26 @@ fn asks_after_some_stanzas_and_when_idle_but_once_at_a_time() {
     assert_eq!(polled(&mut sm), [], "nothing is open");
 }
 
+/// Who waits until little is open would wait for ever for an answer that nobody asked for.
+#[test]
+fn asks_again_when_an_answer_leaves_what_was_sent_after_the_question() {
+    let mut sm = Sm::new(LIMITS);
+    sm.send(message(0), 0).unwrap();
+    sm.handle_idle();
+    assert_eq!(polled(&mut sm), [Nonza::Ask]);
+    sm.send(message(1), 1).unwrap();
+    sm.send(message(2), 2).unwrap();
+    assert_eq!(tags(sm.handle_answer(1).unwrap()), [0]);
+    assert_eq!(polled(&mut sm), [Nonza::Ask]);
+    // The answer to it leaves one that it was about: the peer has not handled it yet, and says no
+    // more for being asked at once.
+    assert_eq!(tags(sm.handle_answer(2).unwrap()), [1]);
+    assert_eq!(polled(&mut sm), []);
+    sm.send(message(3), 3).unwrap();
+    assert_eq!(tags(sm.handle_answer(4).unwrap()), [2, 3]);
+    assert_eq!(polled(&mut sm), [], "nothing is open");
+}
+
 #[test]
 fn settles_each_stanza_once() {
     let mut sm = Sm::new(LIMITS);
