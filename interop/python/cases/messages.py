@@ -163,8 +163,12 @@ async def missing_account(x: Stage) -> None:
         error = await alice.expect("an error", lambda s: isinstance(s, Message) and s["type"] == "error")
         equal(error["error"]["condition"], "service-unavailable", "condition")
         equal((error["id"], error["from"].bare), (f"to-nobody-{kind}", nobody), "id and sender of the error")
-    iq = alice.make_iq_get(ito=nobody, queryxmlns="jabber:iq:last")
-    equal(await x.refusal(iq), "service-unavailable", "request to nobody")
+    stranger = x.account().jid
+    # XEP-0012, section 3, forbids a stranger to ask; who is nobody must not be told by another answer.
+    for namespace, expected in (("jabber:iq:version", "service-unavailable"), ("jabber:iq:last", "forbidden")):
+        for whom in (nobody, stranger):
+            iq = alice.make_iq_get(ito=whom, queryxmlns=namespace)
+            equal(await x.refusal(iq), expected, f"{namespace} of {whom}")
     stray = alice.make_message(mto=nobody, mtype="error")
     stray["error"]["condition"] = "gone"
     stray.send()
