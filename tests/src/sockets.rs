@@ -289,6 +289,7 @@ fn options(cast: &Cast) -> BuiltOptions {
         OptionValue::Flag(flag) => format!("{name} = {flag}\n"),
         OptionValue::Number(number) => format!("{name} = {number}\n"),
         OptionValue::Text(text) => format!("{name} = {text:?}\n"),
+        OptionValue::Texts(texts) => format!("{name} = {texts:?}\n"),
     });
     options.config = format!(
         "\n[options]\nscram_iterations = {SCRAM_ITERATIONS}\n{}",

@@ -390,7 +390,6 @@ impl Connection {
     }
 
     pub(crate) fn bound(&mut self, session: Arc<Session>) {
-        self.reader.set_limits(Limits::CLIENT);
         self.deadline_micros = None;
         self.server.forget_waker(self.number);
         self.phase = Phase::Bound(session);

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::options::{OptionDefault, OptionSpec};
+use crate::options::{OptionDefault, OptionSpec, URIS_MAX};
 use crate::registry::{Feature, Registry, RegistryError, Source, Status};
 use crate::xep::FEATURES;
 
@@ -42,21 +42,25 @@ pub fn feature_table() -> String {
     table
 }
 
-fn specs() -> impl Iterator<Item = (String, &'static OptionSpec)> {
+/// Owner and option, with whether each domain can set it for itself.
+fn specs() -> impl Iterator<Item = (String, &'static OptionSpec, bool)> {
     let own = crate::settings::OPTIONS
         .iter()
-        .map(|spec| ("server".to_owned(), spec));
-    own.chain(
-        FEATURES
-            .iter()
-            .flat_map(|feature| feature.options.iter().map(|spec| (feature.name(), spec))),
-    )
+        .map(|spec| ("server".to_owned(), spec, false));
+    own.chain(FEATURES.iter().flat_map(|feature| {
+        let common = feature.options.iter().map(|spec| (spec, false));
+        let of_domains = feature.domain_options.iter().map(|spec| (spec, true));
+        common
+            .chain(of_domains)
+            .map(|(spec, by_domain)| (feature.name(), spec, by_domain))
+    }))
 }
 
 fn default(spec: &OptionSpec) -> String {
     match spec.default {
         OptionDefault::Flag(value) => value.to_string(),
         OptionDefault::Number { value, .. } => value.to_string(),
+        OptionDefault::Uris => "[]".to_owned(),
     }
 }
 
@@ -64,18 +68,21 @@ fn kind(spec: &OptionSpec) -> String {
     match spec.default {
         OptionDefault::Flag(_) => "true or false".to_owned(),
         OptionDefault::Number { min, max, .. } => format!("{min} to {max} {}", spec.unit),
+        OptionDefault::Uris => format!("a list of at most {URIS_MAX} URIs"),
     }
 }
 
 /// The option reference, in Markdown.
 pub fn option_reference() -> String {
-    let mut text =
-        "# Options\n\nKeys of the section `[options]` of the configuration file.\n\n".to_owned();
+    let mut text = "# Options\n\nKeys of the section `[options]` of the configuration file. Those with a star may \
+                    also stand in a section\n`[domain.\"example.org\"]`, for that domain alone.\n\n"
+        .to_owned();
     text.push_str("| option | of | values | default | what it does |\n|---|---|---|---|---|\n");
-    for (owner, spec) in specs() {
+    for (owner, spec, by_domain) in specs() {
+        let star = if by_domain { " *" } else { "" };
         let _ = writeln!(
             text,
-            "| `{}` | {owner} | {} | {} | {} |",
+            "| `{}`{star} | {owner} | {} | {} | {} |",
             spec.name,
             kind(spec),
             default(spec),
@@ -88,10 +95,15 @@ pub fn option_reference() -> String {
 /// The section `[options]` of the example configuration, every option commented out at its default.
 pub fn option_example() -> String {
     let mut text = "[options]\n".to_owned();
-    for (owner, spec) in specs() {
+    for (owner, spec, by_domain) in specs() {
+        let also = if by_domain {
+            " Domains may differ."
+        } else {
+            ""
+        };
         let _ = writeln!(
             text,
-            "# {owner}: {}\n# Values: {}.\n# {} = {}\n",
+            "# {owner}: {}\n# Values: {}.{also}\n# {} = {}\n",
             spec.doc,
             kind(spec),
             spec.name,
@@ -103,7 +115,13 @@ pub fn option_example() -> String {
 
 /// Names of all options, for messages about misspelt ones.
 pub fn option_names() -> Vec<&'static str> {
-    specs().map(|(_, spec)| spec.name).collect()
+    specs().map(|(_, spec, _)| spec.name).collect()
+}
+
+/// Names of the options that a domain can set for itself.
+pub fn domain_option_names() -> Vec<&'static str> {
+    let of_domains = specs().filter(|(.., by_domain)| *by_domain);
+    of_domains.map(|(_, spec, _)| spec.name).collect()
 }
 
 /// The DOAP description (<https://xmpp.org/extensions/xep-0453.html>).

@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | `chat`, `normal` | anything but chat states alone | yes |
 //! | `chat`, `normal` | only chat states (XEP-0085), with or without thread and hints | no |
-//! | `headline`, `groupchat`, `error` | anything | no |
+//! | `headline`, `groupchat`, `error` | anything, `<store/>` too: who is not there does not get it (RFC 6121 §8.5.2.2.1) | no |
 //! | any | `<no-store/>` without `<store/>` (XEP-0334 §4.2) | no |
 //! | `chat`, `normal` | `<no-permanent-store/>`: it may wait, not be archived (XEP-0334 §4.1) | as without |
 //! | `chat`, `normal` | `<store/>` | yes |

@@ -1,9 +1,11 @@
 //! What can change while the server runs.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use waxwing_stream::server::Settings as StreamSettings;
 
+use crate::login::Common;
 use crate::options::Options;
 use crate::registry::Registry;
 use crate::server::{Server, StartError};
@@ -20,6 +22,8 @@ pub(crate) struct Live {
 struct Now {
     registration: Registration,
     options: Arc<Options>,
+    /// By domain.
+    domain_options: BTreeMap<String, Arc<Options>>,
     stream: Arc<StreamSettings>,
 }
 
@@ -49,12 +53,30 @@ impl Now {
         decoy_key: [u8; 32],
     ) -> Result<Now, StartError> {
         let options = settings.checked_options()?;
+        let mut of_domains = settings.checked_domain_options()?;
+        let domain_options = domains
+            .iter()
+            .map(|domain| {
+                let own = of_domains.remove(domain);
+                (domain.clone(), own.unwrap_or_else(|| options.clone()))
+            })
+            .collect();
         let open = settings.registration == Registration::Open;
-        let rounds = iterations(&options);
+        let common = Common {
+            domains: &domain_options,
+            default: domains.first().map_or("", String::as_str),
+            decoy_key,
+            iterations: iterations(&options),
+            registration: open,
+        };
         Ok(Now {
             registration: settings.registration,
-            stream: crate::login::settings(domains, decoy_key, rounds, open, registry),
+            stream: crate::login::settings(&common, registry),
             options: Arc::new(options),
+            domain_options: domain_options
+                .into_iter()
+                .map(|(domain, options)| (domain, Arc::new(options)))
+                .collect(),
         })
     }
 }
@@ -80,6 +102,12 @@ impl Server {
     /// Settings of features.
     pub fn options(&self) -> Arc<Options> {
         self.0.live.now(|now| now.options.clone())
+    }
+
+    /// Settings of features at one domain; those of all for a domain that is not served.
+    pub fn options_of(&self, domain: &str) -> Arc<Options> {
+        let of = |now: &Now| now.domain_options.get(domain).cloned();
+        self.0.live.now(of).unwrap_or_else(|| self.options())
     }
 
     /// Who may make an account.

@@ -1,5 +1,6 @@
 //! A stream until a resource is bound: the shell around `waxwing_stream::server`.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use waxwing_stanza::xep::xep_0077_registration::{
@@ -12,40 +13,52 @@ use waxwing_stream::server::{
     Domain, Domains, ExtraFeature, Negotiation, Output, Settings, Stage, Takes, Tls,
 };
 use waxwing_stream::sm::{Nonza, Resume, SM};
-use waxwing_wire::Stanza;
+use waxwing_wire::{Limits, Stanza};
 
 use crate::accounts;
 use crate::connection::{Connection, Phase, Security, Step};
 use crate::lifecycle;
+use crate::options::Options;
 use crate::registry::Registry;
 use crate::server::Server;
 use crate::throttle::{self, Network};
 use crate::xep::{xep_0077_registration as registration, xep_0198_sm as stream_management};
 
+/// What the streams of clients are made from.
+pub(crate) struct Common<'a> {
+    /// The options of each domain that is served.
+    pub(crate) domains: &'a BTreeMap<String, Options>,
+    /// The domain that speaks where no other is meant.
+    pub(crate) default: &'a str,
+    /// Key of the salts of accounts that do not exist.
+    pub(crate) decoy_key: [u8; 32],
+    /// Rounds of key stretching.
+    pub(crate) iterations: u32,
+    /// Whether registration is offered.
+    pub(crate) registration: bool,
+}
+
 /// What all client streams of the server have in common.
-pub(crate) fn settings(
-    domains: &[String],
-    decoy_key: [u8; 32],
-    iterations: u32,
-    registration: bool,
-    registry: &Registry,
-) -> Arc<Settings> {
-    let mut names = domains.iter();
-    let mut served = Domains::new(names.next().cloned().unwrap_or_default());
-    for name in names {
+pub(crate) fn settings(common: &Common<'_>, registry: &Registry) -> Arc<Settings> {
+    let mut served = Domains::new(common.default);
+    for name in common.domains.keys() {
         served = served.with(name.clone(), Domain::Served);
     }
-    let mut settings = Settings::new(served, FakeSalts::new(decoy_key, iterations));
-    settings.features = registry
-        .stream_features
-        .iter()
-        .map(|element| ExtraFeature {
-            stage: Stage::Bind,
-            element: Some(element.clone()),
-            takes: Vec::new(),
-        })
-        .collect();
+    let salts = FakeSalts::new(common.decoy_key, common.iterations);
+    let mut settings = Settings::new(served, salts);
+    for (domain, options) in common.domains {
+        let offered = registry.stream_features.iter();
+        settings
+            .features
+            .extend(offered.map(|(stage, feature)| ExtraFeature {
+                domain: Some(domain.clone()),
+                stage: *stage,
+                element: feature(registry, options),
+                takes: Vec::new(),
+            }));
+    }
     settings.features.push(ExtraFeature {
+        domain: None,
         stage: Stage::Bind,
         element: None,
         takes: vec![Takes::Element {
@@ -55,8 +68,9 @@ pub(crate) fn settings(
     });
     // Where it is not offered it is refused in words, not by the end of the stream (XEP-0077 §3.1).
     settings.features.push(ExtraFeature {
+        domain: None,
         stage: Stage::Login,
-        element: registration.then(|| StreamFeature {}.write()),
+        element: common.registration.then(|| StreamFeature {}.write()),
         takes: vec![Takes::Iq {
             ns: REGISTER,
             name: "query",
@@ -160,7 +174,9 @@ fn stretch(connection: &mut Connection, work: Stretch) {
     });
 }
 
-fn authenticated(connection: &Connection, account: BareJid) {
+fn authenticated(connection: &mut Connection, account: BareJid) {
+    // What the features say from now on (XEP-0478).
+    connection.reader.set_limits(Limits::CLIENT);
     let (server, network) = (connection.server.clone(), Network::of(connection.peer));
     server.metrics().logins.inc();
     let tasks = server.outside().tasks.clone();

@@ -11,6 +11,8 @@ pub enum OptionValue {
     Number(u64),
     /// A text.
     Text(String),
+    /// Several texts.
+    Texts(Vec<String>),
 }
 
 /// A default that can stand in a constant.
@@ -27,7 +29,14 @@ pub enum OptionDefault {
         /// Greatest allowed.
         max: u64,
     },
+    /// Addresses as URIs, at most [`URIS_MAX`]; none by default.
+    Uris,
 }
+
+/// Most URIs in one option.
+pub const URIS_MAX: usize = 20;
+/// Most bytes of one of them.
+pub const URI_BYTES_MAX: usize = 1_023;
 
 /// A setting of a feature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +77,73 @@ pub enum OptionError {
         /// Unit.
         unit: &'static str,
     },
+    /// No URI, one too long, or one too many.
+    #[error("option '{name}' must be a list of at most {URIS_MAX} URIs, not \"{text}\"")]
+    Uri {
+        /// Key.
+        name: &'static str,
+        /// What stands there.
+        text: String,
+    },
+}
+
+impl OptionSpec {
+    /// What stands for the option if `given` does, or nothing.
+    fn checked(&self, given: Option<&OptionValue>) -> Result<OptionValue, OptionError> {
+        match (given, self.default) {
+            (None, OptionDefault::Flag(value)) => Ok(OptionValue::Flag(value)),
+            (None, OptionDefault::Number { value, .. }) => Ok(OptionValue::Number(value)),
+            (None, OptionDefault::Uris) => Ok(OptionValue::Texts(Vec::new())),
+            (Some(value @ OptionValue::Flag(_)), OptionDefault::Flag(_)) => Ok(value.clone()),
+            (Some(&OptionValue::Number(value)), OptionDefault::Number { min, max, .. }) => {
+                if (min..=max).contains(&value) {
+                    return Ok(OptionValue::Number(value));
+                }
+                Err(OptionError::Range {
+                    name: self.name,
+                    min,
+                    max,
+                    unit: self.unit,
+                })
+            }
+            (Some(OptionValue::Texts(texts)), OptionDefault::Uris) => {
+                match texts
+                    .iter()
+                    .enumerate()
+                    .find(|(at, text)| *at >= URIS_MAX || !is_uri(text))
+                {
+                    Some((_, text)) => Err(OptionError::Uri {
+                        name: self.name,
+                        text: text.clone(),
+                    }),
+                    None => Ok(OptionValue::Texts(texts.clone())),
+                }
+            }
+            (Some(_), default) => Err(OptionError::Type {
+                name: self.name,
+                expected: match default {
+                    OptionDefault::Flag(_) => "true or false",
+                    OptionDefault::Number { .. } => "a whole number",
+                    OptionDefault::Uris => "a list of texts",
+                },
+            }),
+        }
+    }
+}
+
+/// Whether a text has the form of a URI (RFC 3986 §3), as far as a scheme and no character that none may have go.
+fn is_uri(text: &str) -> bool {
+    let Some((scheme, rest)) = text.split_once(':') else {
+        return false;
+    };
+    let forbidden = |c: char| c.is_whitespace() || c.is_control() || "<>\"{}|\\^`".contains(c);
+    scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+        && scheme
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
+        && !rest.is_empty()
+        && !rest.contains(forbidden)
+        && text.len() <= URI_BYTES_MAX
 }
 
 /// Checked settings of all features.
@@ -82,34 +158,7 @@ impl Options {
     ) -> Result<Options, OptionError> {
         let mut options = BTreeMap::new();
         for spec in specs {
-            let value = match (given.get(spec.name), spec.default) {
-                (None, OptionDefault::Flag(value)) => OptionValue::Flag(value),
-                (None, OptionDefault::Number { value, .. }) => OptionValue::Number(value),
-                (Some(value @ OptionValue::Flag(_)), OptionDefault::Flag(_)) => value.clone(),
-                (Some(OptionValue::Number(value)), OptionDefault::Number { min, max, .. }) => {
-                    if !(min..=max).contains(value) {
-                        return Err(OptionError::Range {
-                            name: spec.name,
-                            min,
-                            max,
-                            unit: spec.unit,
-                        });
-                    }
-                    OptionValue::Number(*value)
-                }
-                (Some(_), OptionDefault::Flag(_)) => {
-                    return Err(OptionError::Type {
-                        name: spec.name,
-                        expected: "true or false",
-                    });
-                }
-                (Some(_), OptionDefault::Number { .. }) => {
-                    return Err(OptionError::Type {
-                        name: spec.name,
-                        expected: "a whole number",
-                    });
-                }
-            };
+            let value = spec.checked(given.get(spec.name))?;
             options.insert(spec.name, value);
         }
         match given
@@ -129,8 +178,91 @@ impl Options {
         }
     }
 
+    /// Texts; none for an option that does not exist.
+    pub fn texts(&self, spec: &OptionSpec) -> &[String] {
+        match self.0.get(spec.name) {
+            Some(OptionValue::Texts(texts)) => texts,
+            _ => &[],
+        }
+    }
+
+    /// The same with what one domain sets for itself.
+    pub(crate) fn with<'a>(
+        &self,
+        specs: impl Iterator<Item = &'a OptionSpec>,
+        given: &BTreeMap<String, OptionValue>,
+    ) -> Result<Options, OptionError> {
+        let own = Options::new(specs, given)?;
+        let own = own
+            .0
+            .into_iter()
+            .filter(|(name, _)| given.contains_key(*name));
+        let mut options = self.clone();
+        options.0.extend(own);
+        Ok(options)
+    }
+
     /// A yes or no.
     pub fn flag(&self, spec: &OptionSpec) -> bool {
         matches!(self.0.get(spec.name), Some(OptionValue::Flag(true)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HELP: OptionSpec = OptionSpec {
+        name: "help",
+        default: OptionDefault::Uris,
+        unit: "",
+        doc: "",
+    };
+
+    fn help(uris: &[&str]) -> Result<Options, OptionError> {
+        let texts = uris.iter().map(ToString::to_string).collect();
+        let given = BTreeMap::from([("help".to_owned(), OptionValue::Texts(texts))]);
+        Options::new([HELP].iter(), &given)
+    }
+
+    #[test]
+    fn uris() {
+        let good = [
+            "mailto:help@example.org",
+            "xmpp:help@example.org",
+            "https://example.org/?a=b#c",
+        ];
+        assert_eq!(help(&good).unwrap().texts(&HELP), good);
+        assert_eq!(help(&[]).unwrap().texts(&HELP), [""; 0]);
+        let long = format!("a:{}", "b".repeat(URI_BYTES_MAX - 1));
+        for bad in [
+            "",
+            "help@example.org",
+            "mailto:",
+            "1a:b",
+            "a:b c",
+            "a:<b",
+            "ä:b",
+            &long,
+        ] {
+            let text = bad.to_owned();
+            let error = OptionError::Uri { name: "help", text };
+            assert_eq!(help(&[good[0], bad]), Err(error));
+        }
+        assert!(help(&[&long[..URI_BYTES_MAX]]).is_ok());
+        assert!(help(&["a:b"; URIS_MAX]).is_ok());
+        assert!(help(&["a:b"; URIS_MAX + 1]).is_err());
+    }
+
+    #[test]
+    fn a_domain_sets_its_own() {
+        let all = help(&["a:all"]).unwrap();
+        let own = OptionValue::Texts(vec!["a:own".to_owned()]);
+        let own = BTreeMap::from([("help".to_owned(), own)]);
+        let set = |given| all.with([HELP].iter(), given).unwrap();
+        assert_eq!(set(&own).texts(&HELP), ["a:own"]);
+        assert_eq!(set(&BTreeMap::new()).texts(&HELP), ["a:all"]);
+        let error = all.with([].iter(), &own);
+        assert_eq!(error, Err(OptionError::Unknown("help".to_owned())));
     }
 }

@@ -13,9 +13,11 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use waxwing_stanza::xep::xep_0030_disco::Identity;
+use waxwing_stanza::xep::xep_0004_forms::DataForm;
+use waxwing_stanza::xep::xep_0030_disco::{DiscoInfo, Feature as Var, Identity};
 use waxwing_stanza::{IqType, Payload, StanzaError};
 use waxwing_store::Shape;
+use waxwing_stream::server::Stage;
 use waxwing_wire::Element;
 
 use crate::account_commands::COMMANDS;
@@ -23,7 +25,7 @@ use crate::addressee::Addressee;
 use crate::admin::Command;
 use crate::cx::{Answer, Cx, Iq, IqHead};
 use crate::hooks::{Hooks, Phase, ReceivedHook, SendingHook, SentHook};
-use crate::options::OptionSpec;
+use crate::options::{OptionSpec, Options};
 use crate::session::Flag;
 
 /// Which document a feature implements.
@@ -56,6 +58,8 @@ pub struct Feature {
     pub status: Status,
     /// Settings of the feature.
     pub options: &'static [OptionSpec],
+    /// Settings that each domain can have of its own.
+    pub domain_options: &'static [OptionSpec],
     /// What it stores.
     pub shapes: fn() -> Vec<Shape>,
     /// Flags that it sets on sessions.
@@ -72,6 +76,7 @@ impl Feature {
         version: "",
         status: Status::Complete,
         options: &[],
+        domain_options: &[],
         shapes: Vec::new,
         flags: &[],
         register: |_| {},
@@ -91,6 +96,11 @@ type ByPayload = HashMap<&'static str, HashMap<&'static str, (String, IqHandler)
 type IqHandler = Arc<
     dyn Fn(Cx, IqHead, Element) -> BoxFuture<'static, Result<Answer, StanzaError>> + Send + Sync,
 >;
+
+/// Says more about a domain in its disco#info (XEP-0128), by the options of that domain.
+pub type FormOf = fn(&Options) -> Option<DataForm>;
+/// A stream feature of a domain, by everything that is registered and the options of that domain.
+pub type StreamFeatureOf = fn(&Registry, &Options) -> Option<Element>;
 
 /// Two features that want the same thing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -140,7 +150,8 @@ pub struct Registry {
     pub(crate) sent: Hooks<SentHook>,
     disco: BTreeMap<Addressee, Vec<String>>,
     identities: BTreeMap<Addressee, Vec<Identity>>,
-    pub(crate) stream_features: Vec<Element>,
+    forms: Vec<FormOf>,
+    pub(crate) stream_features: Vec<(Stage, StreamFeatureOf)>,
     pub(crate) commands: BTreeMap<&'static str, Command>,
 }
 
@@ -225,9 +236,14 @@ impl Registrar<'_> {
         self.registry.sent.add(phase, self.name, hook);
     }
 
-    /// A stream feature after log-in.
-    pub fn stream_feature(&mut self, feature: Element) {
-        self.registry.stream_features.push(feature);
+    /// A stream feature at this stage of negotiation.
+    pub fn stream_feature(&mut self, stage: Stage, feature: StreamFeatureOf) {
+        self.registry.stream_features.push((stage, feature));
+    }
+
+    /// More about a domain in its disco#info.
+    pub fn domain_form(&mut self, form: FormOf) {
+        self.registry.forms.push(form);
     }
 
     /// An admin command.
@@ -294,6 +310,17 @@ impl Registry {
     /// Identities for disco#info.
     pub fn identities(&self, whom: Addressee) -> Vec<Identity> {
         self.identities.get(&whom).cloned().unwrap_or_default()
+    }
+
+    /// What a domain with these options says of itself (XEP-0030 §3).
+    pub fn domain_info(&self, options: &Options) -> DiscoInfo {
+        let features = self.disco(Addressee::Domain);
+        DiscoInfo {
+            node: None,
+            identities: self.identities(Addressee::Domain),
+            features: features.iter().map(|var| Var::new(var)).collect(),
+            forms: self.forms.iter().filter_map(|form| form(options)).collect(),
+        }
     }
 
     /// Hooks by place, for the listing.

@@ -29,6 +29,8 @@ pub struct Settings {
     pub registration: Registration,
     /// The section `[options]`: settings of features by name.
     pub options: BTreeMap<String, OptionValue>,
+    /// The sections `[domain."…"]`: what domains set for themselves, by domain and name.
+    pub domain_options: BTreeMap<String, BTreeMap<String, OptionValue>>,
 }
 
 /// Most sessions of one account.
@@ -88,8 +90,13 @@ pub const OPTIONS: &[OptionSpec] = &[
 fn specs() -> impl Iterator<Item = &'static OptionSpec> {
     crate::xep::FEATURES
         .iter()
-        .flat_map(|feature| feature.options)
+        .flat_map(|feature| feature.options.iter().chain(feature.domain_options))
         .chain(OPTIONS)
+}
+
+fn domain_specs() -> impl Iterator<Item = &'static OptionSpec> {
+    let features = crate::xep::FEATURES.iter();
+    features.flat_map(|feature| feature.domain_options)
 }
 
 /// Whether an option can have this value.
@@ -101,10 +108,33 @@ pub fn check_option(name: &str, value: &OptionValue) -> Result<(), OptionError> 
     Options::new(specs(), &given).map(|_| ())
 }
 
+/// Whether a domain can set an option of its own to this value.
+///
+/// # Errors
+/// [`OptionError`]: domains have none of this name, or its type or range is another.
+pub fn check_domain_option(name: &str, value: &OptionValue) -> Result<(), OptionError> {
+    let given = BTreeMap::from([(name.to_owned(), value.clone())]);
+    Options::new(domain_specs(), &given).map(|_| ())
+}
+
 impl Settings {
     /// Whether a server could start with these settings.
     pub fn check(&self) -> Result<(), StartError> {
-        self.clone().prepared()?.checked_options().map(|_| ())
+        self.clone()
+            .prepared()?
+            .checked_domain_options()
+            .map(|_| ())
+    }
+
+    /// The options of all domains, and those of each, by the domain's prepared name.
+    pub(crate) fn checked_domain_options(&self) -> Result<BTreeMap<String, Options>, StartError> {
+        let all = self.checked_options()?;
+        let none = BTreeMap::new();
+        let of = |domain: &String| {
+            let given = self.domain_options.get(domain).unwrap_or(&none);
+            Ok((domain.clone(), all.with(domain_specs(), given)?))
+        };
+        self.domains.iter().map(of).collect()
     }
 
     pub(crate) fn checked_options(&self) -> Result<Options, StartError> {
@@ -116,17 +146,29 @@ impl Settings {
             return Err(StartError::NoDomain);
         }
         for domain in &mut self.domains {
-            let jid: BareJid = domain.parse().map_err(|error: waxwing_stanza::JidError| {
-                StartError::Domain(domain.clone(), error.to_string())
-            })?;
-            if jid.node().is_some() {
-                return Err(StartError::Domain(
-                    domain.clone(),
-                    "it has a user part".to_owned(),
-                ));
+            *domain = prepared_domain(domain)?;
+        }
+        let given = std::mem::take(&mut self.domain_options);
+        for (domain, options) in given {
+            let prepared = prepared_domain(&domain)?;
+            if !self.domains.contains(&prepared) {
+                let reason = "it has options, and is not served".to_owned();
+                return Err(StartError::Domain(domain, reason));
             }
-            *domain = jid.domain().to_owned();
+            self.domain_options.insert(prepared, options);
         }
         Ok(self)
     }
+}
+
+/// The domain as JIDs write it.
+fn prepared_domain(domain: &str) -> Result<String, StartError> {
+    let wrong = |reason: String| StartError::Domain(domain.to_owned(), reason);
+    let jid: BareJid = domain
+        .parse()
+        .map_err(|error: waxwing_stanza::JidError| wrong(error.to_string()))?;
+    if jid.node().is_some() {
+        return Err(wrong("it has a user part".to_owned()));
+    }
+    Ok(jid.domain().to_owned())
 }

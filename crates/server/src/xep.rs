@@ -8,13 +8,21 @@ pub mod xep_0049_private;
 pub mod xep_0054_vcard;
 pub mod xep_0077_registration;
 pub mod xep_0092_version;
+pub mod xep_0115_caps;
+pub mod xep_0157_contacts;
 pub mod xep_0160_offline;
 pub mod xep_0191_blocking;
 pub mod xep_0198_sm;
 pub mod xep_0199_ping;
 pub mod xep_0202_time;
+pub mod xep_0203_delay;
 pub mod xep_0280_carbons;
+pub mod xep_0334_hints;
 pub mod xep_0359_stanza_ids;
+pub mod xep_0368_direct_tls;
+pub mod xep_0440_channel_binding;
+pub mod xep_0474_downgrade;
+pub mod xep_0478_limits;
 
 use crate::registry::Feature;
 
@@ -28,11 +36,19 @@ pub const FEATURES: &[&Feature] = &[
     &xep_0054_vcard::FEATURE,
     &xep_0077_registration::FEATURE,
     &xep_0092_version::FEATURE,
+    &xep_0115_caps::FEATURE,
+    &xep_0157_contacts::FEATURE,
     &xep_0160_offline::FEATURE,
     &xep_0191_blocking::FEATURE,
     &xep_0198_sm::FEATURE,
     &xep_0199_ping::FEATURE,
     &xep_0202_time::FEATURE,
+    &xep_0203_delay::FEATURE,
     &xep_0280_carbons::FEATURE,
+    &xep_0334_hints::FEATURE,
     &xep_0359_stanza_ids::FEATURE,
+    &xep_0368_direct_tls::FEATURE,
+    &xep_0440_channel_binding::FEATURE,
+    &xep_0474_downgrade::FEATURE,
+    &xep_0478_limits::FEATURE,
 ];

@@ -25,3 +25,4 @@ pub mod xep_0280_carbons;
 pub mod xep_0297_forward;
 pub mod xep_0334_hints;
 pub mod xep_0359_stanza_ids;
+pub mod xep_0478_limits;

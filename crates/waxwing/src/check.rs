@@ -62,6 +62,7 @@ fn options(config: &Config) -> Vec<Finding> {
         domains: config.domains.clone(),
         registration: config.registration,
         options: config.options.clone(),
+        domain_options: config.domain_options.clone(),
     };
     match settings.check() {
         Ok(()) => vec![Finding::Good(format!(

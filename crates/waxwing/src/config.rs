@@ -69,6 +69,8 @@ pub(crate) struct Config {
     pub registration: Registration,
     /// Settings of features.
     pub options: BTreeMap<String, OptionValue>,
+    /// What domains set for themselves, by domain and name.
+    pub domain_options: BTreeMap<String, BTreeMap<String, OptionValue>>,
 }
 
 /// The commented example; the features' options follow it.
@@ -109,6 +111,10 @@ key = "/etc/waxwing/privkey.pem"
 # "open": anybody may make an account in band (XEP-0077).
 # "closed": accounts come from the command line only.
 # mode = "invite"
+
+# Options of one domain, where they differ from those of all.
+# [domain."example.org"]
+# abuse_addresses = ["mailto:abuse@example.org"]
 
 "#;
 
@@ -153,7 +159,9 @@ impl Config {
             tls_watch_secs: TLS_WATCH_SECS,
             registration: Registration::default(),
             options: BTreeMap::new(),
+            domain_options: BTreeMap::new(),
         };
+        let mut of_domains = None;
         for entry in table.get_ref().iter() {
             reader.known("", entry, KEYS)?;
             let value = entry.1;
@@ -174,29 +182,25 @@ impl Config {
                     config.registration =
                         reader.registration(reader.section("registration", value)?)?;
                 }
-                "options" => config.options = reader.options(reader.section("options", value)?)?,
-                _ => {
-                    for entry in reader.section("tls", value)?.iter() {
-                        reader.known("tls", entry, TLS_KEYS)?;
-                        let key = entry.0.get_ref().as_ref();
-                        if key == "watch_secs" {
-                            config.tls_watch_secs =
-                                reader.number("tls.watch_secs", entry.1, TLS_WATCH_SECS_RANGE)?;
-                            continue;
-                        }
-                        let path = Some(folder.join(reader.text(&format!("tls.{key}"), entry.1)?));
-                        *(if key == "key" {
-                            &mut config.key
-                        } else {
-                            &mut config.certificate
-                        }) = path;
-                    }
+                // What it looks like where the list is meant.
+                "domain" if value.get_ref().as_table().is_none() => {
+                    return Err(ConfigError::UnknownKey {
+                        line: reader.line(entry.0.span().start),
+                        key: "domain".to_owned(),
+                        nearest: Some("domains".to_owned()),
+                    });
                 }
+                "domain" => of_domains = Some(reader.section("domain", value)?),
+                "options" => config.options = reader.options(reader.section("options", value)?)?,
+                _ => config.tls(&reader, reader.section("tls", value)?, folder)?,
             }
         }
         config.domains = domains
             .filter(|domains| !domains.is_empty())
             .ok_or(ConfigError::Missing("domains"))?;
+        if let Some(sections) = of_domains {
+            config.domain_options = reader.domain_options(sections, &config.domains)?;
+        }
         config.data_dir = data_dir.ok_or(ConfigError::Missing("data_dir"))?;
         config
             .certificate
@@ -205,6 +209,30 @@ impl Config {
             .then_some(())
             .ok_or(ConfigError::Missing("tls.certificate and tls.key, both"))?;
         Ok(config)
+    }
+
+    fn tls(
+        &mut self,
+        reader: &Reader<'_>,
+        table: &DeTable<'_>,
+        folder: &Path,
+    ) -> Result<(), ConfigError> {
+        for entry in table.iter() {
+            reader.known("tls", entry, TLS_KEYS)?;
+            let key = entry.0.get_ref().as_ref();
+            if key == "watch_secs" {
+                self.tls_watch_secs =
+                    reader.number("tls.watch_secs", entry.1, TLS_WATCH_SECS_RANGE)?;
+                continue;
+            }
+            let path = Some(folder.join(reader.text(&format!("tls.{key}"), entry.1)?));
+            *(if key == "key" {
+                &mut self.key
+            } else {
+                &mut self.certificate
+            }) = path;
+        }
+        Ok(())
     }
 
     /// Whether something listens that needs a certificate.

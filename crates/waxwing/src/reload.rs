@@ -2,6 +2,7 @@
 //!
 //! What is read is first found to be good as a whole; then it takes effect. Otherwise everything stays as it is.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -10,7 +11,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot, watch};
-use waxwing_server::{Server, Settings};
+use waxwing_server::{OptionValue, Server, Settings};
 
 use crate::admin_socket::CommandError;
 use crate::cli::Output;
@@ -134,6 +135,7 @@ impl Reloader {
             domains: new.domains.clone(),
             registration: new.registration,
             options: new.options.clone(),
+            domain_options: new.domain_options.clone(),
         };
         self.server
             .reload(settings)
@@ -166,6 +168,9 @@ impl Reloader {
 }
 
 /// The keys whose values differ.
+/// Options by name.
+type Given = BTreeMap<String, OptionValue>;
+
 fn differences(old: &Config, new: &Config) -> Reloaded {
     let mut done = Reloaded::default();
     let (a, b) = (&old.listen, &new.listen);
@@ -200,14 +205,21 @@ fn differences(old: &Config, new: &Config) -> Reloaded {
             done.changed.push(key.to_owned());
         }
     }
-    let mut options: Vec<&String> = old.options.keys().chain(new.options.keys()).collect();
-    options.sort_unstable();
-    options.dedup();
-    let options = options
-        .into_iter()
-        .filter(|name| old.options.get(*name) != new.options.get(*name));
-    done.changed
-        .extend(options.map(|name| format!("options.{name}")));
+    let mut name = |section: &str, old: &Given, new: &Given| {
+        let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+        let changed = names
+            .into_iter()
+            .filter(|name| old.get(*name) != new.get(*name));
+        done.changed
+            .extend(changed.map(|name| format!("{section}.{name}")));
+    };
+    name("options", &old.options, &new.options);
+    let of = |config: &Config, domain: &str| config.domain_options.get(domain).cloned();
+    for domain in &old.domains {
+        let (old, new) = (of(old, domain), of(new, domain));
+        let (old, new) = (old.unwrap_or_default(), new.unwrap_or_default());
+        name(&format!("domain.{domain}"), &old, &new);
+    }
     done
 }
 

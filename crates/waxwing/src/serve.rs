@@ -140,6 +140,7 @@ async fn serve(config: Config, path: PathBuf) -> Result<(), String> {
         domains: config.domains.clone(),
         registration: config.registration,
         options: config.options.clone(),
+        domain_options: config.domain_options.clone(),
     };
     let server = Server::start(settings, outside(store))
         .await

@@ -4,6 +4,7 @@
 
 use waxwing_stanza::xep::rfc6121_roster::{Item, NS_VERSIONING, Roster, Subscription as Listed};
 use waxwing_stanza::{BareJid, Condition, IqType, StanzaError};
+use waxwing_stream::server::Stage;
 use waxwing_wire::Element;
 
 use crate::addressee::Addressee;
@@ -30,7 +31,7 @@ pub const FEATURE: Feature = Feature {
 fn register(registrar: &mut Registrar<'_>) {
     registrar.iq(&[Addressee::OwnAccount], IqType::Get, get);
     registrar.iq(&[Addressee::OwnAccount], IqType::Set, set);
-    registrar.stream_feature(Element::new(NS_VERSIONING, "ver"));
+    registrar.stream_feature(Stage::Bind, |_, _| Some(Element::new(NS_VERSIONING, "ver")));
 }
 
 async fn get(cx: Cx, iq: Iq<Roster>) -> Handled {

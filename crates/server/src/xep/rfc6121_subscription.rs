@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use waxwing_stanza::{BareJid, StanzaError};
+use waxwing_stream::server::Stage;
 use waxwing_wire::{Element, Stanza, ns};
 
 use crate::blocking;
@@ -13,7 +14,7 @@ use crate::cx::Cx;
 use crate::directory::Account;
 use crate::effects::Effects;
 use crate::presence;
-use crate::registry::{Feature, Source};
+use crate::registry::{Feature, Registrar, Source};
 use crate::roster::{self, INTERESTED, ROSTER_ITEMS_MAX, StoredItem};
 use crate::server::Server;
 use crate::session::Out;
@@ -26,9 +27,13 @@ const PRE_APPROVAL: &str = "urn:xmpp:features:pre-approval";
 pub const FEATURE: Feature = Feature {
     source: Source::Rfc(6121, "subscriptions"),
     title: "Managing Presence Subscriptions",
-    register: |registrar| registrar.stream_feature(Element::new(PRE_APPROVAL, "sub")),
+    register,
     ..Feature::NONE
 };
+
+fn register(registrar: &mut Registrar<'_>) {
+    registrar.stream_feature(Stage::Bind, |_, _| Some(Element::new(PRE_APPROVAL, "sub")));
+}
 
 impl Request {
     /// The presence type.

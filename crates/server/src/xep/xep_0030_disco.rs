@@ -11,6 +11,7 @@ use crate::addressee::Addressee;
 use crate::cx::{Answer, Cx, Handled, Iq, IqHead};
 use crate::registry::{Feature, Registrar, Source};
 use crate::roster;
+use crate::xep::xep_0115_caps as caps;
 
 /// What is said about it.
 pub const FEATURE: Feature = Feature {
@@ -38,21 +39,33 @@ async fn info(cx: Cx, iq: Iq<DiscoInfo>) -> Handled {
     if !may_look(&cx, &iq.head).await? {
         return Err(Condition::ServiceUnavailable.into());
     }
+    let registry = cx.server.registry();
+    if iq.head.addressee == Addressee::Domain {
+        return of_domain(&cx, iq.head.to.domain(), iq.payload.node);
+    }
     if iq.payload.node.is_some() {
         return Err(Condition::ItemNotFound.into());
     }
-    let registry = cx.server.registry();
+    let features = registry.disco(iq.head.addressee);
     let info = DiscoInfo {
         node: None,
         identities: registry.identities(iq.head.addressee),
-        features: registry
-            .disco(iq.head.addressee)
-            .iter()
-            .map(|var| Var::new(var))
-            .collect(),
+        features: features.iter().map(|var| Var::new(var)).collect(),
         forms: Vec::new(),
     };
     Ok(Answer::with(&info))
+}
+
+/// A domain: as a whole, or by the hash that stands in its stream features (XEP-0115 §6.2).
+fn of_domain(cx: &Cx, domain: &str, node: Option<String>) -> Handled {
+    let (registry, options) = (cx.server.registry(), cx.server.options_of(domain));
+    if let Some(node) = &node
+        && !caps::is_shown(registry, &options, node)
+    {
+        return Err(Condition::ItemNotFound.into());
+    }
+    let info = registry.domain_info(&options);
+    Ok(Answer::with(&DiscoInfo { node, ..info }))
 }
 
 async fn items(cx: Cx, iq: Iq<DiscoItems>) -> Handled {

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use waxwing_stanza::{BareJid, Condition};
 use waxwing_store::{Expiring, LogId, Table};
+use waxwing_stream::server::Stage;
 use waxwing_stream::sm::{Enable, Enabled, Failed, Nonza, ResumeError, Resumed, SM, Sm, SmLimits};
 use waxwing_stream::{StreamCondition, StreamError};
 use waxwing_wire::{Element, Stanza};
@@ -19,7 +20,7 @@ use crate::accounts;
 use crate::connection::{Connection, Step};
 use crate::effects::Effects;
 use crate::options::{OptionDefault, OptionSpec};
-use crate::registry::{Feature, Source};
+use crate::registry::{Feature, Registrar, Source};
 use crate::server::Server;
 use crate::session::{Out, Resumable, Session};
 
@@ -72,9 +73,13 @@ pub const FEATURE: Feature = Feature {
     version: "1.6.3",
     options: &[RESUME_SECS, ACK_SECS],
     shapes: || vec![SM_COUNTS.shape()],
-    register: |registrar| registrar.stream_feature(Element::new(SM, "sm")),
+    register,
     ..Feature::NONE
 };
+
+fn register(registrar: &mut Registrar<'_>) {
+    registrar.stream_feature(Stage::Bind, |_, _| Some(Element::new(SM, "sm")));
+}
 
 fn failed(condition: Condition, h: Option<u32>) -> Out {
     Out::nonza(

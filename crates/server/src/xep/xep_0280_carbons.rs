@@ -62,7 +62,9 @@ fn eligible(kind: MessageType, stanza: &Stanza, receiving: bool) -> bool {
     let mut invitation = false;
     for child in stanza.children() {
         match (child.ns(), child.name()) {
-            (NS, "private") | (xep_0334_hints::NS, "no-copy") => return false,
+            (NS, "private") => return false,
+            // In an error, hints are those of what it answers (XEP-0334 §5).
+            (xep_0334_hints::NS, "no-copy") if kind != MessageType::Error => return false,
             (_, "body") if kind == MessageType::Normal => im = true,
             (
                 "urn:xmpp:receipts"
@@ -165,4 +167,18 @@ fn wrap(account: &BareJid, to: &Session, direction: Direction, stanza: &Stanza) 
     writer.raw(&forwarded(stanza, direction));
     writer.end();
     writer.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use waxwing_wire::Limits;
+
+    #[test]
+    fn a_hint_in_an_error_is_none() {
+        let xml = "<message><received xmlns='urn:xmpp:receipts' id='1'/><no-copy xmlns='urn:xmpp:hints'/></message>";
+        let stanza = Stanza::parse(xml.into(), ns::CLIENT, &Limits::CLIENT).unwrap();
+        assert!(eligible(MessageType::Error, &stanza, true));
+        assert!(!eligible(MessageType::Chat, &stanza, true));
+    }
 }

@@ -49,6 +49,7 @@ pub(super) fn client_settings() -> client::Settings {
 pub(super) fn server_settings() -> server::Settings {
     let sm = |name| Takes::Element { ns: SM, name };
     let features = [Stage::Bind, Stage::Bound].map(|stage| ExtraFeature {
+        domain: None,
         stage,
         element: (stage == Stage::Bind).then(|| Element::new(SM, "sm")),
         takes: vec![sm("resume")],

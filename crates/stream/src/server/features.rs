@@ -53,7 +53,7 @@ pub(super) fn offer(negotiation: &mut Negotiation) {
         .settings
         .features
         .iter()
-        .filter(|feature| feature.stage == stage);
+        .filter(|feature| feature.is_at(stage, &negotiation.domain));
     elements.extend(extra.filter_map(|feature| feature.element.clone()));
     negotiation.send(negotiation.framing.features(&elements));
 }

@@ -108,6 +108,8 @@ pub enum Stage {
 /// management, and what later features bring.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExtraFeature {
+    /// The domain whose streams have it; none means all.
+    pub domain: Option<String>,
     /// When it is offered, and its elements are taken.
     pub stage: Stage,
     /// Its element in `<stream:features/>`, if it has one.
@@ -145,8 +147,13 @@ impl Takes {
 }
 
 impl ExtraFeature {
-    pub(crate) fn takes(&self, stage: Stage, stanza: &Stanza) -> bool {
-        self.stage == stage && self.takes.iter().any(|takes| takes.fits(stanza))
+    /// Whether a stream to `domain` has it at this stage.
+    pub(crate) fn is_at(&self, stage: Stage, domain: &str) -> bool {
+        self.stage == stage && self.domain.as_deref().is_none_or(|own| own == domain)
+    }
+
+    pub(crate) fn takes(&self, stanza: &Stanza) -> bool {
+        self.takes.iter().any(|takes| takes.fits(stanza))
     }
 }
 

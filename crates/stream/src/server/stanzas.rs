@@ -22,7 +22,8 @@ pub(super) fn work(negotiation: &mut Negotiation, stanza: Stanza) {
         .settings
         .features
         .iter()
-        .any(|feature| feature.takes(stage, &stanza));
+        .filter(|feature| feature.is_at(stage, &negotiation.domain))
+        .any(|feature| feature.takes(&stanza));
     if stage == Stage::Bound || extra {
         return negotiation.outputs.push_back(Output::Element(stanza));
     }

@@ -52,6 +52,11 @@ impl Cast {
             ["option", name, "is", value] => {
                 self.options.insert(name.to_owned(), option(value)?);
             }
+            ["option", name, "lists", ref texts @ ..] => {
+                let texts = texts.iter().map(ToString::to_string).collect();
+                self.options
+                    .insert(name.to_owned(), OptionValue::Texts(texts));
+            }
             [one, "and", other, "see", "each", "other"] => {
                 self.friends.push((account(one)?, account(other)?));
             }

@@ -33,6 +33,7 @@ fn world(cast: &Cast, seed: Seed) -> Result<World, String> {
         domains: vec![DOMAIN.to_owned()],
         registration: cast.registration.unwrap_or_default(),
         options: cast.options.clone(),
+        ..Settings::default()
     };
     let mut world = World::new(settings, seed).map_err(|error| error.to_string())?;
     for account in cast.accounts() {

@@ -6,7 +6,8 @@ use std::ops::RangeInclusive;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
-use waxwing_server::options::OptionError;
+use waxwing_server::options::{OptionError, URIS_MAX};
+use waxwing_server::settings::{check_domain_option, check_option};
 use waxwing_server::{OptionValue, Registration};
 
 use super::{ConfigError, Listen, Web, nearest};
@@ -18,6 +19,7 @@ pub(super) const KEYS: &[&str] = &[
     "web",
     "tls",
     "registration",
+    "domain",
     "options",
 ];
 pub(super) const LISTEN_KEYS: &[&str] = &[
@@ -259,38 +261,70 @@ impl Reader<'_> {
         table: &DeTable<'_>,
     ) -> Result<BTreeMap<String, OptionValue>, ConfigError> {
         let names = waxwing_server::generate::option_names();
+        self.options_in("options", table, &names, check_option)
+    }
+
+    /// The sections of domains, each of which is served.
+    pub(super) fn domain_options(
+        &self,
+        table: &DeTable<'_>,
+        domains: &[String],
+    ) -> Result<BTreeMap<String, BTreeMap<String, OptionValue>>, ConfigError> {
+        let names = waxwing_server::generate::domain_option_names();
+        let domains: Vec<&str> = domains.iter().map(String::as_str).collect();
+        let mut found = BTreeMap::new();
+        for entry in table.iter() {
+            self.known("domain", entry, &domains)?;
+            let domain = entry.0.get_ref().to_string();
+            let section = format!("domain.{domain}");
+            let table = self.section(&section, entry.1)?;
+            let options = self.options_in(&section, table, &names, check_domain_option)?;
+            found.insert(domain, options);
+        }
+        Ok(found)
+    }
+
+    fn options_in(
+        &self,
+        section: &str,
+        table: &DeTable<'_>,
+        names: &[&str],
+        check: fn(&str, &OptionValue) -> Result<(), OptionError>,
+    ) -> Result<BTreeMap<String, OptionValue>, ConfigError> {
         let mut options = BTreeMap::new();
         for entry in table.iter() {
-            self.known("options", entry, &names)?;
-            let key = entry.0.get_ref().to_string();
-            let value = match entry.1.get_ref() {
-                DeValue::Boolean(value) => OptionValue::Flag(*value),
-                DeValue::String(value) => OptionValue::Text(value.to_string()),
-                DeValue::Integer(value) => {
-                    let number =
-                        u64::from_str_radix(value.as_str(), value.radix()).map_err(|_| {
-                            self.invalid(
-                                &key,
-                                entry.1,
-                                "must be a whole number that is not negative".to_owned(),
-                            )
-                        })?;
-                    OptionValue::Number(number)
-                }
-                _ => {
-                    return Err(self.wrong(
-                        &format!("options.{key}"),
-                        entry.1,
-                        "a number, a text, true or false",
-                    ));
-                }
-            };
-            waxwing_server::settings::check_option(&key, &value).map_err(|error| {
-                self.invalid(&format!("options.{key}"), entry.1, expected(&error))
-            })?;
-            options.insert(key, value);
+            self.known(section, entry, names)?;
+            let name = entry.0.get_ref().to_string();
+            let key = format!("{section}.{name}");
+            let value = self.option(&key, entry.1)?;
+            check(&name, &value).map_err(|error| self.invalid(&key, entry.1, expected(&error)))?;
+            options.insert(name, value);
         }
         Ok(options)
+    }
+
+    fn option(&self, key: &str, value: &Spanned<DeValue<'_>>) -> Result<OptionValue, ConfigError> {
+        match value.get_ref() {
+            DeValue::Boolean(value) => Ok(OptionValue::Flag(*value)),
+            DeValue::String(value) => Ok(OptionValue::Text(value.to_string())),
+            DeValue::Integer(number) => u64::from_str_radix(number.as_str(), number.radix())
+                .map(OptionValue::Number)
+                .map_err(|_| {
+                    let text = "must be a whole number that is not negative".to_owned();
+                    self.invalid(key, value, text)
+                }),
+            DeValue::Array(_) => {
+                let texts = self.texts(key, value)?;
+                Ok(OptionValue::Texts(
+                    texts.into_iter().map(|(text, _)| text).collect(),
+                ))
+            }
+            _ => Err(self.wrong(
+                key,
+                value,
+                "a number, a text, a list of texts, true or false",
+            )),
+        }
     }
 }
 
@@ -300,6 +334,11 @@ fn expected(error: &OptionError) -> String {
         OptionError::Type { expected, .. } => format!("must be {expected}"),
         OptionError::Range { min, max, unit, .. } => {
             format!("must lie between {min} and {max} {unit}")
+        }
+        OptionError::Uri { text, .. } => {
+            format!(
+                "must be a list of at most {URIS_MAX} URIs, like \"mailto:abuse@example.org\", not \"{text}\""
+            )
         }
         OptionError::Unknown(_) => "does not exist".to_owned(),
     }

@@ -99,3 +99,38 @@ fn mistakes_are_named_with_their_line() {
         ConfigError::Syntax { line: 1, .. }
     ));
 }
+
+#[test]
+fn a_domain_has_options_of_its_own() {
+    let section = "[domain.\"example.org\"]\n";
+    let config = parse(&format!(
+        "{LEAST}{section}abuse_addresses = [\"mailto:abuse@example.org\"]\n"
+    ))
+    .unwrap();
+    let own = &config.domain_options["example.org"]["abuse_addresses"];
+    let addresses = vec!["mailto:abuse@example.org".to_owned()];
+    assert_eq!(*own, OptionValue::Texts(addresses));
+    for (text, said) in [
+        (
+            "[domain.\"exmple.org\"]\n",
+            "line 3: there is no key 'domain.exmple.org'; did you mean 'domain.example.org'?",
+        ),
+        (
+            "[domain.\"example.org\"]\nabuse_adresses = []\n",
+            "line 4: there is no key 'domain.example.org.abuse_adresses'; did you mean 'domain.example.org.abuse_addresses'?",
+        ),
+        (
+            "[domain.\"example.org\"]\nscram_iterations = 5000\n",
+            "line 4: there is no key 'domain.example.org.scram_iterations'",
+        ),
+        (
+            "[domain.\"example.org\"]\nabuse_addresses = [\"abuse@example.org\"]\n",
+            "line 4: 'domain.example.org.abuse_addresses' must be a list of at most 20 URIs, like \"mailto:abuse@example.org\", not \"abuse@example.org\"",
+        ),
+    ] {
+        assert_eq!(
+            parse(&format!("{LEAST}{text}")).unwrap_err().to_string(),
+            said
+        );
+    }
+}

@@ -302,11 +302,13 @@ fn features_of_the_server_are_offered_and_handed_out_at_their_stage() {
     };
     settings.features = vec![
         ExtraFeature {
+            domain: None,
             stage: Stage::Login,
             element: Some(register),
             takes: vec![query],
         },
         ExtraFeature {
+            domain: None,
             stage: Stage::Bind,
             element: Some(sm),
             takes: vec![resume],
@@ -369,4 +371,28 @@ fn what_comes_while_a_question_is_open_waits_within_a_limit() {
     rig.negotiation
         .provide_bind(Ok("alice@example.org/x".parse().unwrap()));
     assert_eq!(rig.drains(), "", "an answer that comes too late");
+}
+
+/// What one domain offers is not offered, and not taken, at another.
+#[test]
+fn a_feature_of_one_domain() {
+    let element = Element::new("urn:example", "extra");
+    let mut settings = settings();
+    settings.features = vec![ExtraFeature {
+        domain: Some("second.example".to_owned()),
+        stage: Stage::Login,
+        element: Some(element),
+        takes: vec![Takes::Element {
+            ns: "urn:example",
+            name: "use",
+        }],
+    }];
+    for (domain, has) in [("example.org", false), ("second.example", true)] {
+        let mut rig = Rig::with(settings.clone(), Tls::Started(binding()));
+        let features = rig.types(&HEADER.replace("example.org", domain));
+        assert_eq!(features.contains("urn:example"), has, "{features}");
+        rig.types("<use xmlns='urn:example'/>");
+        assert_eq!(rig.elements.len(), usize::from(has));
+        assert_eq!(rig.closed.is_some(), !has);
+    }
 }
