@@ -166,10 +166,11 @@ impl Tls {
         }
     }
 
-    /// After an error rustls has an alert to send.
+    /// After an error rustls has an alert to send, behind what waited to be sent before: with TLS 1.3 the alert is
+    /// encrypted by what the messages before it have agreed on.
     fn alert(&mut self, out: &mut Vec<u8>) {
         let mut none: [u8; 0] = [];
-        if let Ok(ConnectionState::EncodeTlsData(mut data)) =
+        while let Ok(ConnectionState::EncodeTlsData(mut data)) =
             self.connection.process_tls_records(&mut none).state
         {
             encode(out, |room| data.encode(room));
