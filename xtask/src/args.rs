@@ -10,6 +10,11 @@ impl Args {
         Args(words.into_iter().collect())
     }
 
+    /// Whether the person only wants to know what the task takes.
+    pub(crate) fn asks_for_help(&self) -> bool {
+        self.0.iter().any(|word| word == "--help" || word == "-h")
+    }
+
     /// Takes `--name`; says whether it was there.
     pub(crate) fn flag(&mut self, name: &str) -> bool {
         let before = self.0.len();
