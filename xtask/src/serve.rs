@@ -77,16 +77,12 @@ fn prepare(server: &Path, folder: &Folder, domain: Option<String>) -> Result<(),
     if !folder.config().exists() {
         let domain = domain.unwrap_or_else(|| "localhost".to_owned());
         folder.create()?;
-        let mut certificate = Command::new(server);
-        certificate
-            .args(["certificate", "local", "--domain", &domain, "--dir"])
-            .arg(folder.tls());
-        child::run(&mut certificate)?;
+        let domain = certificate(server, folder, &domain).inspect_err(|_| folder.remove_empty())?;
         Accounts::make(&folder.accounts(), &domain)?;
         return config::write(folder, &domain);
     }
     let config = Config::read(&folder.config())?;
-    match domain {
+    match domain.map(|domain| plain_spelling(&domain)) {
         Some(domain) if !config.domains.contains(&domain) => Err(Failure::Usage(format!(
             "{} serves {}; another domain wants another --data",
             folder.path().display(),
@@ -94,6 +90,36 @@ fn prepare(server: &Path, folder: &Folder, domain: Option<String>) -> Result<(),
         ))),
         _ => Ok(()),
     }
+}
+
+/// Makes authority and certificate; the domain as the server spells it. Where a first start was interrupted, nobody
+/// trusts what it left.
+fn certificate(server: &Path, folder: &Folder, domain: &str) -> Result<String, Failure> {
+    let mut command = Command::new(server);
+    command.args(["certificate", "local", "--replace-authority", "--json"]);
+    command.arg(format!("--domain={domain}"));
+    command.arg("--dir").arg(folder.tls());
+    let output = command.output().map_err(child::start_failure(&command))?;
+    let answer = |bytes: &[u8]| serde_json::from_slice::<serde_json::Value>(bytes);
+    if !output.status.success() {
+        let error = answer(&output.stderr).unwrap_or_default();
+        let text = error["error"]["text"].as_str().map_or_else(
+            || String::from_utf8_lossy(&output.stderr).into_owned(),
+            str::to_owned,
+        );
+        return Err(Failure::Usage(text));
+    }
+    let made = answer(&output.stdout).unwrap_or_default();
+    let domain = made["domains"][0].as_str();
+    domain.map(str::to_owned).ok_or(Failure::Answer {
+        of: "waxwing certificate local",
+        why: "no domain".to_owned(),
+    })
+}
+
+/// Near enough to the server's spelling to find a domain again that a person has typed twice.
+fn plain_spelling(domain: &str) -> String {
+    domain.strip_suffix('.').unwrap_or(domain).to_lowercase()
 }
 
 /// The server's program with its configuration.

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::admin_socket::{self, CommandError};
 use crate::cli::{Account, Password};
 use crate::config::Config;
-use crate::{Outcome, say};
+use crate::{Outcome, say, say_json};
 
 /// Most bytes of a password read from standard input.
 const PASSWORD_BYTES_MAX: u64 = 1_024;
@@ -31,10 +31,10 @@ pub(crate) fn run(config: &Config, command: Account) -> Outcome {
             show(name, &result, json_wanted);
             Outcome::Done
         }
+        Err(CommandError::Refused(text)) => Outcome::Refused(text),
         Err(
             error @ (CommandError::NotRunning(_)
             | CommandError::Forbidden(_)
-            | CommandError::Refused(_)
             | CommandError::Failed(_)),
         ) => Outcome::Failed(error.to_string()),
     }
@@ -104,7 +104,7 @@ fn read(source: &Password, jid: &str) -> Result<String, Outcome> {
     let password = rpassword::prompt_password(format!("Password for {jid}: ")).map_err(failed)?;
     let again = rpassword::prompt_password("Once more: ").map_err(failed)?;
     if password != again {
-        return Err(Outcome::Failed(
+        return Err(Outcome::Refused(
             "the two passwords differ; nothing was changed".to_owned(),
         ));
     }
@@ -113,7 +113,7 @@ fn read(source: &Password, jid: &str) -> Result<String, Outcome> {
 
 fn show(name: &str, result: &Value, json_wanted: bool) {
     if json_wanted {
-        return say(&result.to_string());
+        return say_json(result);
     }
     let field = |value: &Value, key: &str| {
         value

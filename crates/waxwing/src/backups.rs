@@ -18,7 +18,7 @@ use waxwing_store::{BACKUP_FORMAT, BACKUP_MAGIC, BackupSummary, Store, verify_ba
 use crate::admin_socket::{self, CommandError};
 use crate::cli::Output;
 use crate::config::Config;
-use crate::{Outcome, say};
+use crate::{Outcome, say, say_json};
 
 /// Longest time in which nothing of a backup comes or is taken: counting a large store on a slow disk takes a while
 /// before the first byte.
@@ -60,8 +60,19 @@ pub(crate) fn backup(config: &Config, file: &Path, output: Output) -> Outcome {
     )
 }
 
+/// Whether the file is there and may be read: the store's errors speak of what is in it.
+fn check_readable(file: &Path) -> Result<(), Outcome> {
+    match File::open(file) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(Outcome::Failed(format!("{}: {error}", file.display()))),
+    }
+}
+
 /// Reads a backup to its end.
 pub(crate) fn verify(file: &Path, output: Output) -> Outcome {
+    if let Err(outcome) = check_readable(file) {
+        return outcome;
+    }
     outcome(read(file), file, output, |summary| {
         format!("{} is whole and can be restored: {summary}", file.display())
     })
@@ -69,6 +80,9 @@ pub(crate) fn verify(file: &Path, output: Output) -> Outcome {
 
 /// Restores a backup into the configured data directory.
 pub(crate) fn restore(config: &Config, file: &Path, output: Output) -> Outcome {
+    if let Err(outcome) = check_readable(file) {
+        return outcome;
+    }
     let restored = Store::sqlite_restore(file, &config.data_dir, &Server::shapes());
     outcome(restored, file, output, |summary| {
         let place = config.data_dir.display();
@@ -83,7 +97,7 @@ fn outcome<E: std::fmt::Display>(
     text: impl FnOnce(String) -> String,
 ) -> Outcome {
     match result {
-        Ok(summary) if output.json => say(&in_json(file, &summary).to_string()),
+        Ok(summary) if output.json => say_json(&in_json(file, &summary)),
         Ok(summary) => {
             say(&text(in_words(&summary)));
             say(&format!("sha256 {}", hex(&summary.sha256)));

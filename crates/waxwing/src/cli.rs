@@ -171,12 +171,46 @@ pub(crate) enum Account {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Certificate {
     /// Makes a certificate by an authority of one's own, which is made too if it is not there.
-    Local {
-        /// The domain.
-        #[arg(long, default_value = "localhost")]
-        domain: String,
-        /// Where ca.pem, ca-key.pem, cert.pem and key.pem go.
-        #[arg(long)]
-        dir: PathBuf,
-    },
+    Local(LocalCertificate),
+}
+
+/// What a certificate is to be.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct LocalCertificate {
+    /// The domain; give it several times for a server of several domains.
+    #[arg(long, default_value = "localhost")]
+    pub domain: Vec<String>,
+    /// Where ca.pem, ca-key.pem, cert.pem and key.pem go.
+    #[arg(long)]
+    pub dir: PathBuf,
+    /// Replaces the certificate and the key that are there.
+    #[arg(long)]
+    pub replace: bool,
+    /// Replaces the authority too; every client has to be told to trust the new one.
+    #[arg(long)]
+    pub replace_authority: bool,
+    #[command(flatten)]
+    pub output: Output,
+}
+
+impl Command {
+    /// Whether the result is wanted as JSON.
+    pub(crate) fn in_json(&self) -> bool {
+        match self {
+            Command::Serve { .. } | Command::Generate { .. } | Command::Check => false,
+            Command::Reload { output }
+            | Command::Backup { output, .. }
+            | Command::Verify { output, .. }
+            | Command::Restore { output, .. }
+            | Command::Certificate(Certificate::Local(LocalCertificate { output, .. }))
+            | Command::Account(
+                Account::Add { output, .. }
+                | Account::Remove { output, .. }
+                | Account::Passwd { output, .. }
+                | Account::List { output, .. }
+                | Account::Disable { output, .. }
+                | Account::Enable { output, .. },
+            ) => output.json,
+        }
+    }
 }

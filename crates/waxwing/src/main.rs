@@ -8,52 +8,78 @@ mod accounts;
 mod admin_socket;
 mod authority;
 mod backups;
+mod certificate_command;
 mod certificates;
 mod check;
 mod cli;
 mod client;
 mod config;
+mod domain;
 mod exporter;
 mod generate;
 mod host_meta;
 mod http;
 mod listen;
+mod logging;
 mod notify;
 mod outside;
 mod reload;
 mod serve;
 mod site;
+mod terminal;
 mod tls;
 mod web;
 mod websocket;
 
-use std::io::{IsTerminal, Write};
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::Parser;
+use clap::error::ErrorKind;
 
 use crate::cli::{Certificate, Cli, Command};
 use crate::config::Config;
+pub(crate) use crate::terminal::{say, say_json};
 
 /// What a command leaves behind.
 pub(crate) enum Outcome {
     /// It was done.
     Done,
-    /// It was not, for this reason.
+    /// It was not done, for this reason.
     Failed(String),
+    /// It was not done: what was asked for cannot be.
+    Refused(String),
     /// The command line or the configuration is wrong.
     Misused(String),
 }
 
-/// Writes a line to standard output; a reader that is gone is no error of ours.
-pub(crate) fn say(line: &str) {
-    let _closed = writeln!(std::io::stdout(), "{line}");
+fn main() -> ExitCode {
+    let (outcome, in_json) = match Cli::try_parse() {
+        Ok(cli) => {
+            let in_json = cli.command.in_json();
+            (run(cli), in_json)
+        }
+        Err(error) => {
+            let words: Vec<OsString> = std::env::args_os().collect();
+            let is_active = |word: &OsString| word.to_string_lossy().contains(char::is_control);
+            let in_json = words.iter().any(|word| word == "--json");
+            let is_mistake = error.use_stderr()
+                && error.kind() != ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
+            if !(is_mistake && (in_json || words.iter().any(is_active))) {
+                error.exit();
+            }
+            // What was typed must not do anything to the terminal, or has to be JSON.
+            let text = error.render().to_string();
+            let text = text.trim_start_matches("error: ").trim_end().to_owned();
+            (Outcome::Misused(text), in_json)
+        }
+    };
+    ExitCode::from(terminal::conclude(outcome, in_json))
 }
 
-fn main() -> ExitCode {
-    let cli = Cli::parse();
-    let outcome = match cli.command {
-        Command::Certificate(Certificate::Local { domain, dir }) => certificate(&domain, &dir),
+fn run(cli: Cli) -> Outcome {
+    match cli.command {
+        Command::Certificate(Certificate::Local(order)) => certificate_command::local(&order),
         Command::Generate { dir, check } => generate::run(&dir, check),
         Command::Check => check::run(&cli.config),
         Command::Serve { log_format } => {
@@ -73,37 +99,12 @@ fn main() -> ExitCode {
         Command::Restore { file, output } => with_config(&cli.config, |config| {
             backups::restore(&config, &file, output)
         }),
-    };
-    let (text, code) = match outcome {
-        Outcome::Done => return ExitCode::SUCCESS,
-        Outcome::Failed(text) => (text, 1),
-        Outcome::Misused(text) => (text, 2),
-    };
-    let mut stderr = std::io::stderr();
-    let mark = if stderr.is_terminal() {
-        "\u{1b}[31merror:\u{1b}[0m"
-    } else {
-        "error:"
-    };
-    let _closed = writeln!(stderr, "{mark} {text}");
-    ExitCode::from(code)
+    }
 }
 
 fn with_config(path: &std::path::Path, run: impl FnOnce(Config) -> Outcome) -> Outcome {
     match Config::load(path) {
         Ok(config) => run(config),
         Err(error) => Outcome::Misused(format!("{}: {error}", path.display())),
-    }
-}
-
-fn certificate(domain: &str, dir: &std::path::Path) -> Outcome {
-    match authority::make(dir, domain) {
-        Ok(files) => {
-            say(&format!("authority    {}", files.authority.display()));
-            say(&format!("certificate  {}", files.certificate.display()));
-            say(&format!("key          {}", files.key.display()));
-            Outcome::Done
-        }
-        Err(error) => Outcome::Failed(error.to_string()),
     }
 }

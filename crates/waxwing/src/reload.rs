@@ -17,7 +17,7 @@ use crate::admin_socket::CommandError;
 use crate::cli::Output;
 use crate::client::TlsSettings;
 use crate::config::{Config, Web};
-use crate::{Outcome, admin_socket, say, serve};
+use crate::{Outcome, admin_socket, say, say_json, serve};
 
 /// TLS for connections that begin.
 pub(crate) type LiveTls = watch::Receiver<Option<Arc<TlsSettings>>>;
@@ -234,10 +234,10 @@ pub(crate) fn command(config: &Config, output: Output) -> Outcome {
     };
     let socket = config.admin_socket();
     match runtime.block_on(admin_socket::ask(&socket, "reload", json!({}))) {
-        Ok(answer) if output.json => say(&answer.to_string()),
+        Ok(answer) if output.json => say_json(&answer),
         Ok(answer) => show(&answer),
         Err(CommandError::Refused(error)) => {
-            return Outcome::Failed(format!("{error}; everything stays as it was"));
+            return Outcome::Refused(format!("{error}; everything stays as it was"));
         }
         Err(error) => return Outcome::Failed(error.to_string()),
     }

@@ -1,6 +1,5 @@
 //! `waxwing serve`: opens everything, says what listens, and closes in order.
 
-use std::io::IsTerminal;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,7 +10,6 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
-use tracing_subscriber::EnvFilter;
 use waxwing_server::{Server, Settings};
 use waxwing_store::{SqliteOptions, Store};
 
@@ -25,16 +23,14 @@ use crate::notify::{notify, watchdog_interval};
 use crate::outside::outside;
 use crate::reload::{self, Reloader};
 use crate::site::Site;
-use crate::{Outcome, admin_socket, http, web};
+use crate::{Outcome, admin_socket, http, logging, web};
 
 /// Longest time for streams to close once the server was told to stop.
 const STOP_TIME_MAX: Duration = Duration::from_secs(10);
-/// Environment variable with the log filter, `info` by default.
-const LOG_FILTER: &str = "WAXWING_LOG";
 
 /// Runs the server until it is told to stop.
 pub(crate) fn run(config: Config, path: PathBuf, format: LogFormat) -> Outcome {
-    log(format);
+    logging::start(format);
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -45,18 +41,6 @@ pub(crate) fn run(config: Config, path: PathBuf, format: LogFormat) -> Outcome {
     match runtime.block_on(serve(config, path)) {
         Ok(()) => Outcome::Done,
         Err(text) => Outcome::Failed(text),
-    }
-}
-
-fn log(format: LogFormat) {
-    let filter = EnvFilter::try_from_env(LOG_FILTER).unwrap_or_else(|_| EnvFilter::new("info"));
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_target(false);
-    match format {
-        LogFormat::Text => builder.with_ansi(std::io::stderr().is_terminal()).init(),
-        LogFormat::Json => builder.json().init(),
     }
 }
 

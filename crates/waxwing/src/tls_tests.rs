@@ -3,7 +3,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, ClientConnection, RootCertStore, SupportedProtocolVersion, version};
+use rustls::{
+    AlertDescription, ClientConfig, ClientConnection, RootCertStore, SupportedProtocolVersion,
+    version,
+};
 
 use super::*;
 use crate::certificates::{Certificates, provider, read_chain, server_config};
@@ -26,7 +29,13 @@ struct Setup {
 
 fn setup(name: &str) -> Setup {
     let dir = std::env::temp_dir().join(format!("waxwing-tls-{name}-{}", std::process::id()));
-    let files = crate::authority::make(&dir, "localhost").unwrap();
+    let files = crate::authority::make(&crate::authority::Order {
+        dir: &dir,
+        domains: &[crate::domain::Domain::new("localhost").unwrap()],
+        replace: false,
+        replace_authority: false,
+    });
+    let files = files.unwrap();
     let certificates = Arc::new(Certificates::load(&files.certificate, &files.key).unwrap());
     let mut roots = RootCertStore::empty();
     roots
@@ -155,14 +164,23 @@ fn tls_1_2_has_the_end_point_only() {
 }
 
 #[test]
-fn another_protocol_is_refused() {
+fn another_protocol_is_refused_by_the_alert_for_it() {
     let setup = setup("alpn");
-    let mut client = client(&setup, &[&version::TLS13], &[b"h2"]);
-    let mut server = Tls::new(setup.server.clone()).unwrap();
-    let mut out = Vec::new();
-    let error = exchange(&mut client, &mut server, &mut out, 1_000).unwrap_err();
-    assert!(matches!(error, TlsError::Protocol(_)), "{error}");
-    assert!(!out.is_empty(), "an alert says why");
+    for version in [&version::TLS12, &version::TLS13] {
+        let mut client = client(&setup, &[version], &[b"h2"]);
+        let mut server = Tls::new(setup.server.clone()).unwrap();
+        let mut out = Vec::new();
+        let error = exchange(&mut client, &mut server, &mut out, 1_000).unwrap_err();
+        assert!(matches!(error, TlsError::Protocol(_)), "{error}");
+        let mut read = out.as_slice();
+        let mut told = Ok(());
+        while !read.is_empty() && told.is_ok() {
+            client.read_tls(&mut read).unwrap();
+            told = client.process_new_packets().map(drop);
+        }
+        let alert = rustls::Error::AlertReceived(AlertDescription::NoApplicationProtocol);
+        assert_eq!(told, Err(alert), "{version:?}");
+    }
 }
 
 #[test]

@@ -4,6 +4,7 @@
 #![expect(clippy::panic, reason = "a test fails by panicking")]
 
 mod backup;
+mod commands;
 mod leaks;
 mod life;
 mod login;

@@ -25,7 +25,15 @@ fn edit(built: &Built, from: &str, to: &str) {
 fn renew(built: &Built) {
     let folder = built.authority.parent().unwrap().display().to_string();
     let domain = "waxwing.example";
-    let words = ["certificate", "local", "--domain", domain, "--dir", &folder];
+    let words = [
+        "certificate",
+        "local",
+        "--domain",
+        domain,
+        "--dir",
+        &folder,
+        "--replace",
+    ];
     assert!(built.command(words).unwrap().status.success());
 }
 

@@ -45,6 +45,14 @@ impl Folder {
             .try_for_each(|path| builder.create(path).map_err(Failure::file(path)))
     }
 
+    /// Takes away again what [`create`](Self::create) made, as far as nothing is in it.
+    pub(crate) fn remove_empty(&self) {
+        for path in [self.tls(), self.0.clone()] {
+            // What is not empty stays, as it should.
+            let _stays = fs::remove_dir(path);
+        }
+    }
+
     /// A folder with something in it that is no instance is not touched.
     pub(crate) fn refuse_foreign(&self) -> Result<(), Failure> {
         // An interrupted first start leaves these, and no configuration.
