@@ -23,6 +23,9 @@ pub struct StoredMessage {
     /// The stanza in the `jabber:client` namespace, stanza-id included.
     #[prost(bytes = "bytes", tag = "1")]
     pub stanza: Bytes,
+    /// Whether it waits among those of strangers.
+    #[prost(bool, tag = "2")]
+    pub stranger: bool,
 }
 
 /// Each account's log: its archive and its undelivered mail.
@@ -41,6 +44,8 @@ pub struct Delivery {
     pub kind: MessageType,
     /// Whether the log keeps it until a client has it.
     pub keep: bool,
+    /// Whether it waits among those of strangers.
+    pub stranger: bool,
     /// The stanza, stamped.
     pub stanza: Stanza,
     /// Its place in the log, given when it is staged.
@@ -70,7 +75,10 @@ impl Delivery {
             self.stanza = stanza;
         }
         self.id = Some(id);
-        let payload = StoredMessage { stanza: bytes };
+        let payload = StoredMessage {
+            stanza: bytes,
+            stranger: self.stranger,
+        };
         let append = Append {
             id,
             marks: UNDELIVERED,

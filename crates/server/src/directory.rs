@@ -9,6 +9,7 @@ use waxwing_store::{LogId, Owner};
 
 use crate::blocking::BlockList;
 use crate::session::Session;
+use crate::waiting::Waiting;
 
 /// Most accounts without sessions that are remembered to exist, so that a message to them needs no read.
 pub const ACCOUNTS_IDLE_MAX: usize = 10_000;
@@ -24,6 +25,8 @@ pub struct Account {
     sessions: Mutex<Vec<Arc<Session>>>,
     /// Held while something of the account is changed on what was read before.
     turn: Arc<futures_util::lock::Mutex<()>>,
+    /// How much waits for it.
+    pub(crate) waiting: Waiting,
     /// Whom it has blocked.
     blocked: Mutex<Arc<BlockList>>,
 }
@@ -37,6 +40,7 @@ impl Account {
             last_id: AtomicU64::new(0),
             sessions: Mutex::default(),
             turn: Arc::default(),
+            waiting: Waiting::default(),
             blocked: Mutex::new(Arc::new(blocked)),
         }
     }

@@ -38,6 +38,7 @@ mod source;
 pub mod subscription;
 pub mod throttle;
 mod undelivered;
+mod waiting;
 pub mod xep;
 
 pub use admin::AdminError;

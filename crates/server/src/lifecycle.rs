@@ -90,6 +90,7 @@ pub(crate) fn end(server: &Server, session: &Arc<Session>) {
         let id = state.sm.as_ref().map(|sm| sm.id.clone());
         (state.drain_undelivered(), id)
     };
+    session.account.waiting.forget();
     if let Some(id) = sm_id {
         server.directory().remove_resumable(&id);
     }
@@ -131,6 +132,7 @@ fn reroute(server: &Server, ended: &Session, stanza: &Stanza, mark: Option<LogId
     let now = server.now_micros();
     let stored = StoredMessage {
         stanza: stanza.bytes().clone(),
+        stranger: false,
     };
     for (priority, other) in available {
         if priority == best

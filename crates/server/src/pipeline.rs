@@ -1,7 +1,7 @@
 //! The way of a message through the server, its steps in order.
 //!
 //! First half, before anything is on disk: check blocking, guard, stamp, strip forged ids, rewrite, find the
-//! recipient, decide what is kept, act, stage. Second half, once the commit is durable
+//! recipient, decide what is kept and whether there is room, act, stage. Second half, once the commit is durable
 //! (`delivery.rs`): deliver, copy to the account's other sessions, acknowledge.
 //!
 //! Sources: RFC 6121 §5 and §8.5, XEP-0160, XEP-0191, XEP-0334, XEP-0359.
@@ -20,6 +20,7 @@ use crate::hooks::{Phase, Sending, Sent};
 use crate::keep;
 use crate::server::Server;
 use crate::session::Session;
+use crate::waiting;
 
 /// Handles a message that a session sent; an error goes back to it.
 pub(crate) async fn message(
@@ -130,11 +131,15 @@ async fn recipient(server: &Server, parts: Parts) -> Result<Box<Delivery>, Stanz
         .await?
         .ok_or(Condition::ServiceUnavailable)?;
     let keep = keep::decide(parts.kind, &parts.stanza);
+    let sender = &parts.session.account.jid;
+    let bytes = parts.stanza.bytes().len();
+    let stranger = keep && waiting::admit(server, &account, sender, full.as_ref(), bytes).await?;
     Ok(Box::new(Delivery {
         account,
         full,
         kind: parts.kind,
         keep,
+        stranger,
         stanza: parts.stanza,
         id: None,
         sender: Some(parts.session),

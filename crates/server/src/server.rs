@@ -435,6 +435,7 @@ impl Server {
                 tracing::warn!(%error, "a delivery could not be noted");
             }
         });
+        account.waiting.forget();
     }
 }
 

@@ -169,6 +169,12 @@ impl Session {
             .map(|available| available.priority)
     }
 
+    /// Whether what is queued may come to the client: it has not been closed for being too slow.
+    pub(crate) fn takes(&self) -> bool {
+        let state = self.state();
+        !state.ended && state.kicked.is_none()
+    }
+
     /// Queues an element for the client and wakes its connection.
     pub fn push(&self, out: Out) {
         let waker = self.state().push(out);
