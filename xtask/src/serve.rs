@@ -78,7 +78,7 @@ fn prepare(server: &Path, folder: &Folder, domain: Option<String>) -> Result<(),
         let domain = domain.unwrap_or_else(|| "localhost".to_owned());
         folder.create()?;
         let domain = certificate(server, folder, &domain).inspect_err(|_| folder.remove_empty())?;
-        Accounts::make(&folder.accounts(), &domain)?;
+        Accounts::make(&folder.accounts_waiting(), &domain)?;
         return config::write(folder, &domain);
     }
     let config = Config::read(&folder.config())?;
@@ -139,8 +139,12 @@ fn announce_when_ready(server: &Path, folder: &Folder) -> Result<(), Failure> {
         if let Ok(output) = list
             && output.status.success()
         {
-            let accounts = Accounts::read(&folder.accounts())?;
-            accounts.create_missing(&output.stdout, || waxwing(server, folder))?;
+            let (waiting, made) = (folder.accounts_waiting(), folder.accounts());
+            if waiting.exists() {
+                Accounts::create(&waiting, &made, &output.stdout, || waxwing(server, folder))?;
+                continue;
+            }
+            let accounts = Accounts::read(&made)?.still_there(&output.stdout)?;
             let config = Config::read(&folder.config())?;
             print!("{}", announcement::text(folder, &config, &accounts));
             return Ok(());

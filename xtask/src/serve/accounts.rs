@@ -42,33 +42,58 @@ impl Accounts {
         file.write_all(text.as_bytes()).map_err(Failure::file(path))
     }
 
+    /// None where the file is not there: people may forget passwords on purpose.
     pub(crate) fn read(path: &Path) -> Result<Accounts, Failure> {
+        if !path.exists() {
+            return Ok(Accounts(Vec::new()));
+        }
         let text = fs::read_to_string(path).map_err(Failure::file(path))?;
         Ok(Accounts(text.lines().filter_map(Account::parse).collect()))
     }
 
-    /// Creates those that are not in the server's answer to `account list --json`.
-    pub(crate) fn create_missing(
-        &self,
+    /// Creates what waits to be created, once: the accounts that are written down at `waiting` and
+    /// are not in the server's answer to `account list --json`. Then they stand at `made`, and what
+    /// becomes of them is the operator's.
+    pub(crate) fn create(
+        waiting: &Path,
+        made: &Path,
         list: &[u8],
         waxwing: impl Fn() -> Command,
     ) -> Result<(), Failure> {
-        let list: Value = serde_json::from_slice(list).map_err(|e| Failure::Answer {
-            of: "waxwing account list",
-            why: e.to_string(),
-        })?;
-        for account in self
-            .0
-            .iter()
-            .filter(|account| !mentions(&list, &account.jid))
-        {
+        if !waiting.exists() {
+            return Ok(());
+        }
+        let list = parsed(list)?;
+        for account in Accounts::read(waiting)?.0 {
+            // An interrupted first start may have created one of them.
+            if mentions(&list, &account.jid) {
+                continue;
+            }
             let mut command = waxwing();
             command.args(["account", "add", &account.jid, "--role", &account.role]);
             command.args(["--password-stdin", "--json"]);
             give(&mut command, &account.password)?;
         }
-        Ok(())
+        fs::rename(waiting, made).map_err(Failure::file(made))
     }
+
+    /// Those of the accounts first made that are still there.
+    pub(crate) fn still_there(self, list: &[u8]) -> Result<Accounts, Failure> {
+        let list = parsed(list)?;
+        let there = self.0.into_iter();
+        Ok(Accounts(
+            there
+                .filter(|account| mentions(&list, &account.jid))
+                .collect(),
+        ))
+    }
+}
+
+fn parsed(list: &[u8]) -> Result<Value, Failure> {
+    serde_json::from_slice(list).map_err(|e| Failure::Answer {
+        of: "waxwing account list",
+        why: e.to_string(),
+    })
 }
 
 impl Account {
@@ -124,14 +149,6 @@ mod tests {
 
     use super::*;
 
-    fn account(name: &str) -> Account {
-        Account {
-            jid: format!("{name}@localhost"),
-            password: "secret".to_owned(),
-            role: "member".to_owned(),
-        }
-    }
-
     #[test]
     fn passwords_are_kept_for_the_owner_only() {
         let path = std::env::temp_dir().join(format!("waxwing-accounts-{}", std::process::id()));
@@ -151,39 +168,80 @@ mod tests {
         assert_ne!(alice.password, bob.password);
     }
 
+    /// A folder with the accounts `alice` and `bob` waiting in it; and what the server was told.
+    struct Waiting(std::path::PathBuf);
+
+    impl Waiting {
+        fn new(name: &str) -> Waiting {
+            let name = format!("waxwing-{name}-{}", std::process::id());
+            let folder = std::env::temp_dir().join(name);
+            fs::create_dir_all(&folder).unwrap();
+            Accounts::make(&folder.join("waiting"), "localhost").unwrap();
+            Waiting(folder)
+        }
+
+        /// Says what was asked of the server.
+        fn create(&self, list: &[u8]) -> Result<String, Failure> {
+            let told = self.0.join("told");
+            fs::write(&told, "").unwrap();
+            let (waiting, made) = (self.0.join("waiting"), self.0.join("made"));
+            Accounts::create(&waiting, &made, list, || {
+                let mut shell = Command::new("sh");
+                shell
+                    .args(["-c", "echo \"$@\" >> \"$0\"; cat >> \"$0\""])
+                    .arg(&told);
+                shell
+            })?;
+            Ok(fs::read_to_string(&told).unwrap())
+        }
+    }
+
+    impl Drop for Waiting {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
     #[test]
     fn only_missing_accounts_are_created_and_no_password_is_an_argument() {
-        let told = std::env::temp_dir().join(format!("waxwing-told-{}", std::process::id()));
-        let accounts = Accounts(vec![account("alice"), account("bob")]);
-        let waxwing = || {
-            let mut shell = Command::new("sh");
-            shell
-                .args(["-c", "echo \"$@\" >> \"$0\"; cat >> \"$0\""])
-                .arg(&told);
-            shell
-        };
-        let list = br#"{"accounts":[{"jid":"alice@localhost"}]}"#;
-        accounts.create_missing(list, waxwing).unwrap();
-        let text = fs::read_to_string(&told).unwrap();
-        fs::remove_file(&told).unwrap();
+        let waiting = Waiting::new("missing");
+        let told = waiting.create(br#"{"accounts":[{"jid":"alice@localhost"}]}"#);
+        let accounts = Accounts::read(&waiting.0.join("made")).unwrap();
+        let password = &accounts.0[1].password;
         assert_eq!(
-            text,
-            "account add bob@localhost --role member --password-stdin --json\nsecret\n"
+            told.unwrap(),
+            format!(
+                "account add bob@localhost --role member --password-stdin --json\n{password}\n"
+            )
         );
     }
 
     #[test]
-    fn a_server_that_refuses_is_a_failure() {
-        let accounts = Accounts(vec![account("alice")]);
-        let refused = accounts.create_missing(b"[]", || {
+    fn an_account_that_was_removed_does_not_come_back() {
+        let waiting = Waiting::new("removed");
+        assert!(waiting.create(b"[]").unwrap().contains("alice@localhost"));
+        let list = br#"{"accounts":[{"jid":"bob@localhost"}]}"#;
+        assert_eq!(waiting.create(list).unwrap(), "");
+        let made = Accounts::read(&waiting.0.join("made")).unwrap();
+        let there = made.still_there(list).unwrap();
+        let names: Vec<_> = there.0.iter().map(|account| &account.jid[..]).collect();
+        assert_eq!(names, ["bob@localhost"]);
+    }
+
+    #[test]
+    fn what_a_server_refuses_is_a_failure_and_waits_for_the_next_start() {
+        let waiting = Waiting::new("refused");
+        let (from, to) = (waiting.0.join("waiting"), waiting.0.join("made"));
+        let refused = Accounts::create(&from, &to, b"[]", || {
             let mut shell = Command::new("sh");
             shell.args(["-c", "cat >/dev/null; exit 4"]);
             shell
         });
         assert!(matches!(refused, Err(Failure::Child { .. })));
         assert!(matches!(
-            accounts.create_missing(b"oops", || Command::new("true")),
+            waiting.create(b"oops"),
             Err(Failure::Answer { .. })
         ));
+        assert!(waiting.create(b"[]").unwrap().contains("alice@localhost"));
     }
 }

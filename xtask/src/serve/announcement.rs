@@ -33,12 +33,14 @@ pub(crate) fn text(folder: &Folder, config: &Config, accounts: &Accounts) -> Str
             account.jid, account.password, account.role
         );
     }
-    let kept = folder.accounts();
-    let _ = writeln!(
-        text,
-        "  (passwords as first set; kept in {})\n",
-        kept.display()
-    );
+    if !accounts.0.is_empty() {
+        let kept = folder.accounts();
+        let _ = writeln!(
+            text,
+            "  (passwords as first set; kept in {})\n",
+            kept.display()
+        );
+    }
     text += &names(config);
     text += &trust(folder, config);
     text += &profanity(config, accounts);

@@ -29,6 +29,11 @@ impl Folder {
         self.0.join("accounts")
     }
 
+    /// Accounts that are still to be made: there until the first start is over.
+    pub(crate) fn accounts_waiting(&self) -> PathBuf {
+        self.0.join("accounts.new")
+    }
+
     pub(crate) fn tls(&self) -> PathBuf {
         self.0.join("tls")
     }
@@ -56,7 +61,7 @@ impl Folder {
     /// A folder with something in it that is no instance is not touched.
     pub(crate) fn refuse_foreign(&self) -> Result<(), Failure> {
         // An interrupted first start leaves these, and no configuration.
-        let ours = ["tls", "accounts"];
+        let ours = ["tls", "accounts", "accounts.new"];
         let Ok(entries) = fs::read_dir(&self.0) else {
             return Ok(());
         };
