@@ -19,7 +19,10 @@ fn run(target: Target, seed: u64, inputs: usize) {
 fn run_accepting(target: Target, seed: u64, inputs: usize, least: usize) {
     match campaign::run(target, seed, inputs).expect("a corpus") {
         Outcome::Kept(accepted) => {
-            println!("{}: {accepted} of {inputs} inputs accepted", target.0);
+            println!(
+                "figures: {}: {accepted} of {inputs} inputs accepted",
+                target.0
+            );
             // Or else the test looks at nothing but the refusal of noise.
             assert!(
                 (least..inputs * 19 / 20).contains(&accepted),

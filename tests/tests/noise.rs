@@ -264,6 +264,6 @@ fn noise_at_every_byte_hurts_only_its_own_stream() {
             runs += 1;
         }
     }
-    println!("{runs} bends, {closed} streams ended by them, the others went on");
+    println!("figures: {runs} bends, {closed} streams ended by them, the others went on");
     assert!(closed > runs / 4 && closed < runs);
 }

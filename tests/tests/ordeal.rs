@@ -19,7 +19,7 @@ fn run(name: &str, blow: Blow, blows: u64) -> Result<Report, OrdealError> {
 }
 
 fn judge(what: &str, report: &Report) {
-    println!("{what}: {report}");
+    println!("figures: {what}: {report}");
     assert!(report.is_good(), "{report:#?}");
     assert_eq!(report.blows, BLOWS);
     assert_eq!(report.received, report.sent);
@@ -43,10 +43,10 @@ fn a_hundred_power_cuts() {
 #[test]
 fn a_machine_that_ignores_syncs_is_caught() {
     match run("unsynced", Blow::PowerCut(Syncs::Ignored), 10) {
-        Err(error @ OrdealError::Built(_)) => println!("without syncing: {error}"),
+        Err(error @ OrdealError::Built(_)) => println!("figures: without syncing: {error}"),
         Err(error) => panic!("{error}"),
         Ok(report) => {
-            println!("without syncing: {report}");
+            println!("figures: without syncing: {report}");
             assert!(!report.lost.is_empty(), "nothing was lost");
         }
     }

@@ -156,7 +156,7 @@ fn a_connection_may_be_cut_at_every_byte() {
         }
     }
     println!(
-        "{cuts} cuts, {resumed} sessions resumed, {redelivered} messages redelivered, nothing lost, nothing twice"
+        "figures: {cuts} cuts, {resumed} sessions resumed, {redelivered} messages redelivered, nothing lost, nothing twice"
     );
     assert!(resumed > 100);
 }
@@ -232,7 +232,7 @@ fn the_power_may_go_at_any_moment() {
             .sum::<u64>();
     }
     println!(
-        "{messages} messages, {redelivered} redelivered, {failed} sessions lost whose count was known and {unknown} \
+        "figures: {messages} messages, {redelivered} redelivered, {failed} sessions lost whose count was known and {unknown} \
          whose count was not, nothing lost, nothing twice"
     );
     assert!(failed > 100);

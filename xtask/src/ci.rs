@@ -4,6 +4,7 @@
 //! are shown beside a budget; only `--budget` makes the total of the budget a condition, since
 //! time depends on the machine.
 
+use std::io::Write as _;
 use std::time::{Duration, Instant};
 
 use crate::Task;
@@ -112,11 +113,15 @@ fn run(place: &Place, mut args: Args) -> Result<(), Failure> {
     if all.is_empty() {
         return Err(Failure::Usage("no such section".to_owned()));
     }
+    // The end of a long log is what people see of it: everything worth knowing stands there.
+    print!("\n{}", tally.report());
     let allowed = skips::judge(place, &tally);
-    print!("{}", table(&all));
-    tally.print();
-    verdict(&all, budget)?;
-    allowed
+    let verdict = verdict(&all, budget).and(allowed);
+    print!("\n{}", table(&all));
+    std::io::stdout()
+        .flush()
+        .map_err(Failure::file("standard output"))?;
+    verdict
 }
 
 fn clippy(place: &Place) -> Result<(), Failure> {
@@ -140,14 +145,17 @@ fn total(all: &[Done]) -> f64 {
 }
 
 fn table(all: &[Done]) -> String {
-    let mut text = format!("\n{:<12}{:>8}{:>8}\n", "section", "minutes", "budget");
+    let mut text = format!("{:<12}{:>8}{:>8}\n", "section", "minutes", "budget");
     for Done {
         section,
         took,
         outcome,
     } in all
     {
-        let mark = if outcome.is_ok() { "" } else { "  failed" };
+        let mark = match outcome {
+            Ok(()) => String::new(),
+            Err(failure) => format!("  failed: {failure}"),
+        };
         let (name, budget) = (section.name, section.budget_minutes);
         text += &format!("{name:<12}{:>8.1}{budget:>8.1}{mark}\n", minutes(*took));
     }
@@ -197,7 +205,10 @@ mod tests {
     fn a_failed_section_fails_the_run_and_shows_in_the_table() {
         let all = [done(1, true), done(2, false)];
         let table = table(&all);
-        assert!(table.contains("     2.0     0.2  failed"), "{table}");
+        assert!(
+            table.contains("     2.0     0.2  failed: 2 untidy places\n"),
+            "{table}"
+        );
         assert!(table.contains("all              3.0    25.0"), "{table}");
         assert!(matches!(
             verdict(&all, false),

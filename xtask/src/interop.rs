@@ -15,7 +15,7 @@ use crate::debian;
 use crate::failure::Failure;
 use crate::place::Place;
 use crate::skips;
-use crate::tally::Tally;
+use crate::tally::{Failed, Tally};
 use crate::test;
 
 pub(crate) const TASK: Task = Task {
@@ -39,7 +39,8 @@ fn run(place: &Place, mut args: Args) -> Result<(), Failure> {
     args.finish()?;
     child::run(child::cargo(place, "build").args(["--package=waxwing"]))?;
     let tally = run_all(place, filter.as_deref())?;
-    tally.print();
+    print!("\n{}", tally.report());
+    test::found_any(&tally, filter.as_deref())?;
     test::verdict(&tally)?;
     skips::judge(place, &tally)
 }
@@ -87,16 +88,14 @@ fn run_one(place: &Place, partner: &Partner, case: Option<&str>) -> Result<Tally
         .env("CARGO_TARGET_DIR", &place.target)
         .env("WAXWING_BIN", place.program("debug", "waxwing"));
     let mut tally = Tally::default();
-    let done = test::read_lines(&mut command, |line| tally.partner_line(line));
-    if let Err(failure) = done
-        && tally.failed.is_empty()
-    {
-        tally.failed.push(failure.to_string());
-    }
+    let done = test::read_lines(&mut command, |line| {
+        tally.partner_line(line);
+        true
+    });
+    tally.note_end(done);
     if tally == Tally::default() {
-        tally
-            .failed
-            .push(format!("{}: it tried nothing", partner.name));
+        let what = format!("{}: it tried nothing", partner.name);
+        tally.failed.push(Failed::named(what));
     }
     Ok(tally)
 }

@@ -6,6 +6,7 @@
 )]
 
 mod args;
+mod cargo_output;
 mod child;
 mod ci;
 mod debian;

@@ -1,12 +1,30 @@
 //! Counting tests by what their runners print.
 
+use crate::failure::Failure;
+
 /// What ran, over all runners.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Tally {
     pub(crate) passed: usize,
-    /// Names, or descriptions of runs that failed as a whole.
-    pub(crate) failed: Vec<String>,
+    pub(crate) failed: Vec<Failed>,
     pub(crate) skipped: Vec<Skip>,
+}
+
+/// A test that failed, or a run that failed as a whole.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Failed {
+    pub(crate) name: String,
+    /// The first lines of what it said.
+    pub(crate) words: Vec<String>,
+}
+
+impl Failed {
+    pub(crate) fn named(name: impl Into<String>) -> Failed {
+        Failed {
+            name: name.into(),
+            words: Vec::new(),
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -16,32 +34,12 @@ pub(crate) struct Skip {
 }
 
 impl Tally {
-    /// Reads a line of `cargo test`.
-    pub(crate) fn cargo_line(&mut self, line: &str) {
-        if let Some(counts) = line.strip_prefix("test result: ") {
-            self.passed += count_before(counts, " passed").unwrap_or_default();
-            return;
-        }
-        let Some((name, outcome)) = line
-            .strip_prefix("test ")
-            .and_then(|rest| rest.rsplit_once(" ... "))
-        else {
-            return;
-        };
-        if outcome.starts_with("FAILED") {
-            self.failed.push(name.to_owned());
-        } else if let Some(why) = outcome.strip_prefix("ignored") {
-            let why = why.trim_start_matches(", ");
-            self.skip(name, if why.is_empty() { "ignored" } else { why });
-        }
-    }
-
     /// Reads a line of a partner in `interop/`: `ok NAME`, `not ok NAME: why`, `skip NAME: why`.
     pub(crate) fn partner_line(&mut self, line: &str) {
         if line.starts_with("ok ") {
             self.passed += 1;
         } else if let Some(rest) = line.strip_prefix("not ok ") {
-            self.failed.push(rest.to_owned());
+            self.failed.push(Failed::named(rest));
         } else if let Some(rest) = line.strip_prefix("skip ") {
             let (name, why) = rest.split_once(": ").unwrap_or((rest, "no reason given"));
             self.skip(name, why);
@@ -54,6 +52,15 @@ impl Tally {
         for (name, why) in text.lines().filter_map(|line| line.split_once(": ")) {
             self.passed = self.passed.saturating_sub(1);
             self.skip(name, why);
+        }
+    }
+
+    /// A run that failed, though nothing in it did, has failed as a whole.
+    pub(crate) fn note_end(&mut self, end: Result<(), Failure>) {
+        if let Err(failure) = end
+            && self.failed.is_empty()
+        {
+            self.failed.push(Failed::named(failure.to_string()));
         }
     }
 
@@ -72,45 +79,29 @@ impl Tally {
     }
 
     /// Names what did not pass, then gives the counts alone on a line.
-    pub(crate) fn print(&self) {
-        println!();
-        for name in &self.failed {
-            println!("failed: {name}");
-        }
+    pub(crate) fn report(&self) -> String {
+        let mut text = String::new();
         for skip in &self.skipped {
-            println!("skipped: {}: {}", skip.name, skip.why);
+            text += &format!("skipped: {}: {}\n", skip.name, skip.why);
         }
-        println!("{}", self.summary());
+        for Failed { name, words } in &self.failed {
+            text += &format!("failed: {name}\n");
+            words
+                .iter()
+                .for_each(|line| text += &format!("    {line}\n"));
+        }
+        text + &self.summary() + "\n"
     }
 
-    fn summary(&self) -> String {
+    pub(crate) fn summary(&self) -> String {
         let (failed, skipped) = (self.failed.len(), self.skipped.len());
         format!("{} passed, {failed} failed, {skipped} skipped", self.passed)
     }
 }
 
-/// `12` of `ok. 12 passed; 0 failed`.
-fn count_before(text: &str, word: &str) -> Option<usize> {
-    text.split(word).next()?.rsplit(' ').next()?.parse().ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn cargo_test_is_counted() {
-        let mut tally = Tally::default();
-        let output = "running 4 tests\ntest jid::roundtrip ... ok\ntest jid::bad ... FAILED\n\
-            test slow ... ignored, an hour long\ntest other ... ignored\n\
-            test result: FAILED. 1 passed; 1 failed; 2 ignored; 0 measured; 0 filtered out\n\
-            test result: ok. 30 passed; 0 failed; 0 ignored; 0 measured\n";
-        output.lines().for_each(|line| tally.cargo_line(line));
-        assert_eq!(tally.summary(), "31 passed, 1 failed, 2 skipped");
-        assert_eq!(tally.failed, ["jid::bad"]);
-        assert_eq!(tally.skipped[0].why, "an hour long");
-        assert_eq!(tally.skipped[1].why, "ignored");
-    }
 
     #[test]
     fn partners_are_counted() {
@@ -119,13 +110,28 @@ mod tests {
             "# a remark\nok login\nnot ok roster: no push\nskip dino/chat: no display\nskip odd\n";
         output.lines().for_each(|line| tally.partner_line(line));
         assert_eq!(tally.summary(), "1 passed, 1 failed, 2 skipped");
-        assert_eq!(tally.failed, ["roster: no push"]);
+        assert_eq!(tally.failed, [Failed::named("roster: no push")]);
         assert_eq!(
             tally.skipped[0],
             Skip {
                 name: "dino/chat".into(),
                 why: "no display".into()
             }
+        );
+    }
+
+    #[test]
+    fn a_report_ends_with_failures_and_counts() {
+        let mut tally = Tally::default();
+        tally.skip("dino/chat", "no display");
+        tally.failed.push(Failed {
+            name: "jid::bad".to_owned(),
+            words: vec!["panicked at src/jid.rs:3:5:".to_owned()],
+        });
+        assert_eq!(
+            tally.report(),
+            "skipped: dino/chat: no display\nfailed: jid::bad\n    panicked at src/jid.rs:3:5:\n\
+             0 passed, 1 failed, 1 skipped\n"
         );
     }
 

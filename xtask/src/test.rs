@@ -6,13 +6,14 @@ use std::process::{Command, Stdio};
 
 use crate::Task;
 use crate::args::Args;
+use crate::cargo_output::CargoOutput;
 use crate::child;
 use crate::debian;
 use crate::failure::Failure;
 use crate::interop;
 use crate::place::Place;
 use crate::skips;
-use crate::tally::Tally;
+use crate::tally::{Failed, Tally};
 
 pub(crate) const TASK: Task = Task {
     name: "test",
@@ -28,9 +29,20 @@ fn run(place: &Place, mut args: Args) -> Result<(), Failure> {
     let filter = args.word();
     args.finish()?;
     let tally = run_all(place, filter.as_deref())?;
-    tally.print();
+    print!("\n{}", tally.report());
+    found_any(&tally, filter.as_deref())?;
     verdict(&tally)?;
     skips::judge(place, &tally)
+}
+
+/// A filter that no test's name contains is a slip of the pen, not a success.
+pub(crate) fn found_any(tally: &Tally, filter: Option<&str>) -> Result<(), Failure> {
+    match filter {
+        Some(filter) if *tally == Tally::default() => Err(Failure::Usage(format!(
+            "no test's name contains `{filter}`"
+        ))),
+        _ => Ok(()),
+    }
 }
 
 pub(crate) fn verdict(tally: &Tally) -> Result<(), Failure> {
@@ -65,7 +77,7 @@ pub(crate) fn run_all(place: &Place, filter: Option<&str>) -> Result<Tally, Fail
         .args(["--workspace", "--bins", "--tests"])
         .args(&excluded);
     if let Err(failure) = child::run(&mut build) {
-        tally.failed.push(failure.to_string());
+        tally.failed.push(Failed::named(failure.to_string()));
         return Ok(tally);
     }
     tally.add(cargo_tests(place, filter, &excluded)?);
@@ -94,30 +106,39 @@ fn cargo_tests(place: &Place, filter: Option<&str>, excluded: &[String]) -> Resu
         .args(["--workspace", "--no-fail-fast"])
         .args(excluded)
         .args(filter)
-        // Figures that tests print belong to what was shown.
+        // For the figures of tests that pass; whatever else they print is not shown.
         .args(["--", "--show-output"])
         .env("WAXWING_BIN", place.program("debug", "waxwing"))
         .env(SKIPS_VARIABLE, &skips);
-    let mut tally = Tally::default();
-    let done = read_lines(&mut command, |line| tally.cargo_line(line));
-    if let Err(failure) = done
-        && tally.failed.is_empty()
-    {
-        tally.failed.push(failure.to_string());
-    }
+    let mut output = CargoOutput::default();
+    let done = read_lines(&mut command, |line| output.line(line));
+    let mut tally = output.end();
+    tally.note_end(done);
     tally.late_skips(&std::fs::read_to_string(&skips).map_err(Failure::file(&skips))?);
     std::fs::remove_file(&skips).map_err(Failure::file(&skips))?;
     Ok(tally)
 }
 
-/// Runs it, shows its standard output as it comes, and hands on each line.
-pub(crate) fn read_lines(command: &mut Command, mut each: impl FnMut(&str)) -> Result<(), Failure> {
-    command.stdin(Stdio::null()).stdout(Stdio::piped());
-    let mut child = command.spawn().map_err(child::start_failure(command))?;
-    let mut output = BufReader::new(child.stdout.take().ok_or_else(|| Failure::Answer {
-        of: "the operating system",
-        why: "no pipe".to_owned(),
-    })?);
+/// Runs it and hands on each line that it prints, of both its outputs, in their order; shows those of
+/// which `show` says so.
+pub(crate) fn read_lines(
+    command: &mut Command,
+    mut show: impl FnMut(&str) -> bool,
+) -> Result<(), Failure> {
+    let no_pipe = |source| Failure::Start {
+        program: "a pipe".to_owned(),
+        source,
+    };
+    let (output, input) = std::io::pipe().map_err(no_pipe)?;
+    command
+        .stdin(Stdio::null())
+        .stdout(input.try_clone().map_err(no_pipe)?)
+        .stderr(input);
+    let child = command.spawn().map_err(child::start_failure(command));
+    // The pipe ends when nobody can write to it any more: neither can this command.
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = child?;
+    let mut output = BufReader::new(output);
     let mut line = Vec::new();
     // Bytes, not text: what a test prints need not be UTF-8.
     while output
@@ -127,8 +148,9 @@ pub(crate) fn read_lines(command: &mut Command, mut each: impl FnMut(&str)) -> R
     {
         let text = String::from_utf8_lossy(&line);
         let text = text.trim_end();
-        println!("{text}");
-        each(text);
+        if show(text) {
+            println!("{text}");
+        }
         line.clear();
     }
     let status = child.wait().map_err(child::start_failure(command))?;
@@ -151,12 +173,30 @@ mod tests {
     }
 
     #[test]
+    fn a_filter_that_nothing_matches_is_a_failure() {
+        let nothing = Tally::default();
+        assert!(
+            matches!(found_any(&nothing, Some("rooster")), Err(Failure::Usage(text)) if text.contains("rooster"))
+        );
+        assert!(found_any(&nothing, None).is_ok());
+        let mut some = Tally::default();
+        some.skip("roster", "no display");
+        assert!(found_any(&some, Some("roster")).is_ok());
+    }
+
+    #[test]
     fn lines_are_handed_on_and_the_status_counts() {
         let mut lines = Vec::new();
         let mut shell = Command::new("sh");
-        shell.args(["-c", "printf 'ok a\\nnot ok b: \\377'; exit 3"]);
-        let done = read_lines(&mut shell, |line| lines.push(line.to_owned()));
-        assert_eq!(lines, ["ok a", "not ok b: \u{fffd}"]);
+        shell.args([
+            "-c",
+            "echo ok a; echo a remark >&2; printf 'not ok b: \\377'; exit 3",
+        ]);
+        let done = read_lines(&mut shell, |line| {
+            lines.push(line.to_owned());
+            false
+        });
+        assert_eq!(lines, ["ok a", "a remark", "not ok b: \u{fffd}"]);
         assert!(matches!(done, Err(Failure::Child { .. })));
     }
 }

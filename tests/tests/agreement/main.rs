@@ -299,6 +299,8 @@ fn everybody_agrees_with_the_model() {
         messages += rig.ledger.received();
         lives += rig.bound.iter().sum::<u64>();
     }
-    println!("{SEEDS} seeds: {acts} acts and troubles, {messages} messages, {lives} sessions");
+    println!(
+        "figures: {SEEDS} seeds: {acts} acts and troubles, {messages} messages, {lives} sessions"
+    );
     assert!(lives > SEEDS * CLIENTS as u64 && messages > 1_000);
 }
