@@ -1,7 +1,6 @@
 //! What the corpora hold, and what the targets know.
 
-use std::path::Path;
-use std::{fs, io};
+use std::fs;
 
 use waxwing_fuzz::{TARGETS, TYPES, corpus, transcripts};
 
@@ -35,39 +34,16 @@ fn every_target_has_a_corpus_and_every_corpus_a_target() {
     assert!(folders.iter().eq(TARGETS.iter().map(|(name, _)| name)));
 }
 
-/// Payload types as the sources name them: `payload!` and `impl Payload for`.
-fn types_in_sources() -> io::Result<Vec<String>> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/stanza/src/xep");
-    let mut types = Vec::new();
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        let module = path
-            .file_stem()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
-        let mut in_macro = false;
-        for line in fs::read_to_string(&path)?.lines() {
-            let line = line.trim();
-            in_macro |= line == "payload! {";
-            let name = line
-                .strip_prefix("pub struct ")
-                .filter(|_| in_macro)
-                .and_then(|rest| rest.split('(').next())
-                .or_else(|| line.strip_prefix("impl Payload for ")?.split(' ').next());
-            if let Some(name) = name {
-                types.push(format!("{module}::{name}"));
-                in_macro = false;
-            }
-        }
-    }
-    types.sort();
-    Ok(types)
-}
-
+/// The list is made from the sources by `build.rs`: of both ways to declare a type it finds some.
 #[test]
-fn every_payload_type_is_fuzzed() {
-    let mut fuzzed: Vec<String> = TYPES.iter().map(|(name, _)| (*name).to_owned()).collect();
-    fuzzed.sort();
-    assert_eq!(fuzzed, types_in_sources().unwrap());
+fn payload_types_are_found_in_the_sources() {
+    for known in [
+        "rfc6121_roster::Roster",
+        "xep_0004_forms::DataForm",
+        "xep_0030_disco::Identity",
+        "xep_0049_private::Private",
+        "xep_0054_vcard::VCard",
+    ] {
+        assert!(TYPES.iter().any(|(name, _)| *name == known), "{known}");
+    }
 }
