@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use crate::options::{OptionDefault, OptionSpec, URIS_MAX};
 use crate::registry::{Feature, Registry, RegistryError, Source, Status};
+use crate::transports::TRANSPORTS;
 use crate::xep::FEATURES;
 
 fn link(source: Source) -> String {
@@ -20,10 +21,18 @@ fn status(feature: &Feature) -> String {
     }
 }
 
+/// Features and transports, by number.
+fn all() -> Vec<&'static Feature> {
+    let mut all: Vec<&Feature> = FEATURES.iter().chain(TRANSPORTS).copied().collect();
+    // RFCs first.
+    all.sort_by_key(|feature| (matches!(feature.source, Source::Xep(_)), feature.source));
+    all
+}
+
 /// The table of features for the README.
 pub fn feature_table() -> String {
     let mut table = "| specification | title | version | status |\n|---|---|---|---|\n".to_owned();
-    for feature in FEATURES {
+    for feature in all() {
         let version = if feature.version.is_empty() {
             "–"
         } else {
@@ -137,9 +146,10 @@ pub fn doap() -> String {
          \x20   <programming-language>Rust</programming-language>\n\
          \x20   <category rdf:resource='https://linkmauve.fr/ns/xmpp-doap#category-server'/>\n\
          \x20   <implements rdf:resource='https://www.rfc-editor.org/info/rfc6120'/>\n\
-         \x20   <implements rdf:resource='https://www.rfc-editor.org/info/rfc6121'/>\n",
+         \x20   <implements rdf:resource='https://www.rfc-editor.org/info/rfc6121'/>\n\
+         \x20   <implements rdf:resource='https://www.rfc-editor.org/info/rfc7395'/>\n",
     );
-    for feature in FEATURES {
+    for feature in all() {
         let Source::Xep(_) = feature.source else {
             continue;
         };

@@ -37,6 +37,7 @@ pub mod settings;
 mod source;
 pub mod subscription;
 pub mod throttle;
+pub mod transports;
 mod undelivered;
 mod waiting;
 pub mod xep;

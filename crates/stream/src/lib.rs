@@ -6,8 +6,10 @@
 //! - [`server::Negotiation`] and [`client::Negotiation`] take a stream from its header to a bound
 //!   resource;
 //! - [`sm::Sm`] counts and keeps stanzas for acknowledgement and resumption, on both sides;
+//! - [`bosh`] carries a stream in requests and responses of HTTP;
 //! - [`sasl`] holds what is kept of passwords, and the mechanisms.
 
+pub mod bosh;
 #[cfg(test)]
 mod both_sides;
 pub mod client;

@@ -88,7 +88,7 @@ data_dir = "/var/lib/waxwing"
 # c2s_tls = ["[::]:5223"]
 # Clients without TLS. Only addresses of this machine are accepted, for tests and proxies beside the server.
 # c2s_plain_loopback = []
-# HTTP over TLS: /xmpp-websocket, /.well-known/host-meta, /healthz.
+# HTTP over TLS: /xmpp-websocket, /http-bind, /.well-known/host-meta, /healthz.
 # https = []
 # HTTP without TLS, only on addresses of this machine, for a proxy there: the same, and /metrics.
 # http_loopback = ["127.0.0.1:5280"]

@@ -8,18 +8,22 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use waxwing_wire::Element;
 
-use crate::http::WEBSOCKET_PATH;
+use crate::http::{BOSH_PATH, WEBSOCKET_PATH};
 use crate::site::Site;
 
 /// Namespace of XRD 1.0.
 const XRD: &str = "http://docs.oasis-open.org/ns/xri/xrd-1.0";
 const WEBSOCKET: &str = "urn:xmpp:alt-connections:websocket";
+const BOSH: &str = "urn:xmpp:alt-connections:xbosh";
 
 /// What is linked: relation and address.
 fn links(url: &str) -> Vec<(&'static str, String)> {
     // https becomes wss, http becomes ws.
     let websocket = url.replacen("http", "ws", 1);
-    vec![(WEBSOCKET, format!("{websocket}{WEBSOCKET_PATH}"))]
+    vec![
+        (WEBSOCKET, format!("{websocket}{WEBSOCKET_PATH}")),
+        (BOSH, format!("{url}{BOSH_PATH}")),
+    ]
 }
 
 /// Pages of every origin may ask (XEP-0156 §5).

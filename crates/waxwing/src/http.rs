@@ -6,15 +6,17 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use prometheus_client::registry::Registry;
 use waxwing_server::Server;
 
 use crate::site::Site;
-use crate::{host_meta, websocket};
+use crate::{bosh, host_meta, websocket};
 
 /// Where WebSockets begin.
 pub(crate) const WEBSOCKET_PATH: &str = "/xmpp-websocket";
+/// Where BOSH is.
+pub(crate) const BOSH_PATH: &str = "/http-bind";
 
 /// The content type of metrics (OpenMetrics 1.0).
 const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -47,6 +49,7 @@ pub(crate) fn public(site: Site) -> Router {
     let server = site.serving.server.clone();
     let streams = Router::new()
         .route(WEBSOCKET_PATH, get(websocket::upgrade))
+        .route(BOSH_PATH, post(bosh::post).options(bosh::options))
         .route("/.well-known/host-meta", get(host_meta::xml))
         .route("/.well-known/host-meta.json", get(host_meta::json))
         .with_state(Arc::new(site));

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use waxwing_server::Server;
 
 use crate::accepting::Accepting;
+use crate::bosh::Sessions;
 use crate::client::{Client, Protection};
 use crate::reload::{LiveTls, LiveWeb};
 
@@ -111,6 +112,8 @@ pub(crate) struct Serving {
     pub tls: LiveTls,
     /// Settings for browsers.
     pub web: LiveWeb,
+    /// Sessions over HTTP requests.
+    pub bosh: Arc<Sessions>,
     /// Connections in use.
     pub admission: Arc<Admission>,
     /// Whether connections can be accepted at the moment.

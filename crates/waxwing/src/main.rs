@@ -8,6 +8,7 @@ mod accounts;
 mod admin_socket;
 mod authority;
 mod backups;
+mod bosh;
 mod certificate_command;
 mod certificates;
 mod check;

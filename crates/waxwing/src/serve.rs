@@ -18,7 +18,7 @@ use crate::certificates::{Certificates, server_config};
 use crate::cli::LogFormat;
 use crate::client::{Protection, TlsSettings};
 use crate::config::Config;
-use crate::listen::{self, Admission, Serving};
+use crate::listen::{self, Serving};
 use crate::notify::{notify, watchdog_interval};
 use crate::outside::outside;
 use crate::reload::{self, Reloader};
@@ -149,7 +149,8 @@ async fn serve(config: Config, path: PathBuf) -> Result<(), String> {
         server: server.clone(),
         tls,
         web,
-        admission: Arc::new(Admission::default()),
+        bosh: Arc::default(),
+        admission: Arc::default(),
         accepting,
         stop: stopped,
         alive,

@@ -209,6 +209,31 @@ pub(crate) fn admit(bytes: usize, limits: &Limits) -> Result<(), Limit> {
     }
 }
 
+/// An element with declarations for those of the outer prefixes that it uses: by bit, inserted
+/// behind the root's name. No declaration is there twice: a prefix that the root binds itself
+/// never means the outer one.
+pub(crate) fn declare(
+    prefixes: &[(Name, Name)],
+    element: &[u8],
+    name_end: usize,
+    used: u64,
+) -> Bytes {
+    let (head, rest) = element.split_at(name_end);
+    let mut out = Vec::with_capacity(element.len() + 128);
+    out.extend_from_slice(head);
+    for (index, (prefix, ns)) in prefixes.iter().enumerate() {
+        if used & (1 << (index & 63)) != 0 {
+            out.extend_from_slice(b" xmlns:");
+            out.extend_from_slice(prefix.as_bytes());
+            out.extend_from_slice(b"='");
+            escape_value(&mut out, ns);
+            out.push(b'\'');
+        }
+    }
+    out.extend_from_slice(rest);
+    Bytes::from(out)
+}
+
 impl Frame {
     pub(crate) fn outer(&self) -> Outer<'_> {
         Outer {
@@ -217,23 +242,9 @@ impl Frame {
         }
     }
 
-    /// A stanza with declarations for those of the header's prefixes that it uses: by bit, inserted
-    /// behind the root's name. No declaration is there twice: a prefix that the root binds itself
-    /// never means the header's.
+    /// A stanza with declarations for those of the header's prefixes that it uses.
     pub(crate) fn declare(&self, stanza: &[u8], name_end: usize, used: u64) -> Bytes {
-        let mut out = Vec::with_capacity(stanza.len() + 128);
-        out.extend_from_slice(&stanza[..name_end]);
-        for (index, (prefix, ns)) in self.prefixes.iter().enumerate() {
-            if used & (1 << (index & 63)) != 0 {
-                out.extend_from_slice(b" xmlns:");
-                out.extend_from_slice(prefix.as_bytes());
-                out.extend_from_slice(b"='");
-                escape_value(&mut out, ns);
-                out.push(b'\'');
-            }
-        }
-        out.extend_from_slice(&stanza[name_end..]);
-        Bytes::from(out)
+        declare(&self.prefixes, stanza, name_end, used)
     }
 
     /// The root of a stanza as a stanza without content; `None` if its start tag is beyond limits.

@@ -232,15 +232,42 @@ impl<'a> ChildView<'a> {
         self.stanza.raw(self.child.span)
     }
 
+    /// The child without its context: what it inherits of it is declared by itself. Where it inherits the default
+    /// namespace of its parent's own name, it gets `default_ns` instead: what is wrapped is not of the wrapper's kind.
+    #[must_use]
+    pub fn unwrapped(&self, default_ns: &str) -> Bytes {
+        let (outer_ns, prefixes) = self.inherited();
+        let outer = Outer {
+            default_ns: &outer_ns,
+            prefixes: &prefixes,
+        };
+        let bytes = self.bytes();
+        let checked = check(bytes, outer, &CHECKED);
+        debug_assert!(checked.is_ok(), "the same parser has accepted these bytes");
+        let Ok(checked) = checked else {
+            return Bytes::copy_from_slice(bytes);
+        };
+        let name_end = checked.view.qname.end as usize;
+        let declared = crate::header::declare(&prefixes, bytes, name_end, checked.outer_used);
+        let wrapper = *outer_ns == *self.stanza.ns();
+        let inherited = if wrapper { default_ns } else { &outer_ns };
+        crate::frames::declare_default_ns(&declared, inherited)
+    }
+
+    /// The default namespace and the prefixes that the stanza's start tag leaves to the child.
+    fn inherited(&self) -> (Name, Vec<(Name, Name)>) {
+        let head = self.stanza.raw(Span {
+            start: 0,
+            end: self.stanza.view.head_end,
+        });
+        crate::header::bindings(head, &self.stanza.view.outer_ns)
+    }
+
     /// The child as a tree.
     #[must_use]
     pub fn element(&self) -> Element {
         let stanza = self.stanza;
-        let head = stanza.raw(Span {
-            start: 0,
-            end: stanza.view.head_end,
-        });
-        let (default_ns, prefixes) = crate::header::bindings(head, &stanza.view.outer_ns);
+        let (default_ns, prefixes) = self.inherited();
         let outer = Outer {
             default_ns: &default_ns,
             prefixes: &prefixes,

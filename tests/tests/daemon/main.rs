@@ -4,7 +4,10 @@
 #![expect(clippy::panic, reason = "a test fails by panicking")]
 
 mod backup;
+mod bosh;
+mod bosh_hostile;
 mod commands;
+mod hb;
 mod leaks;
 mod life;
 mod login;

@@ -156,7 +156,15 @@ fn assert_linked(answers: &[String; 2], url: &str) {
         links.contains(&("urn:xmpp:alt-connections:websocket", url)),
         "{xml}"
     );
-    assert!(json.contains(&format!("\"href\":\"{url}\"")), "{json}");
+    let bosh = url.replacen("ws", "http", 1);
+    let bosh = bosh.replace("/xmpp-websocket", "/http-bind");
+    assert!(
+        links.contains(&("urn:xmpp:alt-connections:xbosh", &bosh)),
+        "{xml}"
+    );
+    for url in [url, &bosh] {
+        assert!(json.contains(&format!("\"href\":\"{url}\"")), "{json}");
+    }
 }
 
 /// XEP-0156 §3 and §4.

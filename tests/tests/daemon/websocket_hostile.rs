@@ -2,6 +2,8 @@
 
 use futures_util::SinkExt;
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::frame::Frame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
 use crate::rig::{ALICE, BOB, available, body, next, say, server, soon};
 use crate::ws::{self, CLOSE, OPEN};
@@ -89,6 +91,31 @@ async fn binary_is_refused() {
     let mut ws = ws::bound(&built, ALICE).await;
     soon(ws.0.send(Message::binary(OPEN))).await.unwrap();
     assert_eq!(ws.end().await, (None, Some(1003)));
+}
+
+/// RFC 6455 §8.1: what is no UTF-8 ends the WebSocket, whole or in pieces.
+#[tokio::test]
+async fn text_is_utf_8() {
+    let built = server("websocket-utf8");
+    let bad = b"<presence xmlns='jabber:client' id='\xc3\x28'/>";
+    let overlong = b"<presence xmlns='jabber:client' id='\xc0\xaf'/>";
+    let cut = b"<presence xmlns='jabber:client' id='\xe2\x82";
+    for bytes in [&bad[..], &overlong[..], &cut[..]] {
+        let mut ws = ws::bound(&built, ALICE).await;
+        let frame = Frame::message(bytes.to_vec(), OpCode::Data(Data::Text), true);
+        soon(ws.0.send(Message::Frame(frame))).await.unwrap();
+        assert_eq!(ws.end().await.0, None);
+    }
+    // A character may be cut between two frames, if all of it comes.
+    let mut ws = ws::new(&built).await;
+    let open = OPEN.replace(" to=", " id='\u{20ac}' to=").into_bytes();
+    let cut = open.iter().position(|byte| *byte == 0x82).unwrap();
+    let (head, tail) = open.split_at(cut);
+    for (part, kind, last) in [(head, Data::Text, false), (tail, Data::Continue, true)] {
+        let frame = Frame::message(part.to_vec(), OpCode::Data(kind), last);
+        soon(ws.0.send(Message::Frame(frame))).await.unwrap();
+    }
+    assert_eq!(ws.next().await.name(), "open");
 }
 
 /// A message beyond what a stanza may have is not even read; the server goes on for others.

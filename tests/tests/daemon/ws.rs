@@ -1,5 +1,7 @@
 //! A client over WebSocket, one frame at a time.
 
+use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -31,17 +33,20 @@ pub(crate) struct Ws(pub(crate) WebSocketStream<TlsStream<TcpStream>>);
 
 /// TLS to the HTTPS port.
 pub(crate) async fn tls(built: &Built) -> TlsStream<TcpStream> {
+    tls_at(built.https, &built.authority).await
+}
+
+pub(crate) async fn tls_at(https: SocketAddr, authority: &Path) -> TlsStream<TcpStream> {
     let mut roots = RootCertStore::empty();
-    roots
-        .add(CertificateDer::from_pem_file(&built.authority).unwrap())
-        .unwrap();
+    let authority = CertificateDer::from_pem_file(authority).unwrap();
+    roots.add(authority).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_root_certificates(roots)
         .with_no_client_auth();
-    let socket = TcpStream::connect(built.https).await.unwrap();
+    let socket = TcpStream::connect(https).await.unwrap();
     let name = ServerName::try_from("waxwing.example").unwrap();
     let connector = TlsConnector::from(Arc::new(config));
     soon(connector.connect(name, socket)).await.unwrap()

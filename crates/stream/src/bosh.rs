@@ -1,0 +1,21 @@
+//! XMPP over HTTP: [XEP-0124](https://xmpp.org/extensions/xep-0124.html), version 1.11.2, and
+//! [XEP-0206](https://xmpp.org/extensions/xep-0206.html), version 1.4, the server's side.
+//!
+//! A [`Request`] is the `<body/>` of one HTTP request. A [`Session`] takes requests in any order and
+//! hands their elements on in theirs, as a stream of [`Framing::Elements`](crate::Framing::Elements)
+//! would have them; what that stream says goes back as responses. Neither knows HTTP, nor what time it is.
+
+mod request;
+mod response;
+mod session;
+#[cfg(test)]
+mod tests;
+
+pub use request::{Create, Request, RequestError, Task};
+pub use response::{Condition, terminate};
+pub use session::{Handle, Output, Session, Terms};
+
+/// Namespace of `<body/>`.
+pub(crate) const HTTP_BIND: &str = "http://jabber.org/protocol/httpbind";
+/// Namespace of what XEP-0206 adds to it.
+pub(crate) const XBOSH: &str = "urn:xmpp:xbosh";
