@@ -39,6 +39,13 @@ const DOMAIN: Argument = Argument {
     secret: false,
 };
 
+const REUSE: Argument = Argument {
+    name: "reuse",
+    doc: "yes: even if the name belonged to an account that was removed, whose contacts may take this for it.",
+    required: false,
+    secret: false,
+};
+
 /// Accounts listed at most by one command.
 const LIST_MAX: usize = 100_000;
 
@@ -47,7 +54,7 @@ pub const COMMANDS: &[Command] = &[
     Command {
         name: "account add",
         doc: "Makes an account.",
-        arguments: &[JID, PASSWORD, ROLE],
+        arguments: &[JID, PASSWORD, ROLE, REUSE],
         run: |s, a| add(s, a).boxed(),
     },
     Command {
@@ -122,7 +129,8 @@ async fn add(server: Server, args: Arguments) -> Result<Value, AdminError> {
                 "'{name}' is no role; roles are member, restricted, admin, operator"
             ))
         })?;
-    match accounts::create(&server, &jid, args.text("password")?, role).await {
+    let reuse = args.optional("reuse") == Some("yes");
+    match accounts::create(&server, &jid, args.text("password")?, role, reuse).await {
         Ok(()) => Ok(json!({ "jid": jid.to_string(), "role": role.name() })),
         Err(error) => Err(refused(&jid, &error)),
     }
@@ -133,6 +141,9 @@ fn refused(jid: &BareJid, error: &accounts::AccountError) -> AdminError {
     use accounts::AccountError;
     match error {
         AccountError::Exists => AdminError::Refused(format!("the account '{jid}' exists already")),
+        AccountError::Removed => AdminError::Refused(format!(
+            "'{jid}' belonged to an account that was removed; its contacts may take a new one for the old. --reuse makes it all the same"
+        )),
         AccountError::Name => AdminError::Refused(format!(
             "'{jid}' cannot be an account: newer software would read the name differently (RFC 7622 §3.3)"
         )),
@@ -161,7 +172,7 @@ async fn remove(server: Server, args: Arguments) -> Result<Value, AdminError> {
         .map_err(|error| {
             AdminError::Failed(format!("its roster was not read: {:?}", error.condition))
         })?;
-    effects.batch.delete_owner(&account.owner);
+    accounts::remove(&server, &jid, &mut effects.batch);
     let commit = server.store().commit(effects.batch);
     drop(turn);
     commit.await?;

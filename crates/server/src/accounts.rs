@@ -1,9 +1,10 @@
 //! Accounts: who may log in, with which credentials and role.
 
 use waxwing_stanza::BareJid;
-use waxwing_store::{Batch, Owner, Store, StoreError, Table};
+use waxwing_store::{Batch, Expiring, Owner, Store, StoreError, Table};
 use waxwing_stream::sasl::{Account as Known, Credentials, Hash, Password, ScramKeys};
 
+use crate::options::{OptionDefault, OptionSpec};
 use crate::outside::Outside;
 use crate::server::Server;
 
@@ -90,6 +91,54 @@ pub struct Secret {
 /// Secrets that the server made for itself, by use.
 pub static SECRETS: Table<String, Secret> = Table::new("secrets", 1);
 
+/// How long a removed account's name is kept.
+pub const REMOVED_NAME_DAYS: OptionSpec = OptionSpec {
+    name: "removed_name_days",
+    default: OptionDefault::Number {
+        value: 3_650,
+        min: 0,
+        max: 36_500,
+    },
+    unit: "days",
+    doc: "How long nobody can register the name of an account that was removed: its contacts would take them for its old owner.",
+};
+
+const DAY_MICROS: u64 = 24 * 3_600 * 1_000_000;
+
+/// That an account was removed.
+#[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
+pub struct Removed {
+    /// When, in microseconds since the Unix epoch.
+    #[prost(uint64, tag = "1")]
+    pub at_micros: u64,
+}
+
+/// Names of accounts that were removed, of each domain, until they are free again.
+pub static REMOVED: Expiring<String, Removed> = Table::new("removed-names", 1).expiring();
+
+/// Removes an account with everything it stores, and keeps its name.
+pub(crate) fn remove(server: &Server, jid: &BareJid, batch: &mut Batch) {
+    batch.delete_owner(&owner(jid));
+    let days = server.options().number(&REMOVED_NAME_DAYS);
+    let (Some(name), true) = (jid.node(), days > 0) else {
+        return;
+    };
+    let at_micros = server.now_micros();
+    let domain = Owner::domain(jid.domain());
+    let until = at_micros.saturating_add(days.saturating_mul(DAY_MICROS));
+    batch.put_expiring(&REMOVED, &domain, name, &Removed { at_micros }, until);
+}
+
+/// Whether the name is that of an account that was removed.
+async fn is_kept(server: &Server, jid: &BareJid) -> Result<bool, StoreError> {
+    let Some(name) = jid.node() else {
+        return Ok(false);
+    };
+    let table = REMOVED.at(server.now_micros());
+    let domain = Owner::domain(jid.domain());
+    Ok(server.store().get(&table, &domain, name).await?.is_some())
+}
+
 /// An account has one record, under an empty name.
 fn key() -> String {
     String::new()
@@ -149,6 +198,9 @@ pub enum AccountError {
     /// There is one of this name.
     #[error("the account exists already")]
     Exists,
+    /// There was one of this name, and its name is kept.
+    #[error("the name belonged to an account that was removed")]
+    Removed,
     /// Newer software would prepare the name otherwise (RFC 7622 §3.3).
     #[error("the name cannot be registered")]
     Name,
@@ -200,9 +252,13 @@ impl StoredKey {
 }
 
 impl StoredAccount {
+    fn credentials(&self) -> Credentials {
+        Credentials::new(self.keys.iter().filter_map(StoredKey::keys))
+    }
+
     /// What log-in checks against.
     pub fn known(&self) -> Known {
-        let credentials = Credentials::new(self.keys.iter().filter_map(StoredKey::keys));
+        let credentials = self.credentials();
         if self.disabled {
             Known::Disabled(credentials)
         } else {
@@ -225,18 +281,22 @@ async fn derive(server: &Server, password: &str) -> Result<Vec<StoredKey>, Accou
     receive.await.map_err(|_| AccountError::Stopped)
 }
 
-/// Makes an account.
+/// Makes an account. With `reuse`, one of a name that is kept, too.
 pub async fn create(
     server: &Server,
     jid: &BareJid,
     password: &str,
     role: Role,
+    reuse: bool,
 ) -> Result<(), AccountError> {
     if !jid.node().is_some_and(waxwing_stanza::jid::is_registrable) {
         return Err(AccountError::Name);
     }
     if load(server.store(), jid).await?.is_some() {
         return Err(AccountError::Exists);
+    }
+    if !reuse && is_kept(server, jid).await? {
+        return Err(AccountError::Removed);
     }
     let account = StoredAccount {
         role: role.into(),
@@ -252,6 +312,27 @@ pub async fn create(
         Err(StoreError::Refused { .. }) => Err(AccountError::Exists),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Whether this is the account's password.
+pub async fn has_password(
+    server: &Server,
+    jid: &BareJid,
+    password: &str,
+) -> Result<bool, AccountError> {
+    let (Some(account), Ok(password)) = (
+        load(server.store(), jid).await?,
+        Password::prepare(password),
+    ) else {
+        return Ok(false);
+    };
+    let credentials = account.credentials();
+    let (send, receive) = futures_channel::oneshot::channel();
+    server.outside().tasks.blocking(Box::new(move || {
+        // Who asked may have gone.
+        let _gone = send.send(credentials.accepts(&password));
+    }));
+    receive.await.map_err(|_| AccountError::Stopped)
 }
 
 /// Gives an account a new password; the old one is of no use from then on.

@@ -9,6 +9,7 @@ pub mod addressee;
 pub mod admin;
 pub mod blocking;
 pub mod connection;
+mod counts;
 pub mod cx;
 pub mod delivery;
 pub mod directory;

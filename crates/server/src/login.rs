@@ -248,8 +248,9 @@ fn element(connection: &mut Connection, stanza: &Stanza) {
 fn register(connection: &mut Connection, stanza: Stanza) {
     let server = connection.server.clone();
     let domain = server.domain_of(stanza.to().as_deref());
+    let network = Network::of(connection.peer);
     connection.wait_for(async move {
-        let outcome = registered(&server, domain, &stanza).await;
+        let outcome = registered(&server, domain, &stanza, network).await;
         let reply = match outcome {
             Ok(query) => Reply::new(&stanza).result(query.map(|query| query.write()).as_ref()),
             Err(error) => Reply::new(&stanza).error(&error),
@@ -262,6 +263,7 @@ async fn registered(
     server: &Server,
     domain: Option<String>,
     stanza: &Stanza,
+    network: Network,
 ) -> Result<Option<Query>, StanzaError> {
     let domain = domain.ok_or(Condition::ItemNotFound)?;
     let payload = stanza
@@ -270,5 +272,5 @@ async fn registered(
         .ok_or(Condition::BadRequest)?
         .element();
     let query = Query::read(&payload)?;
-    registration::before_login(server, &domain, IqType::of(stanza)?, query).await
+    registration::before_login(server, &domain, IqType::of(stanza)?, query, network).await
 }

@@ -95,6 +95,7 @@ impl Server {
         let mut shapes = vec![
             ACCOUNTS.shape(),
             accounts::SECRETS.shape(),
+            accounts::REMOVED.shape(),
             crate::throttle::KNOWN.shape(),
             MESSAGES.shape(),
         ];

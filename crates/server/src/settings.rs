@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use waxwing_stanza::BareJid;
 
+use crate::accounts::REMOVED_NAME_DAYS;
 use crate::options::{OptionDefault, OptionError, OptionSpec, OptionValue, Options};
 use crate::server::StartError;
 use crate::throttle::{FAILURES_BY_ACCOUNT, FAILURES_BY_NETWORK};
@@ -85,6 +86,7 @@ pub const OPTIONS: &[OptionSpec] = &[
     LOG_FAILED_LOGINS,
     FAILURES_BY_NETWORK,
     FAILURES_BY_ACCOUNT,
+    REMOVED_NAME_DAYS,
 ];
 
 fn specs() -> impl Iterator<Item = &'static OptionSpec> {

@@ -1,12 +1,10 @@
-//! Who may try to log in, after how many failures.
+//! Who may try to log in, after how many failures, and who may register.
 //!
 //! Failures are counted by network and by account, and forgotten in time. Beyond the limit a log-in is answered with
 //! `<temporary-auth-failure/>` without looking at the password, except from a network from which the account has been
 //! logged into before: whoever guesses at a password from elsewhere does not lock its owner out. A refusal counts as
 //! no failure, so nobody is kept out longer by trying.
 
-use std::collections::HashMap;
-use std::hash::Hash;
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -16,6 +14,7 @@ use waxwing_stanza::BareJid;
 use waxwing_store::{Batch, Expiring, StoreError, Table};
 
 use crate::accounts::owner;
+use crate::counts::Counts;
 use crate::options::{OptionDefault, OptionSpec};
 use crate::server::Server;
 
@@ -43,10 +42,34 @@ pub const FAILURES_BY_ACCOUNT: OptionSpec = OptionSpec {
     doc: "Failed log-ins to one account after which it may be logged into only from where it has been before.",
 };
 
+/// Registrations from one network.
+pub const REGISTRATIONS_BY_NETWORK: OptionSpec = OptionSpec {
+    name: "registrations_per_network_max",
+    default: OptionDefault::Number {
+        value: 10,
+        min: 1,
+        max: 100_000,
+    },
+    unit: "registrations in an hour",
+    doc: "Accounts that may be asked for in band from one IPv4 address or one IPv6 /64; one more has to wait.",
+};
+
+/// Registrations in all.
+pub const REGISTRATIONS: OptionSpec = OptionSpec {
+    name: "registrations_max",
+    default: OptionDefault::Number {
+        value: 100,
+        min: 1,
+        max: 1_000_000,
+    },
+    unit: "registrations in an hour",
+    doc: "Accounts that may be asked for in band, from wherever; one more has to wait.",
+};
+
 /// In this time as many failures are forgotten as are allowed.
-const WINDOW_MICROS: u64 = 5 * 60 * 1_000_000;
-/// Networks, and accounts, whose failures are known at a time. More push out those with the fewest.
-const COUNTED_MAX: usize = 50_000;
+const FAILURES_WINDOW_MICROS: u64 = 5 * 60 * 1_000_000;
+/// In this time as many registrations are forgotten as are allowed.
+const REGISTRATIONS_WINDOW_MICROS: u64 = 3_600 * 1_000_000;
 /// How long a network is known to an account after the last log-in from there.
 const KNOWN_MICROS: u64 = 90 * 24 * 3_600 * 1_000_000;
 /// How old that knowledge must be to be written anew.
@@ -78,62 +101,12 @@ impl Network {
     }
 }
 
-/// Failures that are forgotten evenly in time.
-#[derive(Clone, Copy, Debug, Default)]
-struct Count {
-    /// In failures times [`WINDOW_MICROS`], so that forgetting is exact.
-    level: u128,
-    at_micros: u64,
-}
-
-impl Count {
-    /// What is left now. `limit` failures are forgotten in a window.
-    fn now(self, now_micros: u64, limit: u64) -> u128 {
-        let passed = now_micros.saturating_sub(self.at_micros);
-        let forgotten = u128::from(passed) * u128::from(limit);
-        self.level.saturating_sub(forgotten)
-    }
-}
-
-/// Failures by whom.
-#[derive(Debug)]
-struct Counts<K>(HashMap<K, Count>);
-
-impl<K: Eq + Hash> Counts<K> {
-    fn add(&mut self, key: K, now_micros: u64, limit: u64) {
-        if self.0.len() >= COUNTED_MAX {
-            self.0.retain(|_, count| count.now(now_micros, limit) > 0);
-        }
-        if self.0.len() >= COUNTED_MAX {
-            // Many that failed once each: those who fail most are the ones to remember.
-            let half = u128::from(limit) * u128::from(WINDOW_MICROS) / 2;
-            self.0
-                .retain(|_, count| count.now(now_micros, limit) > half);
-        }
-        if self.0.len() >= COUNTED_MAX {
-            return;
-        }
-        let count = self.0.entry(key).or_default();
-        let level = count.now(now_micros, limit) + u128::from(WINDOW_MICROS);
-        *count = Count {
-            level,
-            at_micros: now_micros,
-        };
-    }
-
-    fn is_full(&self, key: &K, now_micros: u64, limit: u64) -> bool {
-        let window = u128::from(WINDOW_MICROS);
-        // One more would be beyond the limit.
-        let count = self.0.get(key);
-        count
-            .is_some_and(|count| count.now(now_micros, limit) + window > u128::from(limit) * window)
-    }
-}
-
 /// What is known of failures. In memory only: a restart forgives.
 pub(crate) struct Throttle {
     by_network: Mutex<Counts<Network>>,
     by_account: Mutex<Counts<BareJid>>,
+    registrations_by_network: Mutex<Counts<Network>>,
+    registrations: Mutex<Counts<()>>,
     key: [u8; 32],
 }
 
@@ -141,8 +114,10 @@ impl Throttle {
     /// `key` hashes networks for the store.
     pub(crate) fn new(key: [u8; 32]) -> Throttle {
         Throttle {
-            by_network: Mutex::new(Counts(HashMap::new())),
-            by_account: Mutex::new(Counts(HashMap::new())),
+            by_network: Mutex::new(Counts::new(FAILURES_WINDOW_MICROS)),
+            by_account: Mutex::new(Counts::new(FAILURES_WINDOW_MICROS)),
+            registrations_by_network: Mutex::new(Counts::new(REGISTRATIONS_WINDOW_MICROS)),
+            registrations: Mutex::new(Counts::new(REGISTRATIONS_WINDOW_MICROS)),
             key,
         }
     }
@@ -210,6 +185,22 @@ pub(crate) async fn succeeded(server: &Server, network: Network, account: &BareJ
     }
 }
 
+/// Whether an account may be asked for from there now; if so, it counts.
+pub(crate) fn registers(server: &Server, network: Network) -> bool {
+    let (throttle, now) = (server.throttle(), server.now_micros());
+    let options = server.options();
+    let by_network = options.number(&REGISTRATIONS_BY_NETWORK);
+    let in_all = options.number(&REGISTRATIONS);
+    let mut networks = lock(&throttle.registrations_by_network);
+    let mut all = lock(&throttle.registrations);
+    if networks.is_full(&network, now, by_network) || all.is_full(&(), now, in_all) {
+        return false;
+    }
+    networks.add(network, now, by_network);
+    all.add((), now, in_all);
+    true
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -217,40 +208,6 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const MINUTE: u64 = 60 * 1_000_000;
-
-    #[test]
-    fn failures_are_forgotten_evenly() {
-        let mut counts = Counts(HashMap::new());
-        for _ in 0..5 {
-            assert!(!counts.is_full(&1, 0, 5));
-            counts.add(1, 0, 5);
-        }
-        assert!(counts.is_full(&1, 0, 5));
-        assert!(!counts.is_full(&2, 0, 5));
-        // One a minute is forgotten.
-        assert!(counts.is_full(&1, MINUTE - 1, 5));
-        assert!(!counts.is_full(&1, MINUTE, 5));
-        counts.add(1, MINUTE, 5);
-        assert!(counts.is_full(&1, MINUTE, 5));
-        assert!(!counts.is_full(&1, 6 * MINUTE, 5));
-        // A clock that goes back forgets nothing, and forgives nothing.
-        assert!(counts.is_full(&1, 0, 5));
-    }
-
-    #[test]
-    fn who_fails_most_is_remembered_longest() {
-        let mut counts = Counts(HashMap::new());
-        for _ in 0..5 {
-            counts.add(usize::MAX, 0, 5);
-        }
-        for other in 0..2 * COUNTED_MAX {
-            counts.add(other, 1, 5);
-        }
-        assert!(counts.0.len() <= COUNTED_MAX);
-        assert!(counts.is_full(&usize::MAX, 1, 5));
-    }
 
     #[test]
     fn a_network_is_an_address_or_half_of_one() {

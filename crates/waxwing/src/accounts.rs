@@ -47,6 +47,7 @@ fn request(command: Account) -> Result<Request, Outcome> {
         Account::Add {
             jid,
             role,
+            reuse,
             password,
             output,
         } => {
@@ -55,7 +56,12 @@ fn request(command: Account) -> Result<Request, Outcome> {
                 .map(|value| value.get_name().to_owned());
             (
                 "account add",
-                json!({ "password": read(&password, &jid)?, "role": role, "jid": jid }),
+                json!({
+                    "password": read(&password, &jid)?,
+                    "role": role,
+                    "reuse": if reuse { "yes" } else { "no" },
+                    "jid": jid,
+                }),
                 output.json,
             )
         }

@@ -122,6 +122,9 @@ pub(crate) enum Account {
         /// What it may do.
         #[arg(long, value_enum, default_value_t = Role::Member)]
         role: Role,
+        /// Even if the name belonged to an account that was removed.
+        #[arg(long)]
+        reuse: bool,
         #[command(flatten)]
         password: Password,
         #[command(flatten)]

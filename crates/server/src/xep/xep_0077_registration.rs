@@ -4,8 +4,9 @@
 //! <https://xmpp.org/extensions/xep-0077.html>
 
 use waxwing_stanza::payload::Secret;
+use waxwing_stanza::xep::xep_0004_forms::{DataForm, Field, FieldKind, FormKind};
 use waxwing_stanza::xep::xep_0077_registration::{NS, Registration as Query};
-use waxwing_stanza::{BareJid, Condition, IqType, StanzaError};
+use waxwing_stanza::{BareJid, Condition, ErrorType, IqType, StanzaError};
 use waxwing_stream::StreamCondition;
 
 use crate::accounts::{self, AccountError, Role};
@@ -15,12 +16,19 @@ use crate::effects::Effects;
 use crate::registry::{Feature, Registrar, Source};
 use crate::server::{Server, unavailable};
 use crate::settings::Registration;
+use crate::throttle::{self, Network};
+
+/// Form to ask for a new password with the old one (§14.3).
+const CHANGE: &str = "jabber:iq:register:changepassword";
+/// Form to give up an account with its password (§14.3).
+const CANCEL: &str = "jabber:iq:register:cancel";
 
 /// What is said about it.
 pub const FEATURE: Feature = Feature {
     source: Source::Xep(77),
     title: "In-Band Registration",
     version: "2.4",
+    options: &[throttle::REGISTRATIONS_BY_NETWORK, throttle::REGISTRATIONS],
     register,
     ..Feature::NONE
 };
@@ -37,6 +45,9 @@ async fn fields(cx: Cx, _: Iq<Query>) -> Handled {
     let username = cx.session.account.jid.node().unwrap_or_default().to_owned();
     let query = Query {
         registered: true,
+        instructions: Some(
+            "You have an account here. A new password counts from the next log-in.".to_owned(),
+        ),
         username: Some(username),
         password: Some(Secret(String::new())),
         ..Query::default()
@@ -46,19 +57,93 @@ async fn fields(cx: Cx, _: Iq<Query>) -> Handled {
 
 async fn set(cx: Cx, iq: Iq<Query>) -> Handled {
     let own = &cx.session.account.jid;
-    if iq.payload.removes() {
+    let query = iq.payload;
+    if query.removes() {
         return remove(cx).await;
     }
-    let (Some(username), Some(password)) = (iq.payload.username, iq.payload.password) else {
+    // §4: the form takes precedence over the fields.
+    let form = query.form.as_ref().and_then(DataForm::form_type);
+    let answers = Answers::of(&query)?;
+    let removes = form == Some(CANCEL);
+    if removes || form == Some(CHANGE) {
+        let proof = if removes {
+            &answers.password
+        } else {
+            &answers.old_password
+        };
+        check_owner(&cx, &answers.username, proof.as_ref()).await?;
+        if removes {
+            return remove(cx).await;
+        }
+    }
+    let (Some(username), Some(password)) = (answers.username, answers.password) else {
         return Err(Condition::BadRequest.into());
     };
-    if account_of(&username, own.domain())? != *own {
+    if !is_own(&username, own)? {
         return Err(Condition::NotAllowed.into());
     }
     accounts::set_password(&cx.server, own, &password.0)
         .await
         .map_err(|error| refused(&error))?;
     Ok(Answer::empty())
+}
+
+/// What somebody filled in, in a form or without one.
+struct Answers {
+    username: Option<String>,
+    password: Option<Secret>,
+    old_password: Option<Secret>,
+}
+
+impl Answers {
+    fn of(query: &Query) -> Result<Answers, StanzaError> {
+        let Some(form) = &query.form else {
+            return Ok(Answers {
+                username: query.username.clone(),
+                password: query.password.clone(),
+                old_password: None,
+            });
+        };
+        let known = [None, Some(NS), Some(CHANGE), Some(CANCEL)];
+        if form.kind != FormKind::Submit || !known.contains(&form.form_type()) {
+            return Err(Condition::BadRequest.into());
+        }
+        let secret = |var| form.value(var).map(|value| Secret(value.to_owned()));
+        Ok(Answers {
+            username: form.value("username").map(str::to_owned),
+            password: secret("password"),
+            old_password: secret("old_password"),
+        })
+    }
+}
+
+/// Whoever sends a form that asks for it proves to know the password, not only to hold the session.
+async fn check_owner(
+    cx: &Cx,
+    username: &Option<String>,
+    password: Option<&Secret>,
+) -> Result<(), StanzaError> {
+    let own = &cx.session.account.jid;
+    let (Some(username), Some(password)) = (username, password) else {
+        return Err(Condition::BadRequest.into());
+    };
+    if !is_own(username, own)? {
+        return Err(Condition::NotAllowed.into());
+    }
+    let knows = accounts::has_password(&cx.server, own, &password.0).await;
+    if knows.map_err(|error| refused(&error))? {
+        return Ok(());
+    }
+    Err(StanzaError::from(Condition::NotAuthorized).with_type(ErrorType::Modify))
+}
+
+/// Whether a name filled in is the account's, with or without its domain.
+fn is_own(username: &str, own: &BareJid) -> Result<bool, StanzaError> {
+    if username.contains('@') {
+        let jid: Result<BareJid, _> = username.parse();
+        return Ok(jid.map_err(|_| Condition::NotAcceptable)? == *own);
+    }
+    Ok(account_of(username, own.domain())? == *own)
 }
 
 /// §3.2: the account goes with everything stored under it and its subscriptions; the result is the
@@ -73,7 +158,7 @@ async fn remove(cx: Cx) -> Handled {
             .extend(crate::presence::ended(&cx.server, &session).await?.after);
     }
     super::rfc6121_subscription::end_all(&cx.server, &cx.session.account, &mut effects).await?;
-    effects.batch.delete_owner(&cx.session.account.owner);
+    accounts::remove(&cx.server, &jid, &mut effects.batch);
     effects.call(move |server| {
         for session in server.directory().forget(&jid) {
             session.kick(StreamCondition::NotAuthorized.into());
@@ -88,7 +173,7 @@ fn account_of(username: &str, domain: &str) -> Result<BareJid, StanzaError> {
 
 fn refused(error: &AccountError) -> StanzaError {
     match error {
-        AccountError::Exists => Condition::Conflict.into(),
+        AccountError::Exists | AccountError::Removed => Condition::Conflict.into(),
         AccountError::Name | AccountError::Password => Condition::NotAcceptable.into(),
         AccountError::Store(error) => unavailable(error),
         AccountError::Stopped => Condition::InternalServerError.into(),
@@ -100,33 +185,76 @@ pub(crate) fn is_offered(server: &Server) -> bool {
     server.registration() == Registration::Open
 }
 
-/// A request before log-in: the fields (§3.1) or a new account.
+/// What is asked of somebody without an account: by a form, and by fields for those who know none (§6).
+fn question() -> Query {
+    let instructions = "Choose a user name and a password for this server.".to_owned();
+    let field = |var, kind, label: &str| {
+        Field::new(var, [])
+            .with_kind(kind)
+            .with_label(label)
+            .required()
+    };
+    let form = DataForm::of_type(FormKind::Form, NS)
+        .with_field(field("username", FieldKind::TextSingle, "User name"))
+        .with_field(field("password", FieldKind::TextPrivate, "Password"));
+    Query {
+        instructions: Some(instructions.clone()),
+        username: Some(String::new()),
+        password: Some(Secret(String::new())),
+        form: Some(DataForm {
+            instructions: vec![instructions],
+            ..form
+        }),
+        ..Query::default()
+    }
+}
+
+/// A request before log-in, from `network`: the fields (§3.1) or a new account.
 pub(crate) async fn before_login(
     server: &Server,
     domain: &str,
     kind: IqType,
     query: Query,
+    network: Network,
 ) -> Result<Option<Query>, StanzaError> {
     if !is_offered(server) {
         return Err(Condition::ServiceUnavailable.into());
     }
     match kind {
-        IqType::Get => Ok(Some(Query {
-            instructions: Some("Choose a user name and a password for this server.".to_owned()),
-            username: Some(String::new()),
-            password: Some(Secret(String::new())),
-            ..Query::default()
-        })),
+        IqType::Get => Ok(Some(question())),
+        // §3.2: nobody is known who could give up an account.
+        IqType::Set if query.remove => Err(Condition::UnexpectedRequest.into()),
         IqType::Set => {
-            let (Some(username), Some(password)) = (query.username, query.password) else {
+            let answers = Answers::of(&query)?;
+            let (Some(username), Some(password)) = (answers.username, answers.password) else {
                 return Err(Condition::NotAcceptable.into());
             };
             let jid = account_of(&username, domain)?;
-            accounts::create(server, &jid, &password.0, Role::Member)
-                .await
-                .map_err(|error| refused(&error))?;
+            make(server, &jid, &password, network).await?;
             Ok(None)
         }
         _ => Err(Condition::BadRequest.into()),
     }
+}
+
+/// An account for somebody from `network`, unless too many were asked for.
+async fn make(
+    server: &Server,
+    jid: &BareJid,
+    password: &Secret,
+    network: Network,
+) -> Result<(), StanzaError> {
+    if jid.node().is_none() || password.0.is_empty() {
+        return Err(Condition::NotAcceptable.into());
+    }
+    // A name that is taken counts: who asks learns that it is.
+    if !throttle::registers(server, network) {
+        let text = "too many accounts were asked for; try again later";
+        return Err(StanzaError::from(Condition::ResourceConstraint)
+            .with_type(ErrorType::Wait)
+            .with_text(text));
+    }
+    accounts::create(server, jid, &password.0, Role::Member, false)
+        .await
+        .map_err(|error| refused(&error))
 }
