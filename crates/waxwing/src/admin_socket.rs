@@ -5,9 +5,10 @@
 //! do everything. The answer to `backup` is followed by the backup itself.
 
 use std::io::ErrorKind;
+use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -61,21 +62,26 @@ pub(crate) fn open(path: &Path) -> std::io::Result<UnixListener> {
     Ok(listener)
 }
 
+/// Where the server listens, once it does.
+pub(crate) type Listening = Arc<OnceLock<Vec<SocketAddr>>>;
+
 /// Answers commands for ever.
 pub(crate) async fn serve(
     listener: UnixListener,
     server: Server,
     reload: Requests,
     accepting: Arc<Accepting>,
+    listening: Listening,
 ) {
     loop {
         match listener.accept().await {
             Ok((socket, _)) => {
                 accepting.worked();
                 let (server, reload) = (server.clone(), reload.clone());
+                let listening = listening.clone();
                 tokio::spawn(async move {
                     // Who asked may have gone; there is nobody else to tell.
-                    let _gone = answer(socket, &server, &reload).await;
+                    let _gone = answer(socket, &server, &reload, &listening).await;
                 });
             }
             Err(error) => accepting.failed(error).await,
@@ -87,6 +93,7 @@ async fn answer(
     mut socket: UnixStream,
     server: &Server,
     requests: &Requests,
+    listening: &Listening,
 ) -> std::io::Result<()> {
     let mut line = String::new();
     let mut read = BufReader::new((&mut socket).take(REQUEST_BYTES_MAX));
@@ -106,6 +113,11 @@ async fn answer(
             let args = request.get("args").cloned().unwrap_or_default();
             let result = match command {
                 "reload" => reload(requests).await,
+                "listeners" => {
+                    let all = listening.get().into_iter().flatten();
+                    let all: Vec<_> = all.map(SocketAddr::to_string).collect();
+                    Ok(json!({ "addresses": all }))
+                }
                 _ => server.admin(command, args).await,
             };
             match result {

@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -25,8 +26,8 @@ pub(crate) enum Command {
         #[arg(long, value_enum, default_value_t = LogFormat::Text)]
         log_format: LogFormat,
     },
-    /// Examines configuration, certificate, data directory and ports, and says what to mend.
-    Check,
+    /// Examines configuration, certificate, DNS, data directory, ports, clock and disk, and says what to mend.
+    Check(Check),
     /// Accounts of the running server.
     #[command(subcommand)]
     Account(Account),
@@ -170,6 +171,19 @@ pub(crate) enum Account {
     },
 }
 
+/// How to examine.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Check {
+    /// Looks no name up: the DNS records that are needed are only listed.
+    #[arg(long, conflicts_with = "dns")]
+    pub offline: bool,
+    /// Asks this name server instead of the system's, such as the one that a domain's records are kept by.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub dns: Option<SocketAddr>,
+    #[command(flatten)]
+    pub output: Output,
+}
+
 /// Certificates.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Certificate {
@@ -200,8 +214,9 @@ impl Command {
     /// Whether the result is wanted as JSON.
     pub(crate) fn in_json(&self) -> bool {
         match self {
-            Command::Serve { .. } | Command::Generate { .. } | Command::Check => false,
-            Command::Reload { output }
+            Command::Serve { .. } | Command::Generate { .. } => false,
+            Command::Check(Check { output, .. })
+            | Command::Reload { output }
             | Command::Backup { output, .. }
             | Command::Verify { output, .. }
             | Command::Restore { output, .. }

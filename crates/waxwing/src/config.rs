@@ -5,6 +5,7 @@ mod nearest;
 mod reader;
 #[cfg(test)]
 mod tests;
+mod unique;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -12,7 +13,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use toml::de::DeTable;
-use waxwing_server::{OptionValue, Registration};
+use waxwing_server::{OptionValue, Registration, Settings};
 
 use reader::{KEYS, Reader, TLS_KEYS};
 
@@ -131,6 +132,22 @@ impl Default for Listen {
     }
 }
 
+impl Listen {
+    /// Every address, with the key that it stands under.
+    pub(crate) fn all(&self) -> Vec<(&'static str, SocketAddr)> {
+        let lists = [
+            ("listen.c2s", &self.c2s),
+            ("listen.c2s_tls", &self.c2s_tls),
+            ("listen.c2s_plain_loopback", &self.c2s_plain_loopback),
+            ("listen.https", &self.https),
+            ("listen.http_loopback", &self.http_loopback),
+        ];
+        let all = lists.into_iter();
+        all.flat_map(|(key, list)| list.iter().map(move |&address| (key, address)))
+            .collect()
+    }
+}
+
 impl Config {
     /// Reads a file; relative paths in it start at its folder.
     pub(crate) fn load(path: &Path) -> Result<Config, ConfigError> {
@@ -166,15 +183,7 @@ impl Config {
             reader.known("", entry, KEYS)?;
             let value = entry.1;
             match entry.0.get_ref().as_ref() {
-                "domains" => {
-                    domains = Some(
-                        reader
-                            .texts("domains", value)?
-                            .into_iter()
-                            .map(|(text, _)| text)
-                            .collect::<Vec<_>>(),
-                    );
-                }
+                "domains" => domains = Some(reader.domains(value)?),
                 "data_dir" => data_dir = Some(folder.join(reader.text("data_dir", value)?)),
                 "listen" => config.listen = reader.listen(reader.section("listen", value)?)?,
                 "web" => config.web = reader.web(reader.section("web", value)?)?,
@@ -233,6 +242,16 @@ impl Config {
             }) = path;
         }
         Ok(())
+    }
+
+    /// What the server takes of it.
+    pub(crate) fn settings(&self) -> Settings {
+        Settings {
+            domains: self.domains.clone(),
+            registration: self.registration,
+            options: self.options.clone(),
+            domain_options: self.domain_options.clone(),
+        }
     }
 
     /// Whether something listens that needs a certificate.

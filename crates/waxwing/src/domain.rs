@@ -83,6 +83,13 @@ impl Domain {
         inner.unwrap_or(&self.ascii).parse().ok()
     }
 
+    /// Whether every machine takes it for itself (RFC 6761 §6.3).
+    pub(crate) fn is_local(&self) -> bool {
+        self.name == "localhost"
+            || self.name.ends_with(".localhost")
+            || self.address().is_some_and(|address| address.is_loopback())
+    }
+
     /// The domain and its service hosts, as certificates name them; an address has none.
     pub(crate) fn hosts(&self) -> Vec<String> {
         if self.address().is_some() {

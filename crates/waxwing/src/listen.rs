@@ -23,12 +23,21 @@ const CONNECTIONS_PER_ADDRESS_MAX: usize = 1_000;
 
 /// Why an address cannot listen.
 #[derive(Debug, thiserror::Error)]
-#[error("{address} cannot listen: {reason}")]
+#[error("{address} cannot listen: {reason}; {mend}")]
 pub(crate) struct ListenError {
     /// The address.
     pub address: SocketAddr,
     /// In plain words.
     pub reason: String,
+    /// What to do about it.
+    mend: &'static str,
+}
+
+impl ListenError {
+    /// What to do about it.
+    pub(crate) fn mend(&self) -> &'static str {
+        self.mend
+    }
 }
 
 /// Opens a listening socket; `[::]` takes IPv4 too.
@@ -44,26 +53,32 @@ pub(crate) fn open(address: SocketAddr) -> Result<TcpListener, ListenError> {
         socket.listen(BACKLOG)?;
         TcpListener::from_std(socket.into())
     };
-    attempt().map_err(|error| ListenError {
-        address,
-        reason: explain(&error, address),
+    attempt().map_err(|error| {
+        let (reason, mend) = explain(&error, address);
+        ListenError {
+            address,
+            reason,
+            mend,
+        }
     })
 }
 
-fn explain(error: &std::io::Error, address: SocketAddr) -> String {
+fn explain(error: &std::io::Error, address: SocketAddr) -> (String, &'static str) {
+    let port = address.port();
     match error.kind() {
-        std::io::ErrorKind::AddrInUse => format!(
-            "port {} is in use by another program; stop that one (`ss -ltnp` names it) or give another port under [listen]",
-            address.port()
+        std::io::ErrorKind::AddrInUse => (
+            format!("port {port} is in use by another program"),
+            "stop that one (`ss -ltnp` names it), or give another port under [listen]",
         ),
-        std::io::ErrorKind::PermissionDenied => format!(
-            "port {} needs privileges; use one above 1023 or grant CAP_NET_BIND_SERVICE",
-            address.port()
+        std::io::ErrorKind::PermissionDenied => (
+            format!("port {port} needs privileges"),
+            "use one above 1023, or grant CAP_NET_BIND_SERVICE",
         ),
-        std::io::ErrorKind::AddrNotAvailable => {
-            "this machine does not have that address".to_owned()
-        }
-        _ => error.to_string(),
+        std::io::ErrorKind::AddrNotAvailable => (
+            "this machine does not have that address".to_owned(),
+            "`ip address` shows those that it has",
+        ),
+        _ => (error.to_string(), "give another address under [listen]"),
     }
 }
 

@@ -46,6 +46,8 @@ pub(crate) use crate::terminal::{say, say_json};
 pub(crate) enum Outcome {
     /// It was done.
     Done,
+    /// What it found, and has said, has to be mended.
+    Found,
     /// It was not done, for this reason.
     Failed(String),
     /// It was not done: what was asked for cannot be.
@@ -82,7 +84,7 @@ fn run(cli: Cli) -> Outcome {
     match cli.command {
         Command::Certificate(Certificate::Local(order)) => certificate_command::local(&order),
         Command::Generate { dir, check } => generate::run(&dir, check),
-        Command::Check => check::run(&cli.config),
+        Command::Check(how) => check::run(&cli.config, &how),
         Command::Serve { log_format } => {
             let path = cli.config.clone();
             with_config(&cli.config, |config| serve::run(config, path, log_format))

@@ -11,13 +11,13 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot, watch};
-use waxwing_server::{OptionValue, Server, Settings};
+use waxwing_server::{OptionValue, Server};
 
 use crate::admin_socket::CommandError;
 use crate::cli::Output;
 use crate::client::TlsSettings;
 use crate::config::{Config, Web};
-use crate::{Outcome, admin_socket, say, say_json, serve};
+use crate::{Outcome, admin_socket, check, say, say_json, serve};
 
 /// TLS for connections that begin.
 pub(crate) type LiveTls = watch::Receiver<Option<Arc<TlsSettings>>>;
@@ -131,14 +131,8 @@ impl Reloader {
             ..new
         };
         let tls = serve::open_tls(&new)?;
-        let settings = Settings {
-            domains: new.domains.clone(),
-            registration: new.registration,
-            options: new.options.clone(),
-            domain_options: new.domain_options.clone(),
-        };
         self.server
-            .reload(settings)
+            .reload(new.settings())
             .map_err(|error| error.to_string())?;
         self.tls.send_replace(tls);
         self.web.send_replace(Arc::new(new.web.clone()));
@@ -159,6 +153,7 @@ impl Reloader {
             Ok(tls) => {
                 self.tls.send_replace(tls);
                 tracing::info!("a new certificate is in use");
+                check::warn_of_certificate(&self.config);
             }
             Err(error) => {
                 tracing::warn!(%error, "a new certificate cannot be used; the old one stays");

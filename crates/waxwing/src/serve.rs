@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
-use waxwing_server::{Server, Settings};
+use waxwing_server::Server;
 use waxwing_store::{SqliteOptions, Store};
 
 use crate::accepting::Accepting;
@@ -23,7 +23,7 @@ use crate::notify::{notify, watchdog_interval};
 use crate::outside::outside;
 use crate::reload::{self, Reloader};
 use crate::site::Site;
-use crate::{Outcome, admin_socket, http, logging, web};
+use crate::{Outcome, admin_socket, check, http, logging, web};
 
 /// Longest time for streams to close once the server was told to stop.
 const STOP_TIME_MAX: Duration = Duration::from_secs(10);
@@ -87,6 +87,15 @@ struct Sockets {
     http: Vec<TcpListener>,
 }
 
+impl Sockets {
+    fn addresses(&self) -> Vec<SocketAddr> {
+        let clients = self.clients.iter().map(|(listener, _)| listener);
+        let all = clients.chain(&self.https).chain(&self.http);
+        all.filter_map(|listener| listener.local_addr().ok())
+            .collect()
+    }
+}
+
 fn open_sockets(config: &Config) -> Result<Sockets, String> {
     let listen = &config.listen;
     let open = |addresses: &[SocketAddr]| -> Result<Vec<TcpListener>, String> {
@@ -120,13 +129,8 @@ async fn serve(config: Config, path: PathBuf) -> Result<(), String> {
     let mut hangup = Signals::hangup()?;
     let tls = open_tls(&config)?;
     let store = open_store(&config)?;
-    let settings = Settings {
-        domains: config.domains.clone(),
-        registration: config.registration,
-        options: config.options.clone(),
-        domain_options: config.domain_options.clone(),
-    };
-    let server = Server::start(settings, outside(store))
+    check::warn_of_certificate(&config);
+    let server = Server::start(config.settings(), outside(store))
         .await
         .map_err(|error| error.to_string())?;
     // Before the clients' sockets: who sees those can use this.
@@ -134,13 +138,17 @@ async fn serve(config: Config, path: PathBuf) -> Result<(), String> {
         .map_err(|error| format!("{}: {error}", config.admin_socket().display()))?;
     let (ask, mut asked) = mpsc::channel(1);
     let accepting = Arc::<Accepting>::default();
+    let listening = admin_socket::Listening::default();
     tokio::spawn(admin_socket::serve(
         admin,
         server.clone(),
         ask,
         accepting.clone(),
+        listening.clone(),
     ));
     let sockets = open_sockets(&config)?;
+    // Set here and nowhere else.
+    let _first = listening.set(sockets.addresses());
     let (stop, stopped) = watch::channel(false);
     let (alive, all_gone) = mpsc::channel(1);
     let (publish_tls, tls) = watch::channel(tls);

@@ -22,6 +22,7 @@ pub(crate) fn say_json(value: &Value) {
 pub(crate) fn conclude(outcome: Outcome, in_json: bool) -> u8 {
     let (blame, text, code) = match outcome {
         Outcome::Done => return 0,
+        Outcome::Found => return 1,
         Outcome::Failed(text) => ("environment", text, 1),
         Outcome::Refused(text) => ("caller", text, 1),
         Outcome::Misused(text) => ("caller", text, 2),

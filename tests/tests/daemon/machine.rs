@@ -11,6 +11,7 @@ use waxwing_dial::Stream;
 use waxwing_tests::Built;
 use waxwing_wire::Stanza;
 
+use crate::check::check;
 use crate::rig::{
     ALICE, BOB, available, body, done, failed, log_in, next, say, server, settle, soon,
 };
@@ -290,6 +291,9 @@ async fn a_second_server_on_the_same_data_is_refused() {
 /// Has the server refuse its data, which stay as they are.
 fn refused(built: &Built) -> String {
     let before = files(&built.data_dir);
+    let found = check(built);
+    assert!(files(&built.data_dir) == before, "{found}");
+    assert_eq!(found["starts"], false, "{found}");
     let said = failed(built, 1, &["serve"]);
     assert!(files(&built.data_dir) == before, "{said}");
     said

@@ -10,7 +10,9 @@ use waxwing_server::options::{OptionError, URIS_MAX};
 use waxwing_server::settings::{check_domain_option, check_option};
 use waxwing_server::{OptionValue, Registration};
 
+use super::unique::{self, Place};
 use super::{ConfigError, Listen, Web, nearest};
+use crate::domain::Domain;
 
 pub(super) const KEYS: &[&str] = &[
     "domains",
@@ -153,7 +155,7 @@ impl Reader<'_> {
         key: &str,
         value: &Spanned<DeValue<'_>>,
         loopback: bool,
-    ) -> Result<Vec<SocketAddr>, ConfigError> {
+    ) -> Result<Vec<Place>, ConfigError> {
         let mut addresses = Vec::new();
         for (text, item) in self.texts(key, value)? {
             let address: SocketAddr = text.parse().map_err(|_| {
@@ -165,13 +167,18 @@ impl Reader<'_> {
                 );
                 return Err(self.invalid(key, item, text));
             }
-            addresses.push(address);
+            addresses.push(Place {
+                key: key.to_owned(),
+                address,
+                line: Some(self.line(item.span().start)),
+            });
         }
         Ok(addresses)
     }
 
     pub(super) fn listen(&self, table: &DeTable<'_>) -> Result<Listen, ConfigError> {
         let mut listen = Listen::default();
+        let (mut written, mut keys) = (Vec::new(), Vec::new());
         for entry in table.iter() {
             self.known("listen", entry, LISTEN_KEYS)?;
             let key = entry.0.get_ref().as_ref();
@@ -182,12 +189,16 @@ impl Reader<'_> {
                 "https" => &mut listen.https,
                 _ => &mut listen.http_loopback,
             };
-            *place = self.addresses(
+            let addresses = self.addresses(
                 &format!("listen.{key}"),
                 entry.1,
                 key.ends_with("_loopback"),
             )?;
+            *place = addresses.iter().map(|place| place.address).collect();
+            written.extend(addresses);
+            keys.push(format!("listen.{key}"));
         }
+        unique::check(&listen, &written, &keys)?;
         Ok(listen)
     }
 
@@ -274,12 +285,22 @@ impl Reader<'_> {
         let domains: Vec<&str> = domains.iter().map(String::as_str).collect();
         let mut found = BTreeMap::new();
         for entry in table.iter() {
-            self.known("domain", entry, &domains)?;
-            let domain = entry.0.get_ref().to_string();
+            let written = entry.0.get_ref().as_ref();
+            let domain =
+                Domain::new(written).map_or_else(|_| written.to_owned(), |domain| domain.name);
+            if !domains.contains(&&*domain) {
+                self.known("domain", entry, &domains)?;
+            }
             let section = format!("domain.{domain}");
             let table = self.section(&section, entry.1)?;
             let options = self.options_in(&section, table, &names, check_domain_option)?;
-            found.insert(domain, options);
+            if found.insert(domain.clone(), options).is_some() {
+                return Err(ConfigError::Value {
+                    line: self.line(entry.0.span().start),
+                    key: section,
+                    expected: format!("is there in another spelling already, as {domain}"),
+                });
+            }
         }
         Ok(found)
     }

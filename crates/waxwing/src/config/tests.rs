@@ -134,3 +134,71 @@ fn a_domain_has_options_of_its_own() {
         );
     }
 }
+
+#[test]
+fn domains_have_one_spelling_and_stand_once() {
+    let text = "domains = [\"Chat.Example.\", \"xn--bcher-kva.example\"]\ndata_dir = \"x\"\n";
+    let config = parse(&format!("{text}[domain.\"CHAT.example\"]\n")).unwrap();
+    assert_eq!(config.domains, ["chat.example", "b\u{FC}cher.example"]);
+    assert!(config.domain_options.contains_key("chat.example"));
+    let twice = parse("domains = [\n  \"a.example\",\n  \"A.Example.\",\n]\ndata_dir = \"x\"\n");
+    assert_eq!(
+        twice.unwrap_err().to_string(),
+        "line 3: 'domains' has a.example twice; remove \"A.Example.\""
+    );
+    let wrong = parse("data_dir = \"x\"\ndomains = [\"alice@a.example\"]").unwrap_err();
+    assert!(
+        wrong
+            .to_string()
+            .starts_with("line 2: 'domains' must be domains: 'alice@a.example' is no domain"),
+        "{wrong}"
+    );
+    let twice = parse(&format!(
+        "{text}[domain.\"chat.example\"]\n[domain.\"Chat.example\"]\n"
+    ));
+    assert!(
+        twice
+            .unwrap_err()
+            .to_string()
+            .contains("in another spelling already")
+    );
+}
+
+#[test]
+fn addresses_that_take_each_others_connections_are_refused() {
+    for (listen, said) in [
+        (
+            "c2s = [\"[::]:5222\"]\nc2s_tls = [\"[::]:5222\"]",
+            "line 5: 'listen.c2s_tls' cannot have \"[::]:5222\": 'listen.c2s' in line 4 has \"[::]:5222\"",
+        ),
+        (
+            "c2s = [\"127.0.0.1:5222\", \"127.0.0.1:5222\"]",
+            "line 4: 'listen.c2s' cannot have \"127.0.0.1:5222\": 'listen.c2s' in line 4 has",
+        ),
+        (
+            "c2s = [\"[::]:5222\"]\nhttps = [\"192.0.2.1:5222\"]",
+            "line 5: 'listen.https' cannot have \"192.0.2.1:5222\": 'listen.c2s' in line 4 has",
+        ),
+        (
+            "https = [\"0.0.0.0:5223\"]",
+            "line 4: 'listen.https' cannot have \"0.0.0.0:5223\": 'listen.c2s_tls' has \"[::]:5223\" by default",
+        ),
+        (
+            "c2s = [\"0.0.0.0:5222\", \"192.0.2.1:5222\"]",
+            "line 4: 'listen.c2s' cannot have \"192.0.2.1:5222\"",
+        ),
+    ] {
+        let error = parse(&format!("{LEAST}[listen]\n{listen}\n"))
+            .unwrap_err()
+            .to_string();
+        assert!(error.starts_with(said), "{error}");
+    }
+    for listen in [
+        "c2s = [\"0.0.0.0:5222\", \"[::1]:5222\"]",
+        "c2s = [\"127.0.0.1:5222\", \"[::1]:5222\", \"127.0.0.2:5222\"]",
+        "c2s = [\"127.0.0.1:0\"]\nc2s_tls = [\"127.0.0.1:0\"]",
+        "c2s_tls = []\nhttps = [\"[::]:5223\"]",
+    ] {
+        parse(&format!("{LEAST}[listen]\n{listen}\n")).unwrap();
+    }
+}
