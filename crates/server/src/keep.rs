@@ -12,10 +12,9 @@
 //! Source: XEP-0160 §3, XEP-0334 §4.
 
 use waxwing_stanza::MessageType;
+use waxwing_stanza::xep::xep_0085_chat_states::NS as CHAT_STATES;
 use waxwing_stanza::xep::xep_0334_hints as hints;
 use waxwing_wire::Stanza;
-
-const CHAT_STATES: &str = "http://jabber.org/protocol/chatstates";
 
 /// Whether the account's log keeps the message as undelivered.
 pub fn decide(kind: MessageType, stanza: &Stanza) -> bool {

@@ -15,7 +15,4 @@ pub use request::{Create, Request, RequestError, Task};
 pub use response::{Condition, terminate};
 pub use session::{Handle, Output, Session, Terms};
 
-/// Namespace of `<body/>`.
-pub(crate) const HTTP_BIND: &str = "http://jabber.org/protocol/httpbind";
-/// Namespace of what XEP-0206 adds to it.
-pub(crate) const XBOSH: &str = "urn:xmpp:xbosh";
+pub(crate) use waxwing_wire::ns::{HTTP_BIND, XBOSH};

@@ -34,7 +34,6 @@ pub use password::{PASSWORD_BYTES_MAX, Password, PasswordError};
 pub use scram_client::{ITERATIONS_MAX, ITERATIONS_MIN};
 pub use stretch::{Stretch, Stretched};
 
-pub(crate) use binding::CHANNEL_BINDING;
 pub(crate) use exchange::{ClientExchange, ClientStep, ServerExchange, Step};
 pub(crate) use hash::Secret;
 pub(crate) use mechanism::Family;

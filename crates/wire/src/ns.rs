@@ -20,6 +20,10 @@ pub const SASL: &str = "urn:ietf:params:xml:ns:xmpp-sasl";
 pub const BIND: &str = "urn:ietf:params:xml:ns:xmpp-bind";
 /// WebSocket framing, RFC 7395 §3.3.
 pub const FRAMING: &str = "urn:ietf:params:xml:ns:xmpp-framing";
+/// The `<body/>` that carries a stream in HTTP, XEP-0124.
+pub const HTTP_BIND: &str = "http://jabber.org/protocol/httpbind";
+/// What XEP-0206 adds to that `<body/>`.
+pub const XBOSH: &str = "urn:xmpp:xbosh";
 /// Server dialback, XEP-0220; bound to `db` by the header of server streams.
 pub const DIALBACK: &str = "jabber:server:dialback";
 /// What the prefix `xml` always means, Namespaces in XML 1.0 §3.

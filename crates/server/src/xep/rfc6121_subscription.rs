@@ -5,7 +5,8 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use waxwing_stanza::{BareJid, StanzaError};
+use waxwing_stanza::xep::rfc6121_roster::PreApproval;
+use waxwing_stanza::{BareJid, Payload, StanzaError};
 use waxwing_stream::server::Stage;
 use waxwing_wire::{Element, Stanza, ns};
 
@@ -20,9 +21,6 @@ use crate::server::Server;
 use crate::session::Out;
 use crate::subscription::Request;
 
-/// Stream feature: approval in advance (§3.4).
-const PRE_APPROVAL: &str = "urn:xmpp:features:pre-approval";
-
 /// What is said about it.
 pub const FEATURE: Feature = Feature {
     source: Source::Rfc(6121, "subscriptions"),
@@ -32,7 +30,7 @@ pub const FEATURE: Feature = Feature {
 };
 
 fn register(registrar: &mut Registrar<'_>) {
-    registrar.stream_feature(Stage::Bind, |_, _| Some(Element::new(PRE_APPROVAL, "sub")));
+    registrar.stream_feature(Stage::Bind, |_, _| Some(PreApproval {}.write()));
 }
 
 impl Request {

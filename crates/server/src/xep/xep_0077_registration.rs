@@ -5,7 +5,9 @@
 
 use waxwing_stanza::payload::Secret;
 use waxwing_stanza::xep::xep_0004_forms::{DataForm, Field, FieldKind, FormKind};
-use waxwing_stanza::xep::xep_0077_registration::{NS, Registration as Query};
+use waxwing_stanza::xep::xep_0077_registration::{
+    FORM_CANCEL as CANCEL, FORM_CHANGE as CHANGE, NS, Registration as Query,
+};
 use waxwing_stanza::{BareJid, Condition, ErrorType, IqType, StanzaError};
 use waxwing_stream::StreamCondition;
 
@@ -17,11 +19,6 @@ use crate::registry::{Feature, Registrar, Source};
 use crate::server::{Server, unavailable};
 use crate::settings::Registration;
 use crate::throttle::{self, Network};
-
-/// Form to ask for a new password with the old one (§14.3).
-const CHANGE: &str = "jabber:iq:register:changepassword";
-/// Form to give up an account with its password (§14.3).
-const CANCEL: &str = "jabber:iq:register:cancel";
 
 /// What is said about it.
 pub const FEATURE: Feature = Feature {

@@ -3,12 +3,10 @@
 //! <https://xmpp.org/extensions/xep-0157.html>
 
 use waxwing_stanza::xep::xep_0004_forms::{DataForm, Field, FieldKind, FormKind};
+use waxwing_stanza::xep::xep_0157_contacts::FORM_TYPE;
 
 use crate::options::{OptionDefault, OptionSpec, Options};
 use crate::registry::{Feature, Source};
-
-/// The form's name.
-const FORM_TYPE: &str = "http://jabber.org/network/serverinfo";
 
 const fn spec(name: &'static str, doc: &'static str) -> OptionSpec {
     OptionSpec {

@@ -5,9 +5,14 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use waxwing_stanza::xep::xep_0045_rooms::RoomUser;
+use waxwing_stanza::xep::xep_0249_invitations::Invitation;
 use waxwing_stanza::xep::xep_0280_carbons::{Direction, Disable, Enable, NS, copy as forwarded};
-use waxwing_stanza::xep::xep_0334_hints;
-use waxwing_stanza::{BareJid, IqType, MessageType};
+use waxwing_stanza::xep::{
+    xep_0085_chat_states as chat_states, xep_0184_receipts as receipts,
+    xep_0333_markers as markers, xep_0334_hints,
+};
+use waxwing_stanza::{BareJid, IqType, MessageType, Payload};
 use waxwing_store::LogId;
 use waxwing_wire::{Stanza, Writer, ns};
 
@@ -66,16 +71,13 @@ fn eligible(kind: MessageType, stanza: &Stanza, receiving: bool) -> bool {
             // In an error, hints are those of what it answers (XEP-0334 §5).
             (xep_0334_hints::NS, "no-copy") if kind != MessageType::Error => return false,
             (_, "body") if kind == MessageType::Normal => im = true,
-            (
-                "urn:xmpp:receipts"
-                | "http://jabber.org/protocol/chatstates"
-                | "urn:xmpp:chat-markers:0",
-                _,
-            ) => im = true,
-            ("jabber:x:conference", "x") => invitation = true,
-            ("http://jabber.org/protocol/muc#user", "x") => {
+            (chat_states::NS | receipts::NS | markers::NS, _) => im = true,
+            (Invitation::NS, Invitation::NAME) => invitation = true,
+            (RoomUser::NS, RoomUser::NAME) => {
                 from_room = true;
-                invitation |= child.bytes().windows(7).any(|window| window == b"<invite");
+                let invites =
+                    RoomUser::read(&child.element()).is_ok_and(|user| !user.invites.is_empty());
+                invitation |= invites;
             }
             _ => {}
         }

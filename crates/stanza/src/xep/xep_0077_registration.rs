@@ -12,6 +12,12 @@ pub const NS: &str = "jabber:iq:register";
 /// Namespace of the stream feature.
 pub const NS_FEATURE: &str = "http://jabber.org/features/iq-register";
 
+/// Form to ask for a new password with the old one (§14.3).
+pub const FORM_CHANGE: &str = "jabber:iq:register:changepassword";
+
+/// Form to give up an account with its password (§14.3).
+pub const FORM_CANCEL: &str = "jabber:iq:register:cancel";
+
 payload! {
     /// What is asked of somebody who registers (fields empty), or what they answered (§3).
     pub struct Registration(NS, "query") {

@@ -7,9 +7,6 @@ use std::fmt;
 
 use zeroize::Zeroize;
 
-/// Namespace of XEP-0440, by which a server says which kinds it knows.
-pub(crate) const CHANNEL_BINDING: &str = "urn:xmpp:sasl-cb:0";
-
 /// A kind of channel binding. Their order is by strength, strongest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum BindingKind {

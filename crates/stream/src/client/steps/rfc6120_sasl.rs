@@ -3,15 +3,16 @@
 
 use std::fmt;
 
+use waxwing_stanza::Payload;
+use waxwing_stanza::xep::xep_0440_channel_binding::{ChannelBinding, SaslChannelBinding};
 use waxwing_wire::{Element, Stanza, ns};
 use zeroize::Zeroizing;
 
 use super::Step;
 use crate::client::{Negotiation, NegotiationError, Output};
 use crate::sasl::{
-    BindingFlag, BindingKind, CHANNEL_BINDING, ClientExchange, ClientStep, Failure, Family,
-    Mechanism, Offer, PlainClient, SaslError, ScramClient, ScramLogin, Stretched, TlsBinding,
-    base64,
+    BindingFlag, BindingKind, ClientExchange, ClientStep, Failure, Family, Mechanism, Offer,
+    PlainClient, SaslError, ScramClient, ScramLogin, Stretched, TlsBinding, base64,
 };
 use crate::transport::Transport;
 
@@ -88,13 +89,11 @@ fn offer(features: &Element) -> Offer {
     let mechanisms = mechanisms
         .filter(|child| child.is(ns::SASL, "mechanism"))
         .map(Element::text);
-    let bindings = features.child(CHANNEL_BINDING, "sasl-channel-binding");
+    let bindings = features.child(SaslChannelBinding::NS, SaslChannelBinding::NAME);
     Offer {
         mechanisms: mechanisms.collect(),
         bindings: bindings.map(|list| {
-            let kinds = list
-                .children()
-                .filter(|child| child.is(CHANNEL_BINDING, "channel-binding"));
+            let kinds = list.children().filter(|child| ChannelBinding::is(child));
             kinds
                 .filter_map(|child| child.attr("type"))
                 .map(str::to_owned)

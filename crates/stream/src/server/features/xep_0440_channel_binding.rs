@@ -1,10 +1,12 @@
 //! XEP-0440: SASL Channel-Binding Type Capability, version 1.0.0.
 //! <https://xmpp.org/extensions/xep-0440.html>
 
+use waxwing_stanza::Payload;
+use waxwing_stanza::xep::xep_0440_channel_binding::{ChannelBinding, SaslChannelBinding};
 use waxwing_wire::Element;
 
 use super::Feature;
-use crate::sasl::{BindingKind, CHANNEL_BINDING};
+use crate::sasl::BindingKind;
 use crate::server::{Negotiation, Stage};
 use crate::transport::Transport;
 
@@ -21,11 +23,13 @@ fn element(negotiation: &mut Negotiation) -> Option<Element> {
     if kinds.is_empty() {
         return None;
     }
-    let kind = |kind: BindingKind| {
-        Element::new(CHANNEL_BINDING, "channel-binding").with_attr("type", kind.name())
+    let kinds = kinds.into_iter().map(|kind| ChannelBinding {
+        kind: kind.name().to_owned(),
+    });
+    let feature = SaslChannelBinding {
+        kinds: kinds.collect(),
     };
-    let list = Element::new(CHANNEL_BINDING, "sasl-channel-binding");
-    Some(kinds.into_iter().map(kind).fold(list, Element::with_child))
+    Some(feature.write())
 }
 
 /// The kinds that are offered, if any `-PLUS` mechanism is.
