@@ -11,6 +11,7 @@ mod links;
 mod lints;
 mod listed;
 mod names;
+mod namespaces;
 mod one_name;
 mod rust;
 mod sql;
@@ -62,6 +63,7 @@ const RULES: &[Rule] = &[
     ("lints", lints::check),
     ("listed", listed::check),
     ("names", names::check),
+    ("namespaces", namespaces::check),
     ("one_name", one_name::check),
     ("sql", sql::check),
     ("traces", traces::check),

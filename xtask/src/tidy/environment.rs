@@ -17,7 +17,9 @@ const WORDS: &[&str] = &[
 ];
 
 /// Packages that read configuration or command lines.
-const PACKAGES: &[&str] = &["toml", "clap", "dotenvy"];
+const PACKAGES: &[&str] = &[
+    "argh", "clap", "config", "dotenvy", "envy", "figment", "lexopt", "toml",
+];
 
 pub(crate) fn check(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -25,8 +27,20 @@ pub(crate) fn check(tree: &Tree) -> Vec<Finding> {
         let source = file.source();
         let lines = source.product_lines();
         let hits = lines.filter(|(_, line)| WORDS.iter().any(|word| has_word(line, word)));
+        let mut lines: Vec<_> = hits.map(|(number, _)| number).collect();
+        let imports = source.imports().into_iter();
+        lines.extend(
+            imports
+                .filter(|(_, path)| path == "std::env" || path.starts_with("std::env::"))
+                .map(|(number, _)| number),
+        );
+        lines.sort_unstable();
+        lines.dedup();
+        let what = "the environment is a binary's";
         findings.extend(
-            hits.map(|(number, _)| found(&file.path, number, "the environment is a binary's")),
+            lines
+                .into_iter()
+                .map(|number| found(&file.path, number, what)),
         );
     }
     for package in &tree.packages {
@@ -57,6 +71,8 @@ mod tests {
             check(&tree(&[("crates/waxwing/src/config.rs", text)])).len(),
             0
         );
+        let import = "use std::{env as surroundings, fmt};";
+        assert_eq!(check(&tree(&[("crates/dial/src/lib.rs", import)])).len(), 1);
         let packages = vec![
             package("server", &["toml"]),
             package("waxwing", &["toml", "clap"]),

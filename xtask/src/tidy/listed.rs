@@ -12,30 +12,20 @@ pub(crate) fn check(tree: &Tree) -> Vec<Finding> {
 
 fn check_file(tree: &Tree, file: &File) -> Option<Finding> {
     let (folder, name) = file.path.rsplit_once('/')?;
-    let (_, inside) = folder
-        .split_once("/src")
-        .filter(|(_, rest)| is_folder_end(rest))?;
-    if inside.starts_with("/bin") {
+    // Programs, tests and benchmarks are found by Cargo where they stand; what is below them is not.
+    let is_root = ["tests", "benches", "examples", "bin"]
+        .iter()
+        .any(|home| folder.ends_with(&format!("/{home}")));
+    let in_crate = folder
+        .split('/')
+        .any(|part| matches!(part, "src" | "tests" | "benches"));
+    if is_root && !folder.contains("/src/tests") || !in_crate || name == "build.rs" {
         return None;
     }
-    let module = name.trim_end_matches(".rs");
-    if inside.is_empty() && matches!(module, "lib" | "main") {
-        return None;
-    }
-    let (parents, module) = match module {
-        "mod" => {
-            let (above, module) = folder.rsplit_once('/')?;
-            (parents(above), module)
-        }
-        _ => (parents(folder), module),
-    };
-    let mut parents = parents.iter().filter_map(|path| tree.file(path));
-    let named = parents.any(|parent| {
-        parent
-            .source()
-            .code
-            .lines()
-            .any(|line| has_word(line, module))
+    let (parents, module) = tree.parents(file)?;
+    let named = parents.iter().any(|parent| {
+        let mut lines = parent.source().code.lines();
+        lines.any(|line| has_word(line, &module))
     });
     (!named && !named_by_path(tree, folder, name))
         .then(|| found(&file.path, 0, "no parent module names this file"))
@@ -55,18 +45,6 @@ fn named_by_path(tree: &Tree, folder: &str, name: &str) -> bool {
         .any(|file| file.text.contains(&attribute))
 }
 
-fn is_folder_end(rest: &str) -> bool {
-    rest.is_empty() || rest.starts_with('/')
-}
-
-/// The files that may declare what is in `folder`.
-fn parents(folder: &str) -> Vec<String> {
-    if folder.ends_with("/src") {
-        return vec![format!("{folder}/lib.rs"), format!("{folder}/main.rs")];
-    }
-    vec![format!("{folder}.rs"), format!("{folder}/mod.rs")]
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::tree::made_up::tree;
@@ -77,7 +55,7 @@ mod tests {
         let tree = tree(&[
             (
                 "crates/wire/src/lib.rs",
-                "mod view;\n// mod lost;\nxeps! { deep }",
+                "mod tests;\nmod view;\n// mod lost;\nxeps! { deep }",
             ),
             ("crates/wire/src/view.rs", "mod inner;"),
             ("crates/wire/src/view/inner.rs", ""),
@@ -90,6 +68,13 @@ mod tests {
             ("crates/wire/src/view/lost_too.rs", ""),
             ("crates/wire/src/bin/tool.rs", ""),
             ("crates/wire/benches/side_by_side.rs", ""),
+            ("crates/store/tests/all.rs", ""),
+            ("crates/store/tests/conformance/main.rs", "mod table;"),
+            ("crates/store/tests/conformance/table.rs", ""),
+            ("crates/store/tests/conformance/forgotten.rs", ""),
+            ("crates/wire/src/tests.rs", "mod deep;"),
+            ("crates/wire/src/tests/deep.rs", ""),
+            ("crates/wire/src/tests/lost.rs", ""),
         ]);
         let paths: Vec<_> = check(&tree)
             .into_iter()
@@ -99,7 +84,9 @@ mod tests {
             paths,
             [
                 "crates/wire/src/lost.rs",
-                "crates/wire/src/view/lost_too.rs"
+                "crates/wire/src/view/lost_too.rs",
+                "crates/store/tests/conformance/forgotten.rs",
+                "crates/wire/src/tests/lost.rs",
             ]
         );
     }

@@ -39,6 +39,26 @@ impl Source {
         numbered.filter(|(number, _)| !self.is_test(*number))
     }
 
+    /// What product code imports: every path that its `use` declarations name, without aliases, with
+    /// the line on which the declaration begins. A glob ends in `*`.
+    pub(crate) fn imports(&self) -> Vec<(usize, String)> {
+        let mut found = Vec::new();
+        for (at, _) in self.code.match_indices("use ") {
+            if self.code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_') {
+                continue;
+            }
+            let line = self.code[..at].matches('\n').count() + 1;
+            let rest = &self.code[at + "use ".len()..];
+            let tree = &rest[..rest.find(';').unwrap_or(rest.len())];
+            if !self.is_test(line) {
+                let mut paths = Vec::new();
+                expand("", tree, &mut paths);
+                found.extend(paths.into_iter().map(|path| (line, path)));
+            }
+        }
+        found
+    }
+
     /// Whether the line belongs to a `#[cfg(test)]` item.
     pub(crate) fn is_test(&self, line: usize) -> bool {
         self.tests.iter().any(|lines| lines.contains(&line))
@@ -54,6 +74,30 @@ pub(crate) fn has_word(line: &str, word: &str) -> bool {
         let open_end = word.ends_with(':') || word.ends_with('(') || word.ends_with('!');
         !before.is_some_and(part) && (open_end || !after.is_some_and(part))
     })
+}
+
+/// The paths of a use tree below `prefix`.
+fn expand(prefix: &str, tree: &str, paths: &mut Vec<String>) {
+    let mut depth = 0_usize;
+    let items = tree.split(|c: char| {
+        match c {
+            '{' => depth += 1,
+            '}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        c == ',' && depth == 0
+    });
+    for item in items.map(str::trim).filter(|item| !item.is_empty()) {
+        if let Some((head, inside)) = item.split_once('{') {
+            let inside = inside.rsplit_once('}').map_or(inside, |(inside, _)| inside);
+            expand(&format!("{prefix}{}", head.trim()), inside, paths);
+            continue;
+        }
+        let path = item.split(" as ").next().unwrap_or(item).trim();
+        let path = format!("{prefix}{path}");
+        let path = path.strip_suffix("::self").unwrap_or(&path);
+        paths.push(path.trim_start_matches("::").to_owned());
+    }
 }
 
 struct Scan<'t> {
@@ -271,6 +315,23 @@ mod tests {
             Source::of("fn a() {}\n#[cfg(test)]\nmod tests {\n  fn b() {}\n}\nfn c() {}\n");
         let lines: Vec<_> = source.product_lines().map(|(number, _)| number).collect();
         assert_eq!(lines, [1, 6]);
+    }
+
+    #[test]
+    fn imports_are_found_in_every_form() {
+        let source = Source::of(
+            "use std::time::Instant as I;\npub(crate) use std::{\n    fs,\n    io::{self, Read as _},\n    net::*,\n};\n\
+             fn f<'a>() -> impl Sized + use<'a> {}\n#[cfg(test)]\nmod tests {\n    use super::*;\n}\n",
+        );
+        let expected = [
+            (1, "std::time::Instant"),
+            (2, "std::fs"),
+            (2, "std::io"),
+            (2, "std::io::Read"),
+            (2, "std::net::*"),
+        ];
+        let expected = expected.map(|(line, path)| (line, path.to_owned()));
+        assert_eq!(source.imports(), expected);
     }
 
     #[test]

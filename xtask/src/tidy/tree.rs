@@ -1,11 +1,12 @@
 //! What tidy looks at: the files of the checkout and what Cargo says about its packages.
 
+use std::cell::OnceCell;
 use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
 
-use super::rust::Source;
+use super::rust::{Source, has_word};
 use crate::child;
 use crate::failure::Failure;
 use crate::place::Place;
@@ -24,6 +25,7 @@ pub(crate) struct File {
     /// From the root of the checkout, with `/`.
     pub(crate) path: String,
     pub(crate) text: String,
+    source: OnceCell<Source>,
 }
 
 /// One package of the workspace.
@@ -86,7 +88,39 @@ impl Tree {
         let prefix = format!("crates/{krate}/src/");
         self.files
             .iter()
-            .filter(move |file| file.path.starts_with(&prefix) && file.is_rust() && !file.is_test())
+            .filter(move |file| file.path.starts_with(&prefix) && file.is_rust())
+            .filter(|file| !file.is_test() && !self.is_test_module(file))
+    }
+
+    /// The files that may declare the module which `file` is, and its name; `None` for a crate's root.
+    pub(crate) fn parents(&self, file: &File) -> Option<(Vec<&File>, String)> {
+        let (folder, name) = file.path.rsplit_once('/')?;
+        let module = name.strip_suffix(".rs")?;
+        let (folder, module) = match module {
+            "lib" | "main" => return None,
+            "mod" => folder.rsplit_once('/')?,
+            _ => (folder, module),
+        };
+        let beside = [format!("{folder}.rs"), format!("{folder}/mod.rs")];
+        let roots = [format!("{folder}/lib.rs"), format!("{folder}/main.rs")];
+        let parents = beside.iter().chain(&roots);
+        let parents = parents.filter_map(|path| self.file(path)).collect();
+        Some((parents, module.to_owned()))
+    }
+
+    /// Whether the file's module, or one that it is in, is declared under `#[cfg(test)]`.
+    fn is_test_module(&self, file: &File) -> bool {
+        let Some((parents, module)) = self.parents(file) else {
+            return false;
+        };
+        let declared = format!("mod {module}");
+        parents.into_iter().any(|parent| {
+            let source = parent.source();
+            let mut lines = source.code.lines().enumerate();
+            let under_test =
+                lines.any(|(at, line)| has_word(line, &declared) && source.is_test(at + 1));
+            under_test || self.is_test_module(parent)
+        })
     }
 }
 
@@ -94,10 +128,15 @@ impl File {
     /// `None` for what is no text or, deleted but not yet staged, no longer there.
     fn read(root: &Path, path: &str) -> Option<File> {
         let text = std::fs::read_to_string(root.join(path)).ok()?;
-        Some(File {
+        Some(File::new(path, text))
+    }
+
+    pub(crate) fn new(path: &str, text: String) -> File {
+        File {
             path: path.to_owned(),
             text,
-        })
+            source: OnceCell::new(),
+        }
     }
 
     pub(crate) fn is_rust(&self) -> bool {
@@ -118,8 +157,8 @@ impl File {
         name.split_once('.').map_or(name, |(stem, _)| stem)
     }
 
-    pub(crate) fn source(&self) -> Source {
-        Source::of(&self.text)
+    pub(crate) fn source(&self) -> &Source {
+        self.source.get_or_init(|| Source::of(&self.text))
     }
 
     /// The `//!` lines that the file begins with, without the marks.
@@ -175,10 +214,9 @@ pub(crate) mod made_up {
     use super::{Dependency, File, Package, Tree};
 
     pub(crate) fn tree(files: &[(&str, &str)]) -> Tree {
-        let files = files.iter().map(|(path, text)| File {
-            path: (*path).to_owned(),
-            text: (*text).to_owned(),
-        });
+        let files = files
+            .iter()
+            .map(|(path, text)| File::new(path, (*text).to_owned()));
         Tree {
             files: files.collect(),
             ..Tree::default()
@@ -227,11 +265,25 @@ mod tests {
             ("crates/wire/src/view_tests.rs", ""),
             ("crates/wire/src/tests/deep.rs", ""),
             ("crates/wire/README.md", ""),
+            (
+                "crates/wire/src/view.rs",
+                "#[cfg(test)]\nmod bench_of;\nmod real;",
+            ),
+            ("crates/wire/src/view/bench_of.rs", "mod inner;"),
+            ("crates/wire/src/view/bench_of/inner.rs", ""),
+            ("crates/wire/src/view/real.rs", ""),
         ]);
         let found: Vec<_> = tree
             .product_files("wire")
             .map(|file| file.path.as_str())
             .collect();
-        assert_eq!(found, ["crates/wire/src/lib.rs"]);
+        assert_eq!(
+            found,
+            [
+                "crates/wire/src/lib.rs",
+                "crates/wire/src/view.rs",
+                "crates/wire/src/view/real.rs"
+            ]
+        );
     }
 }
