@@ -4,8 +4,10 @@
 mod arrows;
 mod client_free;
 mod decided;
+mod documents;
 mod environment;
 mod forbidden;
+mod layout;
 mod length;
 mod links;
 mod lints;
@@ -56,8 +58,10 @@ const RULES: &[Rule] = &[
     ("arrows", arrows::check),
     ("client_free", client_free::check),
     ("decided", decided::check),
+    ("documents", documents::check),
     ("environment", environment::check),
     ("forbidden", forbidden::check),
+    ("layout", layout::check),
     ("length", length::check),
     ("links", links::check),
     ("lints", lints::check),

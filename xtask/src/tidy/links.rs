@@ -9,20 +9,30 @@ pub(crate) fn check(tree: &Tree) -> Vec<Finding> {
 }
 
 fn check_file(tree: &Tree, file: &File) -> Vec<Finding> {
-    let mut findings = Vec::new();
+    let leads_somewhere = |path: &str| {
+        let folder = format!("{path}/");
+        let mut files = tree.files.iter();
+        files.any(|file| file.path == path || file.path.starts_with(&folder))
+    };
+    let broken = of(file).filter(|(_, path)| !path.as_deref().is_some_and(leads_somewhere));
+    broken
+        .map(|((line, target), _)| found(&file.path, line, format!("no file `{target}`")))
+        .collect()
+}
+
+/// The links of a document to places in the checkout: line and target as written, and the path from
+/// the root of the checkout; `None` where it leads out of it.
+pub(super) fn of(file: &File) -> impl Iterator<Item = ((usize, &str), Option<String>)> {
     let mut fenced = false;
-    for (at, line) in file.text.lines().enumerate() {
+    let lines = file.text.lines().enumerate().filter(move |(_, line)| {
         if line.trim_start().starts_with("```") {
             fenced = !fenced;
         }
-        if fenced {
-            continue;
-        }
-        let broken = targets(line).filter(|target| !leads_somewhere(tree, &file.path, target));
-        findings
-            .extend(broken.map(|target| found(&file.path, at + 1, format!("no file `{target}`"))));
-    }
-    findings
+        !fenced
+    });
+    lines.flat_map(move |(at, line)| {
+        targets(line).map(move |target| ((at + 1, target), path(&file.path, target)))
+    })
 }
 
 /// What stands in `](…)`, without fragments and titles; addresses elsewhere left out.
@@ -34,25 +44,19 @@ fn targets(line: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-fn leads_somewhere(tree: &Tree, from: &str, target: &str) -> bool {
+fn path(from: &str, target: &str) -> Option<String> {
     let mut parts: Vec<_> = from.split('/').collect();
     parts.pop();
     for part in target.split('/') {
         match part {
             "." | "" => {}
             ".." => {
-                if parts.pop().is_none() {
-                    return false;
-                }
+                parts.pop()?;
             }
             _ => parts.push(part),
         }
     }
-    let path = parts.join("/");
-    let folder = format!("{path}/");
-    tree.files
-        .iter()
-        .any(|file| file.path == path || file.path.starts_with(&folder))
+    Some(parts.join("/"))
 }
 
 #[cfg(test)]

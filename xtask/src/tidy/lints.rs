@@ -5,6 +5,39 @@ use super::{Finding, found};
 
 const FUNCTION_LINES_MAX: u32 = 70;
 
+/// Lines of the root manifest that stay.
+const KEPT: &[&str] = &[
+    "unsafe_code = \"forbid\"",
+    "missing_docs = \"warn\"",
+    "all = { level = \"warn\", priority = -1 }",
+    "allow_attributes_without_reason = \"warn\"",
+    "panic = \"warn\"",
+    "todo = \"warn\"",
+    "too_many_lines = \"warn\"",
+    "unwrap_used = \"warn\"",
+];
+
+/// What no attribute turns off: whole groups of lints, and limits of the design.
+const KEPT_ON: &[&str] = &[
+    "clippy::all",
+    "clippy::cargo",
+    "clippy::complexity",
+    "clippy::correctness",
+    "clippy::nursery",
+    "clippy::pedantic",
+    "clippy::perf",
+    "clippy::restriction",
+    "clippy::style",
+    "clippy::suspicious",
+    "rustdoc::all",
+    "unsafe_code",
+    "unused",
+    "warnings",
+];
+
+/// What may be excused at one item, and not for a whole file.
+const KEPT_ON_IN_FILES: &[&str] = &["dead_code", "missing_docs"];
+
 pub(crate) fn check(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
     for package in &tree.packages {
@@ -15,8 +48,8 @@ pub(crate) fn check(tree: &Tree) -> Vec<Finding> {
         }
     }
     let workspace = tree.file("Cargo.toml").map_or("", |file| &file.text);
-    for line in ["unsafe_code = \"forbid\"", "too_many_lines = \"warn\""] {
-        if !workspace.lines().any(|other| other == line) {
+    for line in KEPT {
+        if !workspace.lines().any(|other| other == *line) {
             findings.push(found("Cargo.toml", 0, format!("lacks `{line}`")));
         }
     }
@@ -29,7 +62,12 @@ pub(crate) fn check(tree: &Tree) -> Vec<Finding> {
         let what = format!("functions end at {FUNCTION_LINES_MAX} lines");
         findings.push(found("clippy.toml", 0, what));
     }
-    findings.extend(excused_functions(tree));
+    if let Some(config) = tree.file(".cargo/config.toml")
+        && config.text.contains("rustflags")
+    {
+        findings.push(found(&config.path, 0, "lints are set in the root manifest"));
+    }
+    findings.extend(excused(tree));
     findings
 }
 
@@ -46,17 +84,29 @@ fn says_why_not(manifest: &str) -> bool {
         && manifest.contains("undocumented_unsafe_blocks = \"deny\"")
 }
 
-/// A function too long is split, not excused.
-fn excused_functions(tree: &Tree) -> Vec<Finding> {
+/// A function too long is split, not excused; and an excuse names what it excuses.
+fn excused(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
     for file in tree.files.iter().filter(|file| file.is_rust()) {
-        let source = file.source();
-        let lines = source.code.lines().enumerate();
-        let excused = lines.filter(|(_, line)| line.contains("clippy::too_many_lines"));
-        findings.extend(
-            excused
-                .map(|(at, _)| found(&file.path, at + 1, "a long function is split, not excused")),
-        );
+        let code = &file.source().code;
+        for (at, _) in code
+            .match_indices("allow(")
+            .chain(code.match_indices("expect("))
+        {
+            let inner = code[..at].ends_with("#![");
+            let list = code[at..].split(['(', ')']).nth(1).unwrap_or_default();
+            for lint in list.split(',').map(str::trim) {
+                let what = if lint == "clippy::too_many_lines" {
+                    "a long function is split, not excused".to_owned()
+                } else if KEPT_ON.contains(&lint) || inner && KEPT_ON_IN_FILES.contains(&lint) {
+                    format!("`{lint}` excuses too much: name the lint, where it is")
+                } else {
+                    continue;
+                };
+                let line = code[..at].matches('\n').count() + 1;
+                findings.push(found(&file.path, line, what));
+            }
+        }
     }
     findings
 }
@@ -68,7 +118,9 @@ mod tests {
 
     const WORKSPACE: (&str, &str) = (
         "Cargo.toml",
-        "unsafe_code = \"forbid\"\ntoo_many_lines = \"warn\"\n",
+        "unsafe_code = \"forbid\"\nmissing_docs = \"warn\"\nall = { level = \"warn\", priority = -1 }\n\
+         allow_attributes_without_reason = \"warn\"\npanic = \"warn\"\ntodo = \"warn\"\n\
+         too_many_lines = \"warn\"\nunwrap_used = \"warn\"\n",
     );
     const CLIPPY: (&str, &str) = ("clippy.toml", "too-many-lines-threshold = 70\n");
 
@@ -93,11 +145,47 @@ mod tests {
     fn the_limits_stay() {
         let loose = ("clippy.toml", "too-many-lines-threshold = 200\n");
         assert_eq!(check(&tree(&[WORKSPACE, loose])).len(), 1);
-        assert_eq!(check(&tree(&[("Cargo.toml", ""), CLIPPY])).len(), 2);
+        assert_eq!(
+            check(&tree(&[("Cargo.toml", ""), CLIPPY])).len(),
+            KEPT.len()
+        );
+        let flags = (
+            ".cargo/config.toml",
+            "[build]\nrustflags = [\"-Awarnings\"]\n",
+        );
+        assert_eq!(check(&tree(&[WORKSPACE, CLIPPY, flags])).len(), 1);
         let excuse = "#[expect(clippy::too_many_lines, reason = \"so\")]\nfn f() {}\n";
         assert_eq!(
             check(&tree(&[WORKSPACE, CLIPPY, ("tests/src/lib.rs", excuse)])).len(),
             1
         );
+    }
+
+    #[test]
+    fn whole_groups_are_not_excused() {
+        let count = |text: &str| {
+            check(&tree(&[
+                WORKSPACE,
+                CLIPPY,
+                ("crates/wire/src/lib.rs", text),
+            ]))
+            .len()
+        };
+        for text in [
+            "#![allow(clippy::all)]",
+            "#[cfg_attr(test, allow(warnings))]\nmod a;",
+            "#[expect(clippy::style, reason = \"so\")]\nfn f() {}",
+            "#![allow(\n    dead_code,\n    unused,\n    reason = \"later\"\n)]",
+        ] {
+            let expected = 1 + usize::from(text.contains("dead_code"));
+            assert_eq!(count(text), expected, "{text}");
+        }
+        for text in [
+            "#[expect(clippy::cast_possible_truncation, reason = \"modulo\")]\nfn f() {}",
+            "#[expect(missing_docs, reason = \"the names say it\")]\npub enum E {}",
+            "let x = y.expect(\"unused\"); // allow(warnings)",
+        ] {
+            assert_eq!(count(text), 0, "{text}");
+        }
     }
 }

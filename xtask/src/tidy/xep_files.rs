@@ -9,6 +9,7 @@ use super::tree::{File, Tree};
 use super::{Finding, found};
 
 const CONVERSATIONS: &str = "tests/conversations";
+const PROTOCOLS: &str = "docs/protocols/";
 
 /// What a file's name says about its specification.
 #[derive(Debug, PartialEq)]
@@ -18,10 +19,24 @@ struct Spec {
     link: String,
 }
 
+impl Spec {
+    /// Whether it is others', not a protocol of our own.
+    fn is_numbered(&self) -> bool {
+        !self.link.starts_with(PROTOCOLS)
+    }
+}
+
 pub(crate) fn check(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for file in tree.files.iter().filter(|file| folder_of_specs(&file.path)) {
-        check_file(tree, file, &mut findings);
+    for file in &tree.files {
+        if folder_of_specs(&file.path) {
+            check_file(tree, file, &mut findings);
+        } else if file.path.starts_with("crates/") && file.is_rust() && !file.is_test() {
+            // A step of a stream's negotiation, a part of a large feature.
+            let spec = spec(file.stem()).filter(|spec| spec.is_numbered());
+            spec.iter()
+                .for_each(|spec| check_head(file, spec, &mut findings));
+        }
     }
     findings
 }
@@ -54,7 +69,7 @@ fn spec(stem: &str) -> Option<Spec> {
     let word = stem.strip_prefix("proto_")?;
     Some(Spec {
         number: word.to_owned(),
-        link: format!("docs/protocols/{word}.md"),
+        link: format!("{PROTOCOLS}{word}.md"),
     })
 }
 
@@ -69,14 +84,9 @@ fn check_file(tree: &Tree, file: &File, findings: &mut Vec<Finding>) {
         findings.push(found(&file.path, 0, what));
         return;
     };
-    for wanted in [&spec.number, &spec.link] {
-        if !file.head().any(|line| line.contains(wanted.as_str())) {
-            findings.push(found(
-                &file.path,
-                1,
-                format!("the head comment lacks `{wanted}`"),
-            ));
-        }
+    check_head(file, &spec, findings);
+    if !spec.is_numbered() && tree.file(&spec.link).is_none() {
+        findings.push(found(&file.path, 0, format!("no file `{}`", spec.link)));
     }
     let other = file
         .head()
@@ -93,15 +103,71 @@ fn check_file(tree: &Tree, file: &File, findings: &mut Vec<Finding>) {
         ));
     }
     let registry = file.path.replace(&format!("/{stem}.rs"), ".rs");
-    let listed = tree.file(&registry).is_some_and(|registry| {
-        registry
-            .source()
-            .code
-            .lines()
-            .any(|line| has_word(line, stem))
-    });
-    if !listed {
+    let is_in_list = |entry: &str| {
+        tree.file(&registry).is_some_and(|registry| {
+            let mut lines = registry.source().code.lines();
+            lines.any(|line| has_word(line, entry))
+        })
+    };
+    if !is_in_list(stem) {
         findings.push(found(&file.path, 0, format!("not listed in {registry}")));
+    }
+    if file.path.starts_with("crates/server/") {
+        check_feature(file, findings);
+        if !is_in_list(&format!("{stem}::FEATURE")) {
+            let what = format!("{registry} does not list its `FEATURE`: nobody is served by it");
+            findings.push(found(&file.path, 0, what));
+        }
+    }
+}
+
+/// A file opens with the number of its specification, and has its link.
+fn check_head(file: &File, spec: &Spec, findings: &mut Vec<Finding>) {
+    for wanted in [&spec.number, &spec.link] {
+        if !file.head().any(|line| line.contains(wanted.as_str())) {
+            let what = format!("the head comment lacks `{wanted}`");
+            findings.push(found(&file.path, 1, what));
+        }
+    }
+}
+
+/// One constant says everything about a feature, and says the same as the file's name and head.
+fn check_feature(file: &File, findings: &mut Vec<Finding>) {
+    let source = file.source();
+    let features: Vec<_> = source
+        .product_lines()
+        .filter(|(_, line)| has_word(line, "FEATURE: Feature"))
+        .collect();
+    let [(from, _)] = features[..] else {
+        let what = "a feature has one constant `FEATURE`, which says everything about it";
+        findings.push(found(&file.path, 0, what));
+        return;
+    };
+    let inside = || source.product_lines().filter(|(number, _)| *number >= from);
+    let number = file
+        .stem()
+        .get(4..8)
+        .and_then(|text| text.parse::<u16>().ok());
+    if let (true, Some(number)) = (file.stem().starts_with("xep_"), number)
+        && !inside().any(|(_, line)| line.contains(&format!("Source::Xep({number})")))
+    {
+        findings.push(found(
+            &file.path,
+            from,
+            format!("its source is no `Xep({number})`"),
+        ));
+    }
+    let title = inside().find(|(_, line)| has_word(line, "title:"));
+    let title = title.and_then(|(at, _)| source.strings.iter().find(|(line, _)| *line == at));
+    let head: Vec<_> = file.head().collect();
+    if let Some((line, title)) = title
+        && !head.join(" ").contains(title.as_str())
+    {
+        findings.push(found(
+            &file.path,
+            *line,
+            "the head comment has another title",
+        ));
     }
 }
 
@@ -150,6 +216,61 @@ mod tests {
         let elsewhere = format!("{HEAD}//!\n//! Conversation: rfc6121_chat.md\n");
         let other = ("tests/conversations/rfc6121_chat.md", "");
         assert!(whats(&[(FILE, &elsewhere), REGISTRY, other]).is_empty());
+    }
+
+    #[test]
+    fn a_feature_says_what_its_file_says_and_is_listed() {
+        let path = "crates/server/src/xep/xep_0280_carbons.rs";
+        let conversation = ("tests/conversations/xep_0280_carbons.md", "");
+        let listed = "pub mod xep_0280_carbons;\nconst ALL: &[F] = &[&xep_0280_carbons::FEATURE];";
+        let feature = format!(
+            "{HEAD}\npub const FEATURE: Feature = Feature {{\n    source: Source::Xep(280),\n    \
+             title: \"Message Carbons\",\n}};\n"
+        );
+        let found = |text: &str, registry: &str| {
+            whats(&[
+                (path, text),
+                ("crates/server/src/xep.rs", registry),
+                conversation,
+            ])
+        };
+        assert!(found(&feature, listed).is_empty());
+        let unlisted = found(&feature, "pub mod xep_0280_carbons;");
+        assert!(
+            unlisted[0].contains("does not list its `FEATURE`"),
+            "{unlisted:?}"
+        );
+        let none = found(HEAD, listed);
+        assert!(none[0].contains("has one constant"), "{none:?}");
+        let other = found(&feature.replace("Xep(280)", "Xep(281)"), listed);
+        assert!(other[0].contains("no `Xep(280)`"), "{other:?}");
+        let title = found(
+            &feature.replace("\"Message Carbons", "\"Carbons of Messages"),
+            listed,
+        );
+        assert_eq!(title, ["the head comment has another title"]);
+    }
+
+    #[test]
+    fn other_files_named_by_a_specification_have_its_link() {
+        let path = "crates/stream/src/server/features/xep_0440_channel_binding.rs";
+        assert_eq!(whats(&[(path, "//! Offers what there is.")]).len(), 2);
+        let head = "//! XEP-0440: x <https://xmpp.org/extensions/xep-0440.html>";
+        assert!(whats(&[(path, head)]).is_empty());
+    }
+
+    #[test]
+    fn a_protocol_of_our_own_is_specified() {
+        let path = "crates/stanza/src/xep/proto_moving.rs";
+        let head = "//! moving: docs/protocols/moving.md";
+        let rest = [
+            ("crates/stanza/src/xep.rs", "mod proto_moving;"),
+            ("tests/conversations/proto_moving.md", ""),
+        ];
+        let found = whats(&[(path, head), rest[0], rest[1]]);
+        assert_eq!(found, ["no file `docs/protocols/moving.md`"]);
+        let text = ("docs/protocols/moving.md", "");
+        assert!(whats(&[(path, head), rest[0], rest[1], text]).is_empty());
     }
 
     #[test]
