@@ -250,6 +250,12 @@ impl Network for Sockets {
             .map_err(|error| error.to_string())
     }
 
+    fn operate(&mut self, command: &str, account: &str) -> Result<(), String> {
+        self.server
+            .account(command, account)
+            .map_err(|error| error.to_string())
+    }
+
     fn is_exact(&self) -> bool {
         false
     }

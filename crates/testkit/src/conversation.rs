@@ -102,6 +102,13 @@ pub enum Act {
     CutOff(Who),
     /// A session's connection stays open, and nobody reads from it any more.
     Vanish(Who),
+    /// The operator does something with an account.
+    Operate {
+        /// `disable`, `enable` or `remove`.
+        command: String,
+        /// The account.
+        account: String,
+    },
     /// The server is stopped in order and started again.
     Restart,
     /// The server dies and is started again.

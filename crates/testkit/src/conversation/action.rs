@@ -14,6 +14,22 @@ pub(super) fn read(text: &str) -> Result<Act, String> {
     let act = match words[..] {
         ["the", "server", "restarts"] => Act::Restart,
         ["the", "server", "crashes"] => Act::Crash,
+        [
+            "the",
+            "operator",
+            verb @ ("disables" | "enables" | "removes"),
+            account,
+        ] => {
+            let who = who(account)?;
+            if who.resource.is_some() {
+                return Err(format!("`{account}` is a session, no account"));
+            }
+            let command = verb.trim_end_matches('s').to_owned();
+            Act::Operate {
+                command,
+                account: who.account,
+            }
+        }
         [number, unit, "pass" | "passes"] => Act::Pass {
             micros: micros(number, unit)?,
         },

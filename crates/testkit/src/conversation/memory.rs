@@ -97,6 +97,13 @@ impl Network for World {
         self.start().map_err(|error| error.to_string())
     }
 
+    fn operate(&mut self, command: &str, account: &str) -> Result<(), String> {
+        let args = serde_json::json!({ "jid": format!("{account}@{DOMAIN}") });
+        self.admin(&format!("account {command}"), args)
+            .map(|_| ())
+            .map_err(|error| error.to_string())
+    }
+
     fn is_exact(&self) -> bool {
         true
     }

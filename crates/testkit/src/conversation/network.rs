@@ -40,6 +40,12 @@ pub trait Network {
     /// Why it did not start.
     fn restart(&mut self, in_order: bool) -> Result<(), String>;
 
+    /// Runs an admin command, such as `disable`, on an account.
+    ///
+    /// # Errors
+    /// What the server says.
+    fn operate(&mut self, command: &str, account: &str) -> Result<(), String>;
+
     /// Whether [`Happened::Nothing`] means that nothing will come; otherwise only that nothing came.
     fn is_exact(&self) -> bool;
 }

@@ -181,6 +181,11 @@ impl<N: Network> Runner<N> {
                 self.sessions.remove(who);
                 Ok(())
             }
+            Act::Operate { command, account } => {
+                self.settle()?;
+                self.network.operate(command, account)?;
+                self.wait_a_moment()
+            }
             Act::Restart | Act::Crash => {
                 self.settle()?;
                 self.sessions.clear();
