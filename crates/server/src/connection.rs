@@ -18,6 +18,7 @@ use crate::server::Server;
 use crate::session::Session;
 use crate::settings::NEGOTIATION_SECS;
 use crate::source::Source;
+use crate::xep::xep_0175_guests::Pass;
 use crate::xep::xep_0198_sm::ACK_SECS;
 
 /// Unread bytes above which a connection takes no more from its socket.
@@ -76,6 +77,8 @@ pub struct Connection {
     pub(crate) output: Vec<Bytes>,
     /// A session that is being resumed and not bound yet.
     pub(crate) adopted: Option<Arc<Session>>,
+    /// The place of a guest who has logged in and not bound yet.
+    pub(crate) guest: Option<Pass>,
     /// Log entries in `output`, for streams without XEP-0198.
     marks: Vec<LogId>,
     pub(crate) start_tls: bool,
@@ -100,6 +103,7 @@ impl Connection {
             output: Vec::new(),
             marks: Vec::new(),
             adopted: None,
+            guest: None,
             start_tls: false,
             secure,
             stalled: false,

@@ -10,6 +10,7 @@ use waxwing_store::{LogId, Owner};
 use crate::blocking::BlockList;
 use crate::session::Session;
 use crate::waiting::Waiting;
+use crate::xep::xep_0175_guests::Pass;
 
 /// Most accounts without sessions that are remembered to exist, so that a message to them needs no read.
 pub const ACCOUNTS_IDLE_MAX: usize = 10_000;
@@ -25,6 +26,8 @@ pub struct Account {
     sessions: Mutex<Vec<Arc<Session>>>,
     /// Held while something of the account is changed on what was read before.
     turn: Arc<futures_util::lock::Mutex<()>>,
+    /// Its place among the guests, if it is one.
+    pub(crate) guest: Option<Pass>,
     /// How much waits for it.
     pub(crate) waiting: Waiting,
     /// Whom it has blocked.
@@ -40,9 +43,15 @@ impl Account {
             last_id: AtomicU64::new(0),
             sessions: Mutex::default(),
             turn: Arc::default(),
+            guest: None,
             waiting: Waiting::default(),
             blocked: Mutex::new(Arc::new(blocked)),
         }
+    }
+
+    /// Whether it is a guest's, who has proved nothing and will not come back.
+    pub fn is_guest(&self) -> bool {
+        self.guest.is_some()
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Arc<Session>>> {
@@ -135,6 +144,16 @@ impl Directory {
             .entry(jid.clone())
             .or_insert_with(|| Arc::new(Account::new(jid.clone(), blocked)))
             .clone()
+    }
+
+    /// Lets in a guest, whom nobody else has the name of.
+    pub(crate) fn note_guest(&self, jid: &BareJid, pass: Pass) -> Arc<Account> {
+        let account = Arc::new(Account {
+            guest: Some(pass),
+            ..Account::new(jid.clone(), BlockList::default())
+        });
+        self.accounts().insert(jid.clone(), account.clone());
+        account
     }
 
     /// Forgets an account that was removed or disabled; its sessions are returned so that they can be ended.

@@ -13,7 +13,7 @@ use crate::effects::{After, Effects};
 use crate::release::OnFailure;
 use crate::server::{FromClient, Server, unavailable};
 use crate::session::{Out, Session};
-use crate::xep::xep_0198_sm as sm;
+use crate::xep::{xep_0175_guests as guests, xep_0198_sm as sm};
 
 /// Stanzas of one session that may wait for their commit; then no more are read.
 pub(crate) const WAITING_MAX: usize = 256;
@@ -34,6 +34,9 @@ pub(crate) fn handle(connection: &mut Connection, session: &Arc<Session>, stanza
         return sm::handle(connection, session, &stanza);
     }
     if let Err(condition) = check_from(session, &stanza) {
+        return connection.fail(condition.into());
+    }
+    if let Err(condition) = guests::check_rate(&connection.server, session) {
         return connection.fail(condition.into());
     }
     let metrics = connection.server.metrics();

@@ -13,6 +13,7 @@ use crate::directory::Account;
 use crate::server::{REPARSE_LIMITS, Server};
 use crate::session::Session;
 use crate::settings::SESSIONS_MAX;
+use crate::xep::xep_0175_guests as guests;
 use crate::xep::xep_0198_sm::RESUME_SECS;
 
 /// Binds a resource (RFC 6120 §7). A resource that is taken goes to the newcomer and the older
@@ -91,6 +92,7 @@ pub(crate) fn end(server: &Server, session: &Arc<Session>) {
         (state.drain_undelivered(), id)
     };
     session.account.waiting.forget();
+    guests::note_ended(server, &session.account);
     if let Some(id) = sm_id {
         server.directory().remove_resumable(&id);
     }

@@ -8,7 +8,7 @@ use waxwing_stanza::xep::xep_0077_registration::{
 };
 use waxwing_stanza::{BareJid, Condition, FullJid, IqType, Payload, Reply, StanzaError};
 use waxwing_stream::Framing;
-use waxwing_stream::sasl::{Account as Known, Failure, FakeSalts, Stretch};
+use waxwing_stream::sasl::{Account as Known, Credentials, Failure, FakeSalts, Mechanism, Stretch};
 use waxwing_stream::server::{
     Domain, Domains, ExtraFeature, Negotiation, Output, Settings, Stage, Takes, Tls,
 };
@@ -22,7 +22,10 @@ use crate::options::Options;
 use crate::registry::Registry;
 use crate::server::Server;
 use crate::throttle::{self, Network};
-use crate::xep::{xep_0077_registration as registration, xep_0198_sm as stream_management};
+use crate::xep::{
+    xep_0077_registration as registration, xep_0175_guests as guests,
+    xep_0198_sm as stream_management,
+};
 
 /// What the streams of clients are made from.
 pub(crate) struct Common<'a> {
@@ -47,6 +50,9 @@ pub(crate) fn settings(common: &Common<'_>, registry: &Registry) -> Arc<Settings
     let salts = FakeSalts::new(common.decoy_key, common.iterations);
     let mut settings = Settings::new(served, salts);
     for (domain, options) in common.domains {
+        if guests::are_taken(options) {
+            settings.guests.insert(domain.clone());
+        }
         let offered = registry.stream_features.iter();
         settings
             .features
@@ -98,6 +104,10 @@ pub(crate) fn handle_output(connection: &mut Connection, output: Output) {
             connection.start_tls = true;
         }
         Output::RestartReader => restart(connection),
+        Output::NeedCredentials {
+            account,
+            mechanism: Mechanism::Anonymous,
+        } => admit_guest(connection, &account),
         Output::NeedCredentials { account, .. } => look_up(connection, account),
         Output::Stretch(work) => stretch(connection, work),
         Output::Authenticated { jid, .. } => authenticated(connection, jid),
@@ -152,6 +162,20 @@ fn look_up(connection: &mut Connection, account: BareJid) {
     });
 }
 
+/// XEP-0175: nobody is looked up; there may be too many guests.
+fn admit_guest(connection: &mut Connection, account: &BareJid) {
+    let server = &connection.server;
+    let options = server.options_of(account.domain());
+    connection.guest = server.guests().admit(&options, connection.peer);
+    let known = match connection.guest {
+        Some(_) => Known::Active(Credentials::new([])),
+        None => Known::Unavailable,
+    };
+    negotiate(connection, |negotiation| {
+        negotiation.provide_credentials(known);
+    });
+}
+
 /// Key stretching takes milliseconds: other connections must not wait for it.
 fn stretch(connection: &mut Connection, work: Stretch) {
     let (send, receive) = futures_channel::oneshot::channel();
@@ -179,6 +203,9 @@ fn authenticated(connection: &mut Connection, account: BareJid) {
     connection.reader.set_limits(Limits::CLIENT);
     let (server, network) = (connection.server.clone(), Network::of(connection.peer));
     server.metrics().logins.inc();
+    if connection.guest.is_some() {
+        return;
+    }
     let tasks = server.outside().tasks.clone();
     // Nobody waits for it.
     let note = async move { throttle::succeeded(&server, network, &account).await };
@@ -201,6 +228,9 @@ fn failed(connection: &Connection, account: Option<&BareJid>, reason: Failure) {
 
 fn bind(connection: &mut Connection, jid: FullJid) {
     let (server, number) = (connection.server.clone(), connection.number);
+    if let Some(pass) = connection.guest.take() {
+        server.directory().note_guest(&jid.bare(), pass);
+    }
     connection.wait_for(async move {
         let bound = match server.account(&jid.bare()).await {
             Ok(Some(account)) => lifecycle::bind(&server, &account, jid, number),

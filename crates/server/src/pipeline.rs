@@ -130,7 +130,8 @@ async fn recipient(server: &Server, parts: Parts) -> Result<Box<Delivery>, Stanz
         .account(&bare)
         .await?
         .ok_or(Condition::ServiceUnavailable)?;
-    let keep = keep::decide(parts.kind, &parts.stanza);
+    // A guest does not come back for what waits.
+    let keep = keep::decide(parts.kind, &parts.stanza) && !account.is_guest();
     let sender = &parts.session.account.jid;
     let bytes = parts.stanza.bytes().len();
     let stranger = keep && waiting::admit(server, &account, sender, full.as_ref(), bytes).await?;

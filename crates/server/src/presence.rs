@@ -17,7 +17,9 @@ use crate::server::Server;
 use crate::session::{Available, Out, Session};
 use crate::subscription::Request;
 use crate::undelivered;
-use crate::xep::{rfc6121_subscription as subscriptions, xep_0012_last as last};
+use crate::xep::{
+    rfc6121_subscription as subscriptions, xep_0012_last as last, xep_0175_guests as guests,
+};
 
 /// Most addresses that one session can have sent directed presence to.
 pub(crate) const DIRECTED_MAX: usize = 1_000;
@@ -57,6 +59,7 @@ pub(crate) async fn handle(
             return to.map_or(Ok(Effects::none()), |to| pass_error(&cx, &to, &stanza));
         }
     };
+    guests::check_subscription(session)?;
     let to = to.ok_or(Condition::BadRequest)?;
     if !server.serves(to.domain()) {
         return Err(Condition::RemoteServerNotFound.into());

@@ -11,7 +11,7 @@ use crate::cx::{Answer, Cx, IqHead};
 use crate::effects::{After, Effects};
 use crate::server::Server;
 use crate::session::{Out, Session};
-use crate::xep::xep_0012_last as last;
+use crate::xep::{xep_0012_last as last, xep_0175_guests as guests};
 
 /// Handles an IQ stanza that a session sent.
 pub(crate) async fn iq(
@@ -78,6 +78,7 @@ async fn here(
         .next()
         .ok_or(Condition::BadRequest)?
         .element();
+    guests::check_request(session, head.kind)?;
     // One answer for what is not supported and for whom there is not (RFC 6121 §8.5.1).
     let handler = server
         .registry()

@@ -29,6 +29,7 @@ use crate::roster_turns::RosterTurns;
 use crate::session::Session;
 use crate::settings::Settings;
 use crate::throttle::Throttle;
+use crate::xep::xep_0175_guests::Guests;
 use crate::xep::{self, xep_0198_sm as stream_management};
 
 /// Limits for stanzas that passed the gate and were changed by us: additions must never make them too large.
@@ -73,6 +74,7 @@ pub(crate) struct Inner {
     pub(crate) directory: Directory,
     pub(crate) metrics: Metrics,
     throttle: Throttle,
+    guests: Guests,
     /// Connections without a session, by number.
     negotiating: Mutex<HashMap<u64, Waker>>,
     releaser: Releaser,
@@ -120,6 +122,7 @@ impl Server {
             directory: Directory::default(),
             metrics: Metrics::default(),
             throttle,
+            guests: Guests::default(),
             negotiating: Mutex::default(),
             releaser: Releaser::default(),
             rosters: RosterTurns::default(),
@@ -183,6 +186,10 @@ impl Server {
 
     pub(crate) fn throttle(&self) -> &Throttle {
         &self.0.throttle
+    }
+
+    pub(crate) fn guests(&self) -> &Guests {
+        &self.0.guests
     }
 
     /// Runs an admin command; the same for all faces.

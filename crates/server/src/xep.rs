@@ -11,6 +11,7 @@ pub mod xep_0092_version;
 pub mod xep_0115_caps;
 pub mod xep_0157_contacts;
 pub mod xep_0160_offline;
+pub mod xep_0175_guests;
 pub mod xep_0191_blocking;
 pub mod xep_0198_sm;
 pub mod xep_0199_ping;
@@ -39,6 +40,7 @@ pub const FEATURES: &[&Feature] = &[
     &xep_0115_caps::FEATURE,
     &xep_0157_contacts::FEATURE,
     &xep_0160_offline::FEATURE,
+    &xep_0175_guests::FEATURE,
     &xep_0191_blocking::FEATURE,
     &xep_0198_sm::FEATURE,
     &xep_0199_ping::FEATURE,

@@ -3,6 +3,7 @@
 //! [RFC 4422](https://www.rfc-editor.org/rfc/rfc4422) ·
 //! [RFC 6120 §6](https://www.rfc-editor.org/rfc/rfc6120#section-6)
 
+mod anonymous;
 pub(crate) mod base64;
 mod binding;
 mod credentials;
@@ -34,6 +35,7 @@ pub use password::{PASSWORD_BYTES_MAX, Password, PasswordError};
 pub use scram_client::{ITERATIONS_MAX, ITERATIONS_MIN};
 pub use stretch::{Stretch, Stretched};
 
+pub(crate) use anonymous::AnonymousServer;
 pub(crate) use exchange::{ClientExchange, ClientStep, ServerExchange, Step};
 pub(crate) use hash::Secret;
 pub(crate) use mechanism::Family;

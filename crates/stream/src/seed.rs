@@ -37,6 +37,20 @@ impl Seed {
         self.fill(&mut bytes);
         base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes)
     }
+
+    /// A random UUID (RFC 4122 §4.4), as the name of a guest.
+    pub(crate) fn uuid(&mut self) -> String {
+        let mut bytes = [0; 16];
+        self.fill(&mut bytes);
+        bytes[6] = bytes[6] & 0x0f | 0x40;
+        bytes[8] = bytes[8] & 0x3f | 0x80;
+        let hex = format!("{:032x}", u128::from_be_bytes(bytes));
+        let (a, rest) = hex.split_at(8);
+        let (b, rest) = rest.split_at(4);
+        let (c, rest) = rest.split_at(4);
+        let (d, e) = rest.split_at(4);
+        [a, b, c, d, e].join("-")
+    }
 }
 
 impl fmt::Debug for Seed {
@@ -62,6 +76,14 @@ mod tests {
         assert_ne!(one.token(), one.token());
         assert_ne!(Seed::new([2; 32]).token(), Seed::new([1; 32]).token());
         assert_eq!(one.token().len(), 24);
+        for _ in 0..20 {
+            let uuid = one.uuid();
+            let parts: Vec<usize> = uuid.split('-').map(str::len).collect();
+            assert_eq!(parts, [8, 4, 4, 4, 12], "{uuid}");
+            assert_eq!(&uuid[14..15], "4", "{uuid}");
+            assert!("89ab".contains(&uuid[19..20]), "{uuid}");
+        }
+        assert_ne!(one.uuid(), one.uuid());
         assert_eq!(format!("{one:?}"), "[seed, hidden]");
     }
 }

@@ -154,7 +154,9 @@ async fn deliver(
     requests: &[(Request, Bytes)],
     effects: &mut Effects,
 ) -> Result<(), StanzaError> {
-    let Some(account) = server.account(contact).await? else {
+    let account = server.account(contact).await?;
+    // To a guest nobody subscribes (XEP-0175 §3).
+    let Some(account) = account.filter(|account| !account.is_guest()) else {
         // RFC 6121 §8.5.1: silence, as for a contact that does not answer.
         return Ok(());
     };

@@ -11,7 +11,7 @@ use crate::addressee::Addressee;
 use crate::cx::{Answer, Cx, Handled, Iq, IqHead};
 use crate::registry::{Feature, Registrar, Source};
 use crate::roster;
-use crate::xep::xep_0115_caps as caps;
+use crate::xep::{xep_0115_caps as caps, xep_0175_guests as guests};
 
 /// What is said about it.
 pub const FEATURE: Feature = Feature {
@@ -36,7 +36,7 @@ fn register(registrar: &mut Registrar<'_>) {
 }
 
 async fn info(cx: Cx, iq: Iq<DiscoInfo>) -> Handled {
-    if !may_look(&cx, &iq.head).await? {
+    if !is_guest(&cx, &iq.head) && !may_look(&cx, &iq.head).await? {
         return Err(Condition::ServiceUnavailable.into());
     }
     let registry = cx.server.registry();
@@ -49,7 +49,10 @@ async fn info(cx: Cx, iq: Iq<DiscoInfo>) -> Handled {
     let features = registry.disco(iq.head.addressee);
     let info = DiscoInfo {
         node: None,
-        identities: registry.identities(iq.head.addressee),
+        identities: match is_guest(&cx, &iq.head) {
+            true => vec![guests::identity()],
+            false => registry.identities(iq.head.addressee),
+        },
         features: features.iter().map(|var| Var::new(var)).collect(),
         forms: Vec::new(),
     };
@@ -94,6 +97,12 @@ fn resources(cx: &Cx, head: &IqHead) -> Vec<Item> {
             name: None,
         })
         .collect()
+}
+
+/// Whose name nobody can guess, and who has nothing to hide (XEP-0175 §5).
+fn is_guest(cx: &Cx, head: &IqHead) -> bool {
+    let known = cx.server.directory().known(&head.to);
+    known.is_some_and(|account| account.is_guest())
 }
 
 /// §8: who may not see an account's presence learns nothing of it, not even that it exists.

@@ -39,6 +39,9 @@ fn register(registrar: &mut Registrar<'_>) {
 
 /// §3.1 for one who has an account: says so, with the name.
 async fn fields(cx: Cx, _: Iq<Query>) -> Handled {
+    if cx.session.account.is_guest() {
+        return Err(Condition::NotAllowed.into());
+    }
     let username = cx.session.account.jid.node().unwrap_or_default().to_owned();
     let query = Query {
         registered: true,

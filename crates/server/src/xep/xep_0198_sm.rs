@@ -111,7 +111,8 @@ fn enable(connection: &mut Connection, session: &Arc<Session>, resume: bool) {
     }
     let server = connection.server.clone();
     let secs = server.options().number(&RESUME_SECS);
-    let resumable = resume && secs > 0;
+    // A guest cannot log in as itself again.
+    let resumable = resume && secs > 0 && !session.account.is_guest();
     let id = server.outside().token::<ID_BYTES>();
     let enabled = Enabled {
         id: resumable.then(|| id.clone()),

@@ -20,6 +20,8 @@ pub enum Mechanism {
     ScramSha1,
     /// `PLAIN` (RFC 4616): the password itself, so only inside TLS.
     Plain,
+    /// `ANONYMOUS` (RFC 4505): nobody proves anything; for guests, where a server takes them.
+    Anonymous,
 }
 
 /// What kind of exchange a mechanism is.
@@ -27,6 +29,7 @@ pub enum Mechanism {
 pub(crate) enum Family {
     Scram { hash: Hash, plus: bool },
     Plain,
+    Anonymous,
 }
 
 /// Everything about a mechanism; a new one is a line here and a file beside this one.
@@ -45,7 +48,7 @@ const fn scram(mechanism: Mechanism, name: &'static str, hash: Hash, plus: bool)
     }
 }
 
-static FACTS: [Facts; Mechanism::ALL.len()] = [
+static FACTS: [Facts; Mechanism::ALL.len() + 1] = [
     scram(
         Mechanism::ScramSha512Plus,
         "SCRAM-SHA-512-PLUS",
@@ -72,10 +75,15 @@ static FACTS: [Facts; Mechanism::ALL.len()] = [
         name: "PLAIN",
         family: Family::Plain,
     },
+    Facts {
+        mechanism: Mechanism::Anonymous,
+        name: "ANONYMOUS",
+        family: Family::Anonymous,
+    },
 ];
 
 impl Mechanism {
-    /// Every mechanism, strongest first.
+    /// Every mechanism that proves a password, strongest first.
     pub const ALL: [Mechanism; 7] = [
         Mechanism::ScramSha512Plus,
         Mechanism::ScramSha256Plus,
@@ -119,7 +127,8 @@ mod tests {
 
     #[test]
     fn the_table_is_in_the_order_of_the_enum() {
-        for (index, mechanism) in Mechanism::ALL.into_iter().enumerate() {
+        let all = Mechanism::ALL.into_iter().chain([Mechanism::Anonymous]);
+        for (index, mechanism) in all.enumerate() {
             assert_eq!(FACTS[index].mechanism, mechanism);
             assert_eq!(mechanism as usize, index);
             assert_eq!(Mechanism::from_name(mechanism.name()), Some(mechanism));

@@ -1,6 +1,6 @@
 //! What all streams of a server have in common, and what one begins with.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use waxwing_wire::{Element, Stanza, ns};
 
@@ -20,6 +20,8 @@ pub struct Settings {
     pub domains: Domains,
     /// The mechanisms that policy allows. A `-PLUS` one is offered where TLS gives a binding.
     pub mechanisms: Vec<Mechanism>,
+    /// Domains that take guests, by [`Mechanism::Anonymous`] (XEP-0175).
+    pub guests: BTreeSet<String>,
     /// Whether [`Mechanism::Plain`] is offered without TLS on streams that need none
     /// ([`Tls::PlainAllowed`](super::Tls)).
     pub plain_without_tls: bool,
@@ -34,11 +36,12 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Every mechanism, no extra feature.
+    /// Every mechanism that proves a password, no extra feature.
     pub fn new(domains: Domains, fake_salts: FakeSalts) -> Settings {
         Settings {
             domains,
             mechanisms: Mechanism::ALL.to_vec(),
+            guests: BTreeSet::new(),
             plain_without_tls: false,
             fake_salts,
             login_failures_max: LOGIN_FAILURES_MAX,

@@ -9,8 +9,8 @@ use zeroize::Zeroizing;
 use super::{Feature, xep_0440_channel_binding};
 use crate::error::{StreamCondition, StreamError};
 use crate::sasl::{
-    Account, Failure, Family, Mechanism, Offer, PlainServer, ScramServer, ServerExchange, Step,
-    Stretched, base64,
+    Account, AnonymousServer, Failure, Family, Mechanism, Offer, PlainServer, ScramServer,
+    ServerExchange, Step, Stretched, base64,
 };
 use crate::server::{Negotiation, Output, Question, Stage};
 use crate::transport::Transport;
@@ -88,11 +88,13 @@ fn offered(negotiation: &Negotiation) -> Vec<Mechanism> {
     let is_possible = |mechanism: &Mechanism| match mechanism.family() {
         Family::Scram { plus, .. } => bindings || !plus,
         Family::Plain => plain,
+        Family::Anonymous => negotiation.settings.guests.contains(&negotiation.domain),
     };
     let is_allowed = |mechanism: &Mechanism| negotiation.settings.mechanisms.contains(mechanism);
     Mechanism::ALL
         .into_iter()
         .filter(is_allowed)
+        .chain([Mechanism::Anonymous])
         .filter(is_possible)
         .collect()
 }
@@ -126,18 +128,13 @@ fn begin(negotiation: &mut Negotiation, stanza: &Stanza, text: &str) -> Result<S
         return Err(Failure::MalformedRequest);
     }
     let mechanism = chosen(negotiation, stanza)?;
-    let exchange = negotiation.login.exchange.insert((
-        mechanism,
-        exchange(
-            mechanism,
-            &negotiation.transport,
-            negotiation.login.offer.clone(),
-            negotiation.seed.token(),
-        ),
-    ));
+    let exchange = exchange(mechanism, negotiation);
+    let exchange = negotiation.login.exchange.insert((mechanism, exchange));
     match base64::initial_response(text)? {
         Some(data) => exchange.1.receive(&data),
-        // In every mechanism here the client speaks first: an empty challenge lets it (RFC 4422 §5).
+        // A guest has nothing to say (XEP-0175 §4).
+        None if mechanism == Mechanism::Anonymous => exchange.1.receive(&[]),
+        // In all others the client speaks first: an empty challenge lets it (RFC 4422 §5).
         None => Ok(Step::Challenge(Vec::new())),
     }
 }
@@ -151,29 +148,29 @@ fn chosen(negotiation: &Negotiation, stanza: &Stanza) -> Result<Mechanism, Failu
         return Ok(mechanism);
     }
     match mechanism.family() {
-        _ if !negotiation.settings.mechanisms.contains(&mechanism) => {
+        Family::Scram { .. } | Family::Plain
+            if !negotiation.settings.mechanisms.contains(&mechanism) =>
+        {
             Err(Failure::MechanismTooWeak)
         }
         Family::Plain => Err(Failure::EncryptionRequired),
-        Family::Scram { .. } => Err(Failure::InvalidMechanism),
+        Family::Scram { .. } | Family::Anonymous => Err(Failure::InvalidMechanism),
     }
 }
 
-fn exchange(
-    mechanism: Mechanism,
-    transport: &Transport,
-    offer: Offer,
-    nonce: String,
-) -> Box<dyn ServerExchange> {
+fn exchange(mechanism: Mechanism, negotiation: &mut Negotiation) -> Box<dyn ServerExchange> {
     match mechanism.family() {
         Family::Scram { hash, plus } => {
-            let bindings = match transport {
+            let bindings = match &negotiation.transport {
                 Transport::Tls(binding) => binding.all(),
                 Transport::Open | Transport::Loopback => Vec::new(),
             };
+            let offer = negotiation.login.offer.clone();
+            let nonce = negotiation.seed.token();
             Box::new(ScramServer::new(hash, plus, bindings, offer, nonce))
         }
         Family::Plain => Box::new(PlainServer::default()),
+        Family::Anonymous => Box::new(AnonymousServer::new(negotiation.seed.uuid())),
     }
 }
 

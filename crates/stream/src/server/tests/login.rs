@@ -1,8 +1,10 @@
 //! RFC 6120 §6: log-ins that fail, and how; those that succeed are tested with both sides.
 
-use super::rig::{AUTH, HEADER, Rig, credentials, settings};
+use std::collections::BTreeSet;
+
+use super::rig::{AUTH, HEADER, Rig, binding, credentials, settings};
 use crate::StreamCondition;
-use crate::sasl::{Account, Failure, Mechanism, TlsBinding};
+use crate::sasl::{Account, Credentials, Failure, Mechanism, TlsBinding};
 use crate::server::{LOGIN_FAILURES_MAX, Settings, Tls};
 
 fn auth(mechanism: &str, content: &str) -> String {
@@ -336,5 +338,44 @@ fn nothing_secret_is_printed() {
     assert!(shown.contains("held: 1"), "{shown}");
     for secret in ["pencil", "AGFsaWNlAHBlbmNpbA==", "7, 7, 7"] {
         assert!(!shown.contains(secret), "{shown}");
+    }
+}
+
+/// XEP-0175: where guests are taken, one gets a name of its own without proving anything.
+#[test]
+fn guests() {
+    let mut settings = settings();
+    settings.guests = BTreeSet::from(["second.example".to_owned()]);
+    let auth = "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='ANONYMOUS'/>";
+    let mut rig = Rig::with(settings.clone(), Tls::Started(binding()));
+    assert!(!rig.types(HEADER).contains("ANONYMOUS"));
+    assert!(rig.types(auth).contains("<invalid-mechanism/>"));
+    let header = HEADER.replace("example.org", "second.example");
+    for (account, success) in [
+        (Account::Active(Credentials::new([])), true),
+        (Account::Unavailable, false),
+        (Account::Missing, false),
+    ] {
+        let mut rig = Rig::with(settings.clone(), Tls::Started(binding()));
+        assert!(
+            rig.types(&header)
+                .contains("<mechanism>ANONYMOUS</mechanism>")
+        );
+        rig.others = account;
+        let answer = rig.types(auth);
+        assert_eq!(answer.contains("<success"), success, "{answer}");
+        let named = rig.authenticated.is_some_and(|name| {
+            name.len() == "00000000-0000-4000-8000-000000000000@second.example".len()
+        });
+        assert_eq!(named, success);
+    }
+    // What a client says of itself may be 255 characters long.
+    for (chars, success) in [(255, true), (256, false)] {
+        let mut rig = Rig::with(settings.clone(), Tls::Started(binding()));
+        rig.types(&header);
+        rig.others = Account::Active(Credentials::new([]));
+        let trace = crate::sasl::base64::encode("ä".repeat(chars).as_bytes());
+        let auth = auth.replace("/>", &format!(">{trace}</auth>"));
+        assert_eq!(rig.types(&auth).contains("<success"), success);
     }
 }

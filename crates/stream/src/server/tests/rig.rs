@@ -59,6 +59,8 @@ pub(super) struct Rig {
     pub(super) silent: bool,
     /// The account `alice`.
     pub(super) account: Account,
+    /// All others.
+    pub(super) others: Account,
     /// What binding comes to, other than what was asked for.
     pub(super) refuse_bind: Option<StanzaError>,
     pub(super) start_tls: bool,
@@ -81,6 +83,7 @@ impl Rig {
             closed: None,
             silent: false,
             account: Account::Active(credentials()),
+            others: Account::Missing,
             refuse_bind: None,
             start_tls: false,
         }
@@ -144,7 +147,7 @@ impl Rig {
                 Output::NeedCredentials { account, .. } => {
                     let account = match account.as_str() {
                         "alice@example.org" => self.account.clone(),
-                        _ => Account::Missing,
+                        _ => self.others.clone(),
                     };
                     self.negotiation.provide_credentials(account);
                 }
