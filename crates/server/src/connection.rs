@@ -364,6 +364,9 @@ impl Connection {
             if session.state().park(cx.waker()) {
                 return;
             }
+            if session.state().take_behind() {
+                crate::undelivered::start(&self.server, &session);
+            }
             self.collect_session(&session);
         }
     }

@@ -15,8 +15,11 @@ use waxwing_wire::Stanza;
 use crate::directory::Account;
 use crate::release::ReleaseQueue;
 
-/// Most bytes that wait for one session, written or not, before it is closed as too slow.
+/// Most bytes that wait for one session, before its stream and the session end as too slow: presence,
+/// answers, and whatever else no log holds.
 pub const OUTBOX_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Bytes that wait for one session, from which on messages wait in the account's log instead.
+pub(crate) const BEHIND_BYTES: usize = 1024 * 1024;
 
 /// A yes-or-no property of a session that a feature owns, such as "wants carbons".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -86,8 +89,13 @@ pub(crate) struct State {
     pub(crate) live_after: Option<LogId>,
     /// The connection, where it reads no more until stanzas are released.
     ahead: Option<Waker>,
-    /// Whether undelivered entries are being sent or have been.
-    undelivered_begun: bool,
+    /// How often the sending of undelivered entries has begun.
+    catch_ups: u64,
+    /// Messages came faster than the client takes them: it is to get them from the log, once it has taken most of
+    /// what is queued.
+    behind: bool,
+    /// Something was not queued that no log holds: the session cannot go on.
+    lossy: bool,
     /// Entries that were delivered while `live_after` was `None`, or before and are not settled.
     given: HashSet<LogId>,
     outbox: VecDeque<Out>,
@@ -230,7 +238,12 @@ impl State {
         if self.ended {
             return None;
         }
-        if self.outbox_bytes + out.bytes.len() > OUTBOX_BYTES_MAX {
+        let bytes = self.outbox_bytes + out.bytes.len();
+        if out.mark.is_some() && bytes > BEHIND_BYTES && !self.is_catching_up() {
+            return self.fall_behind();
+        }
+        if bytes > OUTBOX_BYTES_MAX {
+            self.lossy = true;
             self.kicked
                 .get_or_insert(StreamCondition::ResourceConstraint.into());
             return self.waker.take();
@@ -243,6 +256,27 @@ impl State {
         self.waker.take()
     }
 
+    /// Leaves messages to the log until the client has taken what is queued.
+    fn fall_behind(&mut self) -> Option<Waker> {
+        if self.live_after.is_some() {
+            self.forget_live();
+            self.behind = true;
+        }
+        self.waker.take()
+    }
+
+    /// Whether the session is to catch up with the log, which nobody has begun.
+    pub(crate) fn take_behind(&mut self) -> bool {
+        let behind = std::mem::take(&mut self.behind);
+        self.catch_ups += u64::from(behind);
+        behind
+    }
+
+    /// Whether the session lost something and must not be resumed.
+    pub(crate) fn is_lossy(&self) -> bool {
+        self.lossy
+    }
+
     /// From now on entries after `id` are delivered as they come.
     pub(crate) fn go_live(&mut self, id: LogId) {
         self.live_after = Some(id);
@@ -252,17 +286,30 @@ impl State {
     pub(crate) fn reads(&self, id: LogId) -> bool {
         match self.live_after {
             Some(after) => id <= after,
-            None => self.undelivered_begun,
+            None => self.catch_ups > 0,
         }
     }
 
-    /// All undelivered entries were queued: what was given before them need not be known any more.
-    pub(crate) fn caught_up(&mut self) {
-        self.given = HashSet::new();
+    /// The number of the catching up that was begun last.
+    pub(crate) fn catch_up(&self) -> u64 {
+        self.catch_ups
+    }
+
+    /// All undelivered entries were queued: what was given before them need not be known any more, unless another
+    /// catching up has begun.
+    pub(crate) fn caught_up(&mut self, catch_up: u64) {
+        if self.catch_ups == catch_up && !self.behind {
+            self.given = HashSet::new();
+        }
+    }
+
+    /// Whether more undelivered entries may be queued.
+    pub(crate) fn has_room(&self, entries: usize) -> bool {
+        self.outstanding() < entries && self.outbox_bytes < BEHIND_BYTES / 2
     }
 
     /// Elements that wait to be written or acknowledged.
-    pub(crate) fn outstanding(&self) -> usize {
+    fn outstanding(&self) -> usize {
         self.outbox.len()
             + self
                 .sm
@@ -279,12 +326,24 @@ impl State {
         self.room = Some(waker.clone());
     }
 
+    /// Whether undelivered entries are being read, at a pace that the client keeps up with.
+    fn is_catching_up(&self) -> bool {
+        self.catch_ups > 0 && self.live_after.is_none()
+    }
+
     /// Whether undelivered entries are to be sent from now on: not where that is under way.
     pub(crate) fn begin_undelivered(&mut self) -> bool {
-        let under_way = self.undelivered_begun && self.live_after.is_none();
-        self.undelivered_begun = true;
+        if self.is_catching_up() {
+            return false;
+        }
+        self.forget_live();
+        self.catch_ups += 1;
+        true
+    }
+
+    /// What the client was given and has not settled yet is undelivered in the log too.
+    fn forget_live(&mut self) {
         if self.live_after.take().is_some() {
-            // What the client was given and has not settled yet is undelivered in the log too.
             let written = self
                 .sm
                 .iter()
@@ -293,12 +352,11 @@ impl State {
             let queued = self.outbox.iter().filter_map(|out| out.mark);
             self.given = written.chain(queued).collect();
         }
-        !under_way
     }
 
     /// Registers the connection's waker if there is nothing to write.
     pub(crate) fn park(&mut self, waker: &Waker) -> bool {
-        if self.outbox.is_empty() && self.kicked.is_none() {
+        if !self.has_output() && !self.behind && self.kicked.is_none() {
             match &mut self.waker {
                 Some(old) => old.clone_from(waker),
                 none => *none = Some(waker.clone()),
@@ -321,17 +379,29 @@ impl State {
         self.wake_room();
     }
 
-    /// Moves what waits into `into`; without stream management, entries to be marked delivered once written go to `marks`.
+    /// Whether something can be written: what counts is kept back while too much waits for its acknowledgement.
+    fn has_output(&self) -> bool {
+        self.outbox.front().is_some_and(|out| self.takes(out))
+    }
+
+    fn takes(&self, out: &Out) -> bool {
+        let resumable = self.sm.as_ref().filter(|_| out.counts);
+        resumable.is_none_or(|resumable| resumable.sm.has_room(out.bytes.len()))
+    }
+
+    /// Moves what can be written into `into`; without stream management, entries to be marked delivered once written
+    /// go to `marks`.
     pub(crate) fn take_output(&mut self, into: &mut Vec<Bytes>, marks: &mut Vec<LogId>) {
-        for out in self.outbox.drain(..) {
+        while let Some(out) = self.outbox.pop_front() {
+            if !self.takes(&out) {
+                self.outbox.push_front(out);
+                break;
+            }
+            self.outbox_bytes -= out.bytes.len();
             match self.sm.as_mut() {
                 Some(resumable) if out.counts => {
-                    if resumable.sm.send(out.bytes.clone(), out.mark).is_err() {
-                        // It takes without ever acknowledging; what is logged stays undelivered.
-                        self.kicked
-                            .get_or_insert(StreamCondition::ResourceConstraint.into());
-                        break;
-                    }
+                    // There is room, as was asked.
+                    let _kept = resumable.sm.send(out.bytes.clone(), out.mark);
                 }
                 Some(_) => {}
                 None => marks.extend(out.mark),
@@ -342,8 +412,9 @@ impl State {
             resumable.sm.handle_idle();
             into.extend(std::iter::from_fn(|| resumable.sm.poll()));
         }
-        self.outbox_bytes = 0;
-        self.outbox.shrink_to(0);
+        if self.outbox.is_empty() {
+            self.outbox.shrink_to(0);
+        }
         self.wake_room();
     }
 

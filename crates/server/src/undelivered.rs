@@ -17,8 +17,10 @@ use crate::effects::After;
 use crate::server::{REPARSE_LIMITS, Server};
 use crate::session::Session;
 
-/// Entries read at a time; the next page waits until the client has taken most of this one.
+/// Entries read at a time, and outstanding when more are queued.
 const PAGE_ENTRIES: usize = 100;
+/// Bytes that are queued at a time, and not much more.
+const CHUNK_BYTES: usize = 256 * 1024;
 
 /// Starts sending, beside everything else; messages that come meanwhile are found in the log, in order.
 pub(crate) fn start(server: &Server, session: &Arc<Session>) {
@@ -37,8 +39,10 @@ pub(crate) fn start(server: &Server, session: &Arc<Session>) {
 
 async fn run(server: &Server, session: &Arc<Session>, begun_micros: u64) -> Result<(), StoreError> {
     let account = session.account.clone();
+    let catch_up = session.state().catch_up();
     let mut after = LogId::MIN;
     loop {
+        room(session).await;
         // Whatever was staged before the read is seen by it; what is being staged now may be numbered
         // already, and not with the store yet.
         let staged = server.while_nothing_is_staged(|| account.last_log());
@@ -54,28 +58,47 @@ async fn run(server: &Server, session: &Arc<Session>, begun_micros: u64) -> Resu
             after = after.max(staged);
             if live(server, session, after) {
                 let own = session.clone();
-                let done = After::Call(Box::new(move |_| own.state().caught_up()));
+                let done = After::Call(Box::new(move |_| own.state().caught_up(catch_up)));
                 server.stage_behind_commits(session, vec![done]);
                 return Ok(());
             }
             continue;
         };
-        let mut follow = Vec::new();
+        let mut chunk = Vec::new();
+        let mut bytes = 0;
         for entry in entries {
-            if let Some(bytes) =
-                for_session(server, session, &entry.payload, entry.id, begun_micros)
-            {
-                let (session, id) = (session.clone(), entry.id);
-                follow.push(After::Call(Box::new(move |_| {
-                    session.push_undelivered(bytes, id);
-                })));
+            let stanza = for_session(server, session, &entry.payload, entry.id, begun_micros);
+            if let Some(stanza) = stanza {
+                bytes += stanza.len();
+                chunk.push((stanza, entry.id));
+            }
+            if bytes >= CHUNK_BYTES {
+                queue(server, session, std::mem::take(&mut chunk)).await;
+                room(session).await;
+                bytes = 0;
             }
         }
+        queue(server, session, chunk).await;
         after = last;
-        // What was read may not be durable yet; it must not reach the client before it is.
-        server.stage_behind_commits(session, follow);
-        room(session).await;
     }
+}
+
+/// Queues entries once they are durable: what was read may not be yet, and must not reach the client before.
+async fn queue(server: &Server, session: &Arc<Session>, entries: Vec<(Bytes, LogId)>) {
+    if entries.is_empty() {
+        return;
+    }
+    let (done, queued) = futures_channel::oneshot::channel();
+    let own = session.clone();
+    let push = After::Call(Box::new(move |_| {
+        for (bytes, id) in entries {
+            own.push_undelivered(bytes, id);
+        }
+        // Nobody waits where the server stops.
+        let _gone = done.send(());
+    }));
+    server.stage_behind_commits(session, vec![push]);
+    let _stopped = queued.await;
 }
 
 /// Lets live delivery take over after entry `after`, unless something newer was staged meanwhile.
@@ -133,7 +156,7 @@ pub(crate) fn for_session(
 async fn room(session: &Session) {
     std::future::poll_fn(|cx| {
         let mut state = session.state();
-        if state.ended || state.outstanding() < PAGE_ENTRIES {
+        if state.ended || state.has_room(PAGE_ENTRIES) {
             return Poll::Ready(());
         }
         state.wait_for_room(cx.waker());

@@ -131,12 +131,17 @@ impl<T> Sm<T> {
         self.answer_at = Some(self.handled);
     }
 
+    /// Whether a stanza of that many bytes can be kept.
+    pub fn has_room(&self, bytes: usize) -> bool {
+        self.queue.has_room(bytes, &self.limits)
+    }
+
     /// Keeps a stanza that is about to be sent.
     ///
     /// # Errors
     ///
-    /// [`Full`] gives it back uncounted when the queue is beyond its limits: the peer does not
-    /// acknowledge, and its stream is to be closed.
+    /// [`Full`] gives it back uncounted when the queue is beyond its limits: the peer has to acknowledge
+    /// first.
     pub fn send(&mut self, bytes: Bytes, tag: T) -> Result<(), Full<T>> {
         self.queue.push(Unacked { bytes, tag }, &self.limits)?;
         self.unasked = self.unasked.wrapping_add(1);

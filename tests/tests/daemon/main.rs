@@ -9,6 +9,7 @@ mod bosh_hostile;
 mod check;
 mod commands;
 mod hb;
+mod hostile;
 mod leaks;
 mod life;
 mod login;

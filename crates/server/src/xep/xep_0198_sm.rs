@@ -174,6 +174,10 @@ fn answer(connection: &mut Connection, session: &Arc<Session>, h: u32) {
 pub(crate) fn resume(connection: &mut Connection, account: BareJid, previd: String, h: u32) {
     let found = connection.server.directory().find_resumable(&previd);
     match found.filter(|session| session.account.jid == account && !session.state().ended) {
+        Some(session) if session.state().is_lossy() => {
+            crate::lifecycle::end(&connection.server, &session);
+            refuse(connection, account, previd);
+        }
         Some(session) => take_over(connection, session, previd, h),
         None => refuse(connection, account, previd),
     }

@@ -68,14 +68,17 @@ impl<T> Queue<T> {
         self.acked.wrapping_add(self.stanzas.len() as u32)
     }
 
-    pub(super) fn push(&mut self, stanza: Unacked<T>, limits: &SmLimits) -> Result<(), Full<T>> {
-        let bytes = self.bytes.saturating_add(stanza.bytes.len());
+    pub(super) fn has_room(&self, bytes: usize, limits: &SmLimits) -> bool {
         // One stanza alone always has room: no limit of bytes makes a session unusable.
-        let fits = bytes <= limits.unacked_bytes_max || self.stanzas.is_empty();
-        if !fits || self.stanzas.len() >= limits.unacked_stanzas_max {
+        let fits = self.bytes.saturating_add(bytes) <= limits.unacked_bytes_max;
+        (fits || self.stanzas.is_empty()) && self.stanzas.len() < limits.unacked_stanzas_max
+    }
+
+    pub(super) fn push(&mut self, stanza: Unacked<T>, limits: &SmLimits) -> Result<(), Full<T>> {
+        if !self.has_room(stanza.bytes.len(), limits) {
             return Err(Full(stanza));
         }
-        self.bytes = bytes;
+        self.bytes += stanza.bytes.len();
         self.stanzas.push_back(stanza);
         Ok(())
     }

@@ -1,0 +1,72 @@
+//! Clients that take more than they give.
+
+use std::fs;
+
+use waxwing_dial::Stream;
+use waxwing_tests::Built;
+
+use crate::rig::{ALICE, BOB, available, body, next, resume, say, server, settle};
+
+/// What a client that does not read is sent, in bytes a message, and messages.
+const MESSAGE_BYTES: usize = 8 * 1_024;
+const MESSAGES: usize = 3_000;
+/// Clients that do not read, beside the first one.
+const MORE: usize = 3;
+/// What each of them may cost the server, in KiB: a fraction of what it was sent.
+const COST_KIB_MAX: u64 = 8 * 1_024;
+
+/// Memory that the server has had at most, in KiB.
+fn memory_peak(built: &Built) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{}/status", built.pid)).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kib = line.and_then(|line| line.split_whitespace().next());
+    kib.and_then(|kib| kib.parse().ok()).unwrap()
+}
+
+async fn send_all(alice: &mut Stream, to: &str) {
+    let padding = "x".repeat(MESSAGE_BYTES);
+    for number in 0..MESSAGES {
+        let text =
+            format!("<message to='{to}' type='chat'><body>{number} {padding}</body></message>");
+        say(alice, &text).await;
+        if number % 50 == 0 {
+            settle(alice).await;
+        }
+    }
+    settle(alice).await;
+}
+
+async fn gets_all(bob: &mut Stream) {
+    for expected in 0..MESSAGES {
+        let body = body(&next(bob, "message").await);
+        let number = body.split(' ').next().unwrap();
+        assert_eq!(number, expected.to_string());
+    }
+}
+
+#[tokio::test]
+async fn who_does_not_read_costs_little_and_loses_nothing() {
+    let built = server("daemon-slow-reader");
+    let mut alice = available(&built, ALICE).await;
+    // Their streams are open, and they do not look at them.
+    let bob = available(&built, BOB).await;
+    send_all(&mut alice, bob.jid().as_str()).await;
+    let one = memory_peak(&built);
+    let mut bobs = vec![bob];
+    for _ in 0..MORE {
+        let bob = available(&built, BOB).await;
+        send_all(&mut alice, bob.jid().as_str()).await;
+        bobs.push(bob);
+    }
+    let cost = (memory_peak(&built) - one) / MORE as u64;
+    assert!(cost < COST_KIB_MAX, "{cost} KiB for each");
+    for bob in bobs {
+        let session = bob.into_session().expect("a session to resume");
+        let mut bob = resume(&built, BOB, session).await.unwrap();
+        assert!(bob.is_resumed());
+        gets_all(&mut bob).await;
+        let last = format!("<message to='{}'><body>last</body></message>", bob.jid());
+        say(&mut alice, &last).await;
+        assert_eq!(body(&next(&mut bob, "message").await), "last");
+    }
+}
