@@ -1,5 +1,6 @@
 //! One client's stream: negotiation, then stanzas in order. Driven by a shell that owns the socket.
 
+use std::collections::VecDeque;
 use std::future::Future;
 use std::net::IpAddr;
 use std::pin::Pin;
@@ -79,8 +80,11 @@ pub struct Connection {
     pub(crate) adopted: Option<Arc<Session>>,
     /// The place of a guest who has logged in and not bound yet.
     pub(crate) guest: Option<Pass>,
-    /// Log entries in `output`, for streams without XEP-0198.
-    marks: Vec<LogId>,
+    /// How many elements of the output were taken.
+    taken: u64,
+    /// Log entries that are in the output or were taken, for streams without XEP-0198; each with the number of its
+    /// element, from one.
+    marks: VecDeque<(u64, LogId)>,
     pub(crate) start_tls: bool,
     pub(crate) secure: bool,
     /// Whether what was read waits for the store, not for the rest of a stanza.
@@ -101,7 +105,8 @@ impl Connection {
             reader: Source::new(link.framing, Limits::BEFORE_LOGIN),
             work: None,
             output: Vec::new(),
-            marks: Vec::new(),
+            taken: 0,
+            marks: VecDeque::new(),
             adopted: None,
             guest: None,
             start_tls: false,
@@ -183,6 +188,7 @@ impl Connection {
 
     /// Moves everything that waits to be written into `into`, one element each.
     pub fn take_output(&mut self, into: &mut Vec<Bytes>) {
+        self.taken += self.output.len() as u64;
         match self.reader.framing() {
             Framing::Document => into.append(&mut self.output),
             framing => into.extend(self.output.drain(..).map(|bytes| framing.element(bytes))),
@@ -196,11 +202,21 @@ impl Connection {
 
     /// All that was taken has been handed to the socket.
     pub fn written(&mut self) {
-        if !self.marks.is_empty() {
-            if let Phase::Bound(session) = &self.phase {
-                self.server.confirm_delivered(&session.account, &self.marks);
-            }
-            self.marks = Vec::new();
+        self.received(self.taken);
+    }
+
+    /// The first `elements` of all that were ever taken have come through: for transports that know.
+    pub fn received(&mut self, elements: u64) {
+        let after = self
+            .marks
+            .partition_point(|(number, _)| *number <= elements);
+        if after == 0 {
+            return;
+        }
+        let ids: Vec<LogId> = self.marks.drain(..after).map(|(_, id)| id).collect();
+        self.marks.shrink_to(0);
+        if let Phase::Bound(session) = &self.phase {
+            self.server.confirm_delivered(&session.account, &ids);
         }
     }
 
@@ -375,7 +391,10 @@ impl Connection {
         let before = self.output.len();
         let asked = {
             let mut state = session.state();
-            state.take_output(&mut self.output, &mut self.marks);
+            let mut marks = Vec::new();
+            state.take_output(&mut self.output, &mut marks);
+            let numbered = |(index, id)| (self.taken + index as u64 + 1, id);
+            self.marks.extend(marks.into_iter().map(numbered));
             state.awaits_answer()
         };
         if asked && self.deadline_micros.is_none() {

@@ -390,8 +390,8 @@ impl State {
     }
 
     /// Moves what can be written into `into`; without stream management, entries to be marked delivered once written
-    /// go to `marks`.
-    pub(crate) fn take_output(&mut self, into: &mut Vec<Bytes>, marks: &mut Vec<LogId>) {
+    /// go to `marks`, each with its index in `into`.
+    pub(crate) fn take_output(&mut self, into: &mut Vec<Bytes>, marks: &mut Vec<(usize, LogId)>) {
         while let Some(out) = self.outbox.pop_front() {
             if !self.takes(&out) {
                 self.outbox.push_front(out);
@@ -404,7 +404,7 @@ impl State {
                     let _kept = resumable.sm.send(out.bytes.clone(), out.mark);
                 }
                 Some(_) => {}
-                None => marks.extend(out.mark),
+                None => marks.extend(out.mark.map(|id| (into.len(), id))),
             }
             into.push(out.bytes);
         }

@@ -33,6 +33,8 @@ class Coordinates:
     accounts: list[Account]
     #: What this server is known not to have; only ever said of a stand-in, never of Waxwing.
     lacks: frozenset[str] = field(default_factory=frozenset)
+    #: HTTP over TLS: WebSocket and BOSH.
+    https_port: int = 0
 
     def environment(self, prefix: str = "XMPP") -> dict[str, str]:
         """The variables that :meth:`from_environment` reads."""
@@ -47,6 +49,7 @@ class Coordinates:
             f"{prefix}_PORT": str(self.port),
             f"{prefix}_TLS_PORT": str(self.tls_port),
             f"{prefix}_PLAIN_PORT": str(self.plain_port),
+            f"{prefix}_HTTPS_PORT": str(self.https_port),
             f"{prefix}_CA_FILE": str(self.ca_file),
             f"{prefix}_ACCOUNTS": json.dumps({a.jid: a.password for a in self.accounts}),
             f"{prefix}_LACKS": " ".join(sorted(self.lacks)),
@@ -67,6 +70,7 @@ class Coordinates:
             ca_file=Path(get(f"{prefix}_CA_FILE")),
             accounts=[Account(j, p) for j, p in json.loads(get(f"{prefix}_ACCOUNTS")).items()],
             lacks=frozenset(os.environ.get(f"{prefix}_LACKS", "").split()),
+            https_port=int(os.environ.get(f"{prefix}_HTTPS_PORT", "0")),
         )
 
 

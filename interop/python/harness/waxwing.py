@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from .coordinates import Account
-from .launcher import DOMAIN, HOST, LaunchError, Server
+from .launcher import DOMAIN, HOST, LaunchError, Server, free_ports
 
 
 class Waxwing(Server):
@@ -15,6 +15,7 @@ class Waxwing(Server):
 
     def prepare(self) -> Path:
         self.config = self.folder / "waxwing.toml"
+        (self.https_port,) = free_ports(1)
         tls = self.folder / "tls"
         self.run(self._binary(), "certificate", "local", "--domain", DOMAIN, "--dir", tls)
         self.config.write_text(
@@ -25,6 +26,7 @@ data_dir = "{self.folder / "data"}"
 c2s = ["{HOST}:{self.port}"]
 c2s_tls = ["{HOST}:{self.tls_port}"]
 c2s_plain_loopback = ["{HOST}:{self.plain_port}"]
+https = ["{HOST}:{self.https_port}"]
 http_loopback = []
 
 [tls]

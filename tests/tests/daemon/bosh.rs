@@ -233,3 +233,30 @@ async fn pages_of_other_hosts_need_permission() {
         }
     }
 }
+
+/// Without XEP-0198, what is known to have come through counts as delivered, and nothing else.
+#[tokio::test]
+async fn an_offline_message_comes_until_it_was_received() {
+    let built = server("bosh-offline");
+    let mut bob = available(&built, BOB).await;
+    say(
+        &mut bob,
+        "<message to='alice@waxwing.example' type='chat'><body>for later</body></message>",
+    )
+    .await;
+    settle(&mut bob).await;
+    let presence = "<presence xmlns='jabber:client'/>";
+    let ping = "<iq xmlns='jabber:client' type='get' id='p'><ping xmlns='urn:xmpp:ping'/></iq>";
+    for (pings, comes) in [(0, true), (3, true), (3, false)] {
+        let mut alice = Bosh::bound(&built, ALICE).await;
+        let mut answers = vec![alice.say(presence).await];
+        for _ in 0..pings {
+            answers.push(alice.say(ping).await);
+        }
+        let came = |answer: &Element| answer.child(ns::CLIENT, "message").is_some();
+        let end = alice.send("type='terminate'", "").await;
+        assert_eq!(end.attr("condition"), None);
+        answers.push(end);
+        assert_eq!(answers.iter().any(came), comes, "{answers:?}");
+    }
+}

@@ -44,8 +44,8 @@ pub enum Output {
     Feed(Bytes),
     /// The response to a request.
     Respond(Handle, Bytes),
-    /// The client has received all that the stream has said.
-    Received,
+    /// The client has received so many of the elements that the stream has said, from the first one on.
+    Received(u64),
     /// The client is gone, or was sent away: the stream is cut.
     Cut,
 }
@@ -78,10 +78,12 @@ pub struct Session {
     begun: bool,
     /// Who the stream says it is.
     from: Option<String>,
-    /// Elements on their way to the client.
-    waiting: VecDeque<Bytes>,
-    /// The last response that had elements, if it is not known to have come through.
-    unconfirmed: Option<u64>,
+    /// Elements that the stream has said.
+    said: u64,
+    /// Those on their way to the client, by number from one.
+    waiting: VecDeque<(u64, Bytes)>,
+    /// Responses with elements that are not known to have come through: request, and number of the last element.
+    unconfirmed: VecDeque<(u64, u64)>,
     repeats: u32,
     /// When an empty request came that had an empty response.
     polled_micros: Option<u64>,
@@ -114,8 +116,9 @@ impl Session {
             sent: VecDeque::new(),
             begun: false,
             from: None,
+            said: 0,
             waiting: VecDeque::new(),
-            unconfirmed: None,
+            unconfirmed: VecDeque::new(),
             repeats: 0,
             polled_micros: None,
             inactive_at_micros: None,
@@ -221,7 +224,7 @@ impl Session {
             Task::Pause(secs) if (1..=self.terms.pause_secs_max).contains(&secs) => {
                 self.inactivity_secs = secs;
                 while self.is_held() {
-                    self.respond(Vec::new(), now_micros);
+                    self.respond(&[], now_micros);
                 }
             }
             _ => {}
@@ -238,11 +241,11 @@ impl Session {
             (true, None) => rid - 1,
             (false, _) => rid.saturating_sub(self.requests()),
         };
-        if self.unconfirmed.is_some_and(|last| last <= received) {
-            self.unconfirmed = None;
-            if self.waiting.is_empty() {
-                self.outputs.push_back(Output::Received);
-            }
+        let after = self
+            .unconfirmed
+            .partition_point(|(sent, _)| *sent <= received);
+        if let Some((_, last)) = self.unconfirmed.drain(..after).next_back() {
+            self.outputs.push_back(Output::Received(last));
         }
     }
 
@@ -278,6 +281,7 @@ impl Session {
 
     /// The stream has said something.
     pub fn handle_element(&mut self, element: Bytes) {
+        self.said += 1;
         let own = Stanza::parse(element.clone(), "", &Limits::CLIENT).ok();
         let own = own.filter(|own| own.ns() == ns::FRAMING);
         match own {
@@ -286,7 +290,7 @@ impl Session {
             }
             // What it stands for is said by the response.
             Some(_) => {}
-            None => self.waiting.push_back(element),
+            None => self.waiting.push_back((self.said, element)),
         }
     }
 
@@ -301,34 +305,39 @@ impl Session {
             return self.finish(now_micros);
         }
         while !self.waiting.is_empty() && self.is_held() {
-            let elements = self.take_waiting();
-            self.respond(elements, now_micros);
+            let (last, elements) = self.take_waiting();
+            self.unconfirmed
+                .extend(self.held.front().map(|held| (held.rid, last)));
+            self.polled_micros = None;
+            self.respond(&elements, now_micros);
         }
         // The first response tells the terms, and has the stream's features.
         while self.begun && self.held.len() as u64 > self.hold {
-            self.respond(Vec::new(), now_micros);
+            self.respond(&[], now_micros);
         }
     }
 
     /// As much as one response may have of what waits.
-    fn take_waiting(&mut self) -> Vec<Bytes> {
-        let mut size = 0;
+    fn take_waiting(&mut self) -> (u64, Vec<Bytes>) {
+        let (mut last, mut size) = (0, 0);
         let mut elements = Vec::new();
-        while let Some(next) = self.waiting.front() {
-            size += next.len();
+        while let Some((number, element)) = self.waiting.pop_front() {
+            size += element.len();
             if size > self.terms.response_bytes_max && !elements.is_empty() {
+                self.waiting.push_front((number, element));
                 break;
             }
-            elements.extend(self.waiting.pop_front());
+            last = number;
+            elements.push(element);
         }
-        elements
+        (last, elements)
     }
 
     /// Time has passed.
     pub fn handle_time(&mut self, now_micros: u64) {
         let is_due = |held: &Held| held.until_micros <= now_micros;
         while self.begun && self.held.front().is_some_and(is_due) {
-            self.respond(Vec::new(), now_micros);
+            self.respond(&[], now_micros);
         }
         let inactive = self.inactive_at_micros.is_some_and(|at| at <= now_micros);
         if inactive && self.held.is_empty() && !self.over {
@@ -338,15 +347,11 @@ impl Session {
     }
 
     /// The response to the oldest request.
-    fn respond(&mut self, elements: Vec<Bytes>, now_micros: u64) {
+    fn respond(&mut self, elements: &[Bytes], now_micros: u64) {
         let Some(held) = self.held.pop_front() else {
             return;
         };
-        if !elements.is_empty() {
-            self.unconfirmed = Some(held.rid);
-            self.polled_micros = None;
-        }
-        let response = body(&self.attributes(held.rid), &elements);
+        let response = body(&self.attributes(held.rid), elements);
         self.begun = true;
         self.sent.push_back((held.rid, response.clone()));
         while self.sent.len() as u64 > self.requests() {
@@ -400,7 +405,8 @@ impl Session {
             self.inactive_at_micros.get_or_insert(inactive);
             return;
         };
-        let waiting: Vec<Bytes> = std::mem::take(&mut self.waiting).into();
+        let waiting = std::mem::take(&mut self.waiting).into_iter();
+        let waiting: Vec<Bytes> = waiting.map(|(_, element)| element).collect();
         let failed = waiting
             .last()
             .is_some_and(|last| last.starts_with(b"<stream:error"));

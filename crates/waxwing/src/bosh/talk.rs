@@ -90,7 +90,7 @@ impl Talk {
                     let answer = self.answers.remove(&handle);
                     let _gone = answer.map(|answer| answer.send(response));
                 }
-                Output::Received => self.connection.written(),
+                Output::Received(elements) => self.connection.received(elements),
                 Output::Cut => self.connection.closed(),
             }
         }

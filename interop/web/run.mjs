@@ -1,0 +1,110 @@
+// @xmpp/client and strophe.js against the server, in Node and in Chromium.
+
+import { bosh, account, check, equal, run, test } from "./harness.mjs";
+import { $iq, StropheClient, Xmpp, overBosh, overWebSocket, xml } from "./clients.mjs";
+import "./browser.mjs";
+
+test("xmpp_client/chat_with_strophe_over_bosh", async () => {
+  const [alice, bob] = [account(), account()];
+  const one = await new Xmpp(alice).online();
+  const other = await overBosh().online(bob);
+  await one.say(bob.jid, "over a WebSocket <&>");
+  const { from } = await other.hears("over a WebSocket <&>");
+  equal(from, one.address.toString(), "sender");
+  other.say(alice.jid, "over requests 🐦");
+  await one.hears("over requests 🐦");
+});
+
+test("xmpp_client/roster", async () => {
+  const alice = await new Xmpp(account()).online();
+  const item = { jid: "friend@localhost", name: "A friend" };
+  await alice.xmpp.iqCaller.set(xml("query", "jabber:iq:roster", xml("item", item)));
+  const roster = await alice.xmpp.iqCaller.get(xml("query", "jabber:iq:roster"));
+  equal(roster.getChildren("item").map((item) => item.attrs.name), ["A friend"], "roster");
+});
+
+test("xmpp_client/wrong_password", async () => {
+  const alice = new Xmpp({ ...account(), password: "not this one" });
+  const error = await alice.xmpp.start().then(() => null, (error) => error);
+  equal(error?.condition, "not-authorized", "condition");
+});
+
+test("xmpp_client/resumption", async () => {
+  const [alice, bob] = [account(), account()];
+  const one = await new Xmpp(alice).online();
+  const other = await new Xmpp(bob).online();
+  const resumed = new Promise((done) => one.xmpp.streamManagement.on("resumed", done));
+  const cut = new Promise((done) => one.xmpp.once("disconnect", done));
+  // The socket is gone without a word.
+  one.xmpp.socket.socket.terminate();
+  await cut;
+  await other.say(alice.jid, "while you were away");
+  await resumed;
+  await one.hears("while you were away");
+  await other.say(alice.jid, "marker");
+  await one.hears("marker");
+  equal(one.inbox.bodies(), ["while you were away", "marker"], "messages, each once");
+});
+
+test("strophe/chat_over_websocket", async () => {
+  const [alice, bob] = [account(), account()];
+  const one = await overWebSocket().online(alice);
+  const other = await overWebSocket().online(bob);
+  one.say(bob.jid, "hello");
+  await other.hears("hello");
+  other.say(alice.jid, "hello yourself");
+  await one.hears("hello yourself");
+});
+
+test("strophe/many_messages_over_bosh_keep_their_order", async () => {
+  const [alice, bob] = [account(), account()];
+  const one = await overBosh().online(alice);
+  const other = await overBosh().online(bob);
+  const texts = Array.from({ length: 200 }, (_, number) => `message ${number}`);
+  for (const text of texts) one.say(bob.jid, text);
+  await other.hears(texts.at(-1));
+  equal(other.inbox.bodies(), texts, "messages");
+});
+
+test("strophe/wrong_password_over_bosh", async () => {
+  const alice = overBosh();
+  alice.connect({ ...account(), password: "not this one" });
+  const { status } = await alice.is("AUTHFAIL", "CONNECTED", "CONNFAIL");
+  equal(status, "AUTHFAIL", "status");
+});
+
+// As when a browser goes from one page to another: the session goes on.
+test("strophe/a_bosh_session_is_handed_on", async () => {
+  const [alice, bob] = [account(), account()];
+  const first = await overBosh().online(alice);
+  const { jid, rid, _proto } = first.connection;
+  first.connection.pause();
+  // The request that is held stays with the former page, and is repeated by the next one.
+  const next = new StropheClient(bosh);
+  next.connection.attach(jid, _proto.sid, Number(_proto.rid ?? rid), next.status);
+  await next.is("ATTACHED");
+  const other = await overBosh().online(bob);
+  other.say(jid, "to the same session");
+  const heard = [next, first].map((client) => client.hears("to the same session"));
+  await Promise.race(heard);
+  await next.ask($iq({ type: "get" }).c("ping", { xmlns: "urn:xmpp:ping" }));
+});
+
+test("strophe/offline_messages_come_once_over_bosh", async () => {
+  const [alice, bob] = [account(), account()];
+  const sender = await new Xmpp(alice).online();
+  await sender.say(bob.jid, "for later");
+  await sender.xmpp.iqCaller.get(xml("ping", "urn:xmpp:ping"));
+  const first = await overBosh().online(bob);
+  await first.hears("for later");
+  // What it has said since shows that the response came through.
+  for (let count = 0; count < 3; count += 1) await first.present();
+  first.connection.disconnect("over");
+  await first.is("DISCONNECTED");
+  const second = await overBosh().online(bob);
+  await sender.say(bob.jid, "marker");
+  await second.hears("marker");
+  equal(second.inbox.bodies(), ["marker"], "messages");
+});
+
+process.exit(await run("web", process.argv.slice(2)));
