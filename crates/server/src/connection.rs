@@ -15,6 +15,7 @@ use waxwing_stream::server::Negotiation;
 use waxwing_stream::{Framing, StreamCondition, StreamError};
 use waxwing_wire::{Event, Limits, WireError};
 
+use crate::admission::{NEGOTIATING_MAX, Stay};
 use crate::server::Server;
 use crate::session::Session;
 use crate::settings::NEGOTIATION_SECS;
@@ -223,10 +224,16 @@ impl Connection {
     /// Works until nothing is left to do; then the waker is registered.
     pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Action> {
         if matches!(self.phase, Phase::Negotiating(_)) {
-            // Nothing else wakes a client that says nothing when the server stops.
-            self.server.wake_at_stop(self.number, cx.waker());
+            // Nothing else wakes a client that says nothing when it has to go.
+            let most = self.server.options().number(&NEGOTIATING_MAX);
+            let stay = self
+                .server
+                .admission()
+                .negotiates(self.number, cx.waker(), most);
             if self.server.stopping() {
                 self.fail(StreamCondition::SystemShutdown.into());
+            } else if stay == Stay::No {
+                self.fail(StreamCondition::ResourceConstraint.into());
             }
         }
         self.stalled = false;
@@ -417,7 +424,7 @@ impl Connection {
 
     pub(crate) fn bound(&mut self, session: Arc<Session>) {
         self.deadline_micros = None;
-        self.server.forget_waker(self.number);
+        self.server.admission().settled(self.number);
         self.phase = Phase::Bound(session);
     }
 }
@@ -425,7 +432,7 @@ impl Connection {
 impl Drop for Connection {
     fn drop(&mut self) {
         self.closed();
-        self.server.forget_waker(self.number);
+        self.server.admission().settled(self.number);
         self.server.metrics().streams.dec();
     }
 }

@@ -7,6 +7,7 @@ pub mod account_commands;
 pub mod accounts;
 pub mod addressee;
 pub mod admin;
+pub mod admission;
 pub mod blocking;
 pub mod connection;
 mod counts;

@@ -1,10 +1,7 @@
 //! The server: what all features and connections share.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Waker;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -15,6 +12,7 @@ use waxwing_wire::{Limits, Stanza, ns};
 
 use crate::accounts::{self, ACCOUNTS};
 use crate::admin::AdminError;
+use crate::admission::Admission;
 use crate::connection::{Connection, Link};
 use crate::delivery::MESSAGES;
 use crate::directory::{Account, Directory};
@@ -75,8 +73,7 @@ pub(crate) struct Inner {
     pub(crate) metrics: Metrics,
     throttle: Throttle,
     guests: Guests,
-    /// Connections without a session, by number.
-    negotiating: Mutex<HashMap<u64, Waker>>,
+    admission: Admission,
     releaser: Releaser,
     /// Subscriptions change two rosters at once, each of which is read first.
     rosters: RosterTurns,
@@ -123,7 +120,7 @@ impl Server {
             metrics: Metrics::default(),
             throttle,
             guests: Guests::default(),
-            negotiating: Mutex::default(),
+            admission: Admission::default(),
             releaser: Releaser::default(),
             rosters: RosterTurns::default(),
             staging: Mutex::new(last),
@@ -156,27 +153,11 @@ impl Server {
         for session in self.0.directory.sessions() {
             session.kick(StreamCondition::SystemShutdown.into());
         }
-        let negotiating = std::mem::take(&mut *self.negotiating());
-        negotiating.into_values().for_each(Waker::wake);
+        self.admission().wake_all();
     }
 
-    /// Wakes a connection that has bound nothing yet when the server stops.
-    pub(crate) fn wake_at_stop(&self, connection: u64, waker: &Waker) {
-        match self.negotiating().entry(connection) {
-            Entry::Occupied(mut known) => known.get_mut().clone_from(waker),
-            Entry::Vacant(place) => {
-                place.insert(waker.clone());
-            }
-        }
-    }
-
-    pub(crate) fn forget_waker(&self, connection: u64) {
-        self.negotiating().remove(&connection);
-    }
-
-    fn negotiating(&self) -> MutexGuard<'_, HashMap<u64, Waker>> {
-        let lock = self.0.negotiating.lock();
-        lock.unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn admission(&self) -> &Admission {
+        &self.0.admission
     }
 
     /// Whether [`Server::stop`] was called.

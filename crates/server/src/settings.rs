@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use waxwing_stanza::BareJid;
 
 use crate::accounts::REMOVED_NAME_DAYS;
+use crate::admission::{CONNECTIONS_MAX, CONNECTIONS_PER_NETWORK_MAX, NEGOTIATING_MAX};
 use crate::options::{OptionDefault, OptionError, OptionSpec, OptionValue, Options};
 use crate::server::StartError;
 use crate::throttle::{FAILURES_BY_ACCOUNT, FAILURES_BY_NETWORK};
@@ -80,6 +81,9 @@ pub const LOG_FAILED_LOGINS: OptionSpec = OptionSpec {
 
 /// Options that no specification owns.
 pub const OPTIONS: &[OptionSpec] = &[
+    CONNECTIONS_MAX,
+    CONNECTIONS_PER_NETWORK_MAX,
+    NEGOTIATING_MAX,
     SESSIONS_MAX,
     NEGOTIATION_SECS,
     SCRAM_ITERATIONS,

@@ -174,7 +174,7 @@ fn begin(
     create: &Create,
 ) -> Result<mpsc::Sender<Posted>, Condition> {
     let serving = &site.serving;
-    let place = serving.admission.enter(peer);
+    let place = serving.server.admit(peer);
     let place = place.ok_or(Condition::PolicyViolation)?;
     if serving.server.stopping() {
         return Err(Condition::SystemShutdown);

@@ -1,8 +1,7 @@
 //! Listeners for clients.
 
-use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::net::SocketAddr;
+use std::sync::Arc;
 
 use socket2::{Domain, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
@@ -16,10 +15,6 @@ use crate::reload::{LiveTls, LiveWeb};
 
 /// Connections that the system keeps waiting for us to accept.
 const BACKLOG: i32 = 1_024;
-/// Most connections at a time.
-const CONNECTIONS_MAX: usize = 100_000;
-/// Most connections at a time from one address that is not of this machine.
-const CONNECTIONS_PER_ADDRESS_MAX: usize = 1_000;
 
 /// Why an address cannot listen.
 #[derive(Debug, thiserror::Error)]
@@ -82,42 +77,6 @@ fn explain(error: &std::io::Error, address: SocketAddr) -> (String, &'static str
     }
 }
 
-/// Counts connections by address.
-#[derive(Default)]
-pub(crate) struct Admission(Mutex<(usize, HashMap<IpAddr, usize>)>);
-
-/// A place among the connections, given back when dropped.
-pub(crate) struct Place(Arc<Admission>, IpAddr);
-
-impl Admission {
-    /// A place for a connection from `peer`, if there is one left.
-    pub(crate) fn enter(self: &Arc<Self>, peer: IpAddr) -> Option<Place> {
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let here = counts.1.get(&peer).copied().unwrap_or(0);
-        if counts.0 >= CONNECTIONS_MAX
-            || (here >= CONNECTIONS_PER_ADDRESS_MAX && !peer.is_loopback())
-        {
-            return None;
-        }
-        counts.0 += 1;
-        *counts.1.entry(peer).or_default() += 1;
-        Some(Place(self.clone(), peer))
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut counts = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
-        counts.0 -= 1;
-        if let Some(here) = counts.1.get_mut(&self.1) {
-            *here -= 1;
-            if *here == 0 {
-                counts.1.remove(&self.1);
-            }
-        }
-    }
-}
-
 /// What every listener needs.
 #[derive(Clone)]
 pub(crate) struct Serving {
@@ -129,8 +88,6 @@ pub(crate) struct Serving {
     pub web: LiveWeb,
     /// Sessions over HTTP requests.
     pub bosh: Arc<Sessions>,
-    /// Connections in use.
-    pub admission: Arc<Admission>,
     /// Whether connections can be accepted at the moment.
     pub accepting: Arc<Accepting>,
     /// Becomes true when nothing more is accepted.
@@ -159,7 +116,7 @@ impl Serving {
 
     fn begin(&self, socket: TcpStream, peer: SocketAddr, protection: Protection) {
         let peer = peer.ip().to_canonical();
-        let Some(place) = self.admission.enter(peer) else {
+        let Some(place) = self.server.admit(peer) else {
             return;
         };
         // Small elements must not wait for more to send; failing that only costs time.

@@ -158,7 +158,6 @@ async fn serve(config: Config, path: PathBuf) -> Result<(), String> {
         tls,
         web,
         bosh: Arc::default(),
-        admission: Arc::default(),
         accepting,
         stop: stopped,
         alive,

@@ -38,9 +38,16 @@ pub(crate) async fn serve(
                 };
                 // Small elements must not wait for more to send; failing that only costs time.
                 let _nodelay = socket.set_nodelay(true);
-                let peer = Peer(peer.ip().to_canonical());
-                let router = router.clone().layer(Extension(peer));
-                tokio::spawn(connection(socket, router, acceptor, serving.stop.clone()));
+                let peer = peer.ip().to_canonical();
+                let Some(place) = serving.server.admit(peer) else {
+                    continue;
+                };
+                let router = router.clone().layer(Extension(Peer(peer)));
+                let connection = connection(socket, router, acceptor, serving.stop.clone());
+                tokio::spawn(async move {
+                    connection.await;
+                    drop(place);
+                });
             }
             Err(error) => serving.accepting.failed(error).await,
         }

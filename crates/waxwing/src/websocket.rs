@@ -53,7 +53,7 @@ pub(crate) async fn upgrade(
     if upgrade.selected_protocol().is_none() {
         return (StatusCode::BAD_REQUEST, "the subprotocol must be xmpp\n").into_response();
     }
-    let Some(place) = site.serving.admission.enter(peer) else {
+    let Some(place) = site.serving.server.admit(peer) else {
         return (StatusCode::SERVICE_UNAVAILABLE, "too many connections\n").into_response();
     };
     let alive = site.serving.alive.clone();

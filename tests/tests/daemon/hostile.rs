@@ -1,9 +1,12 @@
 //! Clients that take more than they give.
 
 use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
 
 use waxwing_dial::Stream;
-use waxwing_tests::Built;
+use waxwing_tests::{Built, BuiltOptions};
 
 use crate::rig::{ALICE, BOB, available, body, next, resume, say, server, settle};
 
@@ -12,6 +15,7 @@ const MESSAGE_BYTES: usize = 8 * 1_024;
 const MESSAGES: usize = 3_000;
 /// Clients that do not read, beside the first one.
 const MORE: usize = 3;
+const PATIENCE: Duration = Duration::from_secs(60);
 /// What each of them may cost the server, in KiB: a fraction of what it was sent.
 const COST_KIB_MAX: u64 = 8 * 1_024;
 
@@ -69,4 +73,44 @@ async fn who_does_not_read_costs_little_and_loses_nothing() {
         say(&mut alice, &last).await;
         assert_eq!(body(&next(&mut bob, "message").await), "last");
     }
+}
+
+/// Streams that begin and never log in, against a server that bears so many of them.
+const NEGOTIATING_MAX: usize = 20;
+
+/// Whether the server has ended a stream, and said why.
+fn is_shed(socket: &mut TcpStream) -> bool {
+    let mut said = String::new();
+    socket.read_to_string(&mut said).unwrap();
+    said.contains("<resource-constraint ") && said.ends_with("</stream:stream>")
+}
+
+#[tokio::test]
+async fn a_flood_of_streams_that_never_log_in_keeps_nobody_out() {
+    let mut options = BuiltOptions::new("daemon-flood").account(ALICE.0, ALICE.1);
+    options.config = format!("[options]\nnegotiating_max = {NEGOTIATING_MAX}\n");
+    let built = Built::start(options).unwrap();
+    let mut alice = available(&built, ALICE).await;
+    let mut idle: Vec<TcpStream> = (0..NEGOTIATING_MAX * 5)
+        .map(|_| {
+            let mut socket = TcpStream::connect(built.c2s).unwrap();
+            socket.set_read_timeout(Some(PATIENCE)).unwrap();
+            // It is among the streams from here on.
+            socket.write_all(b"<").unwrap();
+            socket
+        })
+        .collect();
+    // The oldest went to make room for the rest, and for who logs in.
+    let mut another = available(&built, ALICE).await;
+    settle(&mut another).await;
+    settle(&mut alice).await;
+    let gone = NEGOTIATING_MAX * 4;
+    assert!(idle[..gone].iter_mut().all(is_shed));
+    // Who is left goes on.
+    let youngest = idle.last_mut().unwrap();
+    let header = b"stream:stream xmlns='jabber:client' \
+        xmlns:stream='http://etherx.jabber.org/streams' to='waxwing.example' version='1.0'>";
+    youngest.write_all(header).unwrap();
+    let mut said = [0; 16];
+    youngest.read_exact(&mut said).unwrap();
 }
