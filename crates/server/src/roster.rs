@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use waxwing_stanza::xep::rfc6121_roster::{Ask, Item, Roster, Subscription as Listed};
 use waxwing_stanza::{BareJid, Payload, StanzaError};
+use waxwing_store::limits::ROWS_MAX;
 use waxwing_store::{Batch, Direction, KeyRange, Owner, Table};
 use waxwing_wire::{Element, ns};
 
@@ -14,8 +15,10 @@ use crate::server::{Server, unavailable};
 use crate::session::Flag;
 use crate::subscription::Subscription;
 
-/// Most contacts in one roster, those that only asked included.
+/// Most contacts in one roster.
 pub(crate) const ROSTER_ITEMS_MAX: usize = 10_000;
+/// Most who only asked: beside the contacts, so that strangers do not keep out whom the owner wants.
+pub(crate) const REQUESTS_MAX: usize = 1_000;
 
 /// Set on sessions that have asked for the roster and so get pushes (RFC 6121 §2.1.6: interested).
 pub(crate) const INTERESTED: Flag = Flag {
@@ -128,30 +131,50 @@ pub(crate) async fn items(
     server: &Server,
     account: &Account,
 ) -> Result<Vec<(BareJid, StoredItem)>, StanzaError> {
-    let stored = server
-        .store()
-        .scan(
+    let mut range = KeyRange::all();
+    let mut found: Vec<(String, StoredItem)> = Vec::new();
+    loop {
+        let rows = server.store().scan(
             &ROSTER,
             &account.owner,
-            &KeyRange::all(),
+            &range,
             Direction::Forward,
-            ROSTER_ITEMS_MAX,
-        )
-        .await
-        .map_err(|error| unavailable(&error))?;
-    Ok(stored
+            ROWS_MAX,
+        );
+        let rows = rows.await.map_err(|error| unavailable(&error))?;
+        let more = rows.len() == ROWS_MAX;
+        found.extend(rows);
+        match found.last() {
+            Some((last, _)) if more => range = KeyRange::all().after(last),
+            _ => break,
+        }
+    }
+    Ok(found
         .into_iter()
         .filter_map(|(jid, item)| jid.parse().ok().map(|jid| (jid, item)))
         .collect())
 }
 
-/// How many contacts there are, also those that are not listed.
-pub(crate) async fn count(server: &Server, account: &Account) -> Result<usize, StanzaError> {
-    let count = server
-        .store()
-        .count(&ROSTER, &account.owner, &KeyRange::all());
-    let count = count.await.map_err(|error| unavailable(&error))?;
-    Ok(usize::try_from(count).unwrap_or(usize::MAX))
+/// Whether no contact more fits into the roster; or, if it is not `listed`, nobody more who only asks.
+pub(crate) async fn is_full(
+    server: &Server,
+    account: &Account,
+    listed: bool,
+) -> Result<bool, StanzaError> {
+    let most = if listed {
+        ROSTER_ITEMS_MAX
+    } else {
+        REQUESTS_MAX
+    };
+    let all = KeyRange::all();
+    let count = server.store().count(&ROSTER, &account.owner, &all);
+    if count.await.map_err(|error| unavailable(&error))? < most as u64 {
+        return Ok(false);
+    }
+    // Only a roster that may be full is looked through.
+    let items = items(server, account).await?;
+    let found = items.iter().filter(|(_, item)| item.listed == listed);
+    Ok(found.count() >= most)
 }
 
 /// Whether `viewer` may see the presence of `owner`: it is the same account, or a subscriber. One read

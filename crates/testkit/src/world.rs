@@ -291,6 +291,11 @@ impl World {
         Ok(self.executor.block_on(answer).ok_or(WorldError::Stuck)??)
     }
 
+    /// How many questions the store was asked.
+    pub fn questions(&self) -> u64 {
+        self.memory.questions()
+    }
+
     fn server(&self) -> Result<Server, WorldError> {
         self.server.clone().ok_or(WorldError::Stuck)
     }

@@ -9,4 +9,5 @@ mod iqs;
 mod messages;
 mod payloads;
 mod rig;
+mod rosters;
 mod subscriptions;

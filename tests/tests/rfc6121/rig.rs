@@ -2,6 +2,7 @@
 
 use waxwing_server::{Security, Settings};
 use waxwing_stanza::BareJid;
+use waxwing_store::Batch;
 use waxwing_stream::client::Tls;
 use waxwing_testkit::{Happening, LinkId, Peer, Seed, World};
 use waxwing_wire::Element;
@@ -58,6 +59,17 @@ impl Rig {
         flush(&mut client, &mut self.world);
         self.clients.push(client);
         self.settle();
+    }
+
+    /// Writes into the store behind the server's back.
+    pub(crate) fn write(&self, batch: Batch) {
+        let committed = self.world.look(|store| store.commit(batch));
+        committed.unwrap();
+    }
+
+    /// How many questions the server has asked its store.
+    pub(crate) fn questions(&self) -> u64 {
+        self.world.questions()
     }
 
     fn client(&mut self, name: &str) -> &mut Client {

@@ -11,7 +11,7 @@ use crate::addressee::Addressee;
 use crate::cx::{Answer, Cx, Handled, Iq};
 use crate::effects::Effects;
 use crate::registry::{Feature, Registrar, Source};
-use crate::roster::{self, INTERESTED, ROSTER_ITEMS_MAX, StoredItem};
+use crate::roster::{self, INTERESTED};
 
 /// Most bytes of a contact's name, and of a group's (RFC 6121 §2.3.3 leaves the limit to servers).
 pub const NAME_BYTES_MAX: usize = 1_023;
@@ -74,13 +74,11 @@ async fn update(cx: &Cx, item: &Item, effects: &mut Effects) -> Result<(), Stanz
     if item.jid == account.jid {
         return Err(Condition::NotAllowed.into());
     }
-    let mut stored = match roster::item(&cx.server, account, &item.jid).await? {
-        Some(stored) => stored,
-        None if roster::count(&cx.server, account).await? >= ROSTER_ITEMS_MAX => {
-            return Err(Condition::ResourceConstraint.into());
-        }
-        None => StoredItem::default(),
-    };
+    let stored = roster::item(&cx.server, account, &item.jid).await?;
+    let mut stored = stored.unwrap_or_default();
+    if !stored.listed && roster::is_full(&cx.server, account, true).await? {
+        return Err(Condition::ResourceConstraint.into());
+    }
     stored.name = item.name.clone().filter(|name| !name.is_empty());
     stored.groups.clone_from(&item.groups);
     stored.listed = true;

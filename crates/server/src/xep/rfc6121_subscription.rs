@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use waxwing_stanza::xep::rfc6121_roster::PreApproval;
-use waxwing_stanza::{BareJid, Payload, StanzaError};
+use waxwing_stanza::{BareJid, Condition, Payload, StanzaError};
 use waxwing_stream::server::Stage;
 use waxwing_wire::{Element, Stanza, ns};
 
@@ -16,7 +16,7 @@ use crate::directory::Account;
 use crate::effects::Effects;
 use crate::presence;
 use crate::registry::{Feature, Registrar, Source};
-use crate::roster::{self, INTERESTED, ROSTER_ITEMS_MAX, StoredItem};
+use crate::roster::{self, INTERESTED, StoredItem};
 use crate::server::Server;
 use crate::session::Out;
 use crate::subscription::Request;
@@ -65,6 +65,9 @@ pub(crate) async fn outbound(
     let (state, routed) = before.state().outbound(request);
     let mut after = before.clone();
     after.set_state(state, None);
+    if after.listed && !before.listed && roster::is_full(&cx.server, account, true).await? {
+        return Err(Condition::ResourceConstraint.into());
+    }
     if after != before {
         store_change(&cx.server, account, contact, &before, &after, &mut effects);
     }
@@ -176,7 +179,8 @@ async fn deliver(
             answer(server, sender, &account, effects).await?;
         }
         let (state, tell) = after.state().inbound(*request);
-        if *request == Request::Subscribe && tell && is_full(server, &account).await? {
+        let asks = *request == Request::Subscribe && tell;
+        if asks && !after.listed && roster::is_full(server, &account, false).await? {
             return Ok(());
         }
         after.set_state(state, Some(stanza));
@@ -221,10 +225,6 @@ async fn answer(
         tell_sessions(asker.clone(), Request::Subscribed, stanza, effects);
     }
     Ok(())
-}
-
-async fn is_full(server: &Server, account: &Account) -> Result<bool, StanzaError> {
-    Ok(roster::items(server, account).await?.len() >= ROSTER_ITEMS_MAX)
 }
 
 fn store_change(

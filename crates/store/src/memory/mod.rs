@@ -42,6 +42,8 @@ struct Inner {
     durable: Option<State>,
     held: VecDeque<Held>,
     failing: Option<StoreError>,
+    /// Asked since there is this memory.
+    questions: u64,
     blobs: Arc<MemoryBlobs>,
     /// Outcomes on their way to their callbacks.
     outcomes: VecDeque<Outcome>,
@@ -91,6 +93,12 @@ impl Memory {
         if inner.durable.is_none() {
             inner.durable = Some(inner.staged.clone());
         }
+    }
+
+    /// How many questions were asked: a test can say how many an act may need.
+    #[must_use]
+    pub fn questions(&self) -> u64 {
+        self.lock().questions
     }
 
     /// How many commits are held.
@@ -249,7 +257,8 @@ impl Backend for Handle {
     }
 
     fn read(&self, query: Query) {
-        let inner = self.memory.lock();
+        let mut inner = self.memory.lock();
+        inner.questions += 1;
         if inner.life == self.life {
             // Answering may wake a task, which does not look at the store before it is polled.
             read::answer(&inner.staged, &inner.shapes, query);
