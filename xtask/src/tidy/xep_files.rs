@@ -161,7 +161,9 @@ fn check_feature(file: &File, findings: &mut Vec<Finding>) {
     let title = title.and_then(|(at, _)| source.strings.iter().find(|(line, _)| *line == at));
     let head: Vec<_> = file.head().collect();
     if let Some((line, title)) = title
-        && !head.join(" ").contains(title.as_str())
+        && !head
+            .join(" ")
+            .contains(&title.replace("\\\"", "\"").replace("\\\\", "\\"))
     {
         findings.push(found(
             &file.path,
