@@ -6,6 +6,7 @@
 )]
 
 mod args;
+mod bench;
 mod cargo_output;
 mod child;
 mod ci;
@@ -48,6 +49,7 @@ const TASKS: &[Task] = &[
     fmt::TASK,
     new_xep::TASK,
     docs::TASK,
+    bench::TASK,
     interop::TASK,
     fuzz::TASK,
 ];

@@ -62,14 +62,16 @@ const NEEDS: &[(&str, &str)] = &[
     ("waxwing-oracle", "libexpat1-dev"),
 ];
 
+/// The Debian packages that anything in the workspace links.
+pub(crate) fn debian_packages() -> Vec<String> {
+    let mut names: Vec<_> = NEEDS.iter().map(|(_, name)| (*name).to_owned()).collect();
+    names.dedup();
+    names
+}
+
 /// Runs everything and counts.
 pub(crate) fn run_all(place: &Place, filter: Option<&str>) -> Result<Tally, Failure> {
-    let mut needed: Vec<_> = NEEDS
-        .iter()
-        .map(|(_, debian)| (*debian).to_owned())
-        .collect();
-    needed.dedup();
-    let (excluded, mut tally) = leave_out(&debian::ensure(&needed));
+    let (excluded, mut tally) = leave_out(&debian::ensure(&debian_packages()));
     // Programs and tests in one build: their dependencies get the same features, and are compiled
     // once. `cargo test` by itself would leave out the server's program.
     let mut build = child::cargo(place, "build");
