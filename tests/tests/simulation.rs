@@ -14,6 +14,9 @@ use waxwing_tests::Ledger;
 
 const NAMES: [&str; 2] = ["alice@example.org", "bob@example.org"];
 
+/// Place of the second's other session, where there is one.
+const DESK: usize = 2;
+
 /// Messages that each of the two sends to the other.
 const MESSAGES: u64 = 3;
 
@@ -25,6 +28,10 @@ struct Rig {
 
 impl Rig {
     fn new(seed: Seed) -> Rig {
+        Rig::of(seed, |_| ())
+    }
+
+    fn of(seed: Seed, more: impl FnOnce(&mut Vec<Peer>)) -> Rig {
         let settings = Settings {
             domains: vec!["example.org".to_owned()],
             ..Settings::default()
@@ -37,12 +44,21 @@ impl Rig {
             let peer = Peer::new(account, "phone", "pencil", seed.of(number)).unwrap();
             peers.push(peer.with_greeting(["<presence/>"]));
         }
+        more(&mut peers);
         world.slow_disk();
         Rig {
             crowd: Crowd::new(world, peers, seed.of(3)),
             ledger: Ledger::default(),
             sent: 0,
         }
+    }
+
+    /// With a second session of the second, logged in and not available.
+    fn with_desk(seed: Seed) -> Rig {
+        Rig::of(seed, |peers| {
+            let account: BareJid = NAMES[1].parse().unwrap();
+            peers.push(Peer::new(account, "desk", "pencil", seed.of(20)).unwrap());
+        })
     }
 
     /// Each sends one more message to the other.
@@ -179,6 +195,52 @@ fn nothing_comes_twice_while_a_session_catches_up() {
             });
         }
     }
+}
+
+/// A session that still gets what waited for it is there all the same: what is sent to the account goes
+/// to it, and not to one that is less available.
+#[test]
+fn a_session_that_catches_up_is_the_most_available() {
+    const MESSAGES: u64 = 60;
+    const STEPS: u64 = 8;
+    let mut both = 0;
+    for number in 0..100 {
+        let seed = Seed(number);
+        with_seed(seed, "a session that catches up", || {
+            let mut rig = Rig::with_desk(seed);
+            let online = |crowd: &mut Crowd| crowd.peers().all(Peer::is_online);
+            rig.crowd.run_until(online).unwrap();
+            let (mut came, mut desk_seen) = (0, None);
+            for tag in 1..=MESSAGES {
+                if tag == MESSAGES / 2 {
+                    let presence = "<presence><priority>5</priority></presence>";
+                    rig.crowd.with(DESK, |peer| peer.send(0, presence));
+                }
+                let to = NAMES[1];
+                let stanza =
+                    format!("<message to='{to}' id='{tag}' type='chat'><body>x</body></message>");
+                rig.crowd.with(0, |peer| peer.send(tag, stanza));
+                (0..STEPS).for_each(|_| rig.crowd.step());
+                rig.crowd.with(1, |peer| {
+                    while let Some(stanza) = peer.poll() {
+                        let from = stanza.attr("from").unwrap_or_default();
+                        if stanza.name() == "presence" && from.ends_with("/desk") {
+                            desk_seen = Some(tag);
+                        } else if stanza.name() == "message" {
+                            came += 1;
+                            let sent: u64 = stanza.attr("id").unwrap().parse().unwrap();
+                            assert!(
+                                desk_seen.is_none_or(|seen| sent <= seen),
+                                "{sent} came to the telephone"
+                            );
+                        }
+                    }
+                });
+            }
+            both += u64::from(came > 0 && desk_seen.is_some_and(|seen| seen < MESSAGES));
+        });
+    }
+    assert!(both > 50, "in {both} runs only was there anything to see");
 }
 
 /// Cuts and crashes at random moments, with commits that were not durable lost in each crash.

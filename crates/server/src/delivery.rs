@@ -145,10 +145,11 @@ fn to_full(server: &Server, delivery: &Delivery, full: &FullJid) -> Vec<Arc<Sess
 }
 
 /// RFC 6121 §8.5.2.1: chat and normal messages go to the most available sessions, headlines to
-/// all that are available and not negative.
+/// all that are available and not negative. A session that still gets its undelivered messages gets
+/// this one among them: it is no reason to hand it to one that is less available.
 fn to_bare(server: &Server, delivery: &Delivery) -> Vec<Arc<Session>> {
     let mut available = delivery.account.available();
-    available.retain(|(priority, session)| *priority >= 0 && delivery.reaches(session));
+    available.retain(|(priority, _)| *priority >= 0);
     let best = available
         .iter()
         .map(|(priority, _)| *priority)
@@ -162,7 +163,9 @@ fn to_bare(server: &Server, delivery: &Delivery) -> Vec<Arc<Session>> {
     let mut got = Vec::new();
     for (priority, session) in available {
         if to_all || priority == best {
-            session.push(delivery.out());
+            if delivery.reaches(&session) {
+                session.push(delivery.out());
+            }
             got.push(session);
         }
     }

@@ -100,11 +100,14 @@ fn received(_: &Server, received: &Received<'_>) {
         .sender
         .as_ref()
         .filter(|sender| sender.account.jid == delivery.account.jid);
+    // A copy must not settle what its recipient finds among its undelivered messages.
+    let is_read = |id| received.sessions.iter().any(|got| got.state().reads(id));
     copy(
         &delivery.account.sessions(),
         Direction::Received,
         &delivery.stanza,
         delivery.id,
+        delivery.id.is_some_and(is_read),
         delivery.full.is_none(),
         |session| {
             // A message to oneself: the sender's session has it, and `sent` copies would double it.
@@ -129,6 +132,7 @@ fn sent(_: &Server, sent: &Sent<'_>) {
         sent.stanza,
         None,
         false,
+        false,
         |session| Arc::ptr_eq(session, sent.session),
     );
 }
@@ -138,6 +142,7 @@ fn copy(
     direction: Direction,
     stanza: &Stanza,
     id: Option<LogId>,
+    is_read: bool,
     to_bare: bool,
     has_it: impl Fn(&Arc<Session>) -> bool,
 ) {
@@ -151,7 +156,7 @@ fn copy(
         let available = session.priority().is_some();
         match (id, live_after) {
             (Some(id), Some(after)) if to_bare && id <= after => {}
-            (Some(id), Some(_)) => session.push(Out::logged(bytes, id)),
+            (Some(id), Some(_)) if !is_read => session.push(Out::logged(bytes, id)),
             (Some(_), None) if available && to_bare => {}
             _ => session.push(Out::stanza(bytes)),
         }
