@@ -43,6 +43,8 @@ pub struct BuiltOptions {
     pub log: String,
     /// Lines after the configuration's last section, `[registration]`.
     pub config: String,
+    /// More lines of the section `[listen]`, each with its end.
+    pub listen: String,
     /// A directory whose files the data directory begins with.
     pub data: Option<PathBuf>,
     /// Environment variables for the server alone.
@@ -64,6 +66,7 @@ impl BuiltOptions {
             registration: "closed".to_owned(),
             log: "info".to_owned(),
             config: String::new(),
+            listen: String::new(),
             data: None,
             environment: Vec::new(),
             wrapper: Vec::new(),
@@ -202,7 +205,7 @@ impl Built {
         let text = format!(
             "domains = [{domain:?}]\ndata_dir = {data:?}\n\n\
              [listen]\nc2s = [\"{}\"]\nc2s_tls = [\"{}\"]\nc2s_plain_loopback = [\"{}\"]\n\
-             https = [\"{}\"]\nhttp_loopback = [\"{}\"]\n\n\
+             https = [\"{}\"]\nhttp_loopback = [\"{}\"]\n{listen}\n\
              [tls]\ncertificate = {certificate:?}\nkey = {key:?}\n\n\
              [registration]\nmode = {mode:?}\n{more}",
             self.c2s,
@@ -215,6 +218,7 @@ impl Built {
             certificate = tls.join("cert.pem"),
             key = tls.join("key.pem"),
             mode = self.options.registration,
+            listen = self.options.listen,
             more = self.options.config,
         );
         if let Some(data) = &self.options.data {

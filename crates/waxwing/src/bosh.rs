@@ -18,7 +18,7 @@ use waxwing_server::{Framing, Link};
 use waxwing_stream::bosh::{Condition, Create, Request, Session, Task, Terms, terminate};
 use waxwing_wire::Limits;
 
-use crate::site::{Peer, Site};
+use crate::site::{Client, Peer, Site};
 use talk::Talk;
 
 /// Bytes of one request: a stanza of the greatest size, and what is around it.
@@ -124,7 +124,10 @@ pub(crate) async fn post(
     }
     let read = axum::body::to_bytes(body, REQUEST_BYTES_MAX);
     let content = match tokio::time::timeout(REQUEST_TIME_MAX, read).await {
-        Ok(Ok(content)) => answer(site, peer, content).await,
+        Ok(Ok(content)) => {
+            let client = site.client(peer, &headers);
+            answer(site, client, content).await
+        }
         Ok(Err(_)) => {
             return (StatusCode::PAYLOAD_TOO_LARGE, answered, "too large\n").into_response();
         }
@@ -139,7 +142,7 @@ pub(crate) async fn post(
     (answered, fixed, content).into_response()
 }
 
-async fn answer(site: Arc<Site>, peer: Peer, content: Bytes) -> Bytes {
+async fn answer(site: Arc<Site>, client: Client, content: Bytes) -> Bytes {
     let request = match Request::parse(&content, &LIMITS) {
         Ok(request) => request,
         Err(error) => {
@@ -149,9 +152,9 @@ async fn answer(site: Arc<Site>, peer: Peer, content: Bytes) -> Bytes {
     };
     drop(content);
     let posted = match (&request.sid, &request.task) {
-        (None, Task::Create(create)) => begin(&site, peer, &request, create),
+        (None, Task::Create(create)) => begin(&site, client, &request, create),
         (Some(sid), _) => {
-            let known = site.serving.bosh.find(sid, site.tls);
+            let known = site.serving.bosh.find(sid, client.tls);
             known.ok_or(Condition::ItemNotFound)
         }
         _ => Err(Condition::BadRequest),
@@ -169,12 +172,12 @@ async fn answer(site: Arc<Site>, peer: Peer, content: Bytes) -> Bytes {
 
 fn begin(
     site: &Arc<Site>,
-    Peer(peer): Peer,
+    client: Client,
     request: &Request,
     create: &Create,
 ) -> Result<mpsc::Sender<Posted>, Condition> {
     let serving = &site.serving;
-    let place = serving.server.admit(peer);
+    let place = serving.server.admit(client.address);
     let place = place.ok_or(Condition::PolicyViolation)?;
     if serving.server.stopping() {
         return Err(Condition::SystemShutdown);
@@ -182,13 +185,13 @@ fn begin(
     let sid = session_id(site);
     let (posted, requests) = mpsc::channel(REQUESTS_UNREAD_MAX);
     let known = Known {
-        tls: site.tls,
+        tls: client.tls,
         posted: posted.clone(),
     };
     serving.bosh.all().insert(sid.clone(), known);
     let connection = serving.server.accept(Link {
-        peer,
-        security: site.security(),
+        peer: client.address,
+        security: client.security(),
         framing: Framing::Elements,
     });
     let session = Session::new(TERMS, sid.clone(), request, create);

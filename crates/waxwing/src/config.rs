@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use toml::de::DeTable;
 use waxwing_server::{OptionValue, Registration, Settings};
 
+use crate::proxy::Proxies;
 use reader::{KEYS, Reader, TLS_KEYS};
 
 pub(crate) use error::ConfigError;
@@ -38,6 +39,10 @@ pub(crate) struct Listen {
     pub https: Vec<SocketAddr>,
     /// HTTP for this machine only: metrics too.
     pub http_loopback: Vec<SocketAddr>,
+    /// HTTP without TLS, for trusted proxies alone.
+    pub http_proxied: Vec<SocketAddr>,
+    /// Reverse proxies.
+    pub proxies: Proxies,
 }
 
 /// What pages in browsers are told and allowed.
@@ -93,6 +98,14 @@ data_dir = "/var/lib/waxwing"
 # https = []
 # HTTP without TLS, only on addresses of this machine, for a proxy there: the same, and /metrics.
 # http_loopback = ["127.0.0.1:5280"]
+# HTTP without TLS, for reverse proxies on other machines, on a network where nobody listens: the same without /metrics.
+# Whoever is not in trusted_proxies is turned away.
+# http_proxied = []
+# Reverse proxies, by address or network ("127.0.0.1", "10.0.0.0/8"): what they say in X-Forwarded-For and
+# X-Forwarded-Proto about the client counts.
+# trusted_proxies = []
+# Where connections of trusted proxies begin with a PROXY header (version 1 or 2): "c2s", "c2s_tls", "https".
+# proxy_protocol = []
 
 [web]
 # Where clients reach the HTTP listener, if that is not its own address: "https://chat.example.org".
@@ -128,6 +141,8 @@ impl Default for Listen {
             c2s_plain_loopback: Vec::new(),
             https: Vec::new(),
             http_loopback: vec![SocketAddr::from((std::net::Ipv4Addr::LOCALHOST, 5280))],
+            http_proxied: Vec::new(),
+            proxies: Proxies::default(),
         }
     }
 }
@@ -141,6 +156,7 @@ impl Listen {
             ("listen.c2s_plain_loopback", &self.c2s_plain_loopback),
             ("listen.https", &self.https),
             ("listen.http_loopback", &self.http_loopback),
+            ("listen.http_proxied", &self.http_proxied),
         ];
         let all = lists.into_iter();
         all.flat_map(|(key, list)| list.iter().map(move |&address| (key, address)))

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use prometheus_client::registry::Registry;
 use waxwing_server::Server;
 
 use crate::site::Site;
-use crate::{bosh, host_meta, websocket};
+use crate::{bosh, host_meta, proxy, websocket};
 
 /// Where WebSockets begin.
 pub(crate) const WEBSOCKET_PATH: &str = "/xmpp-websocket";
@@ -36,7 +36,11 @@ async fn health(State(server): State<Server>) -> Response {
     }
 }
 
-async fn metrics(State(registry): State<Arc<Registry>>) -> Response {
+async fn metrics(State(registry): State<Arc<Registry>>, headers: HeaderMap) -> Response {
+    // A proxy that passes on everything is on this machine; who asks it is not.
+    if proxy::is_forwarded(&headers) {
+        return StatusCode::NOT_FOUND.into_response();
+    }
     let mut text = String::new();
     match prometheus_client::encoding::text::encode(&mut text, &registry) {
         Ok(()) => ([(header::CONTENT_TYPE, METRICS_TYPE)], text).into_response(),

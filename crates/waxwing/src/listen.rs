@@ -1,6 +1,6 @@
 //! Listeners for clients.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use socket2::{Domain, Socket, Type};
@@ -11,6 +11,7 @@ use waxwing_server::Server;
 use crate::accepting::Accepting;
 use crate::bosh::Sessions;
 use crate::client::{Client, Protection};
+use crate::proxy::{Announcing, Proxies, announced};
 use crate::reload::{LiveTls, LiveWeb};
 
 /// Connections that the system keeps waiting for us to accept.
@@ -88,6 +89,8 @@ pub(crate) struct Serving {
     pub web: LiveWeb,
     /// Sessions over HTTP requests.
     pub bosh: Arc<Sessions>,
+    /// Reverse proxies.
+    pub proxies: Arc<Proxies>,
     /// Whether connections can be accepted at the moment.
     pub accepting: Arc<Accepting>,
     /// Becomes true when nothing more is accepted.
@@ -114,8 +117,26 @@ impl Serving {
         }
     }
 
-    fn begin(&self, socket: TcpStream, peer: SocketAddr, protection: Protection) {
+    fn begin(&self, mut socket: TcpStream, peer: SocketAddr, protection: Protection) {
         let peer = peer.ip().to_canonical();
+        let listener = match protection {
+            Protection::StartTls => Some(Announcing::C2s),
+            Protection::Tls => Some(Announcing::C2sTls),
+            Protection::PlainLoopback => None,
+        };
+        if !self.proxies.announces(listener, peer) {
+            return self.begin_from(socket, peer, protection);
+        }
+        let serving = self.clone();
+        tokio::spawn(async move {
+            match announced(&mut socket).await {
+                Ok(client) => serving.begin_from(socket, client.unwrap_or(peer), protection),
+                Err(error) => tracing::debug!(%error, "a proxy's connection is closed"),
+            }
+        });
+    }
+
+    fn begin_from(&self, socket: TcpStream, peer: IpAddr, protection: Protection) {
         let Some(place) = self.server.admit(peer) else {
             return;
         };

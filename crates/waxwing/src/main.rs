@@ -24,6 +24,7 @@ mod listen;
 mod logging;
 mod notify;
 mod outside;
+mod proxy;
 mod reload;
 mod serve;
 mod site;

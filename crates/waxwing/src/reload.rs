@@ -180,6 +180,15 @@ fn differences(old: &Config, new: &Config) -> Reloaded {
         ),
         ("listen.https", a.https != b.https),
         ("listen.http_loopback", a.http_loopback != b.http_loopback),
+        ("listen.http_proxied", a.http_proxied != b.http_proxied),
+        (
+            "listen.trusted_proxies",
+            a.proxies.trusted != b.proxies.trusted,
+        ),
+        (
+            "listen.proxy_protocol",
+            a.proxies.announcing != b.proxies.announcing,
+        ),
     ] {
         if differs {
             done.after_restart.push(key.to_owned());

@@ -23,7 +23,8 @@ use crate::notify::{notify, watchdog_interval};
 use crate::outside::outside;
 use crate::reload::{self, Reloader};
 use crate::site::Site;
-use crate::{Outcome, admin_socket, check, http, logging, web};
+use crate::web::{self, Access};
+use crate::{Outcome, admin_socket, check, http, logging};
 
 /// Longest time for streams to close once the server was told to stop.
 const STOP_TIME_MAX: Duration = Duration::from_secs(10);
@@ -85,12 +86,14 @@ struct Sockets {
     clients: Vec<(TcpListener, Protection)>,
     https: Vec<TcpListener>,
     http: Vec<TcpListener>,
+    proxied: Vec<TcpListener>,
 }
 
 impl Sockets {
     fn addresses(&self) -> Vec<SocketAddr> {
         let clients = self.clients.iter().map(|(listener, _)| listener);
-        let all = clients.chain(&self.https).chain(&self.http);
+        let all = clients.chain(&self.https);
+        let all = all.chain(&self.http).chain(&self.proxied);
         all.filter_map(|listener| listener.local_addr().ok())
             .collect()
     }
@@ -120,6 +123,7 @@ fn open_sockets(config: &Config) -> Result<Sockets, String> {
         clients,
         https: open(&listen.https)?,
         http: open(&listen.http_loopback)?,
+        proxied: open(&listen.http_proxied)?,
     })
 }
 
@@ -158,6 +162,7 @@ async fn serve(config: Config, path: PathBuf) -> Result<(), String> {
         tls,
         web,
         bosh: Arc::default(),
+        proxies: Arc::new(config.listen.proxies.clone()),
         accepting,
         stop: stopped,
         alive,
@@ -228,12 +233,27 @@ fn start(sockets: Sockets, serving: &Serving) {
     for listener in sockets.http {
         tracing::info!(address = %address(&listener), "HTTP for this machine");
         let router = http::local(site(&listener, false), registry.clone());
-        tokio::spawn(web::serve(listener, router, serving.clone(), false));
+        tokio::spawn(web::serve(
+            listener,
+            router,
+            serving.clone(),
+            Access::Loopback,
+        ));
     }
     for listener in sockets.https {
         tracing::info!(address = %address(&listener), "HTTPS");
         let router = http::public(site(&listener, true));
-        tokio::spawn(web::serve(listener, router, serving.clone(), true));
+        tokio::spawn(web::serve(listener, router, serving.clone(), Access::Tls));
+    }
+    for listener in sockets.proxied {
+        tracing::info!(address = %address(&listener), "HTTP for trusted proxies");
+        let router = http::public(site(&listener, false));
+        tokio::spawn(web::serve(
+            listener,
+            router,
+            serving.clone(),
+            Access::Proxies,
+        ));
     }
 }
 

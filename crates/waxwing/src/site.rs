@@ -13,6 +13,27 @@ use crate::listen::Serving;
 #[derive(Clone, Copy)]
 pub(crate) struct Peer(pub(crate) IpAddr);
 
+/// Who sends a request.
+#[derive(Clone, Copy)]
+pub(crate) struct Client {
+    /// Its address, behind a trusted proxy too.
+    pub(crate) address: IpAddr,
+    /// Whether it came by TLS.
+    pub(crate) tls: bool,
+}
+
+impl Client {
+    /// What protects its stream. It is bound to no TLS session: that may end in a proxy, and browsers tell nobody about
+    /// theirs.
+    pub(crate) fn security(self) -> Security {
+        if self.tls {
+            Security::Tls(TlsBinding::default())
+        } else {
+            Security::PlainLoopback
+        }
+    }
+}
+
 /// One HTTP listener.
 pub(crate) struct Site {
     /// What connections need.
@@ -24,13 +45,12 @@ pub(crate) struct Site {
 }
 
 impl Site {
-    /// What protects streams here. They are bound to no TLS session: it may end in a proxy, and
-    /// browsers tell nobody about theirs.
-    pub(crate) fn security(&self) -> Security {
-        if self.tls {
-            Security::Tls(TlsBinding::default())
-        } else {
-            Security::PlainLoopback
+    /// Who asks, as far as it can be told.
+    pub(crate) fn client(&self, Peer(peer): Peer, headers: &HeaderMap) -> Client {
+        let proxies = &self.serving.proxies;
+        Client {
+            address: proxies.client(peer, headers),
+            tls: self.tls || proxies.came_by_tls(peer, headers),
         }
     }
 

@@ -1,4 +1,6 @@
-//! HTTP listeners: plain on this machine, TLS elsewhere.
+//! HTTP listeners: plain on this machine and for proxies, TLS elsewhere.
+
+use std::net::IpAddr;
 
 use axum::{Extension, Router};
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -10,17 +12,29 @@ use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
 use crate::listen::Serving;
+use crate::proxy::{Announcing, announced};
 use crate::site::Peer;
 
 /// Longest time for a request's head, TLS handshake included.
 const HEAD_TIME_MAX: std::time::Duration = std::time::Duration::from_secs(15);
+
+/// Who may use an HTTP listener, and how.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// Everybody, over TLS.
+    Tls,
+    /// This machine, without.
+    Loopback,
+    /// Trusted proxies, without.
+    Proxies,
+}
 
 /// Serves `router` until told to stop.
 pub(crate) async fn serve(
     listener: TcpListener,
     router: Router,
     mut serving: Serving,
-    over_tls: bool,
+    access: Access,
 ) {
     loop {
         let accepted = tokio::select! {
@@ -30,24 +44,18 @@ pub(crate) async fn serve(
         match accepted {
             Ok((socket, peer)) => {
                 serving.accepting.worked();
-                let acceptor = match &*serving.tls.borrow() {
-                    _ if !over_tls => None,
-                    Some(tls) => Some(TlsAcceptor::from(tls.https.clone())),
+                let peer = peer.ip().to_canonical();
+                let acceptor = match (access, &*serving.tls.borrow()) {
+                    (Access::Proxies, _) if !serving.proxies.trusts(peer) => continue,
+                    (Access::Proxies | Access::Loopback, _) => None,
+                    (Access::Tls, Some(tls)) => Some(TlsAcceptor::from(tls.https.clone())),
                     // Nothing is said in plaintext instead.
-                    None => continue,
+                    (Access::Tls, None) => continue,
                 };
                 // Small elements must not wait for more to send; failing that only costs time.
                 let _nodelay = socket.set_nodelay(true);
-                let peer = peer.ip().to_canonical();
-                let Some(place) = serving.server.admit(peer) else {
-                    continue;
-                };
-                let router = router.clone().layer(Extension(Peer(peer)));
-                let connection = connection(socket, router, acceptor, serving.stop.clone());
-                tokio::spawn(async move {
-                    connection.await;
-                    drop(place);
-                });
+                let (router, serving) = (router.clone(), serving.clone());
+                tokio::spawn(connection(socket, peer, router, acceptor, serving));
             }
             Err(error) => serving.accepting.failed(error).await,
         }
@@ -55,11 +63,34 @@ pub(crate) async fn serve(
 }
 
 async fn connection(
-    socket: TcpStream,
+    mut socket: TcpStream,
+    mut peer: IpAddr,
     router: Router,
     acceptor: Option<TlsAcceptor>,
-    stop: watch::Receiver<bool>,
+    serving: Serving,
 ) {
+    let listener = acceptor.as_ref().map(|_| Announcing::Https);
+    if serving.proxies.announces(listener, peer) {
+        match announced(&mut socket).await {
+            Ok(client) => peer = client.unwrap_or(peer),
+            Err(error) => {
+                tracing::debug!(%error, "a proxy's connection is closed");
+                return;
+            }
+        }
+    }
+    // Those who come by a proxy of ours are counted when they begin a stream.
+    let place = match serving.proxies.trusts(peer) {
+        true => None,
+        false => match serving.server.admit(peer) {
+            Some(place) => Some(place),
+            None => return,
+        },
+    };
+    let router = router.layer(Extension(Peer(peer)));
+    let stop = serving.stop.clone();
+    // Whoever only asks for something does not keep the server from stopping.
+    drop(serving);
     match acceptor {
         None => requests(socket, router, stop).await,
         Some(acceptor) => {
@@ -70,6 +101,7 @@ async fn connection(
             }
         }
     }
+    drop(place);
 }
 
 /// Answers requests until the client has no more, or the server stops and the last one is answered.

@@ -37,7 +37,7 @@ const CLOSING_TIME_MAX: Duration = Duration::from_secs(5);
 /// Takes over a request for a WebSocket.
 pub(crate) async fn upgrade(
     State(site): State<Arc<Site>>,
-    Extension(Peer(peer)): Extension<Peer>,
+    Extension(peer): Extension<Peer>,
     headers: HeaderMap,
     upgrade: WebSocketUpgrade,
 ) -> Response {
@@ -53,14 +53,15 @@ pub(crate) async fn upgrade(
     if upgrade.selected_protocol().is_none() {
         return (StatusCode::BAD_REQUEST, "the subprotocol must be xmpp\n").into_response();
     }
-    let Some(place) = site.serving.server.admit(peer) else {
+    let client = site.client(peer, &headers);
+    let Some(place) = site.serving.server.admit(client.address) else {
         return (StatusCode::SERVICE_UNAVAILABLE, "too many connections\n").into_response();
     };
     let alive = site.serving.alive.clone();
     upgrade.on_upgrade(move |socket| async move {
         let connection = site.serving.server.accept(Link {
-            peer,
-            security: site.security(),
+            peer: client.address,
+            security: client.security(),
             framing: Framing::Elements,
         });
         Talk::new(socket, connection).await;

@@ -15,6 +15,7 @@ mod life;
 mod login;
 mod machine;
 mod messages;
+mod proxies;
 mod relay;
 mod reload;
 mod rig;

@@ -37,6 +37,11 @@ pub(crate) async fn tls(built: &Built) -> TlsStream<TcpStream> {
 }
 
 pub(crate) async fn tls_at(https: SocketAddr, authority: &Path) -> TlsStream<TcpStream> {
+    tls_over(TcpStream::connect(https).await.unwrap(), authority).await
+}
+
+/// TLS over a connection that there is.
+pub(crate) async fn tls_over(socket: TcpStream, authority: &Path) -> TlsStream<TcpStream> {
     let mut roots = RootCertStore::empty();
     let authority = CertificateDer::from_pem_file(authority).unwrap();
     roots.add(authority).unwrap();
@@ -46,7 +51,6 @@ pub(crate) async fn tls_at(https: SocketAddr, authority: &Path) -> TlsStream<Tcp
         .unwrap()
         .with_root_certificates(roots)
         .with_no_client_auth();
-    let socket = TcpStream::connect(https).await.unwrap();
     let name = ServerName::try_from("waxwing.example").unwrap();
     let connector = TlsConnector::from(Arc::new(config));
     soon(connector.connect(name, socket)).await.unwrap()

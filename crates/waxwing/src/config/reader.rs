@@ -11,6 +11,8 @@ use waxwing_server::settings::{check_domain_option, check_option};
 use waxwing_server::{OptionValue, Registration};
 
 use super::unique::{self, Place};
+use crate::proxy::{Announcing, Network};
+
 use super::{ConfigError, Listen, Web, nearest};
 use crate::domain::Domain;
 
@@ -30,6 +32,9 @@ pub(super) const LISTEN_KEYS: &[&str] = &[
     "c2s_plain_loopback",
     "https",
     "http_loopback",
+    "http_proxied",
+    "trusted_proxies",
+    "proxy_protocol",
 ];
 pub(super) const WEB_KEYS: &[&str] = &["public_url", "allowed_origins"];
 pub(super) const TLS_KEYS: &[&str] = &["certificate", "key", "watch_secs"];
@@ -187,7 +192,17 @@ impl Reader<'_> {
                 "c2s_tls" => &mut listen.c2s_tls,
                 "c2s_plain_loopback" => &mut listen.c2s_plain_loopback,
                 "https" => &mut listen.https,
-                _ => &mut listen.http_loopback,
+                "http_loopback" => &mut listen.http_loopback,
+                "http_proxied" => &mut listen.http_proxied,
+                "trusted_proxies" => {
+                    listen.proxies.trusted = self.networks("listen.trusted_proxies", entry.1)?;
+                    continue;
+                }
+                _ => {
+                    listen.proxies.announcing =
+                        self.announcing("listen.proxy_protocol", entry.1)?;
+                    continue;
+                }
             };
             let addresses = self.addresses(
                 &format!("listen.{key}"),
@@ -200,6 +215,41 @@ impl Reader<'_> {
         }
         unique::check(&listen, &written, &keys)?;
         Ok(listen)
+    }
+
+    fn networks(
+        &self,
+        key: &str,
+        value: &Spanned<DeValue<'_>>,
+    ) -> Result<Vec<Network>, ConfigError> {
+        let texts = self.texts(key, value)?.into_iter();
+        texts
+            .map(|(text, item)| {
+                text.parse().map_err(|_| {
+                    let text = format!("must be addresses or networks, like \"127.0.0.1\" or \"10.0.0.0/8\", not \"{text}\"");
+                    self.invalid(key, item, text)
+                })
+            })
+            .collect()
+    }
+
+    fn announcing(
+        &self,
+        key: &str,
+        value: &Spanned<DeValue<'_>>,
+    ) -> Result<Vec<Announcing>, ConfigError> {
+        let texts = self.texts(key, value)?.into_iter();
+        texts
+            .map(|(text, item)| {
+                let known = Announcing::ALL.iter().find(|(name, _)| *name == text);
+                let known = known.map(|(_, listener)| *listener);
+                known.ok_or_else(|| {
+                    let text =
+                        format!("must be of \"c2s\", \"c2s_tls\" and \"https\", not \"{text}\"");
+                    self.invalid(key, item, text)
+                })
+            })
+            .collect()
     }
 
     pub(super) fn web(&self, table: &DeTable<'_>) -> Result<Web, ConfigError> {

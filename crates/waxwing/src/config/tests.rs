@@ -202,3 +202,37 @@ fn addresses_that_take_each_others_connections_are_refused() {
         parse(&format!("{LEAST}[listen]\n{listen}\n")).unwrap();
     }
 }
+
+#[test]
+fn proxies_are_named_by_network_and_listener() {
+    let text = "domains = [\"a.example\"]\ndata_dir = \"d\"\n[listen]\n";
+    let listen = |lines: &str| {
+        let config = Config::parse(&format!("{text}{lines}\n"), Path::new("/"));
+        config.map(|config| config.listen)
+    };
+    let good = "trusted_proxies = [\"127.0.0.1\", \"10.0.0.0/8\"]\nproxy_protocol = [\"https\"]\nhttp_proxied = [\"192.0.2.1:80\"]";
+    let listen_good = listen(good).unwrap();
+    assert!(listen_good.proxies.trusts("10.1.2.3".parse().unwrap()));
+    assert_eq!(listen_good.http_proxied.len(), 1);
+    for (line, key) in [
+        (
+            "trusted_proxies = [\"proxy.example\"]",
+            "listen.trusted_proxies",
+        ),
+        (
+            "trusted_proxies = [\"10.0.0.0/40\"]",
+            "listen.trusted_proxies",
+        ),
+        ("proxy_protocol = [\"http\"]", "listen.proxy_protocol"),
+    ] {
+        let Err(ConfigError::Value {
+            line: 4,
+            key: found,
+            ..
+        }) = listen(line)
+        else {
+            panic!("{line} is taken")
+        };
+        assert_eq!(found, key);
+    }
+}
