@@ -13,6 +13,7 @@ use crate::args::Args;
 use crate::child;
 use crate::debian;
 use crate::failure::Failure;
+use crate::kept::Kept;
 use crate::place::Place;
 use crate::skips;
 use crate::tally::{Failed, Tally};
@@ -38,7 +39,8 @@ fn run(place: &Place, mut args: Args) -> Result<(), Failure> {
     let filter = args.word();
     args.finish()?;
     child::run(child::cargo(place, "build").args(["--package=waxwing"]))?;
-    let tally = run_all(place, filter.as_deref())?;
+    let server = Kept::of(&place.program("debug", "waxwing"))?;
+    let tally = run_all(place, filter.as_deref(), server.program())?;
     print!("\n{}", tally.report());
     test::found_any(&tally, filter.as_deref())?;
     test::verdict(&tally)?;
@@ -46,7 +48,11 @@ fn run(place: &Place, mut args: Args) -> Result<(), Failure> {
 }
 
 /// Runs the partners that the filter chooses; the server is already built.
-pub(crate) fn run_all(place: &Place, filter: Option<&str>) -> Result<Tally, Failure> {
+pub(crate) fn run_all(
+    place: &Place,
+    filter: Option<&str>,
+    server: &Path,
+) -> Result<Tally, Failure> {
     let mut partners = partners(&place.root.join("interop"))?;
     let filter = filter.unwrap_or_default();
     let (word, case) = filter
@@ -69,7 +75,7 @@ pub(crate) fn run_all(place: &Place, filter: Option<&str>) -> Result<Tally, Fail
             .cloned()
             .collect();
         if lacks.is_empty() {
-            tally.add(run_one(place, partner, case)?);
+            tally.add(run_one(place, partner, case, server)?);
         } else {
             tally.skip(
                 &partner.name,
@@ -80,13 +86,18 @@ pub(crate) fn run_all(place: &Place, filter: Option<&str>) -> Result<Tally, Fail
     Ok(tally)
 }
 
-fn run_one(place: &Place, partner: &Partner, case: Option<&str>) -> Result<Tally, Failure> {
+fn run_one(
+    place: &Place,
+    partner: &Partner,
+    case: Option<&str>,
+    server: &Path,
+) -> Result<Tally, Failure> {
     let mut command = Command::new(&partner.path);
     command
         .args(case)
         .current_dir(&place.root)
         .env("CARGO_TARGET_DIR", &place.target)
-        .env("WAXWING_BIN", place.program("debug", "waxwing"));
+        .env("WAXWING_BIN", server);
     let mut tally = Tally::default();
     let done = test::read_lines(&mut command, |line| {
         tally.partner_line(line);

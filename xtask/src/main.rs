@@ -17,6 +17,7 @@ mod failure;
 mod fmt;
 mod fuzz;
 mod interop;
+mod kept;
 mod new_xep;
 mod place;
 mod serve;

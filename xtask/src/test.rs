@@ -2,6 +2,7 @@
 //! in `interop/`. The last line is `N passed, N failed, N skipped`.
 
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::Task;
@@ -11,6 +12,7 @@ use crate::child;
 use crate::debian;
 use crate::failure::Failure;
 use crate::interop;
+use crate::kept::Kept;
 use crate::place::Place;
 use crate::skips;
 use crate::tally::{Failed, Tally};
@@ -82,8 +84,9 @@ pub(crate) fn run_all(place: &Place, filter: Option<&str>) -> Result<Tally, Fail
         tally.failed.push(Failed::named(failure.to_string()));
         return Ok(tally);
     }
-    tally.add(cargo_tests(place, filter, &excluded)?);
-    tally.add(interop::run_all(place, filter)?);
+    let server = Kept::of(&place.program("debug", "waxwing"))?;
+    tally.add(cargo_tests(place, filter, &excluded, server.program())?);
+    tally.add(interop::run_all(place, filter, server.program())?);
     Ok(tally)
 }
 
@@ -100,7 +103,12 @@ fn leave_out(missing: &[String]) -> (Vec<String>, Tally) {
     (excluded.collect(), tally)
 }
 
-fn cargo_tests(place: &Place, filter: Option<&str>, excluded: &[String]) -> Result<Tally, Failure> {
+fn cargo_tests(
+    place: &Place,
+    filter: Option<&str>,
+    excluded: &[String],
+    server: &Path,
+) -> Result<Tally, Failure> {
     let skips = std::env::temp_dir().join(format!("waxwing-skips-{}", std::process::id()));
     std::fs::write(&skips, "").map_err(Failure::file(&skips))?;
     let mut command = child::cargo(place, "test");
@@ -110,7 +118,7 @@ fn cargo_tests(place: &Place, filter: Option<&str>, excluded: &[String]) -> Resu
         .args(filter)
         // For the figures of tests that pass; whatever else they print is not shown.
         .args(["--", "--show-output"])
-        .env("WAXWING_BIN", place.program("debug", "waxwing"))
+        .env("WAXWING_BIN", server)
         .env(SKIPS_VARIABLE, &skips);
     let mut output = CargoOutput::default();
     let done = read_lines(&mut command, |line| output.line(line));
