@@ -32,7 +32,7 @@ const ASKED: usize = 24;
 /// Messages of one client under way at a time.
 const UNSETTLED_MAX: usize = 40;
 /// Longest wait for something that should come, on a machine that is busy elsewhere.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(120);
 const PAUSE: Duration = Duration::from_micros(300);
 
 /// How the server is struck down.

@@ -20,7 +20,7 @@ use waxwing_testkit::conversation::{
 use crate::{Built, BuiltOptions};
 
 /// How long an answer may take, on a machine that is busy elsewhere.
-const ANSWER_SECS_MAX: u64 = 30;
+const ANSWER_SECS_MAX: u64 = 120;
 /// How long nothing must come where nothing says that nothing will.
 const MOMENT_MILLIS: u64 = 200;
 /// Rounds of key stretching: the fewest that the server allows.

@@ -33,7 +33,7 @@ pub const MESSAGES: [&str; 3] = [
     "<body>third</body><x:odd xmlns:x='urn:example:odd' x:a=\"it's\"><y xmlns='urn:y'/></x:odd>",
 ];
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Why nothing was stored.
 #[derive(Debug, thiserror::Error)]

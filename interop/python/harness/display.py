@@ -9,7 +9,7 @@ from pathlib import Path
 
 from .cases import Mismatch
 
-START_SECS_MAX = 20
+START_SECS_MAX = 60
 SIZE = "1100x760x24"
 #: How often a picture is taken until it no longer changes.
 LOOK_SECS = 0.3

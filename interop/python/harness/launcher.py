@@ -21,7 +21,7 @@ from . import header, netns
 from .coordinates import Account, Coordinates, artifacts
 
 START_SECS_MAX = 60
-STOP_SECS_MAX = 15
+STOP_SECS_MAX = 60
 COMMAND_SECS_MAX = 60
 PARTNER_SECS_MAX = 600
 HOST = "127.0.0.1"

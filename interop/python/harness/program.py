@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-STOP_SECS_MAX = 10
+STOP_SECS_MAX = 60
 LOG_TAIL_LINES = 5
 
 
