@@ -1,5 +1,6 @@
 //! Certificates and keys, chosen by the name that the client asks for (SNI).
 
+use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -42,9 +43,12 @@ struct Certified {
     end_point: Option<Vec<u8>>,
 }
 
-/// Certificates by domain; today one for all.
+/// Certificates by domain.
 pub(crate) struct Certificates {
+    /// For domains without one of their own, and for clients that name none.
     any: Certified,
+    /// By A-labels.
+    by_domain: HashMap<String, Certified>,
 }
 
 impl fmt::Debug for Certificates {
@@ -73,9 +77,8 @@ pub(crate) fn read_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, Ce
     Ok(chain)
 }
 
-impl Certificates {
-    /// Reads a chain and its key.
-    pub(crate) fn load(chain: &Path, key: &Path) -> Result<Certificates, CertificateError> {
+impl Certified {
+    fn load(chain: &Path, key: &Path) -> Result<Certified, CertificateError> {
         let certificates = read_chain(chain)?;
         let end_point = certificates.first().and_then(|leaf| server_end_point(leaf));
         let private =
@@ -90,16 +93,42 @@ impl Certificates {
                     reason: error.to_string(),
                 }
             })?;
+        Ok(Certified {
+            key: Arc::new(certified),
+            end_point,
+        })
+    }
+}
+
+impl Certificates {
+    /// Reads a chain and its key, for all domains that get none of their own.
+    pub(crate) fn load(chain: &Path, key: &Path) -> Result<Certificates, CertificateError> {
         Ok(Certificates {
-            any: Certified {
-                key: Arc::new(certified),
-                end_point,
-            },
+            any: Certified::load(chain, key)?,
+            by_domain: HashMap::new(),
         })
     }
 
-    fn choose(&self, _name: Option<&str>) -> &Certified {
-        &self.any
+    /// Reads those of one domain and its service hosts; `domain` is written in A-labels.
+    pub(crate) fn add(
+        &mut self,
+        domain: &str,
+        chain: &Path,
+        key: &Path,
+    ) -> Result<(), CertificateError> {
+        let certified = Certified::load(chain, key)?;
+        self.by_domain
+            .insert(domain.to_ascii_lowercase(), certified);
+        Ok(())
+    }
+
+    /// The one of the domain that a client names, or of the domain that has it as a service host.
+    fn choose(&self, name: Option<&str>) -> &Certified {
+        let name = name.map(str::to_ascii_lowercase).unwrap_or_default();
+        let own = self.by_domain.get(&name);
+        let service = || name.split_once('.').map(|(_, domain)| domain);
+        own.or_else(|| self.by_domain.get(service()?))
+            .unwrap_or(&self.any)
     }
 
     /// `tls-server-end-point` of the certificate that a client which asked for `name` was shown.

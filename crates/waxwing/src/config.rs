@@ -54,6 +54,15 @@ pub(crate) struct Web {
     pub allowed_origins: Vec<String>,
 }
 
+/// Files of one domain's certificate, PEM.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct CertificateFiles {
+    /// The chain.
+    pub certificate: PathBuf,
+    /// The private key.
+    pub key: PathBuf,
+}
+
 /// A configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Config {
@@ -69,6 +78,8 @@ pub(crate) struct Config {
     pub certificate: Option<PathBuf>,
     /// Private key, PEM.
     pub key: Option<PathBuf>,
+    /// Certificates of single domains.
+    pub domain_certificates: BTreeMap<String, CertificateFiles>,
     /// How often the files of certificate and key are looked at, in seconds.
     pub tls_watch_secs: u64,
     /// Who may make an account.
@@ -114,7 +125,7 @@ data_dir = "/var/lib/waxwing"
 # allowed_origins = []
 
 [tls]
-# Certificate chain and private key, PEM. The certificate must name every domain.
+# Certificate chain and private key, PEM. The certificate must name every domain that has none of its own below.
 certificate = "/etc/waxwing/fullchain.pem"
 key = "/etc/waxwing/privkey.pem"
 # How often these files are looked at, in seconds: new ones are used without a restart.
@@ -126,8 +137,10 @@ key = "/etc/waxwing/privkey.pem"
 # "closed": accounts come from the command line only.
 # mode = "invite"
 
-# Options of one domain, where they differ from those of all.
+# Certificate and options of one domain, where they differ from those of all.
 # [domain."example.org"]
+# certificate = "/etc/waxwing/example.org/fullchain.pem"
+# key = "/etc/waxwing/example.org/privkey.pem"
 # abuse_addresses = ["mailto:abuse@example.org"]
 
 "#;
@@ -189,6 +202,7 @@ impl Config {
             web: Web::default(),
             certificate: None,
             key: None,
+            domain_certificates: BTreeMap::new(),
             tls_watch_secs: TLS_WATCH_SECS,
             registration: Registration::default(),
             options: BTreeMap::new(),
@@ -225,6 +239,7 @@ impl Config {
             .ok_or(ConfigError::Missing("domains"))?;
         if let Some(sections) = of_domains {
             config.domain_options = reader.domain_options(sections, &config.domains)?;
+            config.domain_certificates = reader.domain_certificates(sections, folder)?;
         }
         config.data_dir = data_dir.ok_or(ConfigError::Missing("data_dir"))?;
         config

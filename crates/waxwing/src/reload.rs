@@ -58,8 +58,11 @@ fn stamp(path: &Path) -> Stamp {
     ))
 }
 
-fn stamps(config: &Config) -> [Stamp; 2] {
-    [&config.certificate, &config.key].map(|path| path.as_deref().and_then(stamp))
+fn stamps(config: &Config) -> Vec<Stamp> {
+    let own = config.domain_certificates.values();
+    let own = own.flat_map(|files| [&files.certificate, &files.key]);
+    let all = config.certificate.iter().chain(&config.key).chain(own);
+    all.map(|path| stamp(path)).collect()
 }
 
 /// What is in effect, and where it came from.
@@ -70,7 +73,7 @@ pub(crate) struct Reloader {
     tls: watch::Sender<Option<Arc<TlsSettings>>>,
     web: watch::Sender<Arc<Web>>,
     /// Of the certificate and key that were read last, whether they were good or not.
-    seen: [Stamp; 2],
+    seen: Vec<Stamp>,
 }
 
 impl Reloader {
@@ -209,6 +212,7 @@ fn differences(old: &Config, new: &Config) -> Reloaded {
             done.changed.push(key.to_owned());
         }
     }
+    let mut files = Vec::new();
     let mut name = |section: &str, old: &Given, new: &Given| {
         let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
         let changed = names
@@ -220,10 +224,14 @@ fn differences(old: &Config, new: &Config) -> Reloaded {
     name("options", &old.options, &new.options);
     let of = |config: &Config, domain: &str| config.domain_options.get(domain).cloned();
     for domain in &old.domains {
+        if old.domain_certificates.get(domain) != new.domain_certificates.get(domain) {
+            files.push(format!("domain.{domain}.certificate"));
+        }
         let (old, new) = (of(old, domain), of(new, domain));
         let (old, new) = (old.unwrap_or_default(), new.unwrap_or_default());
         name(&format!("domain.{domain}"), &old, &new);
     }
+    done.changed.extend(files);
     done
 }
 

@@ -18,6 +18,7 @@ use crate::certificates::{Certificates, server_config};
 use crate::cli::LogFormat;
 use crate::client::{Protection, TlsSettings};
 use crate::config::Config;
+use crate::domain::Domain;
 use crate::listen::{self, Serving};
 use crate::notify::{notify, watchdog_interval};
 use crate::outside::outside;
@@ -67,7 +68,14 @@ pub(crate) fn open_tls(config: &Config) -> Result<Option<Arc<TlsSettings>>, Stri
     let (Some(chain), Some(key)) = (&config.certificate, &config.key) else {
         return Err("a listener needs TLS, but [tls] names no certificate and key; `waxwing certificate local` makes some".to_owned());
     };
-    let certificates = Arc::new(Certificates::load(chain, key).map_err(|error| error.to_string())?);
+    let mut certificates = Certificates::load(chain, key).map_err(|error| error.to_string())?;
+    for (domain, files) in &config.domain_certificates {
+        let domain = Domain::new(domain).map_err(|error| error.to_string())?;
+        certificates
+            .add(&domain.ascii, &files.certificate, &files.key)
+            .map_err(|error| error.to_string())?;
+    }
+    let certificates = Arc::new(certificates);
     let settings = || -> Result<TlsSettings, rustls::Error> {
         Ok(TlsSettings {
             start: server_config(&certificates, &[])?,

@@ -8,6 +8,7 @@ mod bosh;
 mod bosh_hostile;
 mod check;
 mod commands;
+mod domains;
 mod hb;
 mod hostile;
 mod leaks;

@@ -43,6 +43,25 @@ pub(crate) fn findings(config: &Config, now: i64) -> Vec<Finding> {
             ),
         ];
     };
+    let own = &config.domain_certificates;
+    let domains = |own_too: bool| {
+        let all = config.domains.iter();
+        let these = all.filter(move |domain| own_too || !own.contains_key(*domain));
+        let domains = these.filter_map(|domain| Domain::new(domain).ok());
+        domains.collect::<Vec<_>>()
+    };
+    let mut findings = of_files(chain, key, &domains(false), now);
+    for domain in domains(true) {
+        if let Some(files) = own.get(&domain.name) {
+            let (chain, key) = (&files.certificate, &files.key);
+            findings.extend(of_files(chain, key, &[domain], now));
+        }
+    }
+    findings
+}
+
+/// What is to be said of a certificate that is for these domains.
+fn of_files(chain: &Path, key: &Path, domains: &[Domain], now: i64) -> Vec<Finding> {
     if let Err(error) = Certificates::load(chain, key) {
         return vec![unusable(&error)];
     }
@@ -62,12 +81,7 @@ pub(crate) fn findings(config: &Config, now: i64) -> Vec<Finding> {
         return Vec::new();
     };
     let mut findings = vec![expiry(leaf, now)];
-    let domains: Vec<_> = config
-        .domains
-        .iter()
-        .filter_map(|domain| Domain::new(domain).ok())
-        .collect();
-    for domain in &domains {
+    for domain in domains {
         findings.push(name(leaf, domain));
         findings.extend(services(leaf, domain));
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -13,7 +14,7 @@ use waxwing_server::{OptionValue, Registration};
 use super::unique::{self, Place};
 use crate::proxy::{Announcing, Network};
 
-use super::{ConfigError, Listen, Web, nearest};
+use super::{CertificateFiles, ConfigError, Listen, Web, nearest};
 use crate::domain::Domain;
 
 pub(super) const KEYS: &[&str] = &[
@@ -38,6 +39,8 @@ pub(super) const LISTEN_KEYS: &[&str] = &[
 ];
 pub(super) const WEB_KEYS: &[&str] = &["public_url", "allowed_origins"];
 pub(super) const TLS_KEYS: &[&str] = &["certificate", "key", "watch_secs"];
+/// In the section of a domain.
+const CERTIFICATE_KEYS: [&str; 2] = ["certificate", "key"];
 pub(super) const REGISTRATION_KEYS: &[&str] = &["mode"];
 
 /// The text of a file, whose values say their line when they are wrong.
@@ -331,7 +334,8 @@ impl Reader<'_> {
         table: &DeTable<'_>,
         domains: &[String],
     ) -> Result<BTreeMap<String, BTreeMap<String, OptionValue>>, ConfigError> {
-        let names = waxwing_server::generate::domain_option_names();
+        let mut names = waxwing_server::generate::domain_option_names();
+        names.extend(CERTIFICATE_KEYS);
         let domains: Vec<&str> = domains.iter().map(String::as_str).collect();
         let mut found = BTreeMap::new();
         for entry in table.iter() {
@@ -355,6 +359,42 @@ impl Reader<'_> {
         Ok(found)
     }
 
+    /// The files of domains that have a certificate of their own; the sections were read by
+    /// [`Reader::domain_options`] before.
+    pub(super) fn domain_certificates(
+        &self,
+        table: &DeTable<'_>,
+        folder: &Path,
+    ) -> Result<BTreeMap<String, CertificateFiles>, ConfigError> {
+        let mut found = BTreeMap::new();
+        for entry in table.iter() {
+            let written = entry.0.get_ref().as_ref();
+            let domain =
+                Domain::new(written).map_or_else(|_| written.to_owned(), |domain| domain.name);
+            let section = format!("domain.{domain}");
+            let table = self.section(&section, entry.1)?;
+            let file = |name: &str| -> Result<Option<PathBuf>, ConfigError> {
+                let value = table.get(name);
+                let text = value.map(|value| self.text(&format!("{section}.{name}"), value));
+                Ok(text.transpose()?.map(|path| folder.join(path)))
+            };
+            match (file("certificate")?, file("key")?) {
+                (Some(certificate), Some(key)) => {
+                    found.insert(domain, CertificateFiles { certificate, key });
+                }
+                (None, None) => {}
+                _ => {
+                    return Err(ConfigError::Value {
+                        line: self.line(entry.0.span().start),
+                        key: section,
+                        expected: "must have certificate and key, both or neither".to_owned(),
+                    });
+                }
+            }
+        }
+        Ok(found)
+    }
+
     fn options_in(
         &self,
         section: &str,
@@ -366,6 +406,10 @@ impl Reader<'_> {
         for entry in table.iter() {
             self.known(section, entry, names)?;
             let name = entry.0.get_ref().to_string();
+            // Read by themselves; no option has such a name.
+            if CERTIFICATE_KEYS.contains(&name.as_str()) {
+                continue;
+            }
             let key = format!("{section}.{name}");
             let value = self.option(&key, entry.1)?;
             check(&name, &value).map_err(|error| self.invalid(&key, entry.1, expected(&error)))?;
