@@ -19,7 +19,7 @@ export function equal(found, wanted, what) {
 }
 
 // Accounts that nobody has used yet.
-const left = Object.entries(JSON.parse(process.env.XMPP_ACCOUNTS));
+const left = Object.entries(JSON.parse(process.env.XMPP_ACCOUNTS)).slice(Number(process.env.ACCOUNTS_FROM ?? 0));
 
 export function account() {
   if (!left.length) throw new Error("more cases than accounts: raise `# needs-accounts` in web.sh");

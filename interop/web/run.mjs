@@ -107,4 +107,4 @@ test("strophe/offline_messages_come_once_over_bosh", async () => {
   equal(second.inbox.bodies(), ["marker"], "messages");
 });
 
-process.exit(await run("web", process.argv.slice(2)));
+process.exit(await run(process.env.PARTNER ?? "web", process.argv.slice(2)));

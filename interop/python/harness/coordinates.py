@@ -35,6 +35,8 @@ class Coordinates:
     lacks: frozenset[str] = field(default_factory=frozenset)
     #: HTTP over TLS: WebSocket and BOSH.
     https_port: int = 0
+    #: HTTP without TLS, for a reverse proxy on this machine.
+    http_port: int = 0
 
     def environment(self, prefix: str = "XMPP") -> dict[str, str]:
         """The variables that :meth:`from_environment` reads."""
@@ -50,6 +52,7 @@ class Coordinates:
             f"{prefix}_TLS_PORT": str(self.tls_port),
             f"{prefix}_PLAIN_PORT": str(self.plain_port),
             f"{prefix}_HTTPS_PORT": str(self.https_port),
+            f"{prefix}_HTTP_PORT": str(self.http_port),
             f"{prefix}_CA_FILE": str(self.ca_file),
             f"{prefix}_ACCOUNTS": json.dumps({a.jid: a.password for a in self.accounts}),
             f"{prefix}_LACKS": " ".join(sorted(self.lacks)),
@@ -71,6 +74,7 @@ class Coordinates:
             accounts=[Account(j, p) for j, p in json.loads(get(f"{prefix}_ACCOUNTS")).items()],
             lacks=frozenset(os.environ.get(f"{prefix}_LACKS", "").split()),
             https_port=int(os.environ.get(f"{prefix}_HTTPS_PORT", "0")),
+            http_port=int(os.environ.get(f"{prefix}_HTTP_PORT", "0")),
         )
 
 

@@ -38,8 +38,9 @@ class Server(ABC):
     """A server's process and its folder."""
 
     name: str
-    #: HTTP over TLS; 0 where there is none.
+    #: HTTP over TLS and without; 0 where there is none.
     https_port = 0
+    http_port = 0
 
     def __init__(self, folder: Path, mode: str, ports: tuple[int, int, int]) -> None:
         self.folder, self.mode = folder, mode
@@ -77,7 +78,7 @@ class Server(ABC):
             list(pool.map(self.add_account, made))
         return Coordinates(
             domain=DOMAIN, host=HOST, port=self.port, tls_port=self.tls_port, plain_port=self.plain_port,
-            ca_file=ca_file, accounts=made, lacks=self.lacks(), https_port=self.https_port,
+            ca_file=ca_file, accounts=made, lacks=self.lacks(), https_port=self.https_port, http_port=self.http_port,
         )  # fmt: skip
 
     def stop(self) -> None:

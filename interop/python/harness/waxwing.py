@@ -9,13 +9,16 @@ from pathlib import Path
 from .coordinates import Account
 from .launcher import DOMAIN, HOST, LaunchError, Server, free_ports
 
+#: Where reverse proxies come from; clients come from elsewhere.
+PROXY = "127.0.0.9"
+
 
 class Waxwing(Server):
     name = "waxwing"
 
     def prepare(self) -> Path:
         self.config = self.folder / "waxwing.toml"
-        (self.https_port,) = free_ports(1)
+        self.https_port, self.http_port = free_ports(2)
         tls = self.folder / "tls"
         self.run(self._binary(), "certificate", "local", "--domain", DOMAIN, "--dir", tls)
         self.config.write_text(
@@ -27,7 +30,9 @@ c2s = ["{HOST}:{self.port}"]
 c2s_tls = ["{HOST}:{self.tls_port}"]
 c2s_plain_loopback = ["{HOST}:{self.plain_port}"]
 https = ["{HOST}:{self.https_port}"]
-http_loopback = []
+http_loopback = ["{HOST}:{self.http_port}"]
+trusted_proxies = ["{PROXY}"]
+proxy_protocol = ["https"]
 
 [tls]
 certificate = "{tls / "cert.pem"}"
