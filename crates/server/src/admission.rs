@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
+use crate::metrics::Limit;
 use crate::options::{OptionDefault, OptionSpec};
 use crate::server::Server;
 use crate::throttle::Network;
@@ -199,8 +200,12 @@ impl Server {
                 server: self.clone(),
                 network,
             }),
-            Err(Full::Network) => None,
+            Err(Full::Network) => {
+                self.metrics().limit(Limit::ConnectionsPerNetwork);
+                None
+            }
             Err(Full::All) => {
+                self.metrics().limit(Limit::Connections);
                 if counts.is_news(self.now_micros()) {
                     tracing::warn!(
                         connections_max = most,

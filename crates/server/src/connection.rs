@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
+use prometheus_client::metrics::gauge::Gauge;
 use waxwing_store::LogId;
 use waxwing_stream::sasl::TlsBinding;
 use waxwing_stream::server::Negotiation;
@@ -16,6 +17,8 @@ use waxwing_stream::{Framing, StreamCondition, StreamError};
 use waxwing_wire::{Event, Limits, WireError};
 
 use crate::admission::{NEGOTIATING_MAX, Stay};
+use crate::link::{Link, Security, Transport};
+use crate::metrics::Limit;
 use crate::server::Server;
 use crate::session::Session;
 use crate::settings::NEGOTIATION_SECS;
@@ -25,28 +28,6 @@ use crate::xep::xep_0198_sm::ACK_SECS;
 
 /// Unread bytes above which a connection takes no more from its socket.
 const INPUT_BYTES_MAX: usize = 64 * 1024;
-
-/// How a client reached us.
-#[derive(Clone, Debug)]
-pub struct Link {
-    /// The client's address.
-    pub peer: IpAddr,
-    /// What protects the stream.
-    pub security: Security,
-    /// How the transport carries it.
-    pub framing: Framing,
-}
-
-/// What protects a stream.
-#[derive(Clone, Debug)]
-pub enum Security {
-    /// Nothing yet: STARTTLS is required.
-    StartTls,
-    /// TLS from the first byte (XEP-0368).
-    Tls(TlsBinding),
-    /// Nothing, on an address of this machine that the configuration marks so.
-    PlainLoopback,
-}
 
 /// What the shell has to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,6 +54,9 @@ pub struct Connection {
     pub(crate) server: Server,
     pub(crate) number: u64,
     pub(crate) peer: IpAddr,
+    transport: Transport,
+    /// Among which streams it is counted.
+    counted: Gauge,
     pub(crate) phase: Phase,
     pub(crate) reader: Source,
     work: Option<BoxFuture<'static, Step>>,
@@ -95,13 +79,16 @@ pub struct Connection {
 
 impl Connection {
     pub(crate) fn new(server: Server, link: Link) -> Self {
-        server.metrics().streams.inc();
+        let counted = server.metrics().stream(link.transport, false);
+        counted.inc();
         let deadline = server.now_micros() + server.options().number(&NEGOTIATION_SECS) * 1_000_000;
         let secure = matches!(link.security, Security::Tls(_));
         let negotiation = crate::login::negotiation(&server, link.security, link.framing);
         Connection {
             number: server.next_number(),
             peer: link.peer,
+            transport: link.transport,
+            counted,
             phase: Phase::Negotiating(Box::new(negotiation)),
             reader: Source::new(link.framing, Limits::BEFORE_LOGIN),
             work: None,
@@ -175,6 +162,7 @@ impl Connection {
             if matches!(self.phase, Phase::Bound(_)) {
                 self.lose();
             } else {
+                self.server.metrics().limit(Limit::NegotiationTime);
                 self.fail(StreamCondition::ConnectionTimeout.into());
             }
         }
@@ -182,8 +170,10 @@ impl Connection {
 
     /// The client does not answer: its connection is gone, and nobody has told us. Its session may be resumed.
     fn lose(&mut self) {
-        self.server.metrics().stream_errors.inc();
-        self.say_error(&StreamCondition::ConnectionTimeout.into());
+        let error = StreamError::from(StreamCondition::ConnectionTimeout);
+        self.server.metrics().stream_error(&error);
+        self.server.metrics().limit(Limit::AckTime);
+        self.say_error(&error);
         self.closed();
     }
 
@@ -233,6 +223,7 @@ impl Connection {
             if self.server.stopping() {
                 self.fail(StreamCondition::SystemShutdown.into());
             } else if stay == Stay::No {
+                self.server.metrics().limit(Limit::Negotiating);
                 self.fail(StreamCondition::ResourceConstraint.into());
             }
         }
@@ -284,7 +275,10 @@ impl Connection {
                 match self.reader.next() {
                     Ok(Some(event)) => negotiation.handle_event(event),
                     Ok(None) => return false,
-                    Err(error) => negotiation.handle_error(error),
+                    Err(error) => {
+                        note_size(&self.server, &error);
+                        negotiation.handle_error(error);
+                    }
                 }
                 true
             }
@@ -305,11 +299,16 @@ impl Connection {
             Ok(Some(Event::Whitespace)) => {}
             Ok(Some(Event::Close)) => self.close(session),
             Ok(Some(Event::Header(_))) => self.fail(StreamCondition::InvalidXml.into()),
-            Ok(Some(Event::Skipped(skipped))) => self.fail(WireError::from(skipped.limit).into()),
+            Ok(Some(Event::Skipped(skipped))) => self.fail_to_read(WireError::from(skipped.limit)),
             Ok(None) => return false,
-            Err(error) => self.fail(error.into()),
+            Err(error) => self.fail_to_read(error),
         }
         true
+    }
+
+    fn fail_to_read(&mut self, error: WireError) {
+        note_size(&self.server, &error);
+        self.fail(error.into());
     }
 
     /// The client has closed its stream: its session is over (RFC 6120 §4.4).
@@ -339,7 +338,15 @@ impl Connection {
 
     /// Ends the stream with an error.
     pub(crate) fn fail(&mut self, error: StreamError) {
-        self.server.metrics().stream_errors.inc();
+        let metrics = self.server.metrics();
+        if !matches!(self.phase, Phase::Ended) {
+            metrics.stream_error(&error);
+        }
+        if matches!(self.phase, Phase::Bound(_))
+            && error.condition == StreamCondition::ResourceConstraint
+        {
+            metrics.limit(Limit::SessionQueue);
+        }
         self.abandon_adopted();
         match std::mem::replace(&mut self.phase, Phase::Ended) {
             Phase::Ended => return,
@@ -408,10 +415,9 @@ impl Connection {
             let wait = self.server.options().number(&ACK_SECS) * 1_000_000;
             self.deadline_micros = Some(self.server.now_micros() + wait);
         }
-        self.server
-            .metrics()
-            .stanzas_out
-            .inc_by((self.output.len() - before) as u64);
+        for bytes in self.output.get(before..).unwrap_or_default() {
+            self.server.metrics().sent(bytes);
+        }
     }
 
     /// The stream has taken over a session.
@@ -426,6 +432,16 @@ impl Connection {
         self.deadline_micros = None;
         self.server.admission().settled(self.number);
         self.phase = Phase::Bound(session);
+        self.counted.dec();
+        self.counted = self.server.metrics().stream(self.transport, true);
+        self.counted.inc();
+    }
+}
+
+/// Counts an element that is larger than allowed.
+fn note_size(server: &Server, error: &WireError) {
+    if StreamError::from(*error).condition == StreamCondition::PolicyViolation {
+        server.metrics().limit(Limit::ElementSize);
     }
 }
 
@@ -433,6 +449,6 @@ impl Drop for Connection {
     fn drop(&mut self) {
         self.closed();
         self.server.admission().settled(self.number);
-        self.server.metrics().streams.dec();
+        self.counted.dec();
     }
 }

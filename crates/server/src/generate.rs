@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use crate::metrics::{Kind, Limit, METRICS};
 use crate::options::{OptionDefault, OptionSpec, URIS_MAX};
 use crate::registry::{Feature, Registry, RegistryError, Source, Status};
 use crate::transports::TRANSPORTS;
@@ -118,6 +119,32 @@ pub fn option_example() -> String {
             spec.name,
             default(spec)
         );
+    }
+    text
+}
+
+/// The table of metrics, in Markdown.
+pub fn metric_reference() -> String {
+    let mut text = "# Metrics\n\nAt `/metrics` of `http_loopback`, in the text format of OpenMetrics. Generated; a counter counts from the start.\n\n\
+                    | name | kind | labels | is |\n|---|---|---|---|\n"
+        .to_owned();
+    for spec in METRICS {
+        let kind = match spec.kind {
+            Kind::Gauge => "gauge",
+            Kind::Counter => "counter",
+            Kind::Histogram => "histogram",
+        };
+        let _ = writeln!(
+            text,
+            "| `{}` | {kind} | {} | {} |",
+            spec.full_name(),
+            spec.labels,
+            spec.doc
+        );
+    }
+    text.push_str("\n## Limits\n\nValues of the label `limit` of `waxwing_limits_hit_total`.\n\n| limit | is |\n|---|---|\n");
+    for (limit, doc) in Limit::ALL {
+        let _ = writeln!(text, "| `{}` | {doc} |", limit.name());
     }
     text
 }

@@ -31,6 +31,7 @@ pub(crate) fn is_ahead(session: &Session, cx: &mut Context<'_>) -> bool {
 /// Handles one element.
 pub(crate) fn handle(connection: &mut Connection, session: &Arc<Session>, stanza: Stanza) {
     if stanza.ns() != ns::CLIENT {
+        connection.server.metrics().received("other");
         return sm::handle(connection, session, &stanza);
     }
     if let Err(condition) = check_from(session, &stanza) {
@@ -39,13 +40,10 @@ pub(crate) fn handle(connection: &mut Connection, session: &Arc<Session>, stanza
     if let Err(condition) = guests::check_rate(&connection.server, session) {
         return connection.fail(condition.into());
     }
-    let metrics = connection.server.metrics();
-    match stanza.name() {
-        "message" => metrics.messages_in.inc(),
-        "presence" => metrics.presences_in.inc(),
-        "iq" => metrics.iqs_in.inc(),
-        _ => return connection.fail(StreamCondition::UnsupportedStanzaType.into()),
-    };
+    if !matches!(stanza.name(), "message" | "presence" | "iq") {
+        return connection.fail(StreamCondition::UnsupportedStanzaType.into());
+    }
+    connection.server.metrics().received(stanza.name());
     let (server, session, number) = (
         connection.server.clone(),
         session.clone(),

@@ -21,6 +21,7 @@ mod housekeeping;
 mod inbound;
 pub mod keep;
 mod lifecycle;
+pub mod link;
 mod live;
 mod login;
 mod metrics;
@@ -45,7 +46,9 @@ mod waiting;
 pub mod xep;
 
 pub use admin::AdminError;
-pub use connection::{Action, Connection, Link, Security};
+pub use connection::{Action, Connection};
+pub use link::{Link, Security, Transport};
+pub use metrics::Limit;
 pub use options::OptionValue;
 pub use outside::{Clock, Outside, Random, Tasks};
 pub use server::{Server, StartError};

@@ -31,6 +31,7 @@ pub(crate) fn bind(
     }
     let most = usize::try_from(server.options().number(&SESSIONS_MAX)).unwrap_or(usize::MAX);
     if account.sessions().len() >= most {
+        server.metrics().limit(crate::Limit::SessionsPerAccount);
         return Err(Condition::ResourceConstraint.into());
     }
     let session = Arc::new(Session::new(

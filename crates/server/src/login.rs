@@ -16,8 +16,9 @@ use waxwing_stream::sm::{Nonza, Resume, SM};
 use waxwing_wire::{Limits, Stanza};
 
 use crate::accounts;
-use crate::connection::{Connection, Phase, Security, Step};
+use crate::connection::{Connection, Phase, Step};
 use crate::lifecycle;
+use crate::link::Security;
 use crate::options::Options;
 use crate::registry::Registry;
 use crate::server::Server;
@@ -146,7 +147,7 @@ fn look_up(connection: &mut Connection, account: BareJid) {
             Ok(Some(Some(stored))) => stored.known(),
             Ok(Some(None)) => Known::Missing,
             Ok(None) => {
-                server.metrics().logins_throttled.inc();
+                server.metrics().login_throttled();
                 Known::Unavailable
             }
             Err(error) => {
@@ -202,7 +203,7 @@ fn authenticated(connection: &mut Connection, account: BareJid) {
     // What the features say from now on (XEP-0478).
     connection.reader.set_limits(Limits::CLIENT);
     let (server, network) = (connection.server.clone(), Network::of(connection.peer));
-    server.metrics().logins.inc();
+    server.metrics().logged_in();
     if connection.guest.is_some() {
         return;
     }
@@ -214,7 +215,7 @@ fn authenticated(connection: &mut Connection, account: BareJid) {
 
 fn failed(connection: &Connection, account: Option<&BareJid>, reason: Failure) {
     let server = &connection.server;
-    server.metrics().logins_failed.inc();
+    server.metrics().login_failed(reason);
     if reason == Failure::NotAuthorized {
         throttle::failed(server, Network::of(connection.peer), account);
     }

@@ -1,52 +1,327 @@
 //! Figures for operators.
+//!
+//! Each stands in [`METRICS`] once: it is registered from there, and `docs/operate/metrics.md` is made of it.
 
-use prometheus_client::metrics::counter::Counter;
-use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric, NoLabelSet};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::{ConstCounter, Counter};
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
-use prometheus_client::registry::{Registry, Unit};
+use prometheus_client::registry::{Metric, Registry};
+use waxwing_store::{Figures, Store};
+use waxwing_stream::sasl::Failure;
+use waxwing_stream::{StreamCondition, StreamError};
 
-/// The server's metrics; what each says stands in [`Metrics::register`].
+use crate::link::Transport;
+
+mod limit;
+
+pub use limit::Limit;
+
+/// What kind of figure it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Goes up and down.
+    Gauge,
+    /// Goes up; its name ends in `_total`.
+    Counter,
+    /// How often which size occurred; its names end in `_bucket`, `_sum` and `_count`.
+    Histogram,
+}
+
+/// One figure, as it is documented.
+pub(crate) struct MetricSpec {
+    /// Its name, without what its kind appends.
+    pub(crate) name: &'static str,
+    pub(crate) kind: Kind,
+    /// Its labels with their values, in Markdown.
+    pub(crate) labels: &'static str,
+    /// What it says.
+    pub(crate) doc: &'static str,
+}
+
+impl MetricSpec {
+    /// Its name where it is read.
+    pub(crate) fn full_name(&self) -> String {
+        match self.kind {
+            Kind::Counter => format!("{}_total", self.name),
+            Kind::Gauge | Kind::Histogram => self.name.to_owned(),
+        }
+    }
+
+    fn register(&self, registry: &mut Registry, metric: impl Metric) {
+        registry.register(self.name, self.doc, metric);
+    }
+}
+
+const STREAMS: MetricSpec = MetricSpec {
+    name: "waxwing_streams",
+    kind: Kind::Gauge,
+    labels: "`transport`: starttls, tls, plain, websocket, bosh; `state`: negotiating, bound",
+    doc: "Client streams that are open",
+};
+const SESSIONS: MetricSpec = MetricSpec {
+    name: "waxwing_sessions",
+    kind: Kind::Gauge,
+    labels: "",
+    doc: "Bound sessions, those that wait to be resumed too",
+};
+const STANZAS: MetricSpec = MetricSpec {
+    name: "waxwing_stanzas",
+    kind: Kind::Counter,
+    labels: "`kind`: message, presence, iq, other (stream management); `direction`: in, out",
+    doc: "Elements of bound streams, from clients and to them",
+};
+const LOGINS: MetricSpec = MetricSpec {
+    name: "waxwing_logins",
+    kind: Kind::Counter,
+    labels: "`result`: success, throttled, or the SASL condition, like not-authorized (RFC 6120 §6.5)",
+    doc: "Log-ins by what came of them; a throttled one is counted as temporary-auth-failure too",
+};
+const STREAM_ERRORS: MetricSpec = MetricSpec {
+    name: "waxwing_stream_errors",
+    kind: Kind::Counter,
+    labels: "`condition`: of RFC 6120 §4.9.3",
+    doc: "Streams that the server ended with an error after log-in, or for want of time",
+};
+const RESUMPTIONS: MetricSpec = MetricSpec {
+    name: "waxwing_resumptions",
+    kind: Kind::Counter,
+    labels: "",
+    doc: "Streams resumed after a cut (XEP-0198)",
+};
+const LIMITS: MetricSpec = MetricSpec {
+    name: "waxwing_limits_hit",
+    kind: Kind::Counter,
+    labels: "`limit`: see below",
+    doc: "How often somebody went over a limit",
+};
+const COMMITS_FAILED: MetricSpec = MetricSpec {
+    name: "waxwing_commits_failed",
+    kind: Kind::Counter,
+    labels: "",
+    doc: "Batches of streams that the store did not make durable",
+};
+const COMMIT_SECONDS: MetricSpec = MetricSpec {
+    name: "waxwing_commit_seconds",
+    kind: Kind::Histogram,
+    labels: "",
+    doc: "Time from staging a batch of a stream until it is durable, in seconds",
+};
+const GROUP_BATCHES: MetricSpec = MetricSpec {
+    name: "waxwing_store_group_batches",
+    kind: Kind::Histogram,
+    labels: "",
+    doc: "Batches that one commit to the disk carried",
+};
+const STORE_WAITING: MetricSpec = MetricSpec {
+    name: "waxwing_store_queue_batches",
+    kind: Kind::Gauge,
+    labels: "",
+    doc: "Batches that wait to become durable; what depends on them waits too",
+};
+const STORE_SETTLED: MetricSpec = MetricSpec {
+    name: "waxwing_store_batches",
+    kind: Kind::Counter,
+    labels: "",
+    doc: "Batches that the store has settled, those of housekeeping too",
+};
+
+/// Every figure.
+pub(crate) const METRICS: &[MetricSpec] = &[
+    STREAMS,
+    SESSIONS,
+    STANZAS,
+    LOGINS,
+    STREAM_ERRORS,
+    RESUMPTIONS,
+    LIMITS,
+    COMMITS_FAILED,
+    COMMIT_SECONDS,
+    GROUP_BATCHES,
+    STORE_WAITING,
+    STORE_SETTLED,
+];
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StreamLabels {
+    transport: &'static str,
+    state: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StanzaLabels {
+    kind: &'static str,
+    direction: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ResultLabel {
+    result: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ConditionLabel {
+    condition: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct LimitLabel {
+    limit: &'static str,
+}
+
+/// Kinds of elements, in the order of [`Stanzas::all`].
+const KINDS: [&str; 4] = ["message", "presence", "iq", "other"];
+
+/// Counters of one direction, at hand: a stanza must not look them up.
+struct Stanzas {
+    all: [Counter; 4],
+}
+
+impl Stanzas {
+    fn new(family: &Family<StanzaLabels, Counter>, direction: &'static str) -> Stanzas {
+        let counter = |kind| family.get_or_create_owned(&StanzaLabels { kind, direction });
+        Stanzas {
+            all: KINDS.map(counter),
+        }
+    }
+
+    /// Counts an element by its name.
+    fn count(&self, name: &str) {
+        let at = KINDS
+            .iter()
+            .position(|kind| *kind == name)
+            .unwrap_or(KINDS.len() - 1);
+        if let Some(counter) = self.all.get(at) {
+            counter.inc();
+        }
+    }
+}
+
+/// The server's figures; what each says stands in [`METRICS`].
 pub(crate) struct Metrics {
-    pub(crate) streams: Gauge,
+    streams: Family<StreamLabels, Gauge>,
     pub(crate) sessions: Gauge,
-    pub(crate) messages_in: Counter,
-    pub(crate) presences_in: Counter,
-    pub(crate) iqs_in: Counter,
-    pub(crate) stanzas_out: Counter,
-    pub(crate) logins: Counter,
-    pub(crate) logins_failed: Counter,
-    pub(crate) logins_throttled: Counter,
-    pub(crate) stream_errors: Counter,
+    stanzas: Family<StanzaLabels, Counter>,
+    received: Stanzas,
+    sent: Stanzas,
+    logins: Family<ResultLabel, Counter>,
+    stream_errors: Family<ConditionLabel, Counter>,
     pub(crate) resumed: Counter,
-    commits: Counter,
+    limits: Family<LimitLabel, Counter>,
     commits_failed: Counter,
     commit_seconds: Histogram,
 }
 
 impl Default for Metrics {
     fn default() -> Self {
-        Metrics {
-            streams: Gauge::default(),
+        let stanzas = Family::default();
+        let metrics = Metrics {
+            streams: Family::default(),
             sessions: Gauge::default(),
-            messages_in: Counter::default(),
-            presences_in: Counter::default(),
-            iqs_in: Counter::default(),
-            stanzas_out: Counter::default(),
-            logins: Counter::default(),
-            logins_failed: Counter::default(),
-            logins_throttled: Counter::default(),
-            stream_errors: Counter::default(),
+            received: Stanzas::new(&stanzas, "in"),
+            sent: Stanzas::new(&stanzas, "out"),
+            stanzas,
+            logins: Family::default(),
+            stream_errors: Family::default(),
             resumed: Counter::default(),
-            commits: Counter::default(),
+            limits: Family::default(),
             commits_failed: Counter::default(),
             commit_seconds: Histogram::new(exponential_buckets(0.000_1, 2.0, 16)),
+        };
+        // A rate needs to have seen zero.
+        for (limit, _) in Limit::ALL {
+            drop(metrics.limits.get_or_create(&LimitLabel {
+                limit: limit.name(),
+            }));
         }
+        for result in ["success", "throttled", Failure::NotAuthorized.name()] {
+            drop(metrics.logins.get_or_create(&ResultLabel { result }));
+        }
+        for condition in StreamCondition::all() {
+            let condition = condition.name();
+            drop(
+                metrics
+                    .stream_errors
+                    .get_or_create(&ConditionLabel { condition }),
+            );
+        }
+        for transport in Transport::ALL {
+            for bound in [false, true] {
+                drop(metrics.stream(transport, bound));
+            }
+        }
+        metrics
     }
 }
 
 impl Metrics {
+    /// The count of streams of a kind.
+    pub(crate) fn stream(&self, transport: Transport, bound: bool) -> Gauge {
+        let state = if bound { "bound" } else { "negotiating" };
+        self.streams.get_or_create_owned(&StreamLabels {
+            transport: transport.name(),
+            state,
+        })
+    }
+
+    /// An element from a client.
+    pub(crate) fn received(&self, name: &str) {
+        self.received.count(name);
+    }
+
+    /// An element to a client, as it is written.
+    pub(crate) fn sent(&self, bytes: &[u8]) {
+        let name = bytes.get(1..).unwrap_or_default();
+        let end = name.iter().position(|byte| !byte.is_ascii_alphanumeric());
+        let name = name.get(..end.unwrap_or(name.len())).unwrap_or_default();
+        self.sent
+            .count(std::str::from_utf8(name).unwrap_or_default());
+    }
+
+    pub(crate) fn logged_in(&self) {
+        self.logins
+            .get_or_create(&ResultLabel { result: "success" })
+            .inc();
+    }
+
+    pub(crate) fn login_throttled(&self) {
+        self.logins
+            .get_or_create(&ResultLabel {
+                result: "throttled",
+            })
+            .inc();
+        self.limit(Limit::LoginFailures);
+    }
+
+    pub(crate) fn login_failed(&self, reason: Failure) {
+        self.logins
+            .get_or_create(&ResultLabel {
+                result: reason.name(),
+            })
+            .inc();
+    }
+
+    /// A stream that we end.
+    pub(crate) fn stream_error(&self, error: &StreamError) {
+        let condition = error.condition.name();
+        self.stream_errors
+            .get_or_create(&ConditionLabel { condition })
+            .inc();
+    }
+
+    /// Somebody went over a limit.
+    pub(crate) fn limit(&self, limit: Limit) {
+        self.limits
+            .get_or_create(&LimitLabel {
+                limit: limit.name(),
+            })
+            .inc();
+    }
+
     pub(crate) fn commit(&self, micros: u64, durable: bool) {
-        self.commits.inc();
         if !durable {
             self.commits_failed.inc();
         }
@@ -57,73 +332,53 @@ impl Metrics {
         self.commits_failed.inc();
     }
 
-    pub(crate) fn register(&self, registry: &mut Registry) {
-        registry.register(
-            "waxwing_streams",
-            "Client streams that are open",
-            self.streams.clone(),
-        );
-        registry.register(
-            "waxwing_sessions",
-            "Bound sessions, those waiting for resumption too",
-            self.sessions.clone(),
-        );
-        registry.register(
-            "waxwing_messages_received",
-            "Message stanzas from clients",
-            self.messages_in.clone(),
-        );
-        registry.register(
-            "waxwing_presences_received",
-            "Presence stanzas from clients",
-            self.presences_in.clone(),
-        );
-        registry.register(
-            "waxwing_iqs_received",
-            "IQ stanzas from clients",
-            self.iqs_in.clone(),
-        );
-        registry.register(
-            "waxwing_elements_sent",
-            "Elements written to clients",
-            self.stanzas_out.clone(),
-        );
-        registry.register("waxwing_logins", "Successful log-ins", self.logins.clone());
-        registry.register(
-            "waxwing_logins_throttled",
-            "Log-ins refused unseen, after too many failures",
-            self.logins_throttled.clone(),
-        );
-        registry.register(
-            "waxwing_logins_failed",
-            "Refused log-ins",
-            self.logins_failed.clone(),
-        );
-        registry.register(
-            "waxwing_stream_errors",
-            "Streams ended with a stream error by us",
-            self.stream_errors.clone(),
-        );
-        registry.register(
-            "waxwing_resumptions",
-            "Streams resumed (XEP-0198)",
-            self.resumed.clone(),
-        );
-        registry.register(
-            "waxwing_commits",
-            "Batches handed to the store by streams",
-            self.commits.clone(),
-        );
-        registry.register(
-            "waxwing_commits_failed",
-            "Batches that the store did not make durable",
-            self.commits_failed.clone(),
-        );
-        registry.register_with_unit(
-            "waxwing_commit",
-            "Time from staging a batch until it is durable",
-            Unit::Seconds,
-            self.commit_seconds.clone(),
-        );
+    pub(crate) fn register(&self, store: &Store, registry: &mut Registry) {
+        STREAMS.register(registry, self.streams.clone());
+        SESSIONS.register(registry, self.sessions.clone());
+        STANZAS.register(registry, self.stanzas.clone());
+        LOGINS.register(registry, self.logins.clone());
+        STREAM_ERRORS.register(registry, self.stream_errors.clone());
+        RESUMPTIONS.register(registry, self.resumed.clone());
+        LIMITS.register(registry, self.limits.clone());
+        COMMITS_FAILED.register(registry, self.commits_failed.clone());
+        COMMIT_SECONDS.register(registry, self.commit_seconds.clone());
+        registry.register_collector(Box::new(OfStore(store.clone())));
     }
 }
+
+/// What the store counts, asked for when it is read.
+#[derive(Debug)]
+struct OfStore(Store);
+
+impl Collector for OfStore {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let figures = self.0.figures();
+        let waiting = ConstGauge::new(i64::try_from(figures.waiting).unwrap_or(i64::MAX));
+        waiting.encode(encoder.encode_descriptor(
+            STORE_WAITING.name,
+            STORE_WAITING.doc,
+            None,
+            MetricType::Gauge,
+        )?)?;
+        let settled = ConstCounter::new(figures.settled);
+        settled.encode(encoder.encode_descriptor(
+            STORE_SETTLED.name,
+            STORE_SETTLED.doc,
+            None,
+            MetricType::Counter,
+        )?)?;
+        let bounds = Figures::bounds().map(|bound| bound.map_or(f64::MAX, |bound| bound as f64));
+        let buckets: Vec<_> = bounds.zip(figures.sizes).collect();
+        let mut histogram = encoder.encode_descriptor(
+            GROUP_BATCHES.name,
+            GROUP_BATCHES.doc,
+            None,
+            MetricType::Histogram,
+        )?;
+        let count = figures.sizes.iter().sum();
+        histogram.encode_histogram::<NoLabelSet>(figures.settled as f64, count, &buckets, None)
+    }
+}
+
+#[cfg(test)]
+mod tests;

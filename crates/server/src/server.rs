@@ -13,10 +13,11 @@ use waxwing_wire::{Limits, Stanza, ns};
 use crate::accounts::{self, ACCOUNTS};
 use crate::admin::AdminError;
 use crate::admission::Admission;
-use crate::connection::{Connection, Link};
+use crate::connection::Connection;
 use crate::delivery::MESSAGES;
 use crate::directory::{Account, Directory};
 use crate::effects::{After, Effects};
+use crate::link::Link;
 use crate::live::Live;
 use crate::metrics::Metrics;
 use crate::options::OptionError;
@@ -182,9 +183,14 @@ impl Server {
         crate::admin::run(self, command, args).await
     }
 
+    /// Counts that somebody went over a limit of the daemon's.
+    pub fn note_limit(&self, limit: crate::Limit) {
+        self.0.metrics.limit(limit);
+    }
+
     /// Adds the server's metrics.
     pub fn register_metrics(&self, registry: &mut prometheus_client::registry::Registry) {
-        self.0.metrics.register(registry);
+        self.0.metrics.register(self.store(), registry);
     }
 
     /// Everything that features registered.
@@ -295,6 +301,12 @@ impl Server {
         error: &StanzaError,
         session: &Session,
     ) -> Option<Bytes> {
+        if matches!(
+            error.condition,
+            Condition::PolicyViolation | Condition::ResourceConstraint
+        ) {
+            self.metrics().limit(crate::Limit::Stored);
+        }
         Reply::new(stanza)
             .to(Some(session.jid.as_str()))
             .error(error)

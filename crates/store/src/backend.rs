@@ -9,6 +9,7 @@ use crate::backup::{BackupAbout, BackupError, BackupSummary};
 use crate::batch::{Batch, Committed};
 use crate::blob::BlobHash;
 use crate::error::StoreError;
+use crate::figures::Figures;
 use crate::key::ByteRange;
 use crate::log::{Direction, LogId, Marks, Page};
 use crate::owner::Owner;
@@ -30,6 +31,10 @@ pub(crate) trait Backend: Send + Sync {
     fn blobs(&self) -> Arc<dyn BlobFiles>;
     /// Writes everything as one moment had it, beside everything else.
     fn backup(&self, out: BackupOut, about: BackupAbout, reply: Reply<BackupOutcome>);
+    /// What it has done, where it counts.
+    fn figures(&self) -> Figures {
+        Figures::default()
+    }
 }
 
 /// Where a backup goes.

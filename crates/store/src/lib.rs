@@ -33,6 +33,7 @@ mod backup;
 mod batch;
 mod blob;
 mod error;
+mod figures;
 mod key;
 pub mod limits;
 mod log;
@@ -53,6 +54,7 @@ pub use backup::{
 pub use batch::{Appended, Batch, Committed};
 pub use blob::{Blob, BlobHash, BlobWriter};
 pub use error::{Blame, OpenError, StoreError};
+pub use figures::Figures;
 pub use key::{AsKey, AsPrefix, Key, KeyRange};
 pub use log::{Append, Direction, Entries, Entry, Log, LogId, Marks, Page};
 pub use memory::Memory;

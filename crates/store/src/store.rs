@@ -14,6 +14,7 @@ use crate::backup::{BackupAbout, BackupError, BackupSummary};
 use crate::batch::{Batch, Committed};
 use crate::blob::{self, Blob, BlobHash, BlobWriter};
 use crate::error::StoreError;
+use crate::figures::Figures;
 use crate::key::{AsKey, Key, KeyRange, encoded};
 use crate::limits::Limit;
 use crate::log::{Direction, Entries, Entry, Log, LogId, Marks, Page};
@@ -82,6 +83,15 @@ impl Store {
         let done: Done = Box::new(move |outcome| reply.send(outcome));
         self.backend.submit(batch, done);
         answer
+    }
+}
+
+/// Looking after it.
+impl Store {
+    /// What it has done, and what waits. The double counts nothing.
+    #[must_use]
+    pub fn figures(&self) -> Figures {
+        self.backend.figures()
     }
 }
 

@@ -155,6 +155,11 @@ impl World {
         let peer = IpAddr::V4(Ipv4Addr::LOCALHOST);
         let link = waxwing_server::Link {
             peer,
+            transport: match security {
+                Security::StartTls => waxwing_server::Transport::StartTls,
+                Security::Tls(_) => waxwing_server::Transport::Tls,
+                Security::PlainLoopback => waxwing_server::Transport::Plain,
+            },
             security: security.clone(),
             framing: waxwing_server::Framing::Document,
         };

@@ -14,7 +14,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
-use waxwing_server::{Framing, Link};
+use waxwing_server::{Framing, Link, Transport};
 use waxwing_stream::bosh::{Condition, Create, Request, Session, Task, Terms, terminate};
 use waxwing_wire::Limits;
 
@@ -191,6 +191,7 @@ fn begin(
     serving.bosh.all().insert(sid.clone(), known);
     let connection = serving.server.accept(Link {
         peer: client.address,
+        transport: Transport::Bosh,
         security: client.security(),
         framing: Framing::Elements,
     });

@@ -15,7 +15,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc::{Sender, WeakSender};
 use tokio::time::{Instant, Sleep};
-use waxwing_server::{Action, Connection, Framing, Link, Security, Server};
+use waxwing_server::{Action, Connection, Framing, Limit, Link, Security, Server, Transport};
 
 use crate::certificates::Certificates;
 use crate::tls::Tls;
@@ -143,6 +143,11 @@ impl Client {
         self.held = self.alive.upgrade();
         self.connection = Some(self.server.accept(Link {
             peer: self.peer,
+            transport: match security {
+                Security::StartTls => Transport::StartTls,
+                Security::Tls(_) => Transport::Tls,
+                Security::PlainLoopback => Transport::Plain,
+            },
             security,
             framing: Framing::Document,
         }));
@@ -314,7 +319,13 @@ impl Client {
             self.timer = None;
             match &mut self.connection {
                 Some(connection) if !self.timer_is_stall => connection.handle_deadline(),
-                _ => return true,
+                _ => {
+                    self.server.note_limit(match self.timer_is_stall {
+                        true => Limit::WriteTime,
+                        false => Limit::HandshakeTime,
+                    });
+                    return true;
+                }
             }
         }
     }

@@ -19,6 +19,7 @@ fn files() -> Result<Vec<(&'static str, String)>, String> {
             format!("{EXAMPLE}{}", generate::option_example()),
         ),
         ("docs/operate/options.md", generate::option_reference()),
+        ("docs/operate/metrics.md", generate::metric_reference()),
         ("docs/develop/hooks.md", hooks),
     ])
 }

@@ -15,7 +15,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::{Sink, Stream};
 use tokio::time::{Instant, Sleep};
-use waxwing_server::{Action, Connection, Framing, Link};
+use waxwing_server::{Action, Connection, Framing, Link, Transport};
 
 use crate::site::{Peer, Site};
 
@@ -61,6 +61,7 @@ pub(crate) async fn upgrade(
     upgrade.on_upgrade(move |socket| async move {
         let connection = site.serving.server.accept(Link {
             peer: client.address,
+            transport: Transport::WebSocket,
             security: client.security(),
             framing: Framing::Elements,
         });

@@ -274,6 +274,15 @@ async fn a_failed_log_in_is_one_line_with_the_peers_address_where_that_is_wanted
     let log = built.log().unwrap();
     let failed = log.lines().filter(|line| line.contains("a log-in failed"));
     assert_eq!(failed.count(), 2 * MECHANISMS.len(), "{log}");
+    // What fail2ban is told to look for is what is written.
+    let filter = include_str!("../../../deploy/fail2ban/filter.conf");
+    let expression = filter
+        .lines()
+        .find_map(|line| line.strip_prefix("failregex = ^.* "));
+    let wanted = expression.unwrap().trim_end_matches('$');
+    let wanted = wanted.replace("<HOST>", &PEER.to_string());
+    let found = log.lines().filter(|line| line.ends_with(&wanted));
+    assert_eq!(found.count(), 2 * MECHANISMS.len(), "{wanted}: {log}");
     for line in log.lines() {
         assert!(
             line.contains(" WARN ") && line.contains(&PEER.to_string()),

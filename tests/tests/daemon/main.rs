@@ -16,6 +16,7 @@ mod life;
 mod login;
 mod machine;
 mod messages;
+mod metrics;
 mod proxies;
 mod relay;
 mod reload;

@@ -27,6 +27,7 @@ use crate::backup::{BackupAbout, BackupError};
 use crate::batch::Batch;
 use crate::blob::BlobHash;
 use crate::error::OpenError;
+use crate::figures::Figures;
 use crate::reply::Reply;
 use crate::shape::{Shape, declared};
 use crate::store::Store;
@@ -273,6 +274,10 @@ impl Backend for Sqlite {
     fn offload(&self, work: Box<dyn FnOnce() + Send>) {
         // Closed only once nobody is left to ask.
         drop(self.workers.push(work));
+    }
+
+    fn figures(&self) -> Figures {
+        self.queue.figures()
     }
 
     fn blobs(&self) -> Arc<dyn BlobFiles> {

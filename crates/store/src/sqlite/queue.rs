@@ -7,6 +7,7 @@ use crate::backend::{Done, Query};
 use crate::batch::Batch;
 use crate::blob::BlobHash;
 use crate::error::StoreError;
+use crate::figures::Figures;
 use crate::owner::Owner;
 
 /// Work of the writer's thread, done in order.
@@ -39,6 +40,7 @@ struct Waiting {
     staged: HashMap<Owner, u64>,
     submitted: u64,
     settled: u64,
+    figures: Figures,
     closing: bool,
 }
 
@@ -121,6 +123,8 @@ impl Queue {
     /// Notes that these batches are on disk, or are not going to be.
     pub(super) fn settle<'a>(&self, last: u64, batches: impl Iterator<Item = &'a Batch>) {
         let mut waiting = self.lock();
+        let settled = last.saturating_sub(waiting.settled);
+        waiting.figures.settle(settled);
         waiting.settled = last;
         for owner in batches.flat_map(Batch::owners) {
             if waiting
@@ -130,6 +134,15 @@ impl Queue {
             {
                 waiting.staged.remove(owner);
             }
+        }
+    }
+
+    /// What was done, and what waits.
+    pub(super) fn figures(&self) -> Figures {
+        let waiting = self.lock();
+        Figures {
+            waiting: waiting.submitted.saturating_sub(waiting.settled),
+            ..waiting.figures
         }
     }
 

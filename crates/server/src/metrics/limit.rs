@@ -1,0 +1,96 @@
+//! Limits that operators want to know of.
+
+/// Limits that are counted when somebody goes over them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Limit {
+    /// Connections at a time.
+    Connections,
+    /// Connections at a time from one network.
+    ConnectionsPerNetwork,
+    /// Streams at a time that have bound no session.
+    Negotiating,
+    /// Time for a TLS handshake.
+    HandshakeTime,
+    /// Time from the connection until a resource is bound.
+    NegotiationTime,
+    /// Size, depth or attributes of an element.
+    ElementSize,
+    /// Failed log-ins to an account, or from a network.
+    LoginFailures,
+    /// Sessions of one account.
+    SessionsPerAccount,
+    /// Bytes or stanzas that wait for a client that does not take them, or does not acknowledge them.
+    SessionQueue,
+    /// Time for a client to take something of what is written to it.
+    WriteTime,
+    /// Time for an acknowledgement that was asked for.
+    AckTime,
+    /// What an account may store, or the disk has room for.
+    Stored,
+}
+
+impl Limit {
+    /// Every one, as it is documented.
+    pub(crate) const ALL: [(Limit, &'static str); 12] = [
+        (
+            Limit::Connections,
+            "`connections_max`; one more is closed unseen",
+        ),
+        (
+            Limit::ConnectionsPerNetwork,
+            "`connections_per_network_max`; one more is closed unseen",
+        ),
+        (
+            Limit::Negotiating,
+            "`negotiating_max`: the oldest stream that has bound nothing is ended",
+        ),
+        (Limit::HandshakeTime, "30 seconds for a TLS handshake"),
+        (
+            Limit::NegotiationTime,
+            "`negotiation_secs_max`: time until a resource is bound",
+        ),
+        (
+            Limit::ElementSize,
+            "bytes, depth, attributes or children of one element; smaller before log-in",
+        ),
+        (
+            Limit::LoginFailures,
+            "`login_failures_per_account_max`, `login_failures_per_network_max`: a log-in refused unseen",
+        ),
+        (Limit::SessionsPerAccount, "`sessions_per_account_max`"),
+        (
+            Limit::SessionQueue,
+            "what waits for a client that takes nothing, or acknowledges nothing; its stream ends",
+        ),
+        (
+            Limit::WriteTime,
+            "120 seconds in which a client takes nothing of what is written to it",
+        ),
+        (
+            Limit::AckTime,
+            "`ack_secs_max`: an acknowledgement that was asked for and did not come",
+        ),
+        (
+            Limit::Stored,
+            "what an account may store (contacts, private data, a vCard, blocked addresses and others), or the disk has room for; the stanza is answered with an error",
+        ),
+    ];
+
+    /// Its name in the label.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Limit::Connections => "connections",
+            Limit::ConnectionsPerNetwork => "connections_per_network",
+            Limit::Negotiating => "negotiating",
+            Limit::HandshakeTime => "handshake_time",
+            Limit::NegotiationTime => "negotiation_time",
+            Limit::ElementSize => "element_size",
+            Limit::LoginFailures => "login_failures",
+            Limit::SessionsPerAccount => "sessions_per_account",
+            Limit::SessionQueue => "session_queue",
+            Limit::WriteTime => "write_time",
+            Limit::AckTime => "ack_time",
+            Limit::Stored => "stored",
+        }
+    }
+}
