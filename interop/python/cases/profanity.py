@@ -1,4 +1,4 @@
-"""Profanity: log-in by both kinds of TLS, a contact, a message each way."""
+"""Profanity: log-in, refusals, roster, subscription, chat both ways, offline, presence, resumption."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from harness.cases import Suite, check
-from harness.contacts import make_contacts
+from slixmpp.stanza import Presence
+
+from harness.cases import Suite, check, equal
+from harness.contacts import account_with_contact, saw_presence
 from harness.coordinates import Account, artifacts
 from harness.display import Display
 from harness.program import Program
+from harness.relay import Relay
 from harness.stage import Stage
 from harness.terminal import Terminal
 
@@ -39,8 +42,10 @@ class Folder:
         shutil.rmtree(self.path, ignore_errors=True)
 
 
-def _profanity(x: Stage, account: Account, *, direct_tls: bool = False, trusting: bool = True) -> Terminal:
-    """Start it with an account that logs in by itself."""
+def _profanity(
+    x: Stage, account: Account, *, direct_tls: bool = False, trusting: bool = True, port: int = 0
+) -> Terminal:
+    """Start it with an account that logs in by itself, at another port than the server's if one is given."""
     folder = x.close_later(Folder())
     if trusting:
         folder.trust(x.server.ca_file)
@@ -48,10 +53,11 @@ def _profanity(x: Stage, account: Account, *, direct_tls: bool = False, trusting
     config.mkdir(parents=True)
     data.mkdir(parents=True)
     (config / "profrc").write_text(
-        f"[connection]\ntls.certpath={folder.certificates}\n[ui]\nsplash=false\n[logging]\nchlog=false\n",
+        f"[connection]\ntls.certpath={folder.certificates}\nreconnect=1\nsm=true\n[ui]\nsplash=false\n[logging]\nchlog=false\n",
         encoding="utf-8",
     )
-    port, policy = (x.server.tls_port, "legacy") if direct_tls else (x.server.port, "force")
+    policy = "legacy" if direct_tls else "force"
+    port = port or (x.server.tls_port if direct_tls else x.server.port)
     (data / "accounts").write_text(
         f"[interop]\nenabled=true\njid={account.jid}\npassword={account.password}\nresource=profanity\n"
         f"server={x.server.host}\nport={port}\ntls.policy={policy}\n",
@@ -65,13 +71,7 @@ def _profanity(x: Stage, account: Account, *, direct_tls: bool = False, trusting
 @SUITE.case(secs_max=60)
 async def chat(x: Stage) -> None:
     """Logs in, sees a contact come online, is written to, answers."""
-    alice, bob = x.account(), await x.online(x.account(), resource="desk")
-    before = await x.online(alice)
-    await make_contacts(before, bob)
-    before.client_roster.update(bob.boundjid.bare, name="Bob Builder", groups=[])
-    await before.barrier()
-    await before.leave()
-
+    alice, bob = await account_with_contact(x)
     terminal = _profanity(x, alice)
     await terminal.shows(LOGGED_IN)
     # The panel of contacts has him under the heading of who is online.
@@ -118,3 +118,88 @@ async def unknown_authority(x: Stage) -> None:
     check(not re.search(LOGGED_IN, screen), "logged in without trust")
     terminal.enter("/tls deny")
     await terminal.shows(r"(?i)failed|denied|aborted")
+
+
+@SUITE.case(secs_max=60)
+async def presence(x: Stage) -> None:
+    """Its own is seen, and it sees a contact's change and end."""
+    alice, bob = await account_with_contact(x)
+    terminal = _profanity(x, alice)
+    await terminal.shows(LOGGED_IN)
+    await bob.presence(f"{alice.jid}/profanity")
+    terminal.enter('/status set away "Out for tea"')
+    # It has sent presence several times by then.
+    away = await bob.expect("presence away", lambda s: isinstance(s, Presence) and s["show"] == "away")
+    equal((away["from"].full, away["status"]), (f"{alice.jid}/profanity", "Out for tea"), "presence")
+    bob.send_presence(pshow="dnd", pstatus="Building")
+    await terminal.shows(r"Do not disturb \(\d+\)[^\n]*\n[^\n]*Bob Builder")
+    await bob.leave()
+    await terminal.shows(r"Offline \(\d+\)[^\n]*\n[^\n]*Bob Builder")
+
+
+@SUITE.case(secs_max=60)
+async def subscription(x: Stage) -> None:
+    """Is asked by a stranger, allows it, and asks back."""
+    alice, bob = x.account(), await x.online(x.account(), resource="desk")
+    terminal = _profanity(x, alice)
+    await terminal.shows(LOGGED_IN)
+    bob.send_presence(pto=alice.jid, ptype="subscribe")
+    await terminal.shows("(?i)subscription request|authorization request")
+    terminal.enter(f"/sub allow {bob.boundjid.bare}")
+    await bob.presence(alice.jid, "subscribed")
+    await bob.presence(f"{alice.jid}/profanity")
+    terminal.enter(f"/sub request {bob.boundjid.bare}")
+    await bob.presence(alice.jid, "subscribe")
+    bob.send_presence(pto=alice.jid, ptype="subscribed")
+    await bob.push(alice.jid, "both")
+    await terminal.shows(rf"Online \(\d+\)[^\n]*\n[^\n]*{re.escape(bob.boundjid.bare)}")
+
+
+@SUITE.case(secs_max=60)
+async def offline(x: Stage) -> None:
+    """Messages that were sent while it was away are there when it comes, in their order, once."""
+    alice, bob = await account_with_contact(x)
+    for body in ("Sent while nobody was there", "And this too"):
+        bob.send_message(mto=alice.jid, mbody=body, mtype="chat")
+    await bob.barrier()
+    terminal = _profanity(x, alice)
+    # By his name or by his address: it may not know the roster yet.
+    await terminal.shows(r"<< chat message: .*\(win 2\)")
+    bob.send_message(mto=f"{alice.jid}/profanity", mbody="Welcome back", mtype="chat")
+    terminal.enter("/win 2")
+    screen = await terminal.shows("Welcome back")
+    found = re.findall("Sent while nobody was there|And this too|Welcome back", screen)
+    equal(found, ["Sent while nobody was there", "And this too", "Welcome back"], "messages on the screen")
+
+
+@SUITE.case(secs_max=90)
+async def resumption(x: Stage) -> None:
+    """Its connection is cut: it comes back to the same session, nothing is lost, and nobody saw it leave."""
+    relay = x.close_later(await Relay.start(x.server.host, x.server.port))
+    alice, bob = await account_with_contact(x)
+    terminal = _profanity(x, alice, port=relay.port)
+    await terminal.shows(LOGGED_IN)
+    await bob.presence(f"{alice.jid}/profanity")
+    bob.send_message(mto=alice.jid, mbody="Before the cut", mtype="chat")
+    await terminal.shows(r"<< chat message: Bob Builder.*\(win 2\)")
+    terminal.enter("/win 2")
+    await terminal.shows("Before the cut")
+    relay.lose_down()
+    bob.send_message(mto=alice.jid, mbody="Lost on the way", mtype="chat")
+    await bob.barrier()
+    relay.cut()
+    bob.send_message(mto=alice.jid, mbody="Sent meanwhile", mtype="chat")
+    screen = await terminal.shows("Sent meanwhile")
+    found = re.findall("Before the cut|Lost on the way|Sent meanwhile", screen)
+    equal(found, ["Before the cut", "Lost on the way", "Sent meanwhile"], "messages on the screen")
+    check(not saw_presence(bob, alice, "unavailable"), "bob saw her leave")
+    terminal.enter("Back again")
+    await bob.message("Back again")
+
+
+@SUITE.case(secs_max=60)
+async def wrong_password(x: Stage) -> None:
+    account = x.account()
+    terminal = _profanity(x, Account(account.jid, "wrong"))
+    screen = await terminal.shows(r"(?i)login failed|authentication failed")
+    check(not re.search(LOGGED_IN, screen), "logged in with a wrong password")

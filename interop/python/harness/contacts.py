@@ -1,8 +1,12 @@
-"""Two sessions that see each other's presence."""
+"""People who know each other: two sessions that see each other's presence, an account with a contact."""
 
 from __future__ import annotations
 
+from slixmpp.stanza import Presence
+
+from .coordinates import Account
 from .session import Session
+from .stage import Stage
 
 
 async def make_contacts(one: Session, other: Session) -> None:
@@ -12,3 +16,23 @@ async def make_contacts(one: Session, other: Session) -> None:
         await asked.presence(asker.boundjid.bare, "subscribe")
         asked.send_presence(pto=asker.boundjid.bare, ptype="subscribed")
         await asker.presence(asked.boundjid.full)
+
+
+async def account_with_contact(x: Stage) -> tuple[Account, Session]:
+    """An account that nobody is logged in to, and its contact `Bob Builder`, online, with an empty inbox."""
+    alice, bob = x.account(), await x.online(x.account(), resource="desk")
+    before = await x.online(alice)
+    await make_contacts(before, bob)
+    before.client_roster.update(bob.boundjid.bare, name="Bob Builder", groups=[])
+    await before.barrier()
+    await before.leave()
+    await bob.presence(before.boundjid.full, "unavailable")
+    await bob.barrier()
+    bob.inbox.clear()
+    return alice, bob
+
+
+def saw_presence(session: Session, account: Account, *kinds: str) -> bool:
+    """Whether presence of that account, of one of these kinds (none: any), came that no case has taken."""
+    of_account = (s for s in session.inbox if isinstance(s, Presence) and s["from"].bare == account.jid)
+    return any(not kinds or s.xml.get("type", "available") in kinds for s in of_account)

@@ -143,8 +143,9 @@ def main(server: type[Server], launcher: Path, arguments: list[str]) -> int:
     # Told to stop, it stops what it started.
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     partner = Path(arguments[0]).resolve()
-    default_ports = "default" in header.needs(partner, "ports")
-    if default_ports:
+    wanted_ports = header.needs(partner, "ports")
+    default_ports = "default" in wanted_ports
+    if wanted_ports:
         netns.enter([str(launcher), *arguments])
     modes = header.needs(partner, "server") or ["invite"]
     accounts = int((header.needs(partner, "accounts") or ["3"])[0])

@@ -19,10 +19,10 @@ class Relay:
         self.host, self.port = host, 0
 
     @classmethod
-    async def start(cls, host: str, port: int) -> Relay:
-        """Listen on a free port and pass on to `host` and `port`."""
+    async def start(cls, host: str, port: int, at: int = 0) -> Relay:
+        """Listen on port `at` (0: a free one) and pass on to `host` and `port`."""
         relay = cls(host, port)
-        relay._server = await asyncio.start_server(relay._accept, host, 0)
+        relay._server = await asyncio.start_server(relay._accept, host, at)
         relay.port = relay._server.sockets[0].getsockname()[1]
         return relay
 
