@@ -18,7 +18,6 @@ from harness.session import Session
 from harness.stage import Stage
 
 SUITE = Suite("")
-SECS_MAX = 120
 RESOURCE = "dino"
 #: As Dino makes it; it adds the other tables when it finds only this one.
 ACCOUNT_TABLE = """CREATE TABLE account (id INTEGER PRIMARY KEY AUTOINCREMENT, bare_jid TEXT NOT NULL UNIQUE,
@@ -83,7 +82,7 @@ async def _relay(x: Stage) -> Relay:
     return x.close_later(await Relay.start(x.server.host, x.server.port, at=5222))
 
 
-@SUITE.case(secs_max=SECS_MAX)
+@SUITE.case()
 async def chat(x: Stage) -> None:
     """Logs in by the domain, has the roster, sees presence and is seen, chats both ways, and leaves."""
     await _relay(x)
@@ -106,7 +105,7 @@ async def chat(x: Stage) -> None:
     await bob.presence(dino.jid, "unavailable")
 
 
-@SUITE.case(secs_max=SECS_MAX)
+@SUITE.case()
 async def subscription(x: Stage) -> None:
     """Is asked by a stranger, allows it as its notification would, and asks back."""
     await _relay(x)
@@ -129,7 +128,7 @@ async def subscription(x: Stage) -> None:
     await dino.logged_in(bob)
 
 
-@SUITE.case(secs_max=SECS_MAX)
+@SUITE.case()
 async def offline(x: Stage) -> None:
     """Messages that were sent while it was away are there when it comes, once."""
     await _relay(x)
@@ -149,7 +148,7 @@ async def offline(x: Stage) -> None:
     await dino.desktop.picture("dino-offline.png")
 
 
-@SUITE.case(secs_max=SECS_MAX)
+@SUITE.case()
 async def resumption(x: Stage) -> None:
     """Its connection is cut: it comes back to the same session, nothing is lost, and nobody saw it leave."""
     relay = await _relay(x)
@@ -176,7 +175,7 @@ async def resumption(x: Stage) -> None:
     await dino.desktop.picture("dino-resumed.png")
 
 
-@SUITE.case(secs_max=SECS_MAX)
+@SUITE.case()
 async def unknown_authority(x: Stage) -> None:
     """Without the authority it does not log in: the other cases were trusted for a reason."""
     await _relay(x)

@@ -18,7 +18,6 @@ from harness.session import Session
 from harness.stage import Stage
 
 SUITE = Suite("")
-SECS_MAX = 120
 RESOURCE = "gajim"
 #: The account's name in Gajim's settings.
 ACCOUNT = "interop"
@@ -135,7 +134,7 @@ async def _relay(x: Stage) -> Relay:
     return x.close_later(await Relay.start(x.server.host, x.server.port, at=5222))
 
 
-@SUITE.case(secs_max=SECS_MAX)
+@SUITE.case()
 async def chat(x: Stage) -> None:
     """Logs in by the domain, has the roster, sees presence and is seen, chats both ways, and leaves."""
     await _relay(x)
@@ -163,7 +162,7 @@ async def chat(x: Stage) -> None:
     await bob.presence(gajim.jid, "unavailable")
 
 
-@SUITE.case(secs_max=SECS_MAX)
+@SUITE.case()
 async def subscription(x: Stage) -> None:
     """Is asked by a stranger, allows it, and asks back by its window."""
     await _relay(x)
@@ -195,7 +194,7 @@ async def subscription(x: Stage) -> None:
     check(stranger in contacts, f"no {stranger} in Gajim's contacts: {contacts}")
 
 
-@SUITE.case(secs_max=SECS_MAX)
+@SUITE.case()
 async def offline(x: Stage) -> None:
     """Messages that were sent while it was away are there when it comes, in their order, once."""
     await _relay(x)
@@ -214,7 +213,7 @@ async def offline(x: Stage) -> None:
     await gajim.picture("gajim-offline.png")
 
 
-@SUITE.case(secs_max=SECS_MAX)
+@SUITE.case()
 async def resumption(x: Stage) -> None:
     """Its connection is cut: it comes back to the same session, nothing is lost, and nobody saw it leave."""
     relay = await _relay(x)
@@ -242,7 +241,7 @@ async def resumption(x: Stage) -> None:
     await gajim.picture("gajim-resumed.png")
 
 
-@SUITE.case(secs_max=SECS_MAX)
+@SUITE.case()
 async def unknown_authority(x: Stage) -> None:
     """Without the authority it asks and does not log in: the other cases were trusted for a reason."""
     await _relay(x)
@@ -255,7 +254,7 @@ async def unknown_authority(x: Stage) -> None:
     check(not saw_presence(bob, alice), "logged in without trust")
 
 
-@SUITE.case(secs_max=SECS_MAX)
+@SUITE.case()
 async def wrong_password(x: Stage) -> None:
     """It is refused, asks for another, and logs in with the right one."""
     await _relay(x)

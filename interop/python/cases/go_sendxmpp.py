@@ -17,7 +17,6 @@ from harness.session import Session
 from harness.stage import Stage
 
 SUITE = Suite("")
-SECS_MAX = 60
 TEXT = "Ahoi, «übers» Wasser & <zurück>"
 #: A line of those that it prints when it listens: when, from whom, what.
 HEARD = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ (\S+): (.*)$", re.MULTILINE)
@@ -72,32 +71,32 @@ async def _sends(x: Stage, folder: Folder, sender: Account, *words: str) -> None
     equal((message["from"].bare, message["type"]), (sender.jid, "chat"), "sender and type")
 
 
-@SUITE.case(secs_max=SECS_MAX)
+@SUITE.case()
 async def by_domain(x: Stage) -> None:
     """Nothing but address and password."""
     alice = x.account()
     await _sends(x, _folder(x), alice, *_as(alice))
 
 
-@SUITE.case(secs_max=SECS_MAX)
+@SUITE.case()
 async def starttls(x: Stage) -> None:
     alice = x.account()
     await _sends(x, _folder(x), alice, *_as(alice), "-j", f"{x.server.host}:{x.server.port}")
 
 
-@SUITE.case(secs_max=SECS_MAX)
+@SUITE.case()
 async def direct_tls(x: Stage) -> None:
     alice = x.account()
     await _sends(x, _folder(x), alice, *_as(alice), "-t", "-j", f"{x.server.host}:{x.server.tls_port}")
 
 
-@SUITE.case(secs_max=SECS_MAX)
+@SUITE.case()
 async def tls_1_3(x: Stage) -> None:
     alice = x.account()
     await _sends(x, _folder(x), alice, *_as(alice), "--tls-version", "13")
 
 
-@SUITE.case(secs_max=SECS_MAX)
+@SUITE.case()
 async def password_in_file(x: Stage) -> None:
     """Address and password come from a file."""
     alice, folder = x.account(), _folder(x)
@@ -105,7 +104,7 @@ async def password_in_file(x: Stage) -> None:
     await _sends(x, folder, alice, "-f", str(file))
 
 
-@SUITE.case(secs_max=SECS_MAX)
+@SUITE.case()
 async def password_by_command(x: Stage) -> None:
     """A file says where the server is, and what prints the password."""
     alice, folder = x.account(), _folder(x)
@@ -126,14 +125,14 @@ async def _refused(x: Stage, program: Program, account: Account, bob: Session, w
     equal(bob.bodies(), [], "messages")
 
 
-@SUITE.case(secs_max=SECS_MAX)
+@SUITE.case()
 async def wrong_password(x: Stage) -> None:
     alice, bob = x.account(), await x.online(x.account())
     program = _folder(x).start(*_as(alice, "wrong"), bob.boundjid.bare, given=TEXT)
     await _refused(x, program, alice, bob, "not-authorized")
 
 
-@SUITE.case(secs_max=SECS_MAX)
+@SUITE.case()
 async def unknown_authority(x: Stage) -> None:
     """Without the authority it does not log in: the other cases were trusted for a reason."""
     alice, bob, folder = x.account(), await x.online(x.account()), _folder(x)
@@ -143,7 +142,7 @@ async def unknown_authority(x: Stage) -> None:
     await _refused(x, program, alice, bob, "certificate signed by unknown authority")
 
 
-@SUITE.case(secs_max=SECS_MAX)
+@SUITE.case()
 async def listens(x: Stage) -> None:
     """Is seen by its contact, prints what that says, in order, and is seen to leave."""
     alice, bob = await account_with_contact(x)
@@ -157,7 +156,7 @@ async def listens(x: Stage) -> None:
     await bob.presence(seen["from"].full, "unavailable")
 
 
-@SUITE.case(secs_max=SECS_MAX)
+@SUITE.case()
 async def listens_to_one(x: Stage) -> None:
     """Named somebody, it prints nobody else's messages."""
     alice, bob = await account_with_contact(x)
@@ -171,7 +170,7 @@ async def listens_to_one(x: Stage) -> None:
     equal(HEARD.findall(program.text()), [(bob.boundjid.bare, "from bob")], "what it printed")
 
 
-@SUITE.case(secs_max=SECS_MAX)
+@SUITE.case()
 async def offline(x: Stage) -> None:
     """It prints what waited for it, in order; the next one that listens does not get it again."""
     alice, bob = await account_with_contact(x)
@@ -189,7 +188,7 @@ async def offline(x: Stage) -> None:
         await bob.presence(full, "unavailable")
 
 
-@SUITE.case(secs_max=SECS_MAX)
+@SUITE.case()
 async def subscription(x: Stage) -> None:
     """It has no roster, but sends any XML: with that it asks, and from then on is told of the contact's presence."""
     alice, bob = x.account(), await x.online(x.account(), resource="desk")

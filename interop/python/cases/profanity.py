@@ -68,7 +68,7 @@ def _profanity(
     return x.close_later(Terminal(folder.path, ["profanity", "-a", "interop"], environment))
 
 
-@SUITE.case(secs_max=60)
+@SUITE.case()
 async def chat(x: Stage) -> None:
     """Logs in, sees a contact come online, is written to, answers."""
     alice, bob = await account_with_contact(x)
@@ -103,14 +103,14 @@ async def _leave_pictures(x: Stage, terminal: Terminal, screen: str) -> None:
     await display.settled_picture(picture, blank)
 
 
-@SUITE.case(secs_max=60)
+@SUITE.case()
 async def direct_tls(x: Stage) -> None:
     terminal = _profanity(x, x.account(), direct_tls=True)
     await terminal.shows(LOGGED_IN)
     check("[TLS]" in terminal.text(), "the title bar does not say TLS")
 
 
-@SUITE.case(secs_max=60)
+@SUITE.case()
 async def unknown_authority(x: Stage) -> None:
     """Without the authority it asks and does not log in: the other cases were trusted for a reason."""
     terminal = _profanity(x, x.account(), trusting=False)
@@ -120,7 +120,7 @@ async def unknown_authority(x: Stage) -> None:
     await terminal.shows(r"(?i)failed|denied|aborted")
 
 
-@SUITE.case(secs_max=60)
+@SUITE.case()
 async def presence(x: Stage) -> None:
     """Its own is seen, and it sees a contact's change and end."""
     alice, bob = await account_with_contact(x)
@@ -137,7 +137,7 @@ async def presence(x: Stage) -> None:
     await terminal.shows(r"Offline \(\d+\)[^\n]*\n[^\n]*Bob Builder")
 
 
-@SUITE.case(secs_max=60)
+@SUITE.case()
 async def subscription(x: Stage) -> None:
     """Is asked by a stranger, allows it, and asks back."""
     alice, bob = x.account(), await x.online(x.account(), resource="desk")
@@ -155,7 +155,7 @@ async def subscription(x: Stage) -> None:
     await terminal.shows(rf"Online \(\d+\)[^\n]*\n[^\n]*{re.escape(bob.boundjid.bare)}")
 
 
-@SUITE.case(secs_max=60)
+@SUITE.case()
 async def offline(x: Stage) -> None:
     """Messages that were sent while it was away are there when it comes, in their order, once."""
     alice, bob = await account_with_contact(x)
@@ -172,7 +172,7 @@ async def offline(x: Stage) -> None:
     equal(found, ["Sent while nobody was there", "And this too", "Welcome back"], "messages on the screen")
 
 
-@SUITE.case(secs_max=90)
+@SUITE.case()
 async def resumption(x: Stage) -> None:
     """Its connection is cut: it comes back to the same session, nothing is lost, and nobody saw it leave."""
     relay = x.close_later(await Relay.start(x.server.host, x.server.port))
@@ -197,7 +197,7 @@ async def resumption(x: Stage) -> None:
     await bob.message("Back again")
 
 
-@SUITE.case(secs_max=60)
+@SUITE.case()
 async def wrong_password(x: Stage) -> None:
     account = x.account()
     terminal = _profanity(x, Account(account.jid, "wrong"))

@@ -15,7 +15,7 @@ from .stage import Stage
 
 #: Where Debian's TLS libraries look for the authorities that the system trusts.
 AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
-COMMAND_SECS_MAX = 30
+COMMAND_SECS_MAX = 120
 #: A user who is not root, to programs that refuse to run for root; to all others the same as before.
 NOT_ROOT = ["unshare", "--user", "--map-user=1000", "--map-group=1000", "--"]
 
