@@ -10,9 +10,8 @@ use waxwing_stream::StreamCondition;
 use crate::accounts::{self, Role, StoredAccount};
 use crate::admin::{AdminError, Argument, Arguments, Command};
 use crate::blocking::BlockList;
-use crate::effects::Effects;
 use crate::server::Server;
-use crate::xep::rfc6121_subscription as subscriptions;
+use crate::xep::xep_0077_registration as registration;
 
 const JID: Argument = Argument {
     name: "jid",
@@ -163,23 +162,18 @@ fn end_sessions(server: &Server, jid: &BareJid) {
 async fn remove(server: Server, args: Arguments) -> Result<Value, AdminError> {
     let jid = address(&server, &args)?;
     existing(&server, &jid).await?;
-    end_sessions(&server, &jid);
-    let mut effects = Effects::none();
-    let turn = server.turn_of_all_rosters().await;
     let account = server.directory().note(&jid, BlockList::default());
-    subscriptions::end_all(&server, &account, &mut effects)
+    let effects = registration::removal(&server, &account)
         .await
         .map_err(|error| {
             AdminError::Failed(format!("its roster was not read: {:?}", error.condition))
         })?;
-    accounts::remove(&server, &jid, &mut effects.batch);
     let commit = server.store().commit(effects.batch);
-    drop(turn);
+    drop(effects.exclusive);
     commit.await?;
     for after in effects.after {
         after.run(&server);
     }
-    end_sessions(&server, &jid);
     Ok(json!({ "jid": jid.to_string() }))
 }
 

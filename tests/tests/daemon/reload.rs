@@ -112,6 +112,26 @@ async fn a_stream_stays_and_a_new_one_sees_the_new_certificate() {
 }
 
 #[tokio::test]
+async fn a_domains_own_options_take_effect() {
+    let built = server("daemon-reload-domain");
+    let mut alice = available(&built, ALICE).await;
+    edit(
+        &built,
+        "mode = \"closed\"",
+        "mode = \"closed\"\n[domain.\"waxwing.example\"]\nabuse_addresses = [\"mailto:abuse@waxwing.example\"]",
+    );
+    let said = done(&built, &["reload"]);
+    let changed = serde_json::json!(["domain.waxwing.example.abuse_addresses"]);
+    assert_eq!(said["changed"], changed);
+    let ask = "<iq type='get' to='waxwing.example' id='d'>\
+               <query xmlns='http://jabber.org/protocol/disco#info'/></iq>";
+    say(&mut alice, ask).await;
+    let info = next(&mut alice, "iq").await;
+    let text = String::from_utf8_lossy(info.bytes()).into_owned();
+    assert!(text.contains("mailto:abuse@waxwing.example"), "{text}");
+}
+
+#[tokio::test]
 async fn options_take_effect_and_what_cannot_change_is_named() {
     let built = server("daemon-reload-options");
     let mut alice = available(&built, ALICE).await;

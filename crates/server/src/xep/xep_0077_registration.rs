@@ -3,6 +3,8 @@
 //!
 //! <https://xmpp.org/extensions/xep-0077.html>
 
+use std::sync::Arc;
+
 use waxwing_stanza::payload::Secret;
 use waxwing_stanza::xep::xep_0004_forms::{DataForm, Field, FieldKind, FormKind};
 use waxwing_stanza::xep::xep_0077_registration::{
@@ -14,8 +16,9 @@ use waxwing_stream::StreamCondition;
 use crate::accounts::{self, AccountError, Role};
 use crate::addressee::Addressee;
 use crate::cx::{Answer, Cx, Handled, Iq};
+use crate::directory::Account;
 use crate::effects::Effects;
-use crate::registry::{Feature, Registrar, Source};
+use crate::registry::{Feature, Registrar, Source, Status};
 use crate::server::{Server, unavailable};
 use crate::settings::Registration;
 use crate::throttle::{self, Network};
@@ -25,6 +28,7 @@ pub const FEATURE: Feature = Feature {
     source: Source::Xep(77),
     title: "In-Band Registration",
     version: "2.4",
+    status: Status::Partial("errors have no HTTP-style codes (§9)"),
     options: &[throttle::REGISTRATIONS_BY_NETWORK, throttle::REGISTRATIONS],
     register,
     ..Feature::NONE
@@ -146,25 +150,37 @@ fn is_own(username: &str, own: &BareJid) -> Result<bool, StanzaError> {
     Ok(account_of(username, own.domain())? == *own)
 }
 
-/// §3.2: the account goes with everything stored under it and its subscriptions; the result is the
-/// last thing its sessions get.
+/// §3.2: the result is the last thing that its sessions get.
 async fn remove(cx: Cx) -> Handled {
-    let jid = cx.session.account.jid.clone();
+    let effects = removal(&cx.server, &cx.session.account).await?;
+    Ok(Answer::empty().and(effects))
+}
+
+/// The account goes with everything stored under it and its subscriptions, and its sessions end: those who see
+/// it are told while it is still known who they are.
+pub(crate) async fn removal(
+    server: &Server,
+    account: &Arc<Account>,
+) -> Result<Effects, StanzaError> {
     let mut effects = Effects::none();
-    effects.exclusive = Some(cx.server.turn_of_all_rosters().await);
-    for session in cx.session.account.sessions() {
-        effects
-            .after
-            .extend(crate::presence::ended(&cx.server, &session).await?.after);
+    effects.exclusive = Some(server.turn_of_all_rosters().await);
+    for session in account.sessions() {
+        let ended = crate::presence::ended(server, &session).await?;
+        effects.after.extend(ended.after);
     }
-    super::rfc6121_subscription::end_all(&cx.server, &cx.session.account, &mut effects).await?;
-    accounts::remove(&cx.server, &jid, &mut effects.batch);
+    super::rfc6121_subscription::end_all(server, account, &mut effects).await?;
+    accounts::remove(server, &account.jid, &mut effects.batch);
+    let jid = account.jid.clone();
     effects.call(move |server| {
         for session in server.directory().forget(&jid) {
             session.kick(StreamCondition::NotAuthorized.into());
+            let is_detached = session.state().connection.is_none();
+            if is_detached {
+                crate::lifecycle::end(server, &session);
+            }
         }
     });
-    Ok(Answer::empty().and(effects))
+    Ok(effects)
 }
 
 fn account_of(username: &str, domain: &str) -> Result<BareJid, StanzaError> {
