@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from . import environment as environment_of_partners
 from . import header, netns
 from .coordinates import Account, Coordinates, artifacts
 
@@ -145,6 +146,9 @@ def main(server: type[Server], launcher: Path, arguments: list[str]) -> int:
     partner = Path(arguments[0]).resolve()
     wanted_ports = header.needs(partner, "ports")
     default_ports = "default" in wanted_ports
+    if header.needs(partner, "pip"):
+        # Before a network of one's own, in which there is no registry.
+        environment_of_partners.prepare()
     if wanted_ports:
         netns.enter([str(launcher), *arguments])
     modes = header.needs(partner, "server") or ["invite"]
