@@ -92,6 +92,8 @@ async def chat(x: Stage) -> None:
     await dino.logged_in(bob)
     names = await dino.found("SELECT name FROM roster WHERE jid = ?", bob.boundjid.bare)
     equal(names, ["Bob Builder"], "name in Dino's roster")
+    # All that came from him until now is presence.
+    await dino.program.logs(f":from='{bob.boundjid.full}'")
 
     send_asking(bob, alice.jid, "hello", "Hello from the other side")
     await report(bob, "received", "hello", dino.jid)

@@ -59,7 +59,8 @@ def _folder(x: Stage) -> Folder:
 
 
 def _as(account: Account, password: str | None = None) -> list[str]:
-    return ["-u", account.jid, "-p", account.password if password is None else password]
+    # In one word: a password may begin with a hyphen.
+    return ["-u", account.jid, f"--password={account.password if password is None else password}"]
 
 
 async def _sends(x: Stage, folder: Folder, sender: Account, *words: str) -> None:

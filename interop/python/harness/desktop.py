@@ -97,7 +97,7 @@ class Desktop:
 
     async def type(self, line: str) -> None:
         """Type a line and press Enter."""
-        await self.run("xdotool", "type", line)
+        await self.run("xdotool", "type", "--", line)
         await self.key("Return")
 
     async def key(self, name: str) -> None:
