@@ -43,7 +43,7 @@ pub struct BuiltOptions {
     pub log: String,
     /// Lines after the configuration's last section, `[registration]`.
     pub config: String,
-    /// More lines of the section `[listen]`, each with its end.
+    /// More lines of the section `[listen]`, each with its end; `{ip}` stands for the server's address.
     pub listen: String,
     /// A directory whose files the data directory begins with.
     pub data: Option<PathBuf>,
@@ -218,7 +218,7 @@ impl Built {
             certificate = tls.join("cert.pem"),
             key = tls.join("key.pem"),
             mode = self.options.registration,
-            listen = self.options.listen,
+            listen = self.options.listen.replace("{ip}", &self.ip().to_string()),
             more = self.options.config,
         );
         if let Some(data) = &self.options.data {

@@ -70,6 +70,8 @@ pub(crate) struct TlsSettings {
     pub direct: Arc<ServerConfig>,
     /// For HTTP.
     pub https: Arc<ServerConfig>,
+    /// For both on one port.
+    pub any: Arc<ServerConfig>,
     /// Certificates by name.
     pub certificates: Arc<Certificates>,
 }

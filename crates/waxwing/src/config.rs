@@ -37,6 +37,8 @@ pub(crate) struct Listen {
     pub c2s_plain_loopback: Vec<SocketAddr>,
     /// HTTP over TLS.
     pub https: Vec<SocketAddr>,
+    /// Clients and HTTP over TLS, on one port.
+    pub tls: Vec<SocketAddr>,
     /// HTTP for this machine only: metrics too.
     pub http_loopback: Vec<SocketAddr>,
     /// HTTP without TLS, for trusted proxies alone.
@@ -107,6 +109,8 @@ data_dir = "/var/lib/waxwing"
 # c2s_plain_loopback = []
 # HTTP over TLS: /xmpp-websocket, /http-bind, /.well-known/host-meta, /healthz.
 # https = []
+# Both on one port, such as 443: ALPN tells clients from HTTP, without it the first bytes.
+# tls = []
 # HTTP without TLS, only on addresses of this machine, for a proxy there: the same, and /metrics.
 # http_loopback = ["127.0.0.1:5280"]
 # HTTP without TLS, for reverse proxies on other machines, on a network where nobody listens: the same without /metrics.
@@ -115,7 +119,7 @@ data_dir = "/var/lib/waxwing"
 # Reverse proxies, by address or network ("127.0.0.1", "10.0.0.0/8"): what they say in X-Forwarded-For and
 # X-Forwarded-Proto about the client counts.
 # trusted_proxies = []
-# Where connections of trusted proxies begin with a PROXY header (version 1 or 2): "c2s", "c2s_tls", "https".
+# Where connections of trusted proxies begin with a PROXY header (version 1 or 2): "c2s", "c2s_tls", "https", "tls".
 # proxy_protocol = []
 
 [web]
@@ -153,6 +157,7 @@ impl Default for Listen {
             c2s_tls: any(5223),
             c2s_plain_loopback: Vec::new(),
             https: Vec::new(),
+            tls: Vec::new(),
             http_loopback: vec![SocketAddr::from((std::net::Ipv4Addr::LOCALHOST, 5280))],
             http_proxied: Vec::new(),
             proxies: Proxies::default(),
@@ -168,6 +173,7 @@ impl Listen {
             ("listen.c2s_tls", &self.c2s_tls),
             ("listen.c2s_plain_loopback", &self.c2s_plain_loopback),
             ("listen.https", &self.https),
+            ("listen.tls", &self.tls),
             ("listen.http_loopback", &self.http_loopback),
             ("listen.http_proxied", &self.http_proxied),
         ];
@@ -289,7 +295,8 @@ impl Config {
     pub(crate) fn needs_certificate(&self) -> bool {
         !(self.listen.c2s.is_empty()
             && self.listen.c2s_tls.is_empty()
-            && self.listen.https.is_empty())
+            && self.listen.https.is_empty()
+            && self.listen.tls.is_empty())
     }
 
     /// The socket for admin commands.

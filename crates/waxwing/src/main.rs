@@ -23,6 +23,7 @@ mod http;
 mod listen;
 mod logging;
 mod notify;
+mod one_port;
 mod outside;
 mod proxy;
 mod reload;

@@ -70,14 +70,17 @@ pub(crate) enum Announcing {
     C2sTls,
     /// `listen.https`
     Https,
+    /// `listen.tls`
+    Tls,
 }
 
 impl Announcing {
     /// All, by their keys in `[listen]`.
-    pub(crate) const ALL: [(&str, Announcing); 3] = [
+    pub(crate) const ALL: [(&str, Announcing); 4] = [
         ("c2s", Announcing::C2s),
         ("c2s_tls", Announcing::C2sTls),
         ("https", Announcing::Https),
+        ("tls", Announcing::Tls),
     ];
 }
 

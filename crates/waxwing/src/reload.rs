@@ -182,6 +182,7 @@ fn differences(old: &Config, new: &Config) -> Reloaded {
             a.c2s_plain_loopback != b.c2s_plain_loopback,
         ),
         ("listen.https", a.https != b.https),
+        ("listen.tls", a.tls != b.tls),
         ("listen.http_loopback", a.http_loopback != b.http_loopback),
         ("listen.http_proxied", a.http_proxied != b.http_proxied),
         (

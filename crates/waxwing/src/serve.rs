@@ -21,6 +21,7 @@ use crate::config::Config;
 use crate::domain::Domain;
 use crate::listen::{self, Serving};
 use crate::notify::{notify, watchdog_interval};
+use crate::one_port::{HTTP, XMPP};
 use crate::outside::outside;
 use crate::reload::{self, Reloader};
 use crate::site::Site;
@@ -79,8 +80,9 @@ pub(crate) fn open_tls(config: &Config) -> Result<Option<Arc<TlsSettings>>, Stri
     let settings = || -> Result<TlsSettings, rustls::Error> {
         Ok(TlsSettings {
             start: server_config(&certificates, &[])?,
-            direct: server_config(&certificates, &[b"xmpp-client"])?,
-            https: server_config(&certificates, &[b"http/1.1"])?,
+            direct: server_config(&certificates, &[XMPP])?,
+            https: server_config(&certificates, &[HTTP])?,
+            any: server_config(&certificates, &[XMPP, HTTP])?,
             certificates: certificates.clone(),
         })
     };
@@ -95,13 +97,14 @@ struct Sockets {
     https: Vec<TcpListener>,
     http: Vec<TcpListener>,
     proxied: Vec<TcpListener>,
+    any: Vec<TcpListener>,
 }
 
 impl Sockets {
     fn addresses(&self) -> Vec<SocketAddr> {
         let clients = self.clients.iter().map(|(listener, _)| listener);
         let all = clients.chain(&self.https);
-        let all = all.chain(&self.http).chain(&self.proxied);
+        let all = all.chain(&self.http).chain(&self.proxied).chain(&self.any);
         all.filter_map(|listener| listener.local_addr().ok())
             .collect()
     }
@@ -132,6 +135,7 @@ fn open_sockets(config: &Config) -> Result<Sockets, String> {
         https: open(&listen.https)?,
         http: open(&listen.http_loopback)?,
         proxied: open(&listen.http_proxied)?,
+        any: open(&listen.tls)?,
     })
 }
 
@@ -252,6 +256,16 @@ fn start(sockets: Sockets, serving: &Serving) {
         tracing::info!(address = %address(&listener), "HTTPS");
         let router = http::public(site(&listener, true));
         tokio::spawn(web::serve(listener, router, serving.clone(), Access::Tls));
+    }
+    for listener in sockets.any {
+        tracing::info!(address = %address(&listener), "clients and HTTPS");
+        let router = http::public(site(&listener, true));
+        tokio::spawn(web::serve(
+            listener,
+            router,
+            serving.clone(),
+            Access::OnePort,
+        ));
     }
     for listener in sockets.proxied {
         tracing::info!(address = %address(&listener), "HTTP for trusted proxies");

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
 use crate::listen::Serving;
+use crate::one_port;
 use crate::proxy::{Announcing, announced};
 use crate::site::Peer;
 
@@ -23,6 +24,8 @@ const HEAD_TIME_MAX: std::time::Duration = std::time::Duration::from_secs(15);
 pub(crate) enum Access {
     /// Everybody, over TLS.
     Tls,
+    /// Everybody, over TLS, and clients' streams beside requests.
+    OnePort,
     /// This machine, without.
     Loopback,
     /// Trusted proxies, without.
@@ -49,13 +52,14 @@ pub(crate) async fn serve(
                     (Access::Proxies, _) if !serving.proxies.trusts(peer) => continue,
                     (Access::Proxies | Access::Loopback, _) => None,
                     (Access::Tls, Some(tls)) => Some(TlsAcceptor::from(tls.https.clone())),
+                    (Access::OnePort, Some(tls)) => Some(TlsAcceptor::from(tls.any.clone())),
                     // Nothing is said in plaintext instead.
-                    (Access::Tls, None) => continue,
+                    (Access::Tls | Access::OnePort, None) => continue,
                 };
                 // Small elements must not wait for more to send; failing that only costs time.
                 let _nodelay = socket.set_nodelay(true);
                 let (router, serving) = (router.clone(), serving.clone());
-                tokio::spawn(connection(socket, peer, router, acceptor, serving));
+                tokio::spawn(connection(socket, peer, router, acceptor, access, serving));
             }
             Err(error) => serving.accepting.failed(error).await,
         }
@@ -67,9 +71,14 @@ async fn connection(
     mut peer: IpAddr,
     router: Router,
     acceptor: Option<TlsAcceptor>,
+    access: Access,
     serving: Serving,
 ) {
-    let listener = acceptor.as_ref().map(|_| Announcing::Https);
+    let listener = match access {
+        Access::Tls => Some(Announcing::Https),
+        Access::OnePort => Some(Announcing::Tls),
+        Access::Loopback | Access::Proxies => None,
+    };
     if serving.proxies.announces(listener, peer) {
         match announced(&mut socket).await {
             Ok(client) => peer = client.unwrap_or(peer),
@@ -89,17 +98,25 @@ async fn connection(
     };
     let router = router.layer(Extension(Peer(peer)));
     let stop = serving.stop.clone();
-    // Whoever only asks for something does not keep the server from stopping.
-    drop(serving);
-    match acceptor {
-        None => requests(socket, router, stop).await,
-        Some(acceptor) => {
-            if let Ok(Ok(stream)) =
-                tokio::time::timeout(HEAD_TIME_MAX, acceptor.accept(socket)).await
-            {
-                requests(stream, router, stop).await;
-            }
+    let Some(acceptor) = acceptor else {
+        // Whoever only asks for something does not keep the server from stopping.
+        drop(serving);
+        requests(socket, router, stop).await;
+        drop(place);
+        return;
+    };
+    let begun = tokio::time::timeout(HEAD_TIME_MAX, async {
+        let mut tls = acceptor.accept(socket).await?;
+        let is_stream = access == Access::OnePort && one_port::is_stream(&mut tls).await?;
+        Ok::<_, std::io::Error>((tls, is_stream))
+    });
+    match begun.await {
+        Ok(Ok((tls, true))) => one_port::stream(tls, peer, serving).await,
+        Ok(Ok((tls, false))) => {
+            drop(serving);
+            requests(tls, router, stop).await;
         }
+        Ok(Err(_)) | Err(_) => {}
     }
     drop(place);
 }

@@ -17,6 +17,7 @@ mod login;
 mod machine;
 mod messages;
 mod metrics;
+mod one_port;
 mod proxies;
 mod relay;
 mod reload;

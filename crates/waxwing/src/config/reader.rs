@@ -32,6 +32,7 @@ pub(super) const LISTEN_KEYS: &[&str] = &[
     "c2s_tls",
     "c2s_plain_loopback",
     "https",
+    "tls",
     "http_loopback",
     "http_proxied",
     "trusted_proxies",
@@ -195,6 +196,7 @@ impl Reader<'_> {
                 "c2s_tls" => &mut listen.c2s_tls,
                 "c2s_plain_loopback" => &mut listen.c2s_plain_loopback,
                 "https" => &mut listen.https,
+                "tls" => &mut listen.tls,
                 "http_loopback" => &mut listen.http_loopback,
                 "http_proxied" => &mut listen.http_proxied,
                 "trusted_proxies" => {
@@ -247,8 +249,9 @@ impl Reader<'_> {
                 let known = Announcing::ALL.iter().find(|(name, _)| *name == text);
                 let known = known.map(|(_, listener)| *listener);
                 known.ok_or_else(|| {
-                    let text =
-                        format!("must be of \"c2s\", \"c2s_tls\" and \"https\", not \"{text}\"");
+                    let text = format!(
+                        "must be of \"c2s\", \"c2s_tls\", \"https\" and \"tls\", not \"{text}\""
+                    );
                     self.invalid(key, item, text)
                 })
             })
