@@ -104,6 +104,11 @@ fn priority(stanza: &Stanza) -> Result<i8, StanzaError> {
     }
 }
 
+/// Whether a session with this presence takes no messages to its account.
+fn takes_none(available: Option<&Available>) -> bool {
+    available.is_none_or(|available| available.priority < 0)
+}
+
 async fn broadcast(cx: &Cx, kind: PresenceType, stanza: &Stanza) -> Result<Effects, StanzaError> {
     let session = &cx.session;
     let stamped = cx
@@ -127,6 +132,13 @@ async fn broadcast(cx: &Cx, kind: PresenceType, stanza: &Stanza) -> Result<Effec
     }
     let priority = priority(stanza)?;
     let audience = contacts_from(&contacts);
+    let nothing_until = if priority >= 0 && takes_none(session.state().available.as_ref()) {
+        undelivered::nothing_until(&cx.server, &session.account)
+            .await
+            .map_err(|error| crate::server::unavailable(&error))?
+    } else {
+        None
+    };
     let own = session.clone();
     effects.call(move |server| {
         let before = own.state().available.replace(Available {
@@ -134,14 +146,16 @@ async fn broadcast(cx: &Cx, kind: PresenceType, stanza: &Stanza) -> Result<Effec
             stanza: stamped.clone(),
         });
         let initial = before.is_none();
-        let took_none = before.is_none_or(|before| before.priority < 0);
+        // Undelivered messages wait for a session that takes messages (XEP-0160 §2), as those do that came while this one
+        // took none.
+        let takes = priority >= 0 && takes_none(before.as_ref()) && own.state().begin_undelivered();
+        // Before anybody can know that the session is there.
+        let something_waits = takes && !undelivered::skip(server, &own, nothing_until);
         tell_all(server, &own, &stamped, &audience);
         if initial {
             greet(server, &own, &contacts);
         }
-        // Undelivered messages wait for a session that takes messages (XEP-0160 §2), as those do that came while this one
-        // took none.
-        if priority >= 0 && took_none && own.state().begin_undelivered() {
+        if something_waits {
             undelivered::start(server, &own);
         }
     });

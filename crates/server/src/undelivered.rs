@@ -13,6 +13,7 @@ use waxwing_wire::{Stanza, ns};
 
 use crate::blocking;
 use crate::delivery::{MESSAGES, StoredMessage, UNDELIVERED};
+use crate::directory::Account;
 use crate::effects::After;
 use crate::server::{REPARSE_LIMITS, Server};
 use crate::session::Session;
@@ -21,6 +22,28 @@ use crate::session::Session;
 const PAGE_ENTRIES: usize = 100;
 /// Bytes that are queued at a time, and not much more.
 const CHUNK_BYTES: usize = 256 * 1024;
+
+/// The newest entry of an account that holds none as undelivered; `None` where something waits.
+pub(crate) async fn nothing_until(
+    server: &Server,
+    account: &Account,
+) -> Result<Option<LogId>, StoreError> {
+    let staged = server.while_nothing_is_staged(|| account.last_log());
+    let page = Page::forward(1).with_marks(UNDELIVERED);
+    let page = server.store().page(&MESSAGES, &account.owner, page).await?;
+    Ok(page.entries.is_empty().then_some(staged))
+}
+
+/// Lets a session that has begun to take messages have them as they come, if nothing waits until an entry that is still
+/// the newest; whether it does.
+pub(crate) fn skip(server: &Server, session: &Session, nothing_until: Option<LogId>) -> bool {
+    let catch_up = session.state().catch_up();
+    let skipped = nothing_until.is_some_and(|newest| live(server, session, newest));
+    if skipped {
+        session.state().caught_up(catch_up);
+    }
+    skipped
+}
 
 /// Starts sending, beside everything else; messages that come meanwhile are found in the log, in order.
 pub(crate) fn start(server: &Server, session: &Arc<Session>) {
