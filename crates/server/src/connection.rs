@@ -208,6 +208,8 @@ impl Connection {
         self.marks.shrink_to(0);
         if let Phase::Bound(session) = &self.phase {
             self.server.confirm_delivered(&session.account, &ids);
+            // Not before: whoever looks into the log meanwhile must see one or the other.
+            session.state().wrote(ids.len());
         }
     }
 

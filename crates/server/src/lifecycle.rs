@@ -4,17 +4,17 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 use waxwing_stanza::{Condition, FullJid, StanzaError};
-use waxwing_store::LogId;
 use waxwing_stream::StreamCondition;
 use waxwing_wire::{Stanza, ns};
 
-use crate::delivery::StoredMessage;
 use crate::directory::Account;
+use crate::effects::Effects;
 use crate::server::{REPARSE_LIMITS, Server};
 use crate::session::Session;
 use crate::settings::SESSIONS_MAX;
+use crate::undelivered;
 use crate::xep::xep_0175_guests as guests;
-use crate::xep::xep_0198_sm::RESUME_SECS;
+use crate::xep::xep_0198_sm::{self as stream_management, RESUME_SECS};
 
 /// Binds a resource (RFC 6120 §7). A resource that is taken goes to the newcomer and the older
 /// session ends with a conflict (§7.7.2.2): it is most often the same client, back before the
@@ -86,21 +86,28 @@ pub(crate) fn end(server: &Server, session: &Arc<Session>) {
         return;
     }
     server.metrics().sessions.dec();
-    let (left, sm_id) = {
+    // A client that comes back too late is told how far the server got (XEP-0198 §5).
+    let mut count = Effects::none();
+    stream_management::note_last(server, session, &mut count.batch);
+    server.stage(session, count, None);
+    let (left, logged, sm_id) = {
         let mut state = session.state();
         state.end();
         let id = state.sm.as_ref().map(|sm| sm.id.clone());
-        (state.drain_undelivered(), id)
+        (state.unlogged(), state.take_left(), id)
     };
     session.account.waiting.forget();
     guests::note_ended(server, &session.account);
     if let Some(id) = sm_id {
         server.directory().remove_resumable(&id);
     }
-    for (bytes, mark) in left {
+    for bytes in left {
         if let Ok(stanza) = Stanza::parse(bytes, ns::CLIENT, &REPARSE_LIMITS) {
-            reroute(server, session, &stanza, mark);
+            crate::route::bounce(server, &stanza);
         }
+    }
+    if logged {
+        reroute(server, session);
     }
     let (server, session) = (server.clone(), session.clone());
     let tasks = server.outside().tasks.clone();
@@ -115,34 +122,15 @@ pub(crate) fn end(server: &Server, session: &Arc<Session>) {
     );
 }
 
-/// XEP-0198 §5: what was not acknowledged is treated as sent to an unavailable resource. A logged
-/// message stays undelivered and goes to a session that is there and has not seen it.
-fn reroute(server: &Server, ended: &Session, stanza: &Stanza, mark: Option<LogId>) {
-    let Some(id) = mark else {
-        return crate::route::bounce(server, stanza);
-    };
-    // A copy of what another session got: that one has it, or finds a way for it itself.
-    if stanza.has_child(waxwing_stanza::xep::xep_0280_carbons::NS, "received") {
-        return;
-    }
+/// XEP-0198 §5: what was not acknowledged is treated as sent to an unavailable resource. Logged messages that nobody else
+/// has are undelivered in the log; the most available sessions look there for what they have not been given.
+fn reroute(server: &Server, ended: &Session) {
     let mut available = ended.account.available();
-    available.retain(|(priority, other)| {
-        *priority >= 0 && other.state().live_after.is_some_and(|after| after < id)
-    });
-    let Some(best) = available.iter().map(|(priority, _)| *priority).max() else {
-        return;
-    };
-    let now = server.now_micros();
-    let stored = StoredMessage {
-        stanza: stanza.bytes().clone(),
-        stranger: false,
-    };
+    available.retain(|(priority, _)| *priority >= 0);
+    let best = available.iter().map(|(priority, _)| *priority).max();
     for (priority, other) in available {
-        if priority == best
-            && !other.has(crate::xep::xep_0280_carbons::ENABLED)
-            && let Some(bytes) = crate::undelivered::for_session(server, &other, &stored, id, now)
-        {
-            other.push_undelivered(bytes, id);
+        if Some(priority) == best && other.state().look_again() {
+            undelivered::start(server, &other);
         }
     }
 }

@@ -416,8 +416,8 @@ impl Server {
         let Some(resumable) = state.sm.as_mut() else {
             return false;
         };
-        let handled = resumable.sm.handle_stanza();
-        stream_management::note_count(self, session, resumable, handled, batch);
+        resumable.sm.handle_stanza();
+        stream_management::note_count(self, session, resumable, batch);
         true
     }
 

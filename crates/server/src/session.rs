@@ -91,6 +91,10 @@ pub(crate) struct State {
     ahead: Option<Waker>,
     /// How often the sending of undelivered entries has begun.
     catch_ups: u64,
+    /// What another session left is to be looked for, from the beginning of the log.
+    again: bool,
+    /// Entries that were taken to be written, without stream management, and are not yet.
+    writing: VecDeque<LogId>,
     /// Messages came faster than the client takes them: it is to get them from the log, once it has taken most of
     /// what is queued.
     behind: bool,
@@ -120,6 +124,8 @@ pub(crate) struct Resumable {
     pub(crate) sm: Sm<Option<LogId>>,
     pub(crate) id: String,
     pub(crate) resumable: bool,
+    /// The count of stanzas that is in the store, or on its way there.
+    pub(crate) noted: u32,
 }
 
 /// A bound resource.
@@ -177,10 +183,12 @@ impl Session {
             .map(|available| available.priority)
     }
 
-    /// Whether what is queued may come to the client: it has not been closed for being too slow.
+    /// Whether what comes is on its way to the client at once, rather than waiting in the log for it: it is connected,
+    /// and keeps up.
     pub(crate) fn takes(&self) -> bool {
         let state = self.state();
-        !state.ended && state.kicked.is_none()
+        let connected = state.connection.is_some() && !state.ended && state.kicked.is_none();
+        connected && !state.is_catching_up() && state.outbox_bytes < BEHIND_BYTES
     }
 
     /// Queues an element for the client and wakes its connection.
@@ -341,6 +349,23 @@ impl State {
         true
     }
 
+    /// Entries that were taken first have been written.
+    pub(crate) fn wrote(&mut self, entries: usize) {
+        self.writing.drain(..entries.min(self.writing.len()));
+    }
+
+    /// Whether undelivered entries are to be sent once more, since another session left some; what is under way
+    /// begins again.
+    pub(crate) fn look_again(&mut self) -> bool {
+        self.again = self.is_catching_up();
+        !self.again && self.begin_undelivered()
+    }
+
+    /// Whether the catching up that is under way is to begin again.
+    pub(crate) fn take_again(&mut self) -> bool {
+        std::mem::take(&mut self.again)
+    }
+
     /// What the client was given and has not settled yet is undelivered in the log too.
     fn forget_live(&mut self) {
         if self.live_after.take().is_some() {
@@ -350,7 +375,8 @@ impl State {
                 .flat_map(|resumable| resumable.sm.unacked())
                 .filter_map(|unacked| unacked.tag);
             let queued = self.outbox.iter().filter_map(|out| out.mark);
-            self.given = written.chain(queued).collect();
+            let writing = self.writing.iter().copied();
+            self.given = written.chain(queued).chain(writing).collect();
         }
     }
 
@@ -404,7 +430,10 @@ impl State {
                     let _kept = resumable.sm.send(out.bytes.clone(), out.mark);
                 }
                 Some(_) => {}
-                None => marks.extend(out.mark.map(|id| (into.len(), id))),
+                None => {
+                    marks.extend(out.mark.map(|id| (into.len(), id)));
+                    self.writing.extend(out.mark);
+                }
             }
             into.push(out.bytes);
         }
@@ -443,24 +472,31 @@ impl State {
         }
     }
 
-    /// Everything that the client may not have: unacknowledged first, then unwritten.
-    pub(crate) fn drain_undelivered(&mut self) -> Vec<(Bytes, Option<LogId>)> {
-        let mut left = Vec::new();
-        if let Some(resumable) = self.sm.take() {
-            left.extend(
-                resumable
-                    .sm
-                    .into_unacked()
-                    .map(|unacked| (unacked.bytes, unacked.tag)),
-            );
-        }
-        left.extend(
-            self.outbox
-                .drain(..)
-                .filter(|out| out.counts)
-                .map(|out| (out.bytes, out.mark)),
-        );
+    /// Whether the client may lack something that the log holds.
+    pub(crate) fn take_left(&mut self) -> bool {
+        let sm = self.sm.take();
+        let mut unacked = sm.iter().flat_map(|resumable| resumable.sm.unacked());
+        let left = unacked.any(|unacked| unacked.tag.is_some())
+            || self.outbox.iter().any(|out| out.mark.is_some())
+            || !self.writing.is_empty()
+            || self.is_catching_up();
+        self.outbox = VecDeque::new();
         self.outbox_bytes = 0;
         left
+    }
+
+    /// What the client may not have and no log holds: unacknowledged first, then unwritten.
+    pub(crate) fn unlogged(&self) -> Vec<Bytes> {
+        let unacked = self.sm.iter().flat_map(|resumable| resumable.sm.unacked());
+        let unacked = unacked
+            .filter(|unacked| unacked.tag.is_none())
+            .map(|unacked| unacked.bytes.clone());
+        let unwritten = self
+            .outbox
+            .iter()
+            .filter(|out| out.counts && out.mark.is_none());
+        unacked
+            .chain(unwritten.map(|out| out.bytes.clone()))
+            .collect()
     }
 }

@@ -78,6 +78,10 @@ async fn run(server: &Server, session: &Arc<Session>, begun_micros: u64) -> Resu
             .await?
             .entries;
         let Some(last) = entries.last().map(|entry| entry.id) else {
+            if session.state().take_again() {
+                after = LogId::MIN;
+                continue;
+            }
             after = after.max(staged);
             if live(server, session, after) {
                 let own = session.clone();

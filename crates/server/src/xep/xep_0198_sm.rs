@@ -95,7 +95,7 @@ fn failed(condition: Condition, h: Option<u32>) -> Out {
 pub(crate) fn handle(connection: &mut Connection, session: &Arc<Session>, stanza: &Stanza) {
     match Nonza::read(stanza) {
         Ok(Some(Nonza::Enable(Enable { resume, .. }))) => enable(connection, session, resume),
-        Ok(Some(Nonza::Ask)) => ask(session),
+        Ok(Some(Nonza::Ask)) => ask(&connection.server, session),
         Ok(Some(Nonza::Answer { h })) => answer(connection, session, h),
         // Too late: a resource is bound (§5).
         Ok(Some(Nonza::Resume(_))) => session.push(failed(Condition::UnexpectedRequest, None)),
@@ -126,6 +126,7 @@ fn enable(connection: &mut Connection, session: &Arc<Session>, resume: bool) {
         sm: Sm::new(SmLimits::CLIENT),
         id: id.clone(),
         resumable,
+        noted: 0,
     });
     if resumable {
         server.directory().add_resumable(id, session.clone());
@@ -133,8 +134,20 @@ fn enable(connection: &mut Connection, session: &Arc<Session>, resume: bool) {
     session.push(Out::nonza(Nonza::Enabled(enabled).to_bytes()));
 }
 
-/// `<r/>`: answered once everything received before it is released.
-fn ask(session: &Session) {
+/// `<r/>`: answered once everything received before it is released, and a count is durable that is not below the answer:
+/// what `<failed/>` says after a crash must not be less than what the client was told (§5).
+fn ask(server: &Server, session: &Arc<Session>) {
+    let mut effects = Effects::none();
+    note_last(server, session, &mut effects.batch);
+    if effects.batch.is_empty() {
+        return answer_ask(session);
+    }
+    let own = session.clone();
+    effects.call(move |_| answer_ask(&own));
+    server.stage(session, effects, None);
+}
+
+fn answer_ask(session: &Session) {
     let waker = {
         let mut state = session.state();
         if let Some(resumable) = state.sm.as_mut() {
@@ -286,19 +299,40 @@ fn resumption(session: &Session, previd: String, h: u32) -> Result<Resumption, R
 pub(crate) fn note_count(
     server: &Server,
     session: &Session,
-    resumable: &Resumable,
-    handled: u32,
+    resumable: &mut Resumable,
     batch: &mut waxwing_store::Batch,
 ) {
     if resumable.resumable && !batch.is_empty() {
-        let now = server.now_micros();
-        let count = SmCount { handled };
-        batch.put_expiring(
-            &SM_COUNTS,
-            &session.account.owner,
-            &resumable.id,
-            &count,
-            now + COUNT_KEPT_MICROS,
-        );
+        put_count(server, session, resumable, batch);
     }
+}
+
+/// Writes the count of all stanzas down, if the store has another.
+pub(crate) fn note_last(server: &Server, session: &Session, batch: &mut waxwing_store::Batch) {
+    let mut state = session.state();
+    let resumable = state.sm.as_mut().filter(|resumable| resumable.resumable);
+    if let Some(resumable) = resumable
+        && resumable.noted != resumable.sm.received_count()
+    {
+        put_count(server, session, resumable, batch);
+    }
+}
+
+fn put_count(
+    server: &Server,
+    session: &Session,
+    resumable: &mut Resumable,
+    batch: &mut waxwing_store::Batch,
+) {
+    resumable.noted = resumable.sm.received_count();
+    let count = SmCount {
+        handled: resumable.noted,
+    };
+    batch.put_expiring(
+        &SM_COUNTS,
+        &session.account.owner,
+        &resumable.id,
+        &count,
+        server.now_micros() + COUNT_KEPT_MICROS,
+    );
 }
