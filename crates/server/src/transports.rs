@@ -28,10 +28,4 @@ pub const TRANSPORTS: &[&Feature] = &[
         version: "1.4",
         ..Feature::NONE
     },
-    &Feature {
-        source: Source::Xep(368),
-        title: "SRV records for XMPP over TLS",
-        version: "1.1.0",
-        ..Feature::NONE
-    },
 ];

@@ -47,15 +47,19 @@ impl OwnHeader<'_> {
 /// Whether a header speaks XMPP 1: RFC 6120 §4.7.5. Without version it is older than that. A higher
 /// minor version is answered with ours.
 pub(crate) fn is_version_1(header: &Header) -> bool {
-    let Some((major, minor)) = header
-        .version
-        .as_deref()
-        .and_then(|text| text.split_once('.'))
-    else {
-        return false;
-    };
+    major(header) == Some("1")
+}
+
+/// Whether a header speaks XMPP 1 or later, which is answered with ours: the lower one counts (§4.7.5).
+pub(crate) fn is_version_1_or_later(header: &Header) -> bool {
+    major(header).is_some_and(|major| !major.is_empty())
+}
+
+/// The major version, without zeros before it.
+fn major(header: &Header) -> Option<&str> {
+    let (major, minor) = header.version.as_deref()?.split_once('.')?;
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    is_number(major) && is_number(minor) && major.trim_start_matches('0') == "1"
+    (is_number(major) && is_number(minor)).then(|| major.trim_start_matches('0'))
 }
 
 #[cfg(test)]
@@ -89,26 +93,28 @@ mod tests {
     #[test]
     fn versions_are_compared_by_number() {
         let table = [
-            (Some("1.0"), true),
-            (Some("1.1"), true),
-            (Some("01.00"), true),
-            (Some("1.42"), true),
-            (None, false),
-            (Some(""), false),
-            (Some("0.9"), false),
-            (Some("2.0"), false),
-            (Some("10.0"), false),
-            (Some("1"), false),
-            (Some("1."), false),
-            (Some("+1.0"), false),
-            (Some("1.0.0"), false),
+            (Some("1.0"), true, true),
+            (Some("1.1"), true, true),
+            (Some("01.00"), true, true),
+            (Some("1.42"), true, true),
+            (None, false, false),
+            (Some(""), false, false),
+            (Some("0.9"), false, false),
+            (Some("00.9"), false, false),
+            (Some("2.0"), false, true),
+            (Some("10.0"), false, true),
+            (Some("1"), false, false),
+            (Some("1."), false, false),
+            (Some("+1.0"), false, false),
+            (Some("1.0.0"), false, false),
         ];
-        for (version, expected) in table {
+        for (version, one, later) in table {
             let header = Header {
                 version: version.map(str::to_owned),
                 ..Header::default()
             };
-            assert_eq!(is_version_1(&header), expected, "{version:?}");
+            assert_eq!(is_version_1(&header), one, "{version:?}");
+            assert_eq!(is_version_1_or_later(&header), later, "{version:?}");
         }
     }
 }

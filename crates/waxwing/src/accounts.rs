@@ -4,6 +4,7 @@ use std::io::{IsTerminal, Read};
 
 use clap::ValueEnum;
 use serde_json::{Value, json};
+use waxwing_stanza::BareJid;
 
 use crate::admin_socket::{self, CommandError};
 use crate::cli::{Account, Password};
@@ -89,6 +90,13 @@ fn request(command: Account) -> Result<Request, Outcome> {
 }
 
 fn read(source: &Password, jid: &str) -> Result<String, Outcome> {
+    // Nobody is asked for the password of what no account can be.
+    if !BareJid::new(jid).is_ok_and(|jid| jid.node().is_some()) {
+        let shown = jid.escape_debug();
+        return Err(Outcome::Refused(format!(
+            "'{shown}' is no account's address, such as alice@example.org"
+        )));
+    }
     if let Some(password) = &source.password {
         return Ok(password.clone());
     }

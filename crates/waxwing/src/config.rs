@@ -248,13 +248,11 @@ impl Config {
             config.domain_certificates = reader.domain_certificates(sections, folder)?;
         }
         config.data_dir = data_dir.ok_or(ConfigError::Missing("data_dir"))?;
-        config
-            .certificate
-            .is_some()
-            .eq(&config.key.is_some())
-            .then_some(())
-            .ok_or(ConfigError::Missing("tls.certificate and tls.key, both"))?;
-        Ok(config)
+        match (&config.certificate, &config.key) {
+            (Some(_), None) => Err(ConfigError::Missing("tls.key")),
+            (None, Some(_)) => Err(ConfigError::Missing("tls.certificate")),
+            _ => Ok(config),
+        }
     }
 
     fn tls(

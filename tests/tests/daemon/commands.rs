@@ -152,3 +152,14 @@ fn a_certificate_that_is_refused_leaves_nothing_behind() {
     let said = failed(&built, 1, &["certificate", "local", "--dir", &inside]);
     assert!(said.contains("deeper: Not a directory"), "{said}");
 }
+
+#[test]
+fn no_password_is_asked_for_what_no_account_can_be() {
+    let built = server("daemon-no-address");
+    for address in ["foo", "waxwing.example", "a b@waxwing.example"] {
+        // Standard input has no password: what is said of that would be said.
+        let words = ["account", "add", address, "--password-stdin"];
+        let said = failed(&built, 1, &words);
+        assert!(said.contains("is no account's address"), "{said}");
+    }
+}

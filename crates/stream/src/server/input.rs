@@ -6,7 +6,7 @@ use waxwing_wire::{Header, Stanza, WireError, ns};
 use super::settings::Domain;
 use super::{HELD_EVENTS_MAX, Negotiation, Phase, Stage, features, stanzas};
 use crate::error::{StreamCondition, StreamError};
-use crate::header::{OwnHeader, is_version_1};
+use crate::header::{OwnHeader, is_version_1_or_later};
 
 pub(super) enum Input {
     Header(Header),
@@ -175,7 +175,7 @@ fn judge_form(header: &Header) -> Result<(), StreamError> {
             StreamCondition::InvalidNamespace,
             "clients talk in jabber:client",
         )
-    } else if !is_version_1(header) {
+    } else if !is_version_1_or_later(header) {
         (
             StreamCondition::UnsupportedVersion,
             "this server speaks XMPP 1.0",

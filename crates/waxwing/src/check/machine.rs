@@ -11,7 +11,7 @@ use rustix::fs::{Access, access, statvfs};
 use waxwing_server::Server;
 use waxwing_store::{OpenError, Store};
 
-use super::finding::Finding;
+use super::finding::{Finding, Level};
 use crate::config::Config;
 use crate::listen;
 
@@ -77,7 +77,9 @@ pub(crate) fn data_dir(config: &Config) -> Vec<Finding> {
             (Err(error), None) => unwritable(dir, error),
         }),
     }
-    if std::fs::metadata(dir).is_ok_and(|found| found.permissions().mode() & 0o077 != 0) {
+    // Nobody is told to change what is not ours.
+    let ours = findings.iter().all(|finding| finding.level != Level::Fatal);
+    if ours && std::fs::metadata(dir).is_ok_and(|found| found.permissions().mode() & 0o077 != 0) {
         let text = format!("other users of this machine can look into {shown}");
         findings.push(Finding::warning(ABOUT, text).mend(format!("chmod 700 '{shown}'")));
     }

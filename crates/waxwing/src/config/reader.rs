@@ -122,6 +122,9 @@ impl Reader<'_> {
         value: &Spanned<DeValue<'_>>,
     ) -> Result<String, ConfigError> {
         match value.get_ref() {
+            DeValue::String(text) if text.is_empty() => {
+                Err(self.invalid(key, value, "must not be empty".to_owned()))
+            }
             DeValue::String(text) => Ok(text.to_string()),
             _ => Err(self.wrong(key, value, "a text")),
         }

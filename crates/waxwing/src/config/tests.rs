@@ -236,3 +236,15 @@ fn proxies_are_named_by_network_and_listener() {
         assert_eq!(found, key);
     }
 }
+
+#[test]
+fn what_is_missing_is_named() {
+    let told = |text: &str| parse(text).unwrap_err().to_string();
+    let half = |key: &str| told(&format!("{LEAST}[tls]\n{key} = \"a.pem\"\n"));
+    assert_eq!(half("certificate"), "the key 'tls.key' is missing");
+    assert_eq!(half("key"), "the key 'tls.certificate' is missing");
+    assert_eq!(
+        told("domains = [\"example.org\"]\ndata_dir = \"\"\n"),
+        "line 2: 'data_dir' must not be empty"
+    );
+}
