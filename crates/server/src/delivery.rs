@@ -16,6 +16,7 @@ use crate::hooks::Received;
 use crate::keep;
 use crate::server::Server;
 use crate::session::{Out, Session};
+use crate::undelivered;
 
 /// A message as the log keeps it.
 #[derive(Clone, PartialEq, Eq, prost::Message)]
@@ -165,6 +166,9 @@ fn to_bare(server: &Server, delivery: &Delivery) -> Vec<Arc<Session>> {
         if to_all || priority == best {
             if delivery.reaches(&session) {
                 session.push(delivery.out());
+            } else if delivery.full.is_some() && session.state().look_again() {
+                // It may have passed the message by, for the session that was named and is gone now.
+                undelivered::start(server, &session);
             }
             got.push(session);
         }

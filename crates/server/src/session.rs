@@ -1,4 +1,7 @@
 //! A session: a bound resource, which may outlive its stream (XEP-0198 resumption).
+//!
+//! Length: what a session has queued, sent and read of the log is one state under one lock, and each part of it is true
+//! only with the others.
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -199,7 +202,7 @@ impl Session {
         }
     }
 
-    /// Queues a log entry that the session did not get in another way; says whether it did so.
+    /// Queues a log entry that the session did not get in another way.
     pub(crate) fn push_undelivered(&self, bytes: Bytes, id: LogId) {
         let waker = {
             let mut state = self.state();
@@ -359,6 +362,10 @@ impl State {
     pub(crate) fn look_again(&mut self) -> bool {
         self.again = self.is_catching_up();
         !self.again && self.begin_undelivered()
+    }
+
+    pub(crate) fn is_to_look_again(&self) -> bool {
+        self.again
     }
 
     /// Whether the catching up that is under way is to begin again.

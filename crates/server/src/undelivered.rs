@@ -128,11 +128,13 @@ async fn queue(server: &Server, session: &Arc<Session>, entries: Vec<(Bytes, Log
     let _stopped = queued.await;
 }
 
-/// Lets live delivery take over after entry `after`, unless something newer was staged meanwhile.
+/// Lets live delivery take over after entry `after`, unless something newer was staged meanwhile, or another session has
+/// left something.
 fn live(server: &Server, session: &Session, after: LogId) -> bool {
     server.while_nothing_is_staged(|| {
         let mut state = session.state();
-        if session.account.last_log() > after && !state.ended {
+        let behind = session.account.last_log() > after || state.is_to_look_again();
+        if behind && !state.ended {
             return false;
         }
         state.go_live(after);
