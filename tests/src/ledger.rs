@@ -51,13 +51,13 @@ impl Ledger {
     /// A stanza came to `account`. A redelivered message carries the stanza-id that it had, by which a client shows it
     /// once; the same body under another stanza-id would show twice.
     pub fn receive(&mut self, account: &str, stanza: &Element) {
+        if stanza.name() == "message" && stanza.attr("type") == Some("error") {
+            self.strange.push(format!("{account} was told {stanza:?}"));
+            return;
+        }
         let Some(body) = stanza.child(ns::CLIENT, "body").map(Element::text) else {
             return;
         };
-        if stanza.attr("type") == Some("error") {
-            self.strange.push(format!("an error for {body}"));
-            return;
-        }
         let ids: Vec<_> = stanza
             .children()
             .filter(|child| child.is(STANZA_IDS, "stanza-id"))

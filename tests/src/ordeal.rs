@@ -161,7 +161,11 @@ impl Ordeal {
     /// [`OrdealError`].
     pub fn begin(name: &str, blow: Blow, seed: Seed) -> Result<Ordeal, OrdealError> {
         let mut options = BuiltOptions::new(name);
-        options.config = "\n[options]\nscram_iterations = 4096\n".to_owned();
+        // On a slow machine, more waits for who is cut off again and again than strangers may leave.
+        options.config =
+            "\n[options]\nscram_iterations = 4096\nundelivered_strangers_percent = 100\n\
+            undelivered_messages_max = 1000000\n"
+                .to_owned();
         let asked = (0..ASKED).map(|number| format!("asked{number}"));
         for user in TALKERS.map(str::to_owned).into_iter().chain(asked) {
             options = options.account(&user, PASSWORD);
