@@ -3,15 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::pki_types::ServerName;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use waxwing_tests::{Built, BuiltOptions};
 
-use crate::rig::soon;
+use crate::rig::{soon, tls_client};
 
 const OTHER: &str = "other.example";
 
@@ -37,16 +35,7 @@ async fn features(
     name: &str,
     to: &str,
 ) -> Result<String, std::io::Error> {
-    let mut roots = RootCertStore::empty();
-    roots
-        .add(CertificateDer::from_pem_file(authority).unwrap())
-        .unwrap();
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+    let config = tls_client(authority, rustls::DEFAULT_VERSIONS);
     let socket = TcpStream::connect(built.c2s_tls).await.unwrap();
     let name = ServerName::try_from(name.to_owned()).unwrap();
     let connector = TlsConnector::from(Arc::new(config));

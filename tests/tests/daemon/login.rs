@@ -1,8 +1,5 @@
 //! Log-in over every transport, and what it refuses.
 
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
-use rustls::{ClientConfig, RootCertStore};
 use std::sync::Arc;
 use waxwing_dial::{
     Blame, CertificateProblem, Closed, DialError, Dialer, Place, Security, Stream, Trust,
@@ -13,7 +10,8 @@ use waxwing_tests::{Built, BuiltOptions};
 
 use crate::relay;
 use crate::rig::{
-    ALICE, NoNames, at, dialer, log_in, seed, server, settings, settle, soon, starttls, trust,
+    ALICE, NoNames, at, dialer, log_in, seed, server, settings, settle, soon, starttls, tls_client,
+    trust,
 };
 
 async fn try_by(dialer: &Dialer, place: &Place, mechanism: Mechanism) -> Result<Stream, DialError> {
@@ -65,16 +63,7 @@ async fn loopback_needs_no_tls_where_both_sides_say_so() {
 #[tokio::test]
 async fn tls_1_2_binds_by_the_certificate() {
     let built = server("daemon-tls12");
-    let mut roots = RootCertStore::empty();
-    roots
-        .add(CertificateDer::from_pem_file(&built.authority).unwrap())
-        .unwrap();
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[&rustls::version::TLS12])
-        .unwrap()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+    let config = tls_client(&built.authority, &[&rustls::version::TLS12]);
     let trust = Trust::with_config(config);
     let dialer = Dialer::new(Arc::new(NoNames), trust);
     works(try_by(&dialer, &starttls(&built), Mechanism::ScramSha256Plus).await).await;

@@ -3,16 +3,14 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::pki_types::ServerName;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use waxwing_dial::Security;
 use waxwing_tests::{Built, BuiltOptions};
 
-use crate::rig::{ALICE, at, dialer, seed, settings, settle, soon};
+use crate::rig::{ALICE, at, dialer, seed, settings, settle, soon, tls_client};
 
 const PORT: u16 = 4443;
 const HEADER: &str = "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' to='waxwing.example' version='1.0'>";
@@ -34,15 +32,7 @@ async fn ask(
     text: &str,
     end: &str,
 ) -> Result<String, std::io::Error> {
-    let mut roots = RootCertStore::empty();
-    let authority = CertificateDer::from_pem_file(&built.authority).unwrap();
-    roots.add(authority).unwrap();
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let mut config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+    let mut config = tls_client(&built.authority, rustls::DEFAULT_VERSIONS);
     config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
     let socket = TcpStream::connect(to).await.unwrap();
     let name = ServerName::try_from("waxwing.example").unwrap();

@@ -1,6 +1,6 @@
 //! Reverse proxies: where clients come from is what trusted ones say, and nobody else.
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use waxwing_tests::{Built, BuiltOptions};
 
@@ -33,7 +33,7 @@ async fn from(address: &str, to: std::net::SocketAddr) -> TcpStream {
     soon(socket.connect(to)).await.unwrap()
 }
 
-async fn read_until(stream: &mut TcpStream, end: &str) -> String {
+async fn read_until(stream: &mut (impl AsyncRead + Unpin), end: &str) -> String {
     let mut text = String::new();
     let mut piece = [0; 4096];
     while !text.contains(end) {
@@ -54,6 +54,15 @@ async fn post(built: &Built, address: &str, headers: &str, content: &str) -> Str
     answer
 }
 
+/// The content of a session's second request: PLAIN with a wrong password. `first` is the answer that began it.
+fn wrong_login(first: &str) -> String {
+    let sid = first.split("sid='").nth(1).unwrap();
+    let sid = sid.split('\'').next().unwrap();
+    let auth =
+        "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>AGFsaWNlAHdyb25n</auth>";
+    body(&format!("rid='8' sid='{sid}'"), auth)
+}
+
 /// Fails to log in by a proxy, and asks for PLAIN on the way.
 async fn fail(built: &Built, address: &str, headers: &str) -> String {
     let first = post(
@@ -63,16 +72,7 @@ async fn fail(built: &Built, address: &str, headers: &str) -> String {
         &body(&format!("rid='7' {BEGIN}"), ""),
     )
     .await;
-    let sid = first
-        .split("sid='")
-        .nth(1)
-        .unwrap()
-        .split('\'')
-        .next()
-        .unwrap();
-    let auth =
-        "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>AGFsaWNlAHdyb25n</auth>";
-    let content = body(&format!("rid='8' sid='{sid}'"), auth);
+    let content = wrong_login(&first);
     post(built, address, headers, &content).await
 }
 
@@ -162,23 +162,9 @@ async fn https_is_announced_before_tls() {
     let content = body(&format!("rid='7' {BEGIN}"), "");
     let request = (head(content.len(), "") + &content).replace("Connection: close\r\n", "");
     stream.write_all(request.as_bytes()).await.unwrap();
-    let mut text = String::new();
-    let mut piece = [0; 4096];
-    while !text.contains("</body>") {
-        let length = soon(stream.read(&mut piece)).await.unwrap();
-        text.push_str(&String::from_utf8_lossy(&piece[..length]));
-    }
+    let text = read_until(&mut stream, "</body>").await;
     assert!(text.contains(HTTP_BIND));
-    let sid = text
-        .split("sid='")
-        .nth(1)
-        .unwrap()
-        .split('\'')
-        .next()
-        .unwrap();
-    let auth =
-        "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>AGFsaWNlAHdyb25n</auth>";
-    let content = body(&format!("rid='8' sid='{sid}'"), auth);
+    let content = wrong_login(&text);
     let request = head(content.len(), "") + &content;
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();

@@ -5,11 +5,13 @@ use std::sync::{Arc, Mutex};
 
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::{ClientConfig, RootCertStore, ServerConfig, SupportedProtocolVersion};
+use rustls::{ServerConfig, SupportedProtocolVersion};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 use waxwing_tests::Built;
+
+use crate::rig::tls_client;
 
 /// Ends TLS with the server's own certificate and begins it again towards the server.
 pub(crate) async fn tls(built: &Built, version: &'static SupportedProtocolVersion) -> SocketAddr {
@@ -17,21 +19,13 @@ pub(crate) async fn tls(built: &Built, version: &'static SupportedProtocolVersio
     let file = |name: &str| built.directory().join("tls").join(name);
     let chain = vec![CertificateDer::from_pem_file(file("cert.pem")).unwrap()];
     let key = PrivateKeyDer::from_pem_file(file("key.pem")).unwrap();
-    let server = ServerConfig::builder_with_provider(provider.clone())
+    let server = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(&[version])
         .unwrap()
         .with_no_client_auth()
         .with_single_cert(chain, key)
         .unwrap();
-    let mut roots = RootCertStore::empty();
-    roots
-        .add(CertificateDer::from_pem_file(&built.authority).unwrap())
-        .unwrap();
-    let client = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+    let client = tls_client(&built.authority, rustls::DEFAULT_VERSIONS);
     let (acceptor, connector) = (
         TlsAcceptor::from(Arc::new(server)),
         TlsConnector::from(Arc::new(client)),

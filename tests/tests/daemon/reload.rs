@@ -6,13 +6,14 @@ use std::sync::Arc;
 
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use waxwing_dial::Stream;
 use waxwing_tests::Built;
 
-use crate::rig::{ALICE, available, done, failed, log_in, next, say, server, settle, soon};
+use crate::rig::{
+    ALICE, available, done, failed, log_in, next, say, server, settle, soon, tls_client,
+};
 
 fn edit(built: &Built, from: &str, to: &str) {
     let path = built.directory().join("waxwing.toml");
@@ -43,16 +44,7 @@ fn certificate_file(built: &Built) -> CertificateDer<'static> {
 
 /// What a connection that begins now is shown.
 async fn shown(built: &Built) -> CertificateDer<'static> {
-    let mut roots = RootCertStore::empty();
-    roots
-        .add(CertificateDer::from_pem_file(&built.authority).unwrap())
-        .unwrap();
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+    let config = tls_client(&built.authority, rustls::DEFAULT_VERSIONS);
     let socket = TcpStream::connect(built.c2s_tls).await.unwrap();
     let name = ServerName::try_from("waxwing.example").unwrap();
     let stream = TlsConnector::from(Arc::new(config)).connect(name, socket);

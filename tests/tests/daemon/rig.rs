@@ -2,13 +2,16 @@
 
 use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
 use tokio::time::timeout;
 use waxwing_dial::{
     DialError, Dialer, End, Family, NameError, Place, Resolve, Security, Session, SrvRecord,
@@ -50,6 +53,22 @@ impl Resolve for NoNames {
     ) -> Pin<Box<dyn Future<Output = Result<Vec<IpAddr>, NameError>> + Send + 'a>> {
         panic!("somebody looks up {host}");
     }
+}
+
+/// TLS as a client of these versions does it that trusts one authority, a PEM file.
+pub(crate) fn tls_client(
+    authority: &Path,
+    versions: &[&'static SupportedProtocolVersion],
+) -> ClientConfig {
+    let mut roots = RootCertStore::empty();
+    let authority = CertificateDer::from_pem_file(authority).unwrap();
+    roots.add(authority).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(versions)
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth()
 }
 
 pub(crate) fn trust(built: &Built) -> Trust {

@@ -7,9 +7,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use futures_util::{SinkExt, StreamExt};
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::pki_types::ServerName;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -21,7 +19,7 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use waxwing_tests::Built;
 use waxwing_wire::{Element, ns};
 
-use crate::rig::soon;
+use crate::rig::{soon, tls_client};
 
 pub(crate) const OPEN: &str =
     "<open xmlns='urn:ietf:params:xml:ns:xmpp-framing' to='waxwing.example' version='1.0'/>";
@@ -42,15 +40,7 @@ pub(crate) async fn tls_at(https: SocketAddr, authority: &Path) -> TlsStream<Tcp
 
 /// TLS over a connection that there is.
 pub(crate) async fn tls_over(socket: TcpStream, authority: &Path) -> TlsStream<TcpStream> {
-    let mut roots = RootCertStore::empty();
-    let authority = CertificateDer::from_pem_file(authority).unwrap();
-    roots.add(authority).unwrap();
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+    let config = tls_client(authority, rustls::DEFAULT_VERSIONS);
     let name = ServerName::try_from("waxwing.example").unwrap();
     let connector = TlsConnector::from(Arc::new(config));
     soon(connector.connect(name, socket)).await.unwrap()
