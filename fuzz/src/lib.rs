@@ -9,26 +9,34 @@
     reason = "a panic is how a target says that a promise is broken"
 )]
 
+mod bosh;
 pub mod campaign;
+mod configuration;
 pub mod corpus;
 mod expat;
 mod jid;
 pub mod mutate;
 mod negotiation;
 mod ours;
+mod proxy_protocol;
 mod rxml_oracle;
 mod stanza_types;
 mod stream_management;
+mod websocket;
 mod wire_splice;
 mod wire_stanza;
 mod wire_stream;
 
+pub use bosh::bosh;
+pub use configuration::configuration;
 pub use jid::jid;
 pub use negotiation::{
     Transcript, client_stream, scram_client, scram_server, server_stream, transcripts,
 };
+pub use proxy_protocol::proxy_protocol;
 pub use stanza_types::{TYPES, stanza_types};
 pub use stream_management::stream_management;
+pub use websocket::websocket;
 pub use wire_splice::wire_splice;
 pub use wire_stanza::wire_stanza;
 pub use wire_stream::{wire_stream, wire_stream_split};
@@ -38,13 +46,17 @@ pub type Target = (&'static str, fn(&[u8]) -> bool);
 
 /// All targets.
 pub const TARGETS: &[Target] = &[
+    ("bosh", bosh),
     ("client_stream", client_stream),
+    ("configuration", configuration),
     ("jid", jid),
+    ("proxy_protocol", proxy_protocol),
     ("scram_client", scram_client),
     ("scram_server", scram_server),
     ("server_stream", server_stream),
     ("stanza_types", stanza_types),
     ("stream_management", stream_management),
+    ("websocket", websocket),
     ("wire_splice", wire_splice),
     ("wire_stanza", wire_stanza),
     ("wire_stream", wire_stream),

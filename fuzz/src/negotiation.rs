@@ -37,7 +37,7 @@ fn binding() -> TlsBinding {
     }
 }
 
-fn pieces(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub(crate) fn pieces(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     bytes.split(|byte| *byte == PIECE_END)
 }
 

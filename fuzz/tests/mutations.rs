@@ -8,8 +8,9 @@
 
 use waxwing_fuzz::campaign::{self, Outcome};
 use waxwing_fuzz::{
-    Target, client_stream, jid, scram_client, scram_server, server_stream, stanza_types,
-    stream_management, wire_splice, wire_stanza, wire_stream,
+    Target, bosh, client_stream, configuration, jid, proxy_protocol, scram_client, scram_server,
+    server_stream, stanza_types, stream_management, websocket, wire_splice, wire_stanza,
+    wire_stream,
 };
 
 fn run(target: Target, seed: u64, inputs: usize) {
@@ -80,4 +81,24 @@ fn streams_of_hostile_clients() {
 fn streams_of_hostile_servers() {
     run_accepting(("client_stream", client_stream), 9, 20_000, 200);
     run(("scram_client", scram_client), 10, 20_000);
+}
+
+#[test]
+fn messages_of_websockets() {
+    run(("websocket", websocket), 11, 50_000);
+}
+
+#[test]
+fn sessions_of_bosh() {
+    run(("bosh", bosh), 12, 50_000);
+}
+
+#[test]
+fn headers_of_proxies() {
+    run(("proxy_protocol", proxy_protocol), 13, 100_000);
+}
+
+#[test]
+fn configuration_files() {
+    run(("configuration", configuration), 14, 20_000);
 }

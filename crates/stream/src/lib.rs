@@ -7,6 +7,7 @@
 //!   resource;
 //! - [`sm::Sm`] counts and keeps stanzas for acknowledgement and resumption, on both sides;
 //! - [`bosh`] carries a stream in requests and responses of HTTP;
+//! - [`proxy_protocol`] says whom a reverse proxy speaks for;
 //! - [`sasl`] holds what is kept of passwords, and the mechanisms.
 
 pub mod bosh;
@@ -16,6 +17,7 @@ pub mod client;
 mod error;
 mod framing;
 mod header;
+pub mod proxy_protocol;
 pub mod sasl;
 mod seed;
 pub mod server;

@@ -341,7 +341,8 @@ impl Session {
         }
         let inactive = self.inactive_at_micros.is_some_and(|at| at <= now_micros);
         if inactive && self.held.is_empty() && !self.over {
-            self.over = true;
+            // Requests whose turn never came wait for a response too.
+            self.dismiss(super::terminate(Some(Condition::ItemNotFound)));
             self.outputs.push_back(Output::Cut);
         }
     }

@@ -352,6 +352,12 @@ fn a_silent_client_is_gone() {
     assert!(play.cut && play.session.is_over());
     play.ask(carry(12, ""), 12);
     play.assert_responses(&[(12, "terminate item-not-found")]);
+    // A request whose turn never came keeps no session, and is not left without response.
+    let mut play = Play::begun(ORDINARY);
+    play.wait(12);
+    play.pass(31);
+    assert!(play.cut && play.session.is_over());
+    play.assert_responses(&[(12, "terminate item-not-found")]);
 }
 
 /// XEP-0124 §10.
