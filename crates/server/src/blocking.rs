@@ -127,7 +127,7 @@ pub(crate) async fn check_message(
     };
     let account = match destination {
         Destination::Here(..) | Destination::Session(_) => server.account(&to.bare()).await?,
-        Destination::Nobody | Destination::Remote => None,
+        Destination::AtHost(..) | Destination::Nobody | Destination::Remote => None,
     };
     let list = account.map(|account| account.blocked()).unwrap_or_default();
     from_session(session, &to, &list).check()

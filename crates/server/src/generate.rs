@@ -54,9 +54,13 @@ pub fn feature_table() -> String {
 
 /// Owner and option, with whether each domain can set it for itself.
 fn specs() -> impl Iterator<Item = (String, &'static OptionSpec, bool)> {
-    let own = crate::settings::OPTIONS
+    let common = crate::settings::OPTIONS.iter().map(|spec| (spec, false));
+    let of_domains = crate::settings::DOMAIN_OPTIONS
         .iter()
-        .map(|spec| ("server".to_owned(), spec, false));
+        .map(|spec| (spec, true));
+    let own = common
+        .chain(of_domains)
+        .map(|(spec, by_domain)| ("server".to_owned(), spec, by_domain));
     own.chain(FEATURES.iter().flat_map(|feature| {
         let common = feature.options.iter().map(|spec| (spec, false));
         let of_domains = feature.domain_options.iter().map(|spec| (spec, true));
@@ -71,6 +75,7 @@ fn default(spec: &OptionSpec) -> String {
         OptionDefault::Flag(value) => value.to_string(),
         OptionDefault::Number { value, .. } => value.to_string(),
         OptionDefault::Uris => "[]".to_owned(),
+        OptionDefault::Label(label) => format!("{label:?}"),
     }
 }
 
@@ -79,6 +84,7 @@ fn kind(spec: &OptionSpec) -> String {
         OptionDefault::Flag(_) => "true or false".to_owned(),
         OptionDefault::Number { min, max, .. } => format!("{min} to {max} {}", spec.unit),
         OptionDefault::Uris => format!("a list of at most {URIS_MAX} URIs"),
+        OptionDefault::Label(_) => "one part of a host name, or an empty text".to_owned(),
     }
 }
 

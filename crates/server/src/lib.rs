@@ -17,6 +17,7 @@ pub mod directory;
 pub mod effects;
 pub mod generate;
 pub mod hooks;
+pub mod hosts;
 mod housekeeping;
 mod inbound;
 pub mod keep;

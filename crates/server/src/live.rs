@@ -5,6 +5,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use waxwing_stream::server::Settings as StreamSettings;
 
+use crate::addressee::Place;
+use crate::hosts::Hosts;
 use crate::login::Common;
 use crate::options::Options;
 use crate::registry::Registry;
@@ -24,6 +26,7 @@ struct Now {
     options: Arc<Options>,
     /// By domain.
     domain_options: BTreeMap<String, Arc<Options>>,
+    hosts: Arc<Hosts>,
     stream: Arc<StreamSettings>,
 }
 
@@ -54,13 +57,14 @@ impl Now {
     ) -> Result<Now, StartError> {
         let options = settings.checked_options()?;
         let mut of_domains = settings.checked_domain_options()?;
-        let domain_options = domains
+        let domain_options: BTreeMap<_, _> = domains
             .iter()
             .map(|domain| {
                 let own = of_domains.remove(domain);
                 (domain.clone(), own.unwrap_or_else(|| options.clone()))
             })
             .collect();
+        let hosts = Hosts::new(&domain_options)?;
         let open = settings.registration == Registration::Open;
         let common = Common {
             domains: &domain_options,
@@ -73,6 +77,7 @@ impl Now {
             registration: settings.registration,
             stream: crate::login::settings(&common, registry),
             options: Arc::new(options),
+            hosts: Arc::new(hosts),
             domain_options: domain_options
                 .into_iter()
                 .map(|(domain, options)| (domain, Arc::new(options)))
@@ -108,6 +113,20 @@ impl Server {
     pub fn options_of(&self, domain: &str) -> Arc<Options> {
         let of = |now: &Now| now.domain_options.get(domain).cloned();
         self.0.live.now(of).unwrap_or_else(|| self.options())
+    }
+
+    /// The service hosts of all domains.
+    pub fn hosts(&self) -> Arc<Hosts> {
+        self.0.live.now(|now| now.hosts.clone())
+    }
+
+    /// What of ours `domain` names, as JIDs write it; `None` for what others have.
+    pub fn place(&self, domain: &str) -> Option<Place> {
+        if self.serves(domain) {
+            return Some(Place::Domain);
+        }
+        let service = |now: &Now| now.hosts.get(domain).map(|host| host.service);
+        self.0.live.now(service).map(Place::Host)
     }
 
     /// Who may make an account.

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use waxwing_stanza::jid::prepare_domain;
+
 /// The value of a setting.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OptionValue {
@@ -31,6 +33,8 @@ pub enum OptionDefault {
     },
     /// Addresses as URIs, at most [`URIS_MAX`]; none by default.
     Uris,
+    /// One label of a host name (RFC 1035 §2.3.1), or nothing.
+    Label(&'static str),
 }
 
 /// Most URIs in one option.
@@ -77,6 +81,16 @@ pub enum OptionError {
         /// Unit.
         unit: &'static str,
     },
+    /// No label of a host name.
+    #[error(
+        "option '{name}' must be one part of a host name without a dot, or empty, not \"{text}\""
+    )]
+    Label {
+        /// Key.
+        name: &'static str,
+        /// What stands there.
+        text: String,
+    },
     /// No URI, one too long, or one too many.
     #[error("option '{name}' must be a list of at most {URIS_MAX} URIs, not \"{text}\"")]
     Uri {
@@ -94,6 +108,13 @@ impl OptionSpec {
             (None, OptionDefault::Flag(value)) => Ok(OptionValue::Flag(value)),
             (None, OptionDefault::Number { value, .. }) => Ok(OptionValue::Number(value)),
             (None, OptionDefault::Uris) => Ok(OptionValue::Texts(Vec::new())),
+            (None, OptionDefault::Label(label)) => Ok(OptionValue::Text(label.to_owned())),
+            (Some(OptionValue::Text(text)), OptionDefault::Label(_)) => prepared_label(text)
+                .map(OptionValue::Text)
+                .ok_or_else(|| OptionError::Label {
+                    name: self.name,
+                    text: text.clone(),
+                }),
             (Some(value @ OptionValue::Flag(_)), OptionDefault::Flag(_)) => Ok(value.clone()),
             (Some(&OptionValue::Number(value)), OptionDefault::Number { min, max, .. }) => {
                 if (min..=max).contains(&value) {
@@ -125,10 +146,21 @@ impl OptionSpec {
                     OptionDefault::Flag(_) => "true or false",
                     OptionDefault::Number { .. } => "a whole number",
                     OptionDefault::Uris => "a list of texts",
+                    OptionDefault::Label(_) => "a text",
                 },
             }),
         }
     }
+}
+
+/// One label as JIDs write it; empty for an empty text.
+fn prepared_label(text: &str) -> Option<String> {
+    if text.is_empty() {
+        return Some(String::new());
+    }
+    let prepared = prepare_domain(text).ok()?.into_owned();
+    let is_label = !text.ends_with('.') && !prepared.contains(['.', '[', ':']);
+    is_label.then_some(prepared)
 }
 
 /// Whether a text has the form of a URI (RFC 3986 §3), as far as a scheme and no character that none may have go.
@@ -183,6 +215,14 @@ impl Options {
         match self.0.get(spec.name) {
             Some(OptionValue::Texts(texts)) => texts,
             _ => &[],
+        }
+    }
+
+    /// A text; empty for an option that does not exist.
+    pub fn text(&self, spec: &OptionSpec) -> &str {
+        match self.0.get(spec.name) {
+            Some(OptionValue::Text(text)) => text,
+            _ => "",
         }
     }
 
@@ -252,6 +292,35 @@ mod tests {
         assert!(help(&[&long[..URI_BYTES_MAX]]).is_ok());
         assert!(help(&["a:b"; URIS_MAX]).is_ok());
         assert!(help(&["a:b"; URIS_MAX + 1]).is_err());
+    }
+
+    #[test]
+    fn labels() {
+        const HOST: OptionSpec = OptionSpec {
+            name: "host",
+            default: OptionDefault::Label("rooms"),
+            unit: "",
+            doc: "",
+        };
+        let host = |text: &str| {
+            let given = BTreeMap::from([("host".to_owned(), OptionValue::Text(text.to_owned()))]);
+            let options = Options::new([HOST].iter(), &given);
+            options.map(|options| options.text(&HOST).to_owned())
+        };
+        for (text, label) in [
+            ("", ""),
+            ("Conference", "conference"),
+            ("R\u{E4}ume", "r\u{E4}ume"),
+        ] {
+            assert_eq!(host(text).as_deref(), Ok(label));
+        }
+        let long = "a".repeat(64);
+        for bad in ["a.b", "a.", ".", "a b", "a@b", "a_b", "[::1]", "-", &long] {
+            let text = bad.to_owned();
+            assert_eq!(host(bad), Err(OptionError::Label { name: "host", text }));
+        }
+        let options = Options::new([HOST].iter(), &BTreeMap::new()).unwrap();
+        assert_eq!(options.text(&HOST), "rooms");
     }
 
     #[test]

@@ -50,7 +50,7 @@ fn read(server: &Server, session: &Arc<Session>, stanza: Stanza) -> Result<Sendi
     };
     let kind = MessageType::of(&stanza);
     let destination = destination(&session.account.jid, to.as_ref(), |domain| {
-        server.serves(domain)
+        server.place(domain)
     });
     Ok(Sending {
         session: session.clone(),
@@ -69,7 +69,7 @@ fn run(server: &Server, phase: Phase, sending: &mut Sending) -> Result<(), Stanz
 }
 
 /// Sets the sender's full address (RFC 6120 §8.1.2.1) and takes out stanza ids that only
-/// we may give: those that name a local account or domain (XEP-0359 §4).
+/// we may give: those that name something of ours (XEP-0359 §4).
 fn stamp(server: &Server, session: &Arc<Session>, stanza: &Stanza) -> Result<Stanza, StanzaError> {
     let mut splice = stanza.splice().from(Some(session.jid.as_str()));
     if stanza.to().is_none() {
@@ -89,7 +89,7 @@ fn stamp(server: &Server, session: &Arc<Session>, stanza: &Stanza) -> Result<Sta
 /// Whether a `<stanza-id/>` claims to be by somebody of ours; one that cannot be read does.
 fn forged(server: &Server, child: &Element) -> bool {
     let by = child.attr("by").and_then(|by| by.parse::<Jid>().ok());
-    by.is_none_or(|by| server.serves(by.domain()))
+    by.is_none_or(|by| server.place(by.domain()).is_some())
 }
 
 /// What of a message decides whom it goes to.
@@ -116,10 +116,10 @@ async fn recipient(server: &Server, parts: Parts) -> Result<Box<Delivery>, Stanz
     let (bare, full) = match parts.destination {
         Destination::Here(Addressee::OwnAccount | Addressee::OtherAccount, bare) => (bare, None),
         Destination::Session(full) => (full.bare(), Some(full)),
-        // Nothing of ours reads messages to the domain; an error is never answered.
-        Destination::Here(Addressee::Domain, _) | Destination::Nobody => {
-            return Err(Condition::ServiceUnavailable.into());
-        }
+        // Nothing of ours reads messages to the server or its hosts; an error is never answered.
+        Destination::Here(Addressee::Domain | Addressee::Host(_), _)
+        | Destination::AtHost(..)
+        | Destination::Nobody => return Err(Condition::ServiceUnavailable.into()),
         Destination::Remote => return Err(Condition::RemoteServerNotFound.into()),
     };
     // RFC 6121 §8.5.2.1.1: a room's message cannot go to an account.

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use waxwing_stanza::{BareJid, Condition, Jid, PresenceType, StanzaError};
 use waxwing_wire::{Element, Stanza, ns};
 
-use crate::addressee::{Addressee, Destination, destination};
+use crate::addressee::{Addressee, Destination, Place, destination};
 use crate::blocking::{self, BlockList};
 use crate::cx::Cx;
 use crate::directory::Account;
@@ -61,8 +61,11 @@ pub(crate) async fn handle(
     };
     guests::check_subscription(session)?;
     let to = to.ok_or(Condition::BadRequest)?;
-    if !server.serves(to.domain()) {
-        return Err(Condition::RemoteServerNotFound.into());
+    match server.place(to.domain()) {
+        None => return Err(Condition::RemoteServerNotFound.into()),
+        // Nobody there has presence; what a roster may hold of it can still be ended.
+        Some(Place::Host(_)) if request.grows() => return Err(Condition::ServiceUnavailable.into()),
+        Some(_) => {}
     }
     subscriptions::outbound(&cx, &to.bare(), request, &stanza).await
 }
@@ -265,10 +268,16 @@ async fn directed(
     stanza: &Stanza,
 ) -> Result<Effects, StanzaError> {
     match destination(&cx.session.account.jid, Some(&to), |domain| {
-        cx.server.serves(domain)
+        cx.server.place(domain)
     }) {
         Destination::Remote => return Err(Condition::RemoteServerNotFound.into()),
-        Destination::Here(Addressee::Domain, _) | Destination::Nobody => return Ok(Effects::none()),
+        // Who means to enter a room is told that there is none, and does not wait.
+        Destination::AtHost(..) if kind == PresenceType::Available => {
+            return Err(Condition::ServiceUnavailable.into());
+        }
+        Destination::Here(Addressee::Domain | Addressee::Host(_), _)
+        | Destination::AtHost(..)
+        | Destination::Nobody => return Ok(Effects::none()),
         Destination::Here(..) | Destination::Session(_) => {}
     }
     let stamped = cx.server.reparse(stamp(stanza, &cx.session, &to))?;

@@ -35,12 +35,18 @@ pub(crate) async fn iq(
         blocking::check_iq(server, session, to).await?;
     }
     match destination(&session.account.jid, to.as_ref(), |domain| {
-        server.serves(domain)
+        server.place(domain)
     }) {
-        // A result or error for the server answers nothing that it asked.
-        Destination::Here(..) | Destination::Nobody | Destination::Remote if !request => {
-            Ok(Effects::none())
+        Destination::Session(full) => {
+            last::check_question(server, &session.account.jid, &full, &stanza).await?;
+            let from = session.jid.to_string();
+            let stamped = server.reparse(stanza.splice().from(Some(&from)).finish())?;
+            let mut effects = Effects::none();
+            effects.after.push(After::Route(full, stamped));
+            Ok(effects)
         }
+        // A result or error for the server answers nothing that it asked.
+        _ if !request => Ok(Effects::none()),
         Destination::Here(addressee, bare) => {
             let head = IqHead {
                 from: Jid::from(session.jid.clone()),
@@ -54,15 +60,7 @@ pub(crate) async fn iq(
             };
             here(server, session, &stanza, head).await
         }
-        Destination::Session(full) => {
-            last::check_question(server, &session.account.jid, &full, &stanza).await?;
-            let from = session.jid.to_string();
-            let stamped = server.reparse(stanza.splice().from(Some(&from)).finish())?;
-            let mut effects = Effects::none();
-            effects.after.push(After::Route(full, stamped));
-            Ok(effects)
-        }
-        Destination::Nobody => Err(Condition::ServiceUnavailable.into()),
+        Destination::Nobody | Destination::AtHost(..) => Err(Condition::ServiceUnavailable.into()),
         Destination::Remote => Err(Condition::RemoteServerNotFound.into()),
     }
 }

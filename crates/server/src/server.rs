@@ -46,6 +46,20 @@ pub enum StartError {
     /// No domain at all.
     #[error("no domain is configured")]
     NoDomain,
+    /// A service host that cannot be.
+    #[error(
+        "'{name}' cannot be a host of {domain}: {reason}. Set '{option}' of that domain to another name, or to an empty text"
+    )]
+    Host {
+        /// The host.
+        name: String,
+        /// Whose it would be.
+        domain: String,
+        /// The option that names it.
+        option: &'static str,
+        /// Why not.
+        reason: String,
+    },
     /// A setting of a feature.
     #[error(transparent)]
     Option(#[from] OptionError),

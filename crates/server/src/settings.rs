@@ -6,6 +6,7 @@ use waxwing_stanza::BareJid;
 
 use crate::accounts::REMOVED_NAME_DAYS;
 use crate::admission::{CONNECTIONS_MAX, CONNECTIONS_PER_NETWORK_MAX, NEGOTIATING_MAX};
+use crate::hosts::{Hosts, PUBSUB_HOST, ROOMS_HOST};
 use crate::options::{OptionDefault, OptionError, OptionSpec, OptionValue, Options};
 use crate::server::StartError;
 use crate::throttle::{FAILURES_BY_ACCOUNT, FAILURES_BY_NETWORK};
@@ -93,16 +94,22 @@ pub const OPTIONS: &[OptionSpec] = &[
     REMOVED_NAME_DAYS,
 ];
 
+/// Those of them that each domain can set for itself.
+pub const DOMAIN_OPTIONS: &[OptionSpec] = &[ROOMS_HOST, PUBSUB_HOST];
+
 fn specs() -> impl Iterator<Item = &'static OptionSpec> {
     crate::xep::FEATURES
         .iter()
         .flat_map(|feature| feature.options.iter().chain(feature.domain_options))
         .chain(OPTIONS)
+        .chain(DOMAIN_OPTIONS)
 }
 
 fn domain_specs() -> impl Iterator<Item = &'static OptionSpec> {
     let features = crate::xep::FEATURES.iter();
-    features.flat_map(|feature| feature.domain_options)
+    features
+        .flat_map(|feature| feature.domain_options)
+        .chain(DOMAIN_OPTIONS)
 }
 
 /// Whether an option can have this value.
@@ -126,10 +133,15 @@ pub fn check_domain_option(name: &str, value: &OptionValue) -> Result<(), Option
 impl Settings {
     /// Whether a server could start with these settings.
     pub fn check(&self) -> Result<(), StartError> {
-        self.clone()
-            .prepared()?
-            .checked_domain_options()
-            .map(|_| ())
+        self.hosts().map(|_| ())
+    }
+
+    /// The service hosts of all domains.
+    ///
+    /// # Errors
+    /// [`StartError`]: a server could not start with these settings.
+    pub fn hosts(&self) -> Result<Hosts, StartError> {
+        Hosts::new(&self.clone().prepared()?.checked_domain_options()?)
     }
 
     /// The options of all domains, and those of each, by the domain's prepared name.

@@ -178,7 +178,7 @@ fn in_days(days: u64) -> SystemTime {
 fn names(domains: &[Domain]) -> Result<Vec<SanType>, AuthorityError> {
     let mut names = Vec::new();
     for domain in domains {
-        for host in domain.hosts() {
+        for host in domain.names() {
             names.push(match domain.address() {
                 Some(address) => SanType::IpAddress(address),
                 None => SanType::DnsName(host.try_into()?),

@@ -47,8 +47,8 @@ struct Certified {
 pub(crate) struct Certificates {
     /// For domains without one of their own, and for clients that name none.
     any: Certified,
-    /// By A-labels.
-    by_domain: HashMap<String, Certified>,
+    /// By domain or service host, in A-labels.
+    by_name: HashMap<String, Arc<Certified>>,
 }
 
 impl fmt::Debug for Certificates {
@@ -105,30 +105,30 @@ impl Certificates {
     pub(crate) fn load(chain: &Path, key: &Path) -> Result<Certificates, CertificateError> {
         Ok(Certificates {
             any: Certified::load(chain, key)?,
-            by_domain: HashMap::new(),
+            by_name: HashMap::new(),
         })
     }
 
-    /// Reads those of one domain and its service hosts; `domain` is written in A-labels.
+    /// Reads those of one domain and its service hosts; their names are written in A-labels.
     pub(crate) fn add(
         &mut self,
-        domain: &str,
+        names: impl IntoIterator<Item = String>,
         chain: &Path,
         key: &Path,
     ) -> Result<(), CertificateError> {
-        let certified = Certified::load(chain, key)?;
-        self.by_domain
-            .insert(domain.to_ascii_lowercase(), certified);
+        let certified = Arc::new(Certified::load(chain, key)?);
+        let names = names.into_iter().map(|name| name.to_ascii_lowercase());
+        self.by_name
+            .extend(names.map(|name| (name, certified.clone())));
         Ok(())
     }
 
-    /// The one of the domain that a client names, or of the domain that has it as a service host.
+    /// The one of what a client names.
     fn choose(&self, name: Option<&str>) -> &Certified {
         let name = name.map(str::to_ascii_lowercase).unwrap_or_default();
-        let own = self.by_domain.get(&name);
-        let service = || name.split_once('.').map(|(_, domain)| domain);
-        own.or_else(|| self.by_domain.get(service()?))
-            .unwrap_or(&self.any)
+        self.by_name
+            .get(&name)
+            .map_or(&self.any, |certified| certified)
     }
 
     /// `tls-server-end-point` of the certificate that a client which asked for `name` was shown.

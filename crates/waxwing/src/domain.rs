@@ -2,12 +2,12 @@
 
 use std::net::IpAddr;
 
+use waxwing_server::Settings;
+use waxwing_server::hosts::Hosts;
 use waxwing_stanza::jid::{domain_to_ascii, prepare_domain};
 
 /// The longest name in DNS (RFC 1035 §2.3.4), without the dot at its end.
 const NAME_BYTES_MAX: usize = 253;
-/// Service hosts that a domain has beside itself.
-pub(crate) const SERVICES: [&str; 2] = ["rooms", "pubsub"];
 
 /// A domain in its one spelling.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,8 +64,11 @@ impl Domain {
             ascii: domain_to_ascii(&name).into_owned(),
             name: name.into_owned(),
         };
-        let longest = SERVICES.iter().map(|service| service.len()).max();
-        if domain.ascii.len() + longest.unwrap_or(0) + 1 > NAME_BYTES_MAX {
+        if domain
+            .names()
+            .iter()
+            .any(|name| name.len() > NAME_BYTES_MAX)
+        {
             return Err(DomainError::Long(text.to_owned()));
         }
         // What looks like an address and is none can stand in no certificate.
@@ -90,15 +93,20 @@ impl Domain {
             || self.address().is_some_and(|address| address.is_loopback())
     }
 
-    /// The domain and its service hosts, as certificates name them; an address has none.
-    pub(crate) fn hosts(&self) -> Vec<String> {
-        if self.address().is_some() {
-            return vec![self.ascii.clone()];
-        }
-        let services = SERVICES.iter();
-        let services = services.map(|service| format!("{service}.{}", self.ascii));
-        std::iter::once(self.ascii.clone())
-            .chain(services)
+    /// The domain and the service hosts that it has if nothing else is set, as certificates name them.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let settings = Settings {
+            domains: vec![self.name.clone()],
+            ..Settings::default()
+        };
+        let hosts = self.hosts(&settings.hosts().unwrap_or_default());
+        std::iter::once(self.ascii.clone()).chain(hosts).collect()
+    }
+
+    /// Those of the service hosts that are the domain's, as DNS and certificates have them.
+    pub(crate) fn hosts(&self, all: &Hosts) -> Vec<String> {
+        let own = all.of(&self.name);
+        own.map(|(_, host)| domain_to_ascii(host).into_owned())
             .collect()
     }
 }
@@ -127,10 +135,18 @@ mod tests {
             assert_eq!((&*domain.name, &*domain.ascii), (name, ascii));
         }
         assert_eq!(
-            Domain::new("a.example").unwrap().hosts(),
+            Domain::new("a.example").unwrap().names(),
             ["a.example", "rooms.a.example", "pubsub.a.example"]
         );
-        assert_eq!(Domain::new("127.0.0.1").unwrap().hosts(), ["127.0.0.1"]);
+        assert_eq!(
+            Domain::new("b\u{FC}cher.example").unwrap().names(),
+            [
+                "xn--bcher-kva.example",
+                "rooms.xn--bcher-kva.example",
+                "pubsub.xn--bcher-kva.example"
+            ]
+        );
+        assert_eq!(Domain::new("127.0.0.1").unwrap().names(), ["127.0.0.1"]);
     }
 
     #[test]

@@ -70,10 +70,13 @@ pub(crate) fn open_tls(config: &Config) -> Result<Option<Arc<TlsSettings>>, Stri
         return Err("a listener needs TLS, but [tls] names no certificate and key; `waxwing certificate local` makes some".to_owned());
     };
     let mut certificates = Certificates::load(chain, key).map_err(|error| error.to_string())?;
+    let hosts = config.settings().hosts();
+    let hosts = hosts.map_err(|error| error.to_string())?;
     for (domain, files) in &config.domain_certificates {
         let domain = Domain::new(domain).map_err(|error| error.to_string())?;
+        let names = std::iter::once(domain.ascii.clone()).chain(domain.hosts(&hosts));
         certificates
-            .add(&domain.ascii, &files.certificate, &files.key)
+            .add(names, &files.certificate, &files.key)
             .map_err(|error| error.to_string())?;
     }
     let certificates = Arc::new(certificates);

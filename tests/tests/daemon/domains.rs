@@ -74,12 +74,16 @@ async fn each_domain_shows_its_certificate() {
     for (authority, name, to) in [
         (&first, "waxwing.example", "waxwing.example"),
         (&other, OTHER, OTHER),
+        (&other, "rooms.other.example", OTHER),
     ] {
         let said = features(&built, authority, name, to).await.unwrap();
         assert!(said.contains(&format!("from='{to}'")), "{said}");
         assert!(said.contains("SCRAM-SHA-256-PLUS"), "{said}");
     }
     features(&built, &first, OTHER, OTHER).await.unwrap_err();
+    // What is no host of it is not its own.
+    let name = "conference.other.example";
+    features(&built, &other, name, OTHER).await.unwrap_err();
     features(&built, &other, "waxwing.example", "waxwing.example")
         .await
         .unwrap_err();

@@ -43,6 +43,11 @@ impl Request {
             Request::Unsubscribed => "unsubscribed",
         }
     }
+
+    /// Whether it asks for, or gives, what was not there.
+    pub(crate) fn grows(self) -> bool {
+        matches!(self, Request::Subscribe | Request::Subscribed)
+    }
 }
 
 /// A session sends a subscription stanza to `contact`.
@@ -171,8 +176,7 @@ async fn deliver(
     // XEP-0191 §3.3: no answer, no error. That somebody ends a subscription is noted all the same.
     let kept_away = blocking::is_kept_from(&account, &sender.jid.clone().into());
     for (request, stanza) in requests {
-        let grows = matches!(request, Request::Subscribe | Request::Subscribed);
-        if kept_away && grows {
+        if kept_away && request.grows() {
             continue;
         }
         if *request == Request::Subscribe && after.state().answers_subscribe() {

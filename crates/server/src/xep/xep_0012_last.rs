@@ -56,7 +56,8 @@ fn register(registrar: &mut Registrar<'_>) {
     let accounts = &[Addressee::OwnAccount, Addressee::OtherAccount];
     registrar.iq(accounts, IqType::Get, of_account);
     registrar.iq(&[Addressee::Domain], IqType::Get, of_server);
-    registrar.disco(Addressee::ALL, NS);
+    registrar.disco(accounts, NS);
+    registrar.disco(&[Addressee::Domain], NS);
 }
 
 /// §5.

@@ -49,14 +49,23 @@ async fn info(cx: Cx, iq: Iq<DiscoInfo>) -> Handled {
     let features = registry.disco(iq.head.addressee);
     let info = DiscoInfo {
         node: None,
-        identities: match is_guest(&cx, &iq.head) {
-            true => vec![guests::identity()],
-            false => registry.identities(iq.head.addressee),
-        },
+        identities: identities(&cx, &iq.head),
         features: features.iter().map(|var| Var::new(var)).collect(),
         forms: Vec::new(),
     };
     Ok(Answer::with(&info))
+}
+
+fn identities(cx: &Cx, head: &IqHead) -> Vec<Identity> {
+    if is_guest(cx, head) {
+        return vec![guests::identity()];
+    }
+    let known = cx.server.registry().identities(head.addressee);
+    match head.addressee {
+        // §3.1: there is at least one; no feature serves this host.
+        Addressee::Host(_) if known.is_empty() => vec![Identity::new("component", "generic", None)],
+        _ => known,
+    }
 }
 
 /// A domain: as a whole, or by the hash that stands in its stream features (XEP-0115 §6.2).
@@ -78,6 +87,10 @@ async fn items(cx: Cx, iq: Iq<DiscoItems>) -> Handled {
         // Available resources: a contact sees them by their presence anyway.
         (Addressee::OwnAccount | Addressee::OtherAccount, None) if may_look => {
             resources(&cx, &iq.head)
+        }
+        (Addressee::Domain, None) => {
+            let hosts = cx.server.hosts();
+            hosts.items(iq.head.to.domain(), cx.server.registry())
         }
         _ => Vec::new(),
     };

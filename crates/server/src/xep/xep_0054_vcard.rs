@@ -55,7 +55,9 @@ fn register(registrar: &mut Registrar<'_>) {
     registrar.iq(&[Addressee::OwnAccount], IqType::Set, set);
     registrar.iq(&[Addressee::OtherAccount], IqType::Get, others);
     registrar.iq(&[Addressee::OtherAccount], IqType::Set, set_others);
-    registrar.disco(Addressee::ALL, NS);
+    let accounts = &[Addressee::OwnAccount, Addressee::OtherAccount];
+    registrar.disco(accounts, NS);
+    registrar.disco(&[Addressee::Domain], NS);
 }
 
 async fn read(cx: &Cx, whose: &BareJid) -> Result<Option<VCard>, StanzaError> {

@@ -25,8 +25,8 @@ pub const FEATURE: Feature = Feature {
     version: "1.1",
     options: &[SHOW],
     register: |registrar| {
-        registrar.iq(&[Addressee::Domain], IqType::Get, version);
-        registrar.disco(&[Addressee::Domain], NS);
+        registrar.iq(Addressee::SERVER, IqType::Get, version);
+        registrar.disco(Addressee::SERVER, NS);
     },
     ..Feature::NONE
 };

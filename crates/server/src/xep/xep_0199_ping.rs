@@ -15,9 +15,10 @@ pub const FEATURE: Feature = Feature {
     title: "XMPP Ping",
     version: "2.0.1",
     register: |registrar| {
-        let whom = &[Addressee::OwnAccount, Addressee::Domain];
-        registrar.iq(whom, IqType::Get, pong);
-        registrar.disco(whom, NS);
+        for whom in [&[Addressee::OwnAccount], Addressee::SERVER] {
+            registrar.iq(whom, IqType::Get, pong);
+            registrar.disco(whom, NS);
+        }
     },
     ..Feature::NONE
 };

@@ -19,8 +19,8 @@ pub const FEATURE: Feature = Feature {
     title: "Entity Time",
     version: "2.0",
     register: |registrar| {
-        registrar.iq(&[Addressee::Domain], IqType::Get, time);
-        registrar.disco(&[Addressee::Domain], NS);
+        registrar.iq(Addressee::SERVER, IqType::Get, time);
+        registrar.disco(Addressee::SERVER, NS);
     },
     ..Feature::NONE
 };

@@ -118,10 +118,15 @@ fn option(value: &str) -> Result<OptionValue, String> {
     match value {
         "true" => Ok(OptionValue::Flag(true)),
         "false" => Ok(OptionValue::Flag(false)),
-        number => number
-            .parse()
-            .map(OptionValue::Number)
-            .map_err(|_| format!("an option is true, false or a number, not `{value}`")),
+        _ => {
+            let text = value.strip_prefix('"');
+            if let Some(text) = text.and_then(|text| text.strip_suffix('"')) {
+                return Ok(OptionValue::Text(text.to_owned()));
+            }
+            value.parse().map(OptionValue::Number).map_err(|_| {
+                format!("an option is true, false, a number or a \"text\", not `{value}`")
+            })
+        }
     }
 }
 

@@ -10,12 +10,13 @@ use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerifier;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use waxwing_server::hosts::Hosts;
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
 use super::finding::Finding;
 use crate::certificates::{CertificateError, Certificates, provider, read_chain};
 use crate::config::Config;
-use crate::domain::{Domain, SERVICES};
+use crate::domain::Domain;
 
 /// Days before its end from which a certificate is complained about.
 const EXPIRY_WARNING_DAYS: i64 = 14;
@@ -50,18 +51,25 @@ pub(crate) fn findings(config: &Config, now: i64) -> Vec<Finding> {
         let domains = these.filter_map(|domain| Domain::new(domain).ok());
         domains.collect::<Vec<_>>()
     };
-    let mut findings = of_files(chain, key, &domains(false), now);
+    // What is wrong with them has been said of the configuration.
+    let hosts = config.settings().hosts().unwrap_or_default();
+    let mut findings = of_files((chain, key), &domains(false), &hosts, now);
     for domain in domains(true) {
         if let Some(files) = own.get(&domain.name) {
-            let (chain, key) = (&files.certificate, &files.key);
-            findings.extend(of_files(chain, key, &[domain], now));
+            let files = (&*files.certificate, &*files.key);
+            findings.extend(of_files(files, &[domain], &hosts, now));
         }
     }
     findings
 }
 
 /// What is to be said of a certificate that is for these domains.
-fn of_files(chain: &Path, key: &Path, domains: &[Domain], now: i64) -> Vec<Finding> {
+fn of_files(
+    (chain, key): (&Path, &Path),
+    domains: &[Domain],
+    hosts: &Hosts,
+    now: i64,
+) -> Vec<Finding> {
     if let Err(error) = Certificates::load(chain, key) {
         return vec![unusable(&error)];
     }
@@ -83,7 +91,7 @@ fn of_files(chain: &Path, key: &Path, domains: &[Domain], now: i64) -> Vec<Findi
     let mut findings = vec![expiry(leaf, now)];
     for domain in domains {
         findings.push(name(leaf, domain));
-        findings.extend(services(leaf, domain));
+        findings.extend(services(leaf, domain, hosts));
     }
     findings.push(
         order(&parsed, chain)
@@ -189,12 +197,9 @@ fn covers(name: &str, host: &str) -> bool {
 }
 
 /// The service hosts that are not named, in one line.
-fn services(certificate: &X509Certificate<'_>, domain: &Domain) -> Option<Finding> {
-    if domain.address().is_some() {
-        return None;
-    }
-    let hosts = SERVICES.map(|service| format!("{service}.{}", domain.ascii));
-    let missing: Vec<_> = hosts
+fn services(certificate: &X509Certificate<'_>, domain: &Domain, hosts: &Hosts) -> Option<Finding> {
+    let missing: Vec<_> = domain
+        .hosts(hosts)
         .into_iter()
         .filter(|host| !is_named(certificate, host, None))
         .collect();
@@ -206,7 +211,9 @@ fn services(certificate: &X509Certificate<'_>, domain: &Domain) -> Option<Findin
         missing.join(", "),
         domain.name
     );
-    Some(Finding::warning(ABOUT, text).mend("name them too when you get the next certificate"))
+    Some(Finding::warning(ABOUT, text).mend(
+        "name them too when you get the next certificate, or turn off what you do not want (rooms_host, pubsub_host)",
+    ))
 }
 
 /// What is wrong with the order of the chain: each certificate has to be by the next one's subject (RFC 8446 §4.4.2

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use waxwing_dial::{Family, NameError, Resolve, SrvRecord};
+use waxwing_server::hosts::Hosts;
 
 use super::finding::Finding;
 use crate::config::Config;
@@ -69,14 +70,16 @@ pub(crate) async fn findings(config: &Config, resolve: Option<&dyn Resolve>) -> 
         .filter_map(|domain| Domain::new(domain).ok())
         .collect();
     let kinds = kinds(config);
+    let hosts = config.settings().hosts().unwrap_or_default();
     let each = domains
         .iter()
-        .map(|domain| of_domain(domain, &kinds, resolve));
+        .map(|domain| of_domain(domain, &hosts, &kinds, resolve));
     join_all(each).await.into_iter().flatten().collect()
 }
 
 async fn of_domain(
     domain: &Domain,
+    hosts: &Hosts,
     kinds: &[Kind; 2],
     resolve: Option<&dyn Resolve>,
 ) -> Vec<Finding> {
@@ -100,6 +103,7 @@ async fn of_domain(
         )];
     }
     let mut findings = vec![needed(domain, kinds)];
+    findings.extend(of_hosts(domain, hosts));
     let Some(resolve) = resolve else {
         return findings;
     };
@@ -130,6 +134,23 @@ fn needed(domain: &Domain, kinds: &[Kind; 2]) -> Finding {
         text += &format!("\n  {}. 3600 IN {kind}", domain.ascii);
     }
     Finding::note(ABOUT, text)
+}
+
+/// The names of a domain's service hosts, and who needs them.
+fn of_hosts(domain: &Domain, hosts: &Hosts) -> Option<Finding> {
+    let hosts = domain.hosts(hosts);
+    if hosts.is_empty() {
+        return None;
+    }
+    let mut text = format!(
+        "people of this server reach {} through {}, without records; servers of other domains look for the names themselves, when this one talks to them:",
+        hosts.join(" and "),
+        domain.name
+    );
+    for host in hosts {
+        text += &format!("\n  {host}. 3600 IN CNAME {}.", domain.ascii);
+    }
+    Some(Finding::note(ABOUT, text))
 }
 
 async fn within<T>(

@@ -57,8 +57,11 @@ impl Resolve for Names {
     }
 }
 
+/// Of a domain without service hosts, of which one test speaks.
 fn config(domain: &str, listen: &str) -> Config {
-    let text = format!("domains = [\"{domain}\"]\ndata_dir = \"data\"\n[listen]\n{listen}\n");
+    let text = format!(
+        "domains = [\"{domain}\"]\ndata_dir = \"data\"\n[listen]\n{listen}\n[options]\nrooms_host = \"\"\npubsub_host = \"\"\n"
+    );
     Config::parse(&text, Path::new("/srv")).unwrap()
 }
 
@@ -98,6 +101,23 @@ fn the_records_that_are_needed_are_listed() {
         "\n  xn--bcher-kva.example. 3600 IN AAAA  IPV6-ADDRESS",
     ] {
         assert!(found[0].text.contains(record), "{}", found[0].text);
+    }
+}
+
+#[test]
+fn service_hosts_are_named_with_their_use() {
+    let text =
+        "domains = [\"a.example\"]\ndata_dir = \"data\"\n[options]\nrooms_host = \"conference\"\n";
+    let config = Config::parse(text, Path::new("/srv")).unwrap();
+    let found = judge(&config, &Names::default());
+    let hosts = &found[1];
+    assert_eq!(hosts.level, Level::Note);
+    for said in [
+        "people of this server reach conference.a.example and pubsub.a.example through a.example, without records",
+        "\n  conference.a.example. 3600 IN CNAME a.example.",
+        "\n  pubsub.a.example. 3600 IN CNAME a.example.",
+    ] {
+        assert!(hosts.text.contains(said), "{}", hosts.text);
     }
 }
 

@@ -461,6 +461,11 @@ fn expected(error: &OptionError) -> String {
                 "must be a list of at most {URIS_MAX} URIs, like \"mailto:abuse@example.org\", not \"{text}\""
             )
         }
+        OptionError::Label { text, .. } => {
+            format!(
+                "must be one part of a host name without a dot, like \"conference\", or an empty text, not \"{text}\""
+            )
+        }
         OptionError::Unknown(_) => "does not exist".to_owned(),
     }
 }

@@ -248,3 +248,16 @@ fn what_is_missing_is_named() {
         "line 2: 'data_dir' must not be empty"
     );
 }
+
+#[test]
+fn service_hosts_are_named_by_domain() {
+    let own = format!("{LEAST}[domain.\"example.org\"]\nrooms_host = \"Conference\"\n");
+    let hosts = parse(&own).unwrap().settings().hosts().unwrap();
+    let names: Vec<_> = hosts.of("example.org").map(|(_, name)| name).collect();
+    assert_eq!(names, ["conference.example.org", "pubsub.example.org"]);
+    let error = parse(&format!("{LEAST}[options]\nrooms_host = \"a.b\"\n")).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "line 4: 'options.rooms_host' must be one part of a host name without a dot, like \"conference\", or an empty text, not \"a.b\""
+    );
+}
