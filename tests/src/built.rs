@@ -33,6 +33,8 @@ pub struct BuiltOptions {
     pub name: String,
     /// The domain it serves.
     pub domain: String,
+    /// More domains.
+    pub other_domains: Vec<String>,
     /// The domain that its certificate names.
     pub certificate: String,
     /// Accounts to make: user name and password.
@@ -61,6 +63,7 @@ impl BuiltOptions {
         BuiltOptions {
             name: name.to_owned(),
             domain: "waxwing.example".to_owned(),
+            other_domains: Vec::new(),
             certificate: "waxwing.example".to_owned(),
             accounts: Vec::new(),
             registration: "closed".to_owned(),
@@ -203,7 +206,7 @@ impl Built {
         ]);
         run(certificate.arg("--dir").arg(&tls), "")?;
         let text = format!(
-            "domains = [{domain:?}]\ndata_dir = {data:?}\n\n\
+            "domains = {domains:?}\ndata_dir = {data:?}\n\n\
              [listen]\nc2s = [\"{}\"]\nc2s_tls = [\"{}\"]\nc2s_plain_loopback = [\"{}\"]\n\
              https = [\"{}\"]\nhttp_loopback = [\"{}\"]\n{listen}\n\
              [tls]\ncertificate = {certificate:?}\nkey = {key:?}\n\n\
@@ -213,7 +216,11 @@ impl Built {
             self.plain,
             self.https,
             self.http,
-            domain = self.options.domain,
+            domains = [
+                std::slice::from_ref(&self.options.domain),
+                &self.options.other_domains
+            ]
+            .concat(),
             data = self.data_dir,
             certificate = tls.join("cert.pem"),
             key = tls.join("key.pem"),

@@ -281,16 +281,22 @@ fn flush(tls: &mut ClientConnection, socket: &mut TcpStream) -> io::Result<()> {
     Ok(())
 }
 
+fn mode(registration: Registration) -> String {
+    let mut names = Registration::NAMES.iter();
+    let found = names.find(|(_, mode)| *mode == registration);
+    found.map_or_else(String::new, |(name, _)| (*name).to_owned())
+}
+
 fn options(cast: &Cast) -> BuiltOptions {
     let mut options = BuiltOptions::new("conversation");
     options.domain = DOMAIN.to_owned();
     options.certificate = DOMAIN.to_owned();
-    options.registration = match cast.registration {
-        Some(Registration::Open) => "open",
-        Some(Registration::Closed) => "closed",
-        Some(Registration::Invite) | None => "invite",
-    }
-    .to_owned();
+    options.registration = mode(cast.registration.unwrap_or_default());
+    options.other_domains = cast.domains.keys().cloned().collect();
+    let of_domains = cast.domains.iter().map(|(domain, own)| {
+        let own = mode(*own);
+        format!("\n[domain.{domain:?}]\nregistration = {own:?}\n")
+    });
     let set = cast.options.iter().map(|(name, value)| match value {
         OptionValue::Flag(flag) => format!("{name} = {flag}\n"),
         OptionValue::Number(number) => format!("{name} = {number}\n"),
@@ -299,7 +305,7 @@ fn options(cast: &Cast) -> BuiltOptions {
     });
     options.config = format!(
         "\n[options]\nscram_iterations = {SCRAM_ITERATIONS}\n{}",
-        set.collect::<String>()
+        set.collect::<String>() + &of_domains.collect::<String>()
     );
     for account in cast.accounts() {
         options = options.account(&account, PASSWORD);

@@ -22,7 +22,8 @@ pub(crate) struct Live {
 
 #[derive(Clone)]
 struct Now {
-    registration: Registration,
+    /// By domain.
+    registration: BTreeMap<String, Registration>,
     options: Arc<Options>,
     /// By domain.
     domain_options: BTreeMap<String, Arc<Options>>,
@@ -65,17 +66,21 @@ impl Now {
             })
             .collect();
         let hosts = Hosts::new(&domain_options)?;
-        let open = settings.registration == Registration::Open;
+        let registration = domains.iter().map(|domain| {
+            let mode = settings.registration_of(domain);
+            (domain.clone(), mode)
+        });
+        let registration = registration.collect();
         let common = Common {
             domains: &domain_options,
             default: domains.first().map_or("", String::as_str),
             decoy_key,
             iterations: iterations(&options),
-            registration: open,
+            registration: &registration,
         };
         Ok(Now {
-            registration: settings.registration,
             stream: crate::login::settings(&common, registry),
+            registration,
             options: Arc::new(options),
             hosts: Arc::new(hosts),
             domain_options: domain_options
@@ -129,9 +134,10 @@ impl Server {
         self.0.live.now(service).map(Place::Host)
     }
 
-    /// Who may make an account.
-    pub fn registration(&self) -> Registration {
-        self.0.live.now(|now| now.registration)
+    /// Who may make an account at a domain; nobody where it is not served.
+    pub fn registration_of(&self, domain: &str) -> Registration {
+        let of = |now: &Now| now.registration.get(domain).copied();
+        self.0.live.now(of).unwrap_or(Registration::Closed)
     }
 
     pub(crate) fn stream_settings(&self) -> Arc<StreamSettings> {

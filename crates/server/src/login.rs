@@ -22,6 +22,7 @@ use crate::link::Security;
 use crate::options::Options;
 use crate::registry::Registry;
 use crate::server::Server;
+use crate::settings::Registration;
 use crate::throttle::{self, Network};
 use crate::xep::{
     xep_0077_registration as registration, xep_0175_guests as guests,
@@ -38,8 +39,8 @@ pub(crate) struct Common<'a> {
     pub(crate) decoy_key: [u8; 32],
     /// Rounds of key stretching.
     pub(crate) iterations: u32,
-    /// Whether registration is offered.
-    pub(crate) registration: bool,
+    /// Who may make an account at each domain.
+    pub(crate) registration: &'a BTreeMap<String, Registration>,
 }
 
 /// What all client streams of the server have in common.
@@ -74,15 +75,18 @@ pub(crate) fn settings(common: &Common<'_>, registry: &Registry) -> Arc<Settings
         }],
     });
     // Where it is not offered it is refused in words, not by the end of the stream (XEP-0077 §3.1).
-    settings.features.push(ExtraFeature {
-        domain: None,
-        stage: Stage::Login,
-        element: common.registration.then(|| StreamFeature {}.write()),
-        takes: vec![Takes::Iq {
-            ns: REGISTER,
-            name: "query",
-        }],
-    });
+    for (domain, mode) in common.registration {
+        let offered = registration::is_offered(*mode);
+        settings.features.push(ExtraFeature {
+            domain: Some(domain.clone()),
+            stage: Stage::Login,
+            element: offered.then(|| StreamFeature {}.write()),
+            takes: vec![Takes::Iq {
+                ns: REGISTER,
+                name: "query",
+            }],
+        });
+    }
     Arc::new(settings)
 }
 
@@ -278,7 +282,10 @@ fn element(connection: &mut Connection, stanza: &Stanza) {
 /// XEP-0077 before log-in.
 fn register(connection: &mut Connection, stanza: Stanza) {
     let server = connection.server.clone();
-    let domain = server.domain_of(stanza.to().as_deref());
+    let domain = match (stanza.to(), &connection.phase) {
+        (None, Phase::Negotiating(negotiation)) => Some(negotiation.domain().to_owned()),
+        (to, _) => server.domain_of(to.as_deref()),
+    };
     let network = Network::of(connection.peer);
     connection.wait_for(async move {
         let outcome = registered(&server, domain, &stanza, network).await;

@@ -261,12 +261,9 @@ impl Server {
         self.0.rosters.of_all().await
     }
 
-    /// The served domain that `to` names; the first one where nothing is named.
+    /// The served domain that `to` names.
     pub(crate) fn domain_of(&self, to: Option<&str>) -> Option<String> {
-        let Some(to) = to else {
-            return self.0.domains.first().cloned();
-        };
-        let jid: BareJid = to.parse().ok()?;
+        let jid: BareJid = to?.parse().ok()?;
         (jid.node().is_none() && self.serves(jid.domain())).then(|| jid.domain().to_owned())
     }
 

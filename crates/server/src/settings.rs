@@ -23,6 +23,15 @@ pub enum Registration {
     Closed,
 }
 
+impl Registration {
+    /// All modes with their names in the configuration.
+    pub const NAMES: &'static [(&'static str, Registration)] = &[
+        ("open", Registration::Open),
+        ("invite", Registration::Invite),
+        ("closed", Registration::Closed),
+    ];
+}
+
 /// Settings of the server.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
@@ -30,6 +39,8 @@ pub struct Settings {
     pub domains: Vec<String>,
     /// Who may make an account.
     pub registration: Registration,
+    /// Who may at domains that differ, by domain.
+    pub domain_registration: BTreeMap<String, Registration>,
     /// The section `[options]`: settings of features by name.
     pub options: BTreeMap<String, OptionValue>,
     /// The sections `[domain."…"]`: what domains set for themselves, by domain and name.
@@ -166,17 +177,32 @@ impl Settings {
         for domain in &mut self.domains {
             *domain = prepared_domain(domain)?;
         }
-        let given = std::mem::take(&mut self.domain_options);
-        for (domain, options) in given {
-            let prepared = prepared_domain(&domain)?;
-            if !self.domains.contains(&prepared) {
-                let reason = "it has options, and is not served".to_owned();
-                return Err(StartError::Domain(domain, reason));
-            }
-            self.domain_options.insert(prepared, options);
-        }
+        self.domain_options = by_domain(self.domain_options, &self.domains)?;
+        self.domain_registration = by_domain(self.domain_registration, &self.domains)?;
         Ok(self)
     }
+
+    /// Who may make an account at a domain, by its prepared name.
+    pub(crate) fn registration_of(&self, domain: &str) -> Registration {
+        let own = self.domain_registration.get(domain);
+        own.copied().unwrap_or(self.registration)
+    }
+}
+
+/// The same by prepared names, each of a domain that is served.
+fn by_domain<T>(
+    given: BTreeMap<String, T>,
+    served: &[String],
+) -> Result<BTreeMap<String, T>, StartError> {
+    let prepared = given.into_iter().map(|(domain, own)| {
+        let prepared = prepared_domain(&domain)?;
+        if served.contains(&prepared) {
+            return Ok((prepared, own));
+        }
+        let reason = "it has settings, and is not served".to_owned();
+        Err(StartError::Domain(domain, reason))
+    });
+    prepared.collect()
 }
 
 /// The domain as JIDs write it.

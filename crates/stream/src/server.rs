@@ -164,6 +164,11 @@ impl Negotiation {
         }
     }
 
+    /// The domain that the stream is for: the one that the client asked for last, the first one before it has.
+    pub fn domain(&self) -> &str {
+        &self.domain
+    }
+
     /// The account that is logged in.
     pub fn account(&self) -> Option<&BareJid> {
         self.login.account()

@@ -13,6 +13,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use waxwing_dial::{Resolve, SystemResolver};
+use waxwing_server::Registration;
 
 use crate::admin_socket;
 use crate::cli::Check;
@@ -41,6 +42,7 @@ pub(crate) fn run(path: &Path, how: &Check) -> Outcome {
         format!("{} can be read", path.display()),
     )];
     findings.push(settings(&config));
+    findings.extend(registration(&config));
     findings.extend(certificate::findings(&config, now_secs()));
     let (others, names) = runtime.block_on(async {
         let ours = listeners(&config).await;
@@ -68,6 +70,35 @@ fn settings(config: &Config) -> Finding {
         Err(error) => Finding::fatal("configuration", error.to_string())
             .mend("mend the file; docs/operate says what the keys are"),
     }
+}
+
+/// Who may make an account, and where.
+fn registration(config: &Config) -> Vec<Finding> {
+    let of = |domain: &String| {
+        let own = config.domain_registration.get(domain);
+        own.copied().unwrap_or(config.registration)
+    };
+    let at = |mode: Registration| {
+        let domains = config.domains.iter().filter(|domain| of(domain) == mode);
+        let domains: Vec<_> = domains.map(String::as_str).collect();
+        (!domains.is_empty()).then(|| domains.join(", "))
+    };
+    let said = [
+        (Registration::Open, "anybody may make an account at"),
+        (
+            Registration::Invite,
+            "accounts come from invitations and from the command line at",
+        ),
+        (
+            Registration::Closed,
+            "accounts come from the command line only at",
+        ),
+    ];
+    let said = said.into_iter().filter_map(|(mode, said)| {
+        let text = format!("{said} {}", at(mode)?);
+        Some(Finding::good("registration", text))
+    });
+    said.collect()
 }
 
 /// Where the server listens that runs on the data directory, if one does.

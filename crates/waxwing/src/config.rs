@@ -3,6 +3,7 @@
 mod error;
 mod nearest;
 mod reader;
+mod sections;
 #[cfg(test)]
 mod tests;
 mod unique;
@@ -86,6 +87,8 @@ pub(crate) struct Config {
     pub tls_watch_secs: u64,
     /// Who may make an account.
     pub registration: Registration,
+    /// Who may at domains that differ.
+    pub domain_registration: BTreeMap<String, Registration>,
     /// Settings of features.
     pub options: BTreeMap<String, OptionValue>,
     /// What domains set for themselves, by domain and name.
@@ -141,10 +144,11 @@ key = "/etc/waxwing/privkey.pem"
 # "closed": accounts come from the command line only.
 # mode = "invite"
 
-# Certificate and options of one domain, where they differ from those of all.
+# Certificate, registration and options of one domain, where they differ from those of all.
 # [domain."example.org"]
 # certificate = "/etc/waxwing/example.org/fullchain.pem"
 # key = "/etc/waxwing/example.org/privkey.pem"
+# registration = "open"
 # abuse_addresses = ["mailto:abuse@example.org"]
 
 "#;
@@ -211,6 +215,7 @@ impl Config {
             domain_certificates: BTreeMap::new(),
             tls_watch_secs: TLS_WATCH_SECS,
             registration: Registration::default(),
+            domain_registration: BTreeMap::new(),
             options: BTreeMap::new(),
             domain_options: BTreeMap::new(),
         };
@@ -244,8 +249,10 @@ impl Config {
             .filter(|domains| !domains.is_empty())
             .ok_or(ConfigError::Missing("domains"))?;
         if let Some(sections) = of_domains {
-            config.domain_options = reader.domain_options(sections, &config.domains)?;
-            config.domain_certificates = reader.domain_certificates(sections, folder)?;
+            let of = reader.sections(sections, &config.domains, folder)?;
+            config.domain_options = of.options;
+            config.domain_certificates = of.certificates;
+            config.domain_registration = of.registration;
         }
         config.data_dir = data_dir.ok_or(ConfigError::Missing("data_dir"))?;
         match (&config.certificate, &config.key) {
@@ -284,6 +291,7 @@ impl Config {
         Settings {
             domains: self.domains.clone(),
             registration: self.registration,
+            domain_registration: self.domain_registration.clone(),
             options: self.options.clone(),
             domain_options: self.domain_options.clone(),
         }

@@ -165,10 +165,10 @@ impl Reloader {
     }
 }
 
-/// The keys whose values differ.
 /// Options by name.
 type Given = BTreeMap<String, OptionValue>;
 
+/// The keys whose values differ.
 fn differences(old: &Config, new: &Config) -> Reloaded {
     let mut done = Reloaded::default();
     let (a, b) = (&old.listen, &new.listen);
@@ -213,7 +213,7 @@ fn differences(old: &Config, new: &Config) -> Reloaded {
             done.changed.push(key.to_owned());
         }
     }
-    let mut files = Vec::new();
+    let mut more = Vec::new();
     let mut name = |section: &str, old: &Given, new: &Given| {
         let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
         let changed = names
@@ -226,13 +226,16 @@ fn differences(old: &Config, new: &Config) -> Reloaded {
     let of = |config: &Config, domain: &str| config.domain_options.get(domain).cloned();
     for domain in &old.domains {
         if old.domain_certificates.get(domain) != new.domain_certificates.get(domain) {
-            files.push(format!("domain.{domain}.certificate"));
+            more.push(format!("domain.{domain}.certificate"));
+        }
+        if old.domain_registration.get(domain) != new.domain_registration.get(domain) {
+            more.push(format!("domain.{domain}.registration"));
         }
         let (old, new) = (of(old, domain), of(new, domain));
         let (old, new) = (old.unwrap_or_default(), new.unwrap_or_default());
         name(&format!("domain.{domain}"), &old, &new);
     }
-    done.changed.extend(files);
+    done.changed.extend(more);
     done
 }
 

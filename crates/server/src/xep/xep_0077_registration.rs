@@ -15,7 +15,7 @@ use waxwing_stream::StreamCondition;
 
 use crate::accounts::{self, AccountError, Role};
 use crate::addressee::Addressee;
-use crate::cx::{Answer, Cx, Handled, Iq};
+use crate::cx::{Answer, Cx, Handled, Iq, IqHead};
 use crate::directory::Account;
 use crate::effects::Effects;
 use crate::registry::{Feature, Registrar, Source, Status};
@@ -42,7 +42,10 @@ fn register(registrar: &mut Registrar<'_>) {
 }
 
 /// §3.1 for one who has an account: says so, with the name.
-async fn fields(cx: Cx, _: Iq<Query>) -> Handled {
+async fn fields(cx: Cx, iq: Iq<Query>) -> Handled {
+    if !is_at_home(&cx, &iq.head) {
+        return Err(Condition::ServiceUnavailable.into());
+    }
     if cx.session.account.is_guest() {
         return Err(Condition::NotAllowed.into());
     }
@@ -62,6 +65,13 @@ async fn fields(cx: Cx, _: Iq<Query>) -> Handled {
 async fn set(cx: Cx, iq: Iq<Query>) -> Handled {
     let own = &cx.session.account.jid;
     let query = iq.payload;
+    if !is_at_home(&cx, &iq.head) {
+        // §3.2: whoever is registered there is somebody else.
+        return Err(match query.remove {
+            true => Condition::RegistrationRequired.into(),
+            false => Condition::ServiceUnavailable.into(),
+        });
+    }
     if query.removes() {
         return remove(cx).await;
     }
@@ -90,6 +100,11 @@ async fn set(cx: Cx, iq: Iq<Query>) -> Handled {
         .await
         .map_err(|error| refused(&error))?;
     Ok(Answer::empty())
+}
+
+/// Whether the request is to the account's own domain, not to another that is served here too.
+fn is_at_home(cx: &Cx, head: &IqHead) -> bool {
+    head.to.domain() == cx.session.account.jid.domain()
 }
 
 /// What somebody filled in, in a form or without one.
@@ -196,9 +211,9 @@ fn refused(error: &AccountError) -> StanzaError {
     }
 }
 
-/// Whether a stream offers registration before log-in.
-pub(crate) fn is_offered(server: &Server) -> bool {
-    server.registration() == Registration::Open
+/// Whether a stream to a domain offers registration before log-in.
+pub(crate) fn is_offered(mode: Registration) -> bool {
+    mode == Registration::Open
 }
 
 /// What is asked of somebody without an account: by a form, and by fields for those who know none (§6).
@@ -233,7 +248,7 @@ pub(crate) async fn before_login(
     query: Query,
     network: Network,
 ) -> Result<Option<Query>, StanzaError> {
-    if !is_offered(server) {
+    if !is_offered(server.registration_of(domain)) {
         return Err(Condition::ServiceUnavailable.into());
     }
     match kind {

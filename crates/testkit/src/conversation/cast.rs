@@ -15,6 +15,8 @@ pub struct Cast {
     pub friends: Vec<(String, String)>,
     /// Who may register; nobody said is nobody may.
     pub registration: Option<Registration>,
+    /// Other domains that are served, with who may register there.
+    pub domains: BTreeMap<String, Registration>,
     /// Options of the server.
     pub options: BTreeMap<String, OptionValue>,
 }
@@ -49,6 +51,9 @@ impl Cast {
         let words: Vec<&str> = line.split_whitespace().collect();
         match words[..] {
             ["registration", "is", mode] => self.registration = Some(registration(mode)?),
+            ["registration", "of", domain, "is", mode] => {
+                self.domains.insert(domain.to_owned(), registration(mode)?);
+            }
             ["option", name, "is", value] => {
                 self.options.insert(name.to_owned(), option(value)?);
             }
@@ -104,14 +109,10 @@ impl Cast {
 }
 
 fn registration(mode: &str) -> Result<Registration, String> {
-    match mode {
-        "open" => Ok(Registration::Open),
-        "invite" => Ok(Registration::Invite),
-        "closed" => Ok(Registration::Closed),
-        _ => Err(format!(
-            "registration is open, invite or closed, not `{mode}`"
-        )),
-    }
+    let known = Registration::NAMES.iter().find(|(name, _)| *name == mode);
+    known
+        .map(|(_, mode)| *mode)
+        .ok_or_else(|| format!("registration is open, invite or closed, not `{mode}`"))
 }
 
 fn option(value: &str) -> Result<OptionValue, String> {

@@ -30,8 +30,11 @@ pub fn run_in_memory(path: &str, section: &Section, seed: Seed) -> Result<(), Fa
 
 fn world(cast: &Cast, seed: Seed) -> Result<World, String> {
     let settings = Settings {
-        domains: vec![DOMAIN.to_owned()],
+        domains: std::iter::once(DOMAIN.to_owned())
+            .chain(cast.domains.keys().cloned())
+            .collect(),
         registration: cast.registration.unwrap_or_default(),
+        domain_registration: cast.domains.clone(),
         options: cast.options.clone(),
         ..Settings::default()
     };

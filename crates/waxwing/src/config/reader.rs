@@ -3,19 +3,18 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
-use std::path::{Path, PathBuf};
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 use waxwing_server::options::{OptionError, URIS_MAX};
-use waxwing_server::settings::{check_domain_option, check_option};
+use waxwing_server::settings::check_option;
 use waxwing_server::{OptionValue, Registration};
 
 use super::unique::{self, Place};
 use crate::proxy::{Announcing, Network};
 
-use super::{CertificateFiles, ConfigError, Listen, Web, nearest};
-use crate::domain::Domain;
+use super::sections::KEYS as DOMAIN_KEYS;
+use super::{ConfigError, Listen, Web, nearest};
 
 pub(super) const KEYS: &[&str] = &[
     "domains",
@@ -40,8 +39,6 @@ pub(super) const LISTEN_KEYS: &[&str] = &[
 ];
 pub(super) const WEB_KEYS: &[&str] = &["public_url", "allowed_origins"];
 pub(super) const TLS_KEYS: &[&str] = &["certificate", "key", "watch_secs"];
-/// In the section of a domain.
-const CERTIFICATE_KEYS: [&str; 2] = ["certificate", "key"];
 pub(super) const REGISTRATION_KEYS: &[&str] = &["mode"];
 
 /// The text of a file, whose values say their line when they are wrong.
@@ -73,7 +70,12 @@ impl Reader<'_> {
         }
     }
 
-    fn invalid(&self, key: &str, value: &Spanned<DeValue<'_>>, expected: String) -> ConfigError {
+    pub(super) fn invalid(
+        &self,
+        key: &str,
+        value: &Spanned<DeValue<'_>>,
+        expected: String,
+    ) -> ConfigError {
         ConfigError::Value {
             line: self.line(value.span().start),
             key: key.to_owned(),
@@ -312,18 +314,22 @@ impl Reader<'_> {
         let mut registration = Registration::default();
         for entry in table.iter() {
             self.known("registration", entry, REGISTRATION_KEYS)?;
-            registration = match self.text("registration.mode", entry.1)?.as_str() {
-                "open" => Registration::Open,
-                "invite" => Registration::Invite,
-                "closed" => Registration::Closed,
-                other => {
-                    let text =
-                        format!("must be \"open\", \"invite\" or \"closed\", not \"{other}\"");
-                    return Err(self.invalid("registration.mode", entry.1, text));
-                }
-            };
+            registration = self.registration_mode("registration.mode", entry.1)?;
         }
         Ok(registration)
+    }
+
+    pub(super) fn registration_mode(
+        &self,
+        key: &str,
+        value: &Spanned<DeValue<'_>>,
+    ) -> Result<Registration, ConfigError> {
+        let text = self.text(key, value)?;
+        let known = Registration::NAMES.iter().find(|(name, _)| *name == text);
+        known.map(|(_, mode)| *mode).ok_or_else(|| {
+            let text = format!("must be \"open\", \"invite\" or \"closed\", not \"{text}\"");
+            self.invalid(key, value, text)
+        })
     }
 
     pub(super) fn options(
@@ -334,74 +340,7 @@ impl Reader<'_> {
         self.options_in("options", table, &names, check_option)
     }
 
-    /// The sections of domains, each of which is served.
-    pub(super) fn domain_options(
-        &self,
-        table: &DeTable<'_>,
-        domains: &[String],
-    ) -> Result<BTreeMap<String, BTreeMap<String, OptionValue>>, ConfigError> {
-        let mut names = waxwing_server::generate::domain_option_names();
-        names.extend(CERTIFICATE_KEYS);
-        let domains: Vec<&str> = domains.iter().map(String::as_str).collect();
-        let mut found = BTreeMap::new();
-        for entry in table.iter() {
-            let written = entry.0.get_ref().as_ref();
-            let domain =
-                Domain::new(written).map_or_else(|_| written.to_owned(), |domain| domain.name);
-            if !domains.contains(&&*domain) {
-                self.known("domain", entry, &domains)?;
-            }
-            let section = format!("domain.{domain}");
-            let table = self.section(&section, entry.1)?;
-            let options = self.options_in(&section, table, &names, check_domain_option)?;
-            if found.insert(domain.clone(), options).is_some() {
-                return Err(ConfigError::Value {
-                    line: self.line(entry.0.span().start),
-                    key: section,
-                    expected: format!("is there in another spelling already, as {domain}"),
-                });
-            }
-        }
-        Ok(found)
-    }
-
-    /// The files of domains that have a certificate of their own; the sections were read by
-    /// [`Reader::domain_options`] before.
-    pub(super) fn domain_certificates(
-        &self,
-        table: &DeTable<'_>,
-        folder: &Path,
-    ) -> Result<BTreeMap<String, CertificateFiles>, ConfigError> {
-        let mut found = BTreeMap::new();
-        for entry in table.iter() {
-            let written = entry.0.get_ref().as_ref();
-            let domain =
-                Domain::new(written).map_or_else(|_| written.to_owned(), |domain| domain.name);
-            let section = format!("domain.{domain}");
-            let table = self.section(&section, entry.1)?;
-            let file = |name: &str| -> Result<Option<PathBuf>, ConfigError> {
-                let value = table.get(name);
-                let text = value.map(|value| self.text(&format!("{section}.{name}"), value));
-                Ok(text.transpose()?.map(|path| folder.join(path)))
-            };
-            match (file("certificate")?, file("key")?) {
-                (Some(certificate), Some(key)) => {
-                    found.insert(domain, CertificateFiles { certificate, key });
-                }
-                (None, None) => {}
-                _ => {
-                    return Err(ConfigError::Value {
-                        line: self.line(entry.0.span().start),
-                        key: section,
-                        expected: "must have certificate and key, both or neither".to_owned(),
-                    });
-                }
-            }
-        }
-        Ok(found)
-    }
-
-    fn options_in(
+    pub(super) fn options_in(
         &self,
         section: &str,
         table: &DeTable<'_>,
@@ -413,7 +352,7 @@ impl Reader<'_> {
             self.known(section, entry, names)?;
             let name = entry.0.get_ref().to_string();
             // Read by themselves; no option has such a name.
-            if CERTIFICATE_KEYS.contains(&name.as_str()) {
+            if DOMAIN_KEYS.contains(&name.as_str()) {
                 continue;
             }
             let key = format!("{section}.{name}");

@@ -261,3 +261,20 @@ fn service_hosts_are_named_by_domain() {
         "line 4: 'options.rooms_host' must be one part of a host name without a dot, like \"conference\", or an empty text, not \"a.b\""
     );
 }
+
+#[test]
+fn registration_is_decided_by_domain() {
+    let own = format!("{LEAST}[domain.\"Example.ORG\"]\nregistration = \"open\"\n");
+    let config = parse(&own).unwrap();
+    assert_eq!(config.registration, Registration::Invite);
+    assert_eq!(
+        config.domain_registration["example.org"],
+        Registration::Open
+    );
+    assert_eq!(config.settings().check(), Ok(()));
+    let error = parse(&own.replace("open", "free")).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "line 4: 'domain.example.org.registration' must be \"open\", \"invite\" or \"closed\", not \"free\""
+    );
+}
