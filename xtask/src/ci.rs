@@ -65,7 +65,7 @@ const SECTIONS: &[Section] = &[
     },
     Section {
         name: "test",
-        budget_minutes: 13.0,
+        budget_minutes: 14.0,
         run: tests,
     },
     Section {

@@ -10,6 +10,7 @@ mod bench;
 mod cargo_output;
 mod child;
 mod ci;
+mod deb;
 mod debian;
 mod deny;
 mod docs;
@@ -50,6 +51,7 @@ const TASKS: &[Task] = &[
     fmt::TASK,
     new_xep::TASK,
     docs::TASK,
+    deb::TASK,
     bench::TASK,
     interop::TASK,
     fuzz::TASK,

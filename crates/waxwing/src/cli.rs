@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 
 /// Waxwing: a federated messaging server on XMPP.
 #[derive(Debug, Parser)]
@@ -60,6 +61,17 @@ pub(crate) enum Command {
     /// Certificates.
     #[command(subcommand)]
     Certificate(Certificate),
+    /// Prints what a shell needs to complete this program's words.
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+    /// Writes the pages of the manual into a folder: waxwing(1), one for each command, and waxwing.toml(5).
+    Manual {
+        /// Where they go.
+        #[arg(long)]
+        dir: PathBuf,
+    },
     /// Writes the files that are generated from the registry of features (for developers).
     Generate {
         /// The workspace.
@@ -214,7 +226,10 @@ impl Command {
     /// Whether the result is wanted as JSON.
     pub(crate) fn in_json(&self) -> bool {
         match self {
-            Command::Serve { .. } | Command::Generate { .. } => false,
+            Command::Serve { .. }
+            | Command::Completions { .. }
+            | Command::Manual { .. }
+            | Command::Generate { .. } => false,
             Command::Check(Check { output, .. })
             | Command::Reload { output }
             | Command::Backup { output, .. }

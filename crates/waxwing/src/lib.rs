@@ -23,6 +23,7 @@ mod host_meta;
 mod http;
 mod listen;
 mod logging;
+mod manual;
 mod notify;
 mod one_port;
 mod outside;
@@ -88,6 +89,8 @@ pub fn main() -> ExitCode {
 fn run(cli: Cli) -> Outcome {
     match cli.command {
         Command::Certificate(Certificate::Local(order)) => certificate_command::local(&order),
+        Command::Completions { shell } => manual::completions(shell),
+        Command::Manual { dir } => manual::write(&dir),
         Command::Generate { dir, check } => generate::run(&dir, check),
         Command::Check(how) => check::run(&cli.config, &how),
         Command::Serve { log_format } => {
