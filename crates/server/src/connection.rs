@@ -125,6 +125,15 @@ impl Connection {
             && !matches!(self.phase, Phase::Ended)
     }
 
+    /// The domain that the client wants, as its stream's header says; the first one before it has. None once a
+    /// session is bound.
+    pub fn domain(&self) -> Option<&str> {
+        match &self.phase {
+            Phase::Negotiating(negotiation) => Some(negotiation.domain()),
+            Phase::Bound(_) | Phase::Ended => None,
+        }
+    }
+
     /// TLS is up.
     pub fn tls_started(&mut self, binding: TlsBinding) {
         self.start_tls = false;

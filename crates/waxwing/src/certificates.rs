@@ -13,7 +13,7 @@ use rustls::sign::CertifiedKey;
 use rustls::{ServerConfig, crypto};
 use waxwing_stream::sasl::server_end_point;
 
-use crate::exporter::{ExporterSecrets, note_server_name};
+use crate::exporter::{ExporterSecrets, server_name};
 
 /// Why a certificate cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -142,8 +142,8 @@ struct ByName(Arc<Certificates>);
 
 impl ResolvesServerCert for ByName {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        note_server_name(hello.server_name());
-        Some(self.0.choose(hello.server_name()).key.clone())
+        let name = server_name(hello.server_name());
+        Some(self.0.choose(name.as_deref()).key.clone())
     }
 }
 

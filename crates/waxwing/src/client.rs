@@ -16,6 +16,7 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc::{Sender, WeakSender};
 use tokio::time::{Instant, Sleep};
 use waxwing_server::{Action, Connection, Framing, Limit, Link, Security, Server, Transport};
+use waxwing_stanza::jid::domain_to_ascii;
 
 use crate::certificates::Certificates;
 use crate::tls::Tls;
@@ -222,10 +223,11 @@ impl Client {
     }
 
     fn start_tls(&mut self) -> Turn {
-        let tls = self
-            .settings
-            .as_ref()
-            .and_then(|settings| Tls::new(settings.start.clone()).ok());
+        let tls = self.settings.as_ref().and_then(|settings| {
+            let tls = Tls::new(settings.start.clone()).ok()?;
+            let domain = self.connection.as_ref()?.domain()?;
+            Some(tls.meant_for(&domain_to_ascii(domain)))
+        });
         match tls {
             Some(tls) => {
                 self.tls = Some(Box::new(tls));

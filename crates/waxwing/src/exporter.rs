@@ -21,17 +21,22 @@ const BINDING_BYTES: u16 = 32;
 pub(crate) struct Caught {
     /// The exporter's secret, once, when the handshake's keys are made.
     pub secret: Option<Zeroizing<Vec<u8>>>,
-    /// The name that the client asked for, once, when a certificate is chosen.
+    /// The name that a certificate was chosen by, once.
     pub server_name: Option<String>,
 }
 
 thread_local! {
     static CAUGHT: RefCell<Caught> = const { RefCell::new(Caught { secret: None, server_name: None }) };
+    /// The name that counts for a client that asks for none.
+    static MEANT: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
-/// Keeps the name that a client asked for until [`capture`] returns it.
-pub(crate) fn note_server_name(name: Option<&str>) {
-    CAUGHT.with_borrow_mut(|caught| caught.server_name = name.map(str::to_owned));
+/// The name that a certificate is to be chosen by: `asked`, or else what [`capture`] was told. It is kept until
+/// [`capture`] returns it.
+pub(crate) fn server_name(asked: Option<&str>) -> Option<String> {
+    let name = asked.map(str::to_owned).or_else(|| MEANT.take());
+    CAUGHT.with_borrow_mut(|caught| caught.server_name.clone_from(&name));
+    name
 }
 
 /// The key log that catches exporter secrets for [`capture`]; it writes nothing anywhere.
@@ -50,9 +55,14 @@ impl KeyLog for ExporterSecrets {
     }
 }
 
-/// Runs `work` and returns what came up in it.
-pub(crate) fn capture<T>(work: impl FnOnce() -> T) -> (T, Caught) {
+/// Runs `work` and returns what came up in it. `meant` is the name of the server that a client which asks for none
+/// means.
+pub(crate) fn capture<T>(meant: Option<&str>, work: impl FnOnce() -> T) -> (T, Caught) {
+    // Of handshakes that others do on this thread.
+    CAUGHT.take();
+    MEANT.set(meant.map(str::to_owned));
     let done = work();
+    MEANT.take();
     (done, CAUGHT.take())
 }
 

@@ -53,6 +53,8 @@ pub(crate) struct Tls {
     established: bool,
     /// RFC 9266 binding data, kept until the log-in has taken it.
     exporter: Option<[u8; 32]>,
+    /// What a client means that asks for no name, until a certificate was chosen.
+    meant: Option<Box<str>>,
     server_name: Option<String>,
 }
 
@@ -65,8 +67,17 @@ impl Tls {
             incoming: Vec::new(),
             established: false,
             exporter: None,
+            meant: None,
             server_name: None,
         })
+    }
+
+    /// The same with what counts where the client asks for no name (SNI): the domain of its stream, in A-labels
+    /// (RFC 6120 §13.7.1).
+    #[must_use]
+    pub(crate) fn meant_for(mut self, domain: &str) -> Tls {
+        self.meant = Some(domain.into());
+        self
     }
 
     /// Takes bytes from the peer; what it sent goes to `plain`, what has to be sent to it to `out`.
@@ -110,7 +121,9 @@ impl Tls {
         let mut used = 0;
         loop {
             let rest = input.get_mut(used..).unwrap_or_default();
-            let (status, caught) = exporter::capture(|| self.connection.process_tls_records(rest));
+            let (status, caught) = exporter::capture(self.meant.as_deref(), || {
+                self.connection.process_tls_records(rest)
+            });
             let UnbufferedStatus { mut discard, state } = status;
             let mut done = false;
             let outcome = match state {
@@ -152,7 +165,10 @@ impl Tls {
             if let Some(secret) = caught.secret {
                 self.exporter = exporter::tls_exporter(&self.connection, &secret);
             }
-            self.server_name = caught.server_name.or(self.server_name.take());
+            if caught.server_name.is_some() {
+                self.meant = None;
+                self.server_name = caught.server_name;
+            }
             if let Err(error) = outcome {
                 self.alert(out);
                 return Err(error);
@@ -250,7 +266,7 @@ impl Tls {
         }
     }
 
-    /// The name that the client asked for, until the binding is taken.
+    /// The name that the certificate was chosen by, until the binding is taken.
     pub(crate) fn server_name(&self) -> Option<&str> {
         self.server_name.as_deref()
     }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rustls::SupportedProtocolVersion;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -28,6 +29,29 @@ fn certificate(built: &Built, folder: &str) -> PathBuf {
     folder
 }
 
+/// Says something, and reads until the server has said `end`.
+async fn ask(
+    stream: &mut (impl AsyncReadExt + AsyncWriteExt + Unpin),
+    what: &str,
+    end: &str,
+) -> Result<String, std::io::Error> {
+    stream.write_all(what.as_bytes()).await?;
+    let mut text = String::new();
+    let mut piece = [0; 4096];
+    while !text.contains(end) {
+        let length = soon(stream.read(&mut piece)).await?;
+        assert_ne!(length, 0, "{text}");
+        text.push_str(&String::from_utf8_lossy(&piece[..length]));
+    }
+    Ok(text)
+}
+
+fn header(to: &str) -> String {
+    format!(
+        "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' to='{to}' version='1.0'>"
+    )
+}
+
 /// What the server says on the direct TLS port to a client that trusts one authority and asks for a name.
 async fn features(
     built: &Built,
@@ -40,18 +64,26 @@ async fn features(
     let name = ServerName::try_from(name.to_owned()).unwrap();
     let connector = TlsConnector::from(Arc::new(config));
     let mut stream = soon(connector.connect(name, socket)).await?;
-    let header = format!(
-        "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' to='{to}' version='1.0'>"
-    );
-    stream.write_all(header.as_bytes()).await?;
-    let mut text = String::new();
-    let mut piece = [0; 4096];
-    while !text.contains("</stream:features>") {
-        let length = soon(stream.read(&mut piece)).await?;
-        assert_ne!(length, 0, "{text}");
-        text.push_str(&String::from_utf8_lossy(&piece[..length]));
-    }
-    Ok(text)
+    ask(&mut stream, &header(to), "</stream:features>").await
+}
+
+/// The same after STARTTLS, by a client that sends no name and wants `to` to be proved.
+async fn features_by_header(
+    built: &Built,
+    authority: &Path,
+    version: &'static SupportedProtocolVersion,
+    to: &str,
+) -> Result<String, std::io::Error> {
+    let mut config = tls_client(authority, &[version]);
+    config.enable_sni = false;
+    let mut socket = TcpStream::connect(built.c2s).await.unwrap();
+    ask(&mut socket, &header(to), "</stream:features>").await?;
+    let start = "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>";
+    ask(&mut socket, start, "<proceed").await?;
+    let name = ServerName::try_from(to.to_owned()).unwrap();
+    let connector = TlsConnector::from(Arc::new(config));
+    let mut stream = soon(connector.connect(name, socket)).await?;
+    ask(&mut stream, &header(to), "</stream:features>").await
 }
 
 /// RFC 6066 §3: each domain has its certificate, and its service hosts have it too.
@@ -81,6 +113,14 @@ async fn each_domain_shows_its_certificate() {
         assert!(said.contains("SCRAM-SHA-256-PLUS"), "{said}");
     }
     features(&built, &first, OTHER, OTHER).await.unwrap_err();
+    // RFC 6120 §13.7.1: who asks for no name is shown what the stream's header asked for.
+    for version in rustls::DEFAULT_VERSIONS {
+        for (authority, to) in [(&first, "waxwing.example"), (&other, OTHER)] {
+            let said = features_by_header(&built, authority, version, to).await;
+            let said = said.unwrap();
+            assert!(said.contains("SCRAM-SHA-256-PLUS"), "{said}");
+        }
+    }
     // What is no host of it is not its own.
     let name = "conference.other.example";
     features(&built, &other, name, OTHER).await.unwrap_err();
