@@ -10,7 +10,11 @@ const STANZA_IDS: &str = "urn:xmpp:sid:0";
 /// Messages sent, acknowledged and received. Bodies are unique in a run.
 #[derive(Debug, Default)]
 pub struct Ledger {
-    sent: BTreeMap<String, String>,
+    /// By body: to whom, and the how manieth.
+    sent: BTreeMap<String, (String, u64)>,
+    /// Receiver and sender, with the latest that came first.
+    latest: BTreeMap<(String, String), u64>,
+    disordered: Vec<String>,
     acknowledged: BTreeSet<String>,
     /// Receiver and body, with the stanza-ids under which it came.
     received: BTreeMap<(String, String), BTreeSet<String>>,
@@ -25,6 +29,8 @@ pub struct Verdict {
     pub lost: Vec<String>,
     /// Received under more than one stanza-id.
     pub twice: Vec<String>,
+    /// Received before what the same sender had sent before it (RFC 6120 §10.1).
+    pub disordered: Vec<String>,
     /// Never sent, sent to somebody else, or without a stanza-id.
     pub strange: Vec<String>,
 }
@@ -40,7 +46,8 @@ impl Verdict {
 impl Ledger {
     /// A message is about to be sent.
     pub fn send(&mut self, to: &str, body: &str) {
-        self.sent.insert(body.to_owned(), to.to_owned());
+        let number = self.sent.len() as u64;
+        self.sent.insert(body.to_owned(), (to.to_owned(), number));
     }
 
     /// The server acknowledged it.
@@ -65,6 +72,7 @@ impl Ledger {
         match ids.as_slice() {
             [id] if id.attr("by") == Some(account) => {
                 let id = id.attr("id").unwrap_or_default().to_owned();
+                self.note_order(account, stanza, &body);
                 let seen = self.received.entry((account.to_owned(), body)).or_default();
                 self.redelivered += u64::from(!seen.insert(id));
             }
@@ -75,11 +83,26 @@ impl Ledger {
         }
     }
 
+    fn note_order(&mut self, account: &str, stanza: &Element, body: &str) {
+        let sender = stanza.attr("from").unwrap_or_default();
+        let sender = sender.split('/').next().unwrap_or_default();
+        let Some((_, number)) = self.sent.get(body).filter(|_| !self.has_come(body)) else {
+            return;
+        };
+        let latest = (account.to_owned(), sender.to_owned());
+        let latest = self.latest.entry(latest).or_default();
+        if *number < *latest {
+            let late = format!("{body} to {account}, after the one of number {latest}");
+            self.disordered.push(late);
+        }
+        *latest = (*latest).max(*number);
+    }
+
     /// Whether `body` came to the account that it was sent to.
     #[must_use]
     pub fn has_come(&self, body: &str) -> bool {
         let to = self.sent.get(body);
-        to.is_some_and(|to| self.received.contains_key(&(to.clone(), body.to_owned())))
+        to.is_some_and(|(to, _)| self.received.contains_key(&(to.clone(), body.to_owned())))
     }
 
     /// Messages sent.
@@ -136,11 +159,12 @@ impl Ledger {
         let misled = self
             .received
             .keys()
-            .filter(|(account, body)| self.sent.get(body) != Some(account));
+            .filter(|(account, body)| self.sent.get(body).is_none_or(|(to, _)| to != account));
         let misled = misled.map(|(account, body)| format!("{body} came to {account}"));
         Verdict {
             lost,
             twice,
+            disordered: self.disordered.clone(),
             strange: self.strange.iter().cloned().chain(misled).collect(),
         }
     }
@@ -149,6 +173,25 @@ impl Ledger {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn order_is_that_of_each_sender() {
+        let mut ledger = Ledger::default();
+        for body in ["one", "two", "three", "four"] {
+            ledger.send("bob@example.org", body);
+        }
+        for (body, id) in [("two", "2"), ("one", "1"), ("three", "3"), ("two", "2")] {
+            ledger.receive("bob@example.org", &message(body, id));
+        }
+        let mut other = message("four", "4");
+        other.set_attr("from", "carol@example.org");
+        ledger.receive("bob@example.org", &other);
+        let disordered = ledger.verdict().disordered;
+        assert_eq!(
+            disordered,
+            ["one to bob@example.org, after the one of number 1"]
+        );
+    }
 
     fn message(body: &str, id: &str) -> Element {
         Element::parse(format!(

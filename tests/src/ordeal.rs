@@ -87,15 +87,19 @@ pub struct Report {
     pub lost: Vec<String>,
     /// What is there more than once.
     pub twice: Vec<String>,
+    /// What came before what the same sender had sent before it.
+    pub disordered: Vec<String>,
     /// What should not have happened.
     pub strange: Vec<String>,
 }
 
 impl Report {
-    /// Whether nothing was lost, nothing doubled, and nothing strange happened.
+    /// Whether nothing was lost, doubled or out of order, and nothing strange happened.
     #[must_use]
     pub fn is_good(&self) -> bool {
-        self.lost.is_empty() && self.twice.is_empty() && self.strange.is_empty()
+        [&self.lost, &self.twice, &self.disordered, &self.strange]
+            .iter()
+            .all(|found| found.is_empty())
     }
 }
 
@@ -105,7 +109,7 @@ impl fmt::Display for Report {
             f,
             "{} blows; {} messages sent, {} acknowledged, {} received, {} redelivered with their ids; {} roster items and \
              {} requests acknowledged; {} sessions resumed, {} gone with a count and {} without, {} stanzas resent; {} lost, \
-             {} twice, {} strange",
+             {} twice, {} out of order, {} strange",
             self.blows,
             self.sent,
             self.acknowledged,
@@ -119,6 +123,7 @@ impl fmt::Display for Report {
             self.resent,
             self.lost.len(),
             self.twice.len(),
+            self.disordered.len(),
             self.strange.len(),
         )
     }
@@ -235,6 +240,7 @@ impl Ordeal {
         let mut report = self.counted();
         report.lost = verdict.lost;
         report.twice = verdict.twice;
+        report.disordered = verdict.disordered;
         report.strange.extend(verdict.strange);
         compare(&mut report, "contact", &self.contacts, &present);
         compare(&mut report, "request", &self.requests, &asked);

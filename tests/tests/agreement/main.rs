@@ -212,7 +212,7 @@ impl Rig {
             }
             1..4 => {
                 let client = self.below(CLIENTS);
-                let cut = [Cut::Clean, Cut::HalfOpen, Cut::Silent][self.below(3)];
+                let cut = [Cut::Clean, Cut::HalfOpen, Cut::Silent, Cut::Overtaken][self.below(4)];
                 if let Some(link) = self.crowd.link(client) {
                     self.said.push(format!("{cut:?} cut of {client}"));
                     self.crowd.world.cut(link, cut);

@@ -14,8 +14,15 @@ use crate::dice::Dice;
 /// Longest way of a byte.
 const LATENCY_MICROS_MAX: u64 = 40_000;
 
+/// What comes within this time of a simulated clock comes at once, in any order: machines do several
+/// things at a time, and that is where races are.
+const MOMENT_MICROS: u64 = 5_000;
+
 /// Longest time until an end learns that the connection is gone, where nobody tells it.
 const SILENCE_MICROS_MAX: u64 = 90_000_000;
+
+/// How much longer a byte takes that is overtaken.
+const DETOUR_MICROS_MAX: u64 = 4_000_000;
 
 /// Which way bytes go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +42,9 @@ pub enum Cut {
     HalfOpen,
     /// Each end finds out after a while of its own.
     Silent,
+    /// As half open; but what the client had written still comes to the server, some time later: the
+    /// other network is the quicker one.
+    Overtaken,
 }
 
 /// What came of working on a line.
@@ -125,12 +135,16 @@ impl Line {
         }
         self.dead = true;
         self.plan = None;
-        self.up.lose();
+        match cut {
+            Cut::Overtaken => self.up.delay(now, dice),
+            Cut::Clean | Cut::HalfOpen | Cut::Silent => self.up.lose(),
+        }
         self.down.lose();
         let mut later = || now + dice.below(SILENCE_MICROS_MAX);
         let (server, client) = match cut {
             Cut::Clean => (now, now),
             Cut::HalfOpen => (later(), now),
+            Cut::Overtaken => (later() + DETOUR_MICROS_MAX, now),
             Cut::Silent => (later(), later()),
         };
         self.server_told_at = self.connection.is_some().then_some(server);
@@ -293,6 +307,10 @@ impl Line {
     }
 }
 
+fn moment(at: u64) -> u64 {
+    at.next_multiple_of(MOMENT_MICROS)
+}
+
 impl Pipe {
     fn push(&mut self, now: u64, bytes: &[u8], dice: &mut Dice) {
         let mut rest = Bytes::copy_from_slice(bytes);
@@ -312,13 +330,24 @@ impl Pipe {
             } else {
                 len
             });
-            self.last_at = self.last_at.max(now + 1 + dice.below(LATENCY_MICROS_MAX));
+            let at = now + 1 + dice.below(LATENCY_MICROS_MAX);
+            self.last_at = self.last_at.max(moment(at));
             self.pieces.push_back((self.last_at, piece));
         }
     }
 
     fn end(&mut self, now: u64) {
         self.end_at = Some(self.last_at.max(now));
+    }
+
+    /// What is on its way comes later, in its order.
+    fn delay(&mut self, now: u64, dice: &mut Dice) {
+        let mut last = now + dice.below(DETOUR_MICROS_MAX);
+        for (at, _) in &mut self.pieces {
+            last = moment(last.max(*at) + dice.below(LATENCY_MICROS_MAX));
+            *at = last;
+        }
+        self.end_at = None;
     }
 
     fn lose(&mut self) {
