@@ -76,6 +76,7 @@ fn default(spec: &OptionSpec) -> String {
         OptionDefault::Number { value, .. } => value.to_string(),
         OptionDefault::Uris => "[]".to_owned(),
         OptionDefault::Label(label) => format!("{label:?}"),
+        OptionDefault::Page => "\"\"".to_owned(),
     }
 }
 
@@ -84,6 +85,7 @@ fn kind(spec: &OptionSpec) -> String {
         OptionDefault::Flag(_) => "true or false".to_owned(),
         OptionDefault::Number { min, max, .. } => format!("{min} to {max} {}", spec.unit),
         OptionDefault::Uris => format!("a list of at most {URIS_MAX} URIs"),
+        OptionDefault::Page => "the address of a web page, or an empty text".to_owned(),
         OptionDefault::Label(_) => "one part of a host name, or an empty text".to_owned(),
     }
 }

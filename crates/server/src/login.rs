@@ -75,8 +75,9 @@ pub(crate) fn settings(common: &Common<'_>, registry: &Registry) -> Arc<Settings
         }],
     });
     // Where it is not offered it is refused in words, not by the end of the stream (XEP-0077 §3.1).
-    for (domain, mode) in common.registration {
-        let offered = registration::is_offered(*mode);
+    for (domain, options) in common.domains {
+        let mode = common.registration.get(domain).copied();
+        let offered = mode.is_some_and(|mode| registration::is_offered(mode, options));
         settings.features.push(ExtraFeature {
             domain: Some(domain.clone()),
             stage: Stage::Login,

@@ -33,6 +33,8 @@ pub enum OptionDefault {
     },
     /// Addresses as URIs, at most [`URIS_MAX`]; none by default.
     Uris,
+    /// One address of a web page, or nothing; none by default.
+    Page,
     /// One label of a host name (RFC 1035 §2.3.1), or nothing.
     Label(&'static str),
 }
@@ -81,6 +83,14 @@ pub enum OptionError {
         /// Unit.
         unit: &'static str,
     },
+    /// No address of a web page.
+    #[error("option '{name}' must be the address of a web page (https:), or empty, not \"{text}\"")]
+    Page {
+        /// Key.
+        name: &'static str,
+        /// What stands there.
+        text: String,
+    },
     /// No label of a host name.
     #[error(
         "option '{name}' must be one part of a host name without a dot, or empty, not \"{text}\""
@@ -108,6 +118,16 @@ impl OptionSpec {
             (None, OptionDefault::Flag(value)) => Ok(OptionValue::Flag(value)),
             (None, OptionDefault::Number { value, .. }) => Ok(OptionValue::Number(value)),
             (None, OptionDefault::Uris) => Ok(OptionValue::Texts(Vec::new())),
+            (None, OptionDefault::Page) => Ok(OptionValue::Text(String::new())),
+            (Some(value @ OptionValue::Text(text)), OptionDefault::Page) => {
+                if text.is_empty() || is_page(text) {
+                    return Ok(value.clone());
+                }
+                Err(OptionError::Page {
+                    name: self.name,
+                    text: text.clone(),
+                })
+            }
             (None, OptionDefault::Label(label)) => Ok(OptionValue::Text(label.to_owned())),
             (Some(OptionValue::Text(text)), OptionDefault::Label(_)) => prepared_label(text)
                 .map(OptionValue::Text)
@@ -146,11 +166,18 @@ impl OptionSpec {
                     OptionDefault::Flag(_) => "true or false",
                     OptionDefault::Number { .. } => "a whole number",
                     OptionDefault::Uris => "a list of texts",
-                    OptionDefault::Label(_) => "a text",
+                    OptionDefault::Label(_) | OptionDefault::Page => "a text",
                 },
             }),
         }
     }
+}
+
+fn is_page(text: &str) -> bool {
+    let rest = ["https://", "http://"]
+        .iter()
+        .find_map(|scheme| text.strip_prefix(scheme));
+    is_uri(text) && rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/'))
 }
 
 /// One label as JIDs write it; empty for an empty text.
@@ -292,6 +319,34 @@ mod tests {
         assert!(help(&[&long[..URI_BYTES_MAX]]).is_ok());
         assert!(help(&["a:b"; URIS_MAX]).is_ok());
         assert!(help(&["a:b"; URIS_MAX + 1]).is_err());
+    }
+
+    #[test]
+    fn pages() {
+        const PAGE: OptionSpec = OptionSpec {
+            name: "page",
+            default: OptionDefault::Page,
+            unit: "",
+            doc: "",
+        };
+        let page = |text: &str| {
+            let given = BTreeMap::from([("page".to_owned(), OptionValue::Text(text.to_owned()))]);
+            let options = Options::new([PAGE].iter(), &given);
+            options.map(|options| options.text(&PAGE).to_owned())
+        };
+        for good in ["", "https://a.example/?b=c", "http://[::1]:8080/"] {
+            assert_eq!(page(good).as_deref(), Ok(good));
+        }
+        for bad in [
+            "a.example",
+            "https://",
+            "https:///a",
+            "mailto:a@b.example",
+            "https://a b",
+        ] {
+            let text = bad.to_owned();
+            assert_eq!(page(bad), Err(OptionError::Page { name: "page", text }));
+        }
     }
 
     #[test]

@@ -106,7 +106,7 @@ impl Condition {
 
 /// A stanza error. Made from a [`Condition`], it has the type that RFC 6120 recommends.
 ///
-/// Neither writes nor reads the numeric codes of before RFC 3920.
+/// Neither writes nor reads the numeric codes of before RFC 3920; [`Reply`](crate::Reply) adds one where it is wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StanzaError {
     /// What the receiver may do about it.

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use waxwing_wire::{Element, Stanza, Writer, ns};
 
 use crate::StanzaError;
+use crate::xep::xep_0086_error_codes as codes;
 
 /// An answer to a stanza (RFC 6120 §8.1.3, §8.2.3, §8.3.1): of the same name and id, from its
 /// addressee to its sender.
@@ -48,7 +49,11 @@ impl<'a> Reply<'a> {
 
     /// Writes an error. Of the original it keeps name, namespace and id, not the payload.
     pub fn error(&self, error: &StanzaError) -> Option<Bytes> {
-        self.write("error", Some(&error.to_element(self.original.ns())))
+        let mut element = error.to_element(self.original.ns());
+        if codes::are_wanted(self.original) {
+            element.set_attr("code", codes::code(error.condition).to_string());
+        }
+        self.write("error", Some(&element))
     }
 
     /// Writes the result of an IQ, with a payload or empty.

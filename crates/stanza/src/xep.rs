@@ -15,6 +15,7 @@ pub mod xep_0066_oob;
 pub mod xep_0077_registration;
 pub mod xep_0082_datetime;
 pub mod xep_0085_chat_states;
+pub mod xep_0086_error_codes;
 pub mod xep_0092_version;
 pub mod xep_0115_caps;
 pub mod xep_0157_contacts;

@@ -13,7 +13,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use waxwing_dial::{Resolve, SystemResolver};
-use waxwing_server::Registration;
+use waxwing_server::{OptionValue, Registration};
 
 use crate::admin_socket;
 use crate::cli::Check;
@@ -98,7 +98,23 @@ fn registration(config: &Config) -> Vec<Finding> {
         let text = format!("{said} {}", at(mode)?);
         Some(Finding::good("registration", text))
     });
-    said.collect()
+    let pages = config.domains.iter().filter_map(|domain| {
+        let own = config.domain_options.get(domain);
+        let own = own.and_then(|own| own.get("registration_url"));
+        match own.or_else(|| config.options.get("registration_url"))? {
+            OptionValue::Text(url) if url.is_empty() => None,
+            OptionValue::Text(_) if of(domain) == Registration::Open => Some(Finding::note(
+                "registration",
+                format!("registration_url says nothing to clients at {domain}, where anybody may make an account"),
+            )),
+            OptionValue::Text(url) => Some(Finding::good(
+                "registration",
+                format!("clients of people without an account are sent from {domain} to {url}"),
+            )),
+            _ => None,
+        }
+    });
+    said.chain(pages).collect()
 }
 
 /// Where the server listens that runs on the data directory, if one does.

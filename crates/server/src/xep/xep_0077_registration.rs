@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use waxwing_stanza::payload::Secret;
 use waxwing_stanza::xep::xep_0004_forms::{DataForm, Field, FieldKind, FormKind};
+use waxwing_stanza::xep::xep_0066_oob::Link;
 use waxwing_stanza::xep::xep_0077_registration::{
     FORM_CANCEL as CANCEL, FORM_CHANGE as CHANGE, NS, Registration as Query,
 };
@@ -18,18 +19,27 @@ use crate::addressee::Addressee;
 use crate::cx::{Answer, Cx, Handled, Iq, IqHead};
 use crate::directory::Account;
 use crate::effects::Effects;
-use crate::registry::{Feature, Registrar, Source, Status};
+use crate::options::{OptionDefault, OptionSpec, Options};
+use crate::registry::{Feature, Registrar, Source};
 use crate::server::{Server, unavailable};
 use crate::settings::Registration;
 use crate::throttle::{self, Network};
+
+/// Where accounts are made that are not made in band.
+pub const REGISTRATION_URL: OptionSpec = OptionSpec {
+    name: "registration_url",
+    default: OptionDefault::Page,
+    unit: "",
+    doc: "A web page where people get an account; clients are told of it where not everybody may make one in band.",
+};
 
 /// What is said about it.
 pub const FEATURE: Feature = Feature {
     source: Source::Xep(77),
     title: "In-Band Registration",
     version: "2.4",
-    status: Status::Partial("errors have no HTTP-style codes (§9)"),
     options: &[throttle::REGISTRATIONS_BY_NETWORK, throttle::REGISTRATIONS],
+    domain_options: &[REGISTRATION_URL],
     register,
     ..Feature::NONE
 };
@@ -211,9 +221,21 @@ fn refused(error: &AccountError) -> StanzaError {
     }
 }
 
-/// Whether a stream to a domain offers registration before log-in.
-pub(crate) fn is_offered(mode: Registration) -> bool {
-    mode == Registration::Open
+/// Whether a stream to a domain offers registration before log-in, be it only to say where else it is (§5).
+pub(crate) fn is_offered(mode: Registration, options: &Options) -> bool {
+    mode == Registration::Open || !options.text(&REGISTRATION_URL).is_empty()
+}
+
+/// §5, and the last row but one of §6: instructions and a link, no fields.
+fn elsewhere(url: &str) -> Query {
+    Query {
+        instructions: Some(format!("Accounts are made on a web page: {url}")),
+        link: Some(Link {
+            url: url.to_owned(),
+            desc: None,
+        }),
+        ..Query::default()
+    }
 }
 
 /// What is asked of somebody without an account: by a form, and by fields for those who know none (§6).
@@ -248,13 +270,23 @@ pub(crate) async fn before_login(
     query: Query,
     network: Network,
 ) -> Result<Option<Query>, StanzaError> {
-    if !is_offered(server.registration_of(domain)) {
+    let options = server.options_of(domain);
+    let (mode, url) = (
+        server.registration_of(domain),
+        options.text(&REGISTRATION_URL),
+    );
+    if !is_offered(mode, &options) {
         return Err(Condition::ServiceUnavailable.into());
     }
     match kind {
+        IqType::Get if mode != Registration::Open => Ok(Some(elsewhere(url))),
         IqType::Get => Ok(Some(question())),
         // §3.2: nobody is known who could give up an account.
         IqType::Set if query.remove => Err(Condition::UnexpectedRequest.into()),
+        IqType::Set if mode != Registration::Open => {
+            let text = format!("accounts are made at {url}");
+            Err(StanzaError::from(Condition::NotAllowed).with_text(text))
+        }
         IqType::Set => {
             let answers = Answers::of(&query)?;
             let (Some(username), Some(password)) = (answers.username, answers.password) else {

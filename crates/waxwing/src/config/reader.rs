@@ -400,6 +400,11 @@ fn expected(error: &OptionError) -> String {
                 "must be a list of at most {URIS_MAX} URIs, like \"mailto:abuse@example.org\", not \"{text}\""
             )
         }
+        OptionError::Page { text, .. } => {
+            format!(
+                "must be the address of a web page, like \"https://example.org/join\", or an empty text, not \"{text}\""
+            )
+        }
         OptionError::Label { text, .. } => {
             format!(
                 "must be one part of a host name without a dot, like \"conference\", or an empty text, not \"{text}\""
