@@ -310,7 +310,8 @@ impl Built {
         run(&mut command, &format!("{password}\n"))
     }
 
-    /// Runs an account command for a user of the domain, such as `disable`, while the server runs.
+    /// Runs an account command for a user of the domain, such as `disable` or `set-role restricted`, while the server
+    /// runs.
     ///
     /// # Errors
     /// [`BuiltError`].
@@ -318,7 +319,9 @@ impl Built {
         let jid = format!("{user}@{}", self.options.domain);
         let mut command = Command::new(&self.binary);
         command.arg("--config").arg(&self.config);
-        run(command.args(["account", what, &jid]), "")
+        let mut words = what.split(' ');
+        command.arg("account").args(words.next()).arg(&jid);
+        run(command.args(words), "")
     }
 
     /// Runs a command of the program with the server's configuration, whatever comes of it.

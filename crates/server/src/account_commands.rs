@@ -4,7 +4,6 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 use waxwing_stanza::BareJid;
-use waxwing_store::StoreError;
 use waxwing_stream::StreamCondition;
 
 use crate::accounts::{self, Role, StoredAccount};
@@ -29,6 +28,12 @@ const ROLE: Argument = Argument {
     name: "role",
     doc: "member (default), restricted, admin or operator.",
     required: false,
+    secret: false,
+};
+const NEW_ROLE: Argument = Argument {
+    name: "role",
+    doc: "member, restricted, admin or operator.",
+    required: true,
     secret: false,
 };
 const DOMAIN: Argument = Argument {
@@ -67,6 +72,12 @@ pub const COMMANDS: &[Command] = &[
         doc: "Sets an account's password and ends its sessions.",
         arguments: &[JID, PASSWORD],
         run: |s, a| passwd(s, a).boxed(),
+    },
+    Command {
+        name: "account set-role",
+        doc: "Sets what an account may do, for the sessions that it has too.",
+        arguments: &[JID, NEW_ROLE],
+        run: |s, a| set_role(s, a).boxed(),
     },
     Command {
         name: "account list",
@@ -113,21 +124,24 @@ fn address(server: &Server, args: &Arguments) -> Result<BareJid, AdminError> {
 async fn existing(server: &Server, jid: &BareJid) -> Result<StoredAccount, AdminError> {
     accounts::load(server.store(), jid)
         .await?
-        .ok_or_else(|| AdminError::Refused(format!("there is no account '{jid}'")))
+        .ok_or_else(|| absent(jid))
+}
+
+fn absent(jid: &BareJid) -> AdminError {
+    AdminError::Refused(format!("there is no account '{jid}'"))
+}
+
+fn role(name: &str) -> Result<Role, AdminError> {
+    Role::named(name).ok_or_else(|| {
+        let known: Vec<_> = Role::NAMES.iter().map(|(name, _)| *name).collect();
+        let known = known.join(", ");
+        AdminError::Refused(format!("'{name}' is no role; roles are {known}"))
+    })
 }
 
 async fn add(server: Server, args: Arguments) -> Result<Value, AdminError> {
     let jid = address(&server, &args)?;
-    let name = args.optional("role").unwrap_or("member");
-    let role = Role::NAMES
-        .iter()
-        .find(|(known, _)| *known == name)
-        .map(|(_, role)| *role)
-        .ok_or_else(|| {
-            AdminError::Refused(format!(
-                "'{name}' is no role; roles are member, restricted, admin, operator"
-            ))
-        })?;
+    let role = role(args.optional("role").unwrap_or("member"))?;
     let reuse = args.optional("reuse") == Some("yes");
     match accounts::create(&server, &jid, args.text("password")?, role, reuse).await {
         Ok(()) => Ok(json!({ "jid": jid.to_string(), "role": role.name() })),
@@ -161,8 +175,9 @@ fn end_sessions(server: &Server, jid: &BareJid) {
 
 async fn remove(server: Server, args: Arguments) -> Result<Value, AdminError> {
     let jid = address(&server, &args)?;
-    existing(&server, &jid).await?;
-    let account = server.directory().note(&jid, BlockList::default());
+    let stored = existing(&server, &jid).await?;
+    let account = server.directory();
+    let account = account.note(&jid, stored.role(), BlockList::default());
     let effects = registration::removal(&server, &account)
         .await
         .map_err(|error| {
@@ -185,6 +200,35 @@ async fn passwd(server: Server, args: Arguments) -> Result<Value, AdminError> {
         .map_err(|error| refused(&jid, &error))?;
     end_sessions(&server, &jid);
     Ok(json!({ "jid": jid.to_string() }))
+}
+
+/// What is stored counts for sessions to come, what is in memory for those that are there; it is held meanwhile, so that
+/// no other is made from what was stored before.
+async fn set_role(server: Server, args: Arguments) -> Result<Value, AdminError> {
+    let jid = address(&server, &args)?;
+    let role = role(args.text("role")?)?;
+    let account = server.account(&jid).await.map_err(|error| {
+        AdminError::Failed(format!("the account was not read: {:?}", error.condition))
+    })?;
+    if account.as_ref().is_some_and(|account| account.is_guest()) {
+        return Err(AdminError::Refused(format!("'{jid}' is a guest")));
+    }
+    change(&server, &jid, |account| account.role = role.into()).await?;
+    if let Some(account) = account.or_else(|| server.directory().known(&jid)) {
+        account.set_role(role);
+    }
+    Ok(json!({ "jid": jid.to_string(), "role": role.name() }))
+}
+
+async fn change(
+    server: &Server,
+    jid: &BareJid,
+    change: impl Fn(&mut StoredAccount),
+) -> Result<(), AdminError> {
+    if accounts::change(server.store(), jid, change).await? {
+        return Ok(());
+    }
+    Err(absent(jid))
 }
 
 async fn list(server: Server, args: Arguments) -> Result<Value, AdminError> {
@@ -212,15 +256,7 @@ fn switch(
 ) -> BoxFuture<'static, Result<Value, AdminError>> {
     async move {
         let jid = address(&server, &args)?;
-        let mut account = existing(&server, &jid).await?;
-        account.disabled = disabled;
-        let mut batch = waxwing_store::Batch::new();
-        accounts::save(&mut batch, &jid, &account);
-        server
-            .store()
-            .commit(batch)
-            .await
-            .map_err(|error: StoreError| AdminError::from(error))?;
+        change(&server, &jid, |account| account.disabled = disabled).await?;
         if disabled {
             end_sessions(&server, &jid);
         }

@@ -31,6 +31,14 @@ impl Role {
         ("operator", Role::Operator),
     ];
 
+    /// The role of this name.
+    pub fn named(name: &str) -> Option<Role> {
+        let mut names = Role::NAMES.iter();
+        names
+            .find(|(known, _)| *known == name)
+            .map(|(_, role)| *role)
+    }
+
     /// The role's name.
     pub fn name(self) -> &'static str {
         Role::NAMES
@@ -342,15 +350,34 @@ pub async fn set_password(
     password: &str,
 ) -> Result<(), AccountError> {
     let keys = derive(server, password).await?;
-    let Some(mut account) = load(server.store(), jid).await? else {
-        return Ok(());
-    };
-    account.keys = keys;
-    let mut batch = Batch::new();
-    batch.require_present(&ACCOUNTS, &owner(jid), &key());
-    save(&mut batch, jid, &account);
-    server.store().commit(batch).await?;
+    change(server.store(), jid, |account| {
+        account.keys.clone_from(&keys);
+    })
+    .await?;
     Ok(())
+}
+
+/// Changes an account, on what it is when the change is written: two changes at a time are both made. Says whether there
+/// is such an account.
+pub(crate) async fn change(
+    store: &Store,
+    jid: &BareJid,
+    change: impl Fn(&mut StoredAccount),
+) -> Result<bool, StoreError> {
+    while let Some(before) = load(store, jid).await? {
+        let mut after = before.clone();
+        change(&mut after);
+        let mut batch = Batch::new();
+        batch.require_equals(&ACCOUNTS, &owner(jid), &key(), &before);
+        save(&mut batch, jid, &after);
+        match store.commit(batch).await {
+            Ok(_) => return Ok(true),
+            // Somebody else's change is made, which cannot go on for ever.
+            Err(StoreError::Refused { .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(false)
 }
 
 /// Accounts by address, `limit` at most.

@@ -1,12 +1,13 @@
 //! Who is here: local accounts in use and their sessions.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use waxwing_stanza::{BareJid, FullJid};
 use waxwing_store::{LogId, Owner};
 
+use crate::accounts::Role;
 use crate::blocking::BlockList;
 use crate::session::Session;
 use crate::waiting::Waiting;
@@ -26,6 +27,8 @@ pub struct Account {
     sessions: Mutex<Vec<Arc<Session>>>,
     /// Held while something of the account is changed on what was read before.
     turn: Arc<futures_util::lock::Mutex<()>>,
+    /// What it may do; [`Role`] as its number.
+    role: AtomicI32,
     /// Its place among the guests, if it is one.
     pub(crate) guest: Option<Pass>,
     /// How much waits for it.
@@ -35,7 +38,7 @@ pub struct Account {
 }
 
 impl Account {
-    fn new(jid: BareJid, blocked: BlockList) -> Self {
+    fn new(jid: BareJid, role: Role, blocked: BlockList) -> Self {
         let owner = Owner::account(jid.as_ref());
         Account {
             jid,
@@ -43,6 +46,7 @@ impl Account {
             last_id: AtomicU64::new(0),
             sessions: Mutex::default(),
             turn: Arc::default(),
+            role: AtomicI32::new(role.into()),
             guest: None,
             waiting: Waiting::default(),
             blocked: Mutex::new(Arc::new(blocked)),
@@ -52,6 +56,20 @@ impl Account {
     /// Whether it is a guest's, who has proved nothing and will not come back.
     pub fn is_guest(&self) -> bool {
         self.guest.is_some()
+    }
+
+    /// What it may do.
+    pub fn role(&self) -> Role {
+        Role::try_from(self.role.load(Ordering::SeqCst)).unwrap_or_default()
+    }
+
+    pub(crate) fn set_role(&self, role: Role) {
+        self.role.store(role.into(), Ordering::SeqCst);
+    }
+
+    /// Whether it reaches nobody but this server's people and services.
+    pub fn stays_here(&self) -> bool {
+        self.is_guest() || self.role() == Role::Restricted
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Arc<Session>>> {
@@ -131,8 +149,8 @@ impl Directory {
         self.accounts().get(jid).cloned()
     }
 
-    /// Notes that the account exists, and whom it has blocked unless that is known already.
-    pub(crate) fn note(&self, jid: &BareJid, blocked: BlockList) -> Arc<Account> {
+    /// Notes that the account exists, what it may do, and whom it has blocked unless that is known already.
+    pub(crate) fn note(&self, jid: &BareJid, role: Role, blocked: BlockList) -> Arc<Account> {
         let mut accounts = self.accounts();
         if accounts.len() >= ACCOUNTS_IDLE_MAX && !accounts.contains_key(jid) {
             let idle = |account: &Arc<Account>| {
@@ -142,7 +160,7 @@ impl Directory {
         }
         accounts
             .entry(jid.clone())
-            .or_insert_with(|| Arc::new(Account::new(jid.clone(), blocked)))
+            .or_insert_with(|| Arc::new(Account::new(jid.clone(), role, blocked)))
             .clone()
     }
 
@@ -150,7 +168,7 @@ impl Directory {
     pub(crate) fn note_guest(&self, jid: &BareJid, pass: Pass) -> Arc<Account> {
         let account = Arc::new(Account {
             guest: Some(pass),
-            ..Account::new(jid.clone(), BlockList::default())
+            ..Account::new(jid.clone(), Role::default(), BlockList::default())
         });
         self.accounts().insert(jid.clone(), account.clone());
         account

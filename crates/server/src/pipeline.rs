@@ -120,7 +120,7 @@ async fn recipient(server: &Server, parts: Parts) -> Result<Box<Delivery>, Stanz
         Destination::Here(Addressee::Domain | Addressee::Host(_), _)
         | Destination::AtHost(..)
         | Destination::Nobody => return Err(Condition::ServiceUnavailable.into()),
-        Destination::Remote => return Err(Condition::RemoteServerNotFound.into()),
+        Destination::Remote => return Err(server.beyond(&parts.session)),
     };
     // RFC 6121 §8.5.2.1.1: a room's message cannot go to an account.
     if parts.kind == MessageType::Groupchat && full.is_none() {

@@ -62,7 +62,7 @@ pub(crate) async fn handle(
     guests::check_subscription(session)?;
     let to = to.ok_or(Condition::BadRequest)?;
     match server.place(to.domain()) {
-        None => return Err(Condition::RemoteServerNotFound.into()),
+        None => return Err(server.beyond(session)),
         // Nobody there has presence; what a roster may hold of it can still be ended.
         Some(Place::Host(_)) if request.grows() => return Err(Condition::ServiceUnavailable.into()),
         Some(_) => {}
@@ -270,7 +270,7 @@ async fn directed(
     match destination(&cx.session.account.jid, Some(&to), |domain| {
         cx.server.place(domain)
     }) {
-        Destination::Remote => return Err(Condition::RemoteServerNotFound.into()),
+        Destination::Remote => return Err(cx.server.beyond(&cx.session)),
         // Who means to enter a room is told that there is none, and does not wait.
         Destination::AtHost(..) if kind == PresenceType::Available => {
             return Err(Condition::ServiceUnavailable.into());

@@ -61,7 +61,7 @@ pub(crate) async fn iq(
             here(server, session, &stanza, head).await
         }
         Destination::Nobody | Destination::AtHost(..) => Err(Condition::ServiceUnavailable.into()),
-        Destination::Remote => Err(Condition::RemoteServerNotFound.into()),
+        Destination::Remote => Err(server.beyond(session)),
     }
 }
 

@@ -290,13 +290,22 @@ impl Server {
         let stored = accounts::load(self.store(), jid)
             .await
             .map_err(|error| unavailable(&error))?;
-        if stored.is_none_or(|stored| stored.disabled) {
+        let Some(stored) = stored.filter(|stored| !stored.disabled) else {
             return Ok(None);
-        }
+        };
         let blocked = crate::blocking::load(self.store(), &accounts::owner(jid))
             .await
             .map_err(|error| unavailable(&error))?;
-        Ok(Some(self.0.directory.note(jid, blocked)))
+        Ok(Some(self.0.directory.note(jid, stored.role(), blocked)))
+    }
+
+    /// Why something of `session` does not go to another server.
+    pub(crate) fn beyond(&self, session: &Session) -> StanzaError {
+        if session.account.stays_here() {
+            let text = "this account reaches only people and services of its own server";
+            return StanzaError::from(Condition::Forbidden).with_text(text);
+        }
+        Condition::RemoteServerNotFound.into()
     }
 
     /// Validates again what we changed, so that nothing ill-formed ever leaves.

@@ -221,7 +221,11 @@ mod tests {
     #[test]
     fn who_takes_what_comes() {
         let directory = Directory::default();
-        let account = directory.note(&"bob@example.org".parse().unwrap(), Default::default());
+        let account = directory.note(
+            &"bob@example.org".parse().unwrap(),
+            Default::default(),
+            Default::default(),
+        );
         let full: FullJid = "bob@example.org/phone".parse().unwrap();
         assert!(!is_taken(&account, None));
         let session = Arc::new(Session::new(full.clone(), account.clone(), 1, 1));

@@ -104,7 +104,7 @@ pub enum Act {
     Vanish(Who),
     /// The operator does something with an account.
     Operate {
-        /// `disable`, `enable` or `remove`.
+        /// `disable`, `enable`, `remove` or `set-role` with the role behind it.
         command: String,
         /// The account.
         account: String,

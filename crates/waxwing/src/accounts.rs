@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use waxwing_stanza::BareJid;
 
 use crate::admin_socket::{self, CommandError};
-use crate::cli::{Account, Password};
+use crate::cli::{Account, Password, Role};
 use crate::config::Config;
 use crate::{Outcome, say, say_json};
 
@@ -51,21 +51,16 @@ fn request(command: Account) -> Result<Request, Outcome> {
             reuse,
             password,
             output,
-        } => {
-            let role = role
-                .to_possible_value()
-                .map(|value| value.get_name().to_owned());
-            (
-                "account add",
-                json!({
-                    "password": read(&password, &jid)?,
-                    "role": role,
-                    "reuse": if reuse { "yes" } else { "no" },
-                    "jid": jid,
-                }),
-                output.json,
-            )
-        }
+        } => (
+            "account add",
+            json!({
+                "password": read(&password, &jid)?,
+                "role": name(role),
+                "reuse": if reuse { "yes" } else { "no" },
+                "jid": jid,
+            }),
+            output.json,
+        ),
         Account::Passwd {
             jid,
             password,
@@ -73,6 +68,11 @@ fn request(command: Account) -> Result<Request, Outcome> {
         } => (
             "account passwd",
             json!({ "password": read(&password, &jid)?, "jid": jid }),
+            output.json,
+        ),
+        Account::SetRole { jid, role, output } => (
+            "account set-role",
+            json!({ "jid": jid, "role": name(role) }),
             output.json,
         ),
         Account::Remove { jid, output } => ("account remove", json!({ "jid": jid }), output.json),
@@ -87,6 +87,11 @@ fn request(command: Account) -> Result<Request, Outcome> {
             output,
         } => ("account list", json!({}), output.json),
     })
+}
+
+fn name(role: Role) -> Option<String> {
+    let value = role.to_possible_value()?;
+    Some(value.get_name().to_owned())
 }
 
 fn read(source: &Password, jid: &str) -> Result<String, Outcome> {
@@ -143,6 +148,7 @@ fn show(name: &str, result: &Value, json_wanted: bool) {
         "account passwd" => say(&format!(
             "{jid} has a new password; its sessions were ended."
         )),
+        "account set-role" => say(&format!("{jid} is {} now.", field(result, "role"))),
         "account disable" => say(&format!("{jid} cannot log in any more.")),
         "account enable" => say(&format!("{jid} can log in.")),
         _ => {

@@ -159,6 +159,16 @@ pub(crate) enum Account {
         #[command(flatten)]
         output: Output,
     },
+    /// Sets what an account may do; sessions that it has go on with the new role.
+    SetRole {
+        /// Its address.
+        jid: String,
+        /// What it may do.
+        #[arg(value_enum)]
+        role: Role,
+        #[command(flatten)]
+        output: Output,
+    },
     /// Lists accounts.
     List {
         /// Only those of this domain.
@@ -240,6 +250,7 @@ impl Command {
                 Account::Add { output, .. }
                 | Account::Remove { output, .. }
                 | Account::Passwd { output, .. }
+                | Account::SetRole { output, .. }
                 | Account::List { output, .. }
                 | Account::Disable { output, .. }
                 | Account::Enable { output, .. },

@@ -36,6 +36,27 @@ fn errors_are_json_where_results_are() {
 }
 
 #[test]
+fn a_role_is_changed_and_listed() {
+    let built = server("daemon-roles");
+    let alice = "alice@waxwing.example";
+    let set = done(&built, &["account", "set-role", alice, "restricted"]);
+    assert_eq!(set, json!({ "jid": alice, "role": "restricted" }));
+    let listed = done(&built, &["account", "list"]);
+    let role = |jid: &str| {
+        let all = listed["accounts"].as_array().unwrap();
+        let account = all.iter().find(|account| account["jid"] == jid);
+        account.unwrap()["role"].clone()
+    };
+    assert_eq!(role(alice), "restricted");
+    assert_eq!(role("bob@waxwing.example"), "member");
+    let nobody = ["account", "set-role", "nobody@waxwing.example", "admin"];
+    let said = failed(&built, 1, &nobody);
+    assert!(said.contains("there is no account"), "{said}");
+    let said = failed(&built, 2, &["account", "set-role", alice, "king"]);
+    assert!(said.contains("king"), "{said}");
+}
+
+#[test]
 fn what_was_typed_does_nothing_to_the_terminal() {
     let built = server("daemon-controls");
     let active = "a\u{1b}]0;owned\u{7}\u{9b}31m\u{202e}";

@@ -30,6 +30,16 @@ pub(super) fn read(text: &str) -> Result<Act, String> {
                 account: who.account,
             }
         }
+        ["the", "operator", "makes", account, role] => {
+            let who = who(account)?;
+            if who.resource.is_some() {
+                return Err(format!("`{account}` is a session, no account"));
+            }
+            Act::Operate {
+                command: format!("set-role {role}"),
+                account: who.account,
+            }
+        }
         [number, unit, "pass" | "passes"] => Act::Pass {
             micros: micros(number, unit)?,
         },

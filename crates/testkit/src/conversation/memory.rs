@@ -101,7 +101,14 @@ impl Network for World {
     }
 
     fn operate(&mut self, command: &str, account: &str) -> Result<(), String> {
-        let args = serde_json::json!({ "jid": format!("{account}@{DOMAIN}") });
+        let mut args = serde_json::json!({ "jid": format!("{account}@{DOMAIN}") });
+        let (command, role) = match command.split_once(' ') {
+            Some((command, role)) => (command, Some(role)),
+            None => (command, None),
+        };
+        if let (Some(role), Some(args)) = (role, args.as_object_mut()) {
+            args.insert("role".to_owned(), role.into());
+        }
         self.admin(&format!("account {command}"), args)
             .map(|_| ())
             .map_err(|error| error.to_string())

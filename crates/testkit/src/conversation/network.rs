@@ -40,7 +40,7 @@ pub trait Network {
     /// Why it did not start.
     fn restart(&mut self, in_order: bool) -> Result<(), String>;
 
-    /// Runs an admin command, such as `disable`, on an account.
+    /// Runs an admin command, such as `disable` or `set-role restricted`, on an account.
     ///
     /// # Errors
     /// What the server says.
