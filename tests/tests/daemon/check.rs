@@ -108,6 +108,13 @@ fn what_check_calls_fatal_the_server_refuses() {
     assert!(said.contains("key.pem: "), "{said}");
     fs::write(&key, kept).unwrap();
     assert_eq!(check(&built)["starts"], true);
+    // A file system that has no room for anything of others.
+    edit(&built, |text| {
+        let own = format!("data_dir = {:?}", built.data_dir);
+        text.replace(&own, "data_dir = \"/proc/waxwing\"")
+    });
+    let said = fatal("/proc/waxwing cannot be made");
+    assert!(said.contains("/proc/waxwing"), "{said}");
 }
 
 #[test]

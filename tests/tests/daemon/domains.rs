@@ -130,6 +130,13 @@ async fn each_domain_shows_its_certificate() {
     let checked = built.command(["check"]).unwrap();
     let checked = String::from_utf8_lossy(&checked.stdout).into_owned();
     assert!(checked.contains(OTHER), "{checked}");
+    // Which of the two is meant.
+    for file in [
+        "/tls/cert.pem names waxwing.example",
+        "/other/cert.pem names other.example",
+    ] {
+        assert!(checked.contains(file), "{checked}");
+    }
     // Another one, while the server runs.
     let renewed = certificate(&built, "renewed");
     std::fs::write(&config, own.replace("other/", "renewed/")).unwrap();

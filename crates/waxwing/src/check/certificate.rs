@@ -54,13 +54,30 @@ pub(crate) fn findings(config: &Config, now: i64) -> Vec<Finding> {
     // What is wrong with them has been said of the configuration.
     let hosts = config.settings().hosts().unwrap_or_default();
     let mut findings = of_files((chain, key), &domains(false), &hosts, now);
+    if !own.is_empty() {
+        name_file(&mut findings, chain);
+    }
     for domain in domains(true) {
         if let Some(files) = own.get(&domain.name) {
             let files = (&*files.certificate, &*files.key);
-            findings.extend(of_files(files, &[domain], &hosts, now));
+            let mut of_domain = of_files(files, &[domain], &hosts, now);
+            name_file(&mut of_domain, files.0);
+            findings.extend(of_domain);
         }
     }
     findings
+}
+
+/// Says which of several certificates is meant.
+fn name_file(findings: &mut [Finding], chain: &Path) {
+    let file = chain.display().to_string();
+    for finding in findings {
+        finding.text = match finding.text.strip_prefix("it ") {
+            Some(rest) => format!("{file} {rest}"),
+            None if finding.text.contains(&file) => continue,
+            None => format!("{file}: {}", finding.text),
+        };
+    }
 }
 
 /// What is to be said of a certificate that is for these domains.

@@ -24,11 +24,39 @@ const ABOUT: &str = "DNS";
 /// How clients find one kind of listener.
 struct Kind {
     service: &'static str,
-    key: &'static str,
+    /// The keys of these listeners; those of them that have ports, if any has.
+    keys: Vec<&'static str>,
     ports: Vec<u16>,
 }
 
 impl Kind {
+    fn new(service: &'static str, listeners: &[(&'static str, &[SocketAddr])]) -> Kind {
+        let ports = |(_, addresses): &(_, &[SocketAddr])| open_ports(addresses);
+        let open: Vec<_> = listeners
+            .iter()
+            .filter(|listener| !ports(listener).is_empty())
+            .collect();
+        let named = match open.is_empty() {
+            true => listeners.iter().collect(),
+            false => open,
+        };
+        Kind {
+            service,
+            keys: named.iter().map(|(key, _)| *key).collect(),
+            ports: listeners.iter().flat_map(ports).collect(),
+        }
+    }
+
+    /// `listen.c2s has port 5222`.
+    fn has(&self) -> String {
+        let ports: Vec<_> = self.ports.iter().map(u16::to_string).collect();
+        let verb = match self.keys.len() {
+            1 => "has port",
+            _ => "have ports",
+        };
+        format!("{} {verb} {}", self.keys.join(" and "), ports.join(", "))
+    }
+
     /// The record that leads to the listener.
     fn record(&self, domain: &Domain) -> Option<String> {
         let port = self.ports.first()?;
@@ -49,16 +77,14 @@ fn open_ports(addresses: &[SocketAddr]) -> Vec<u16> {
 
 fn kinds(config: &Config) -> [Kind; 2] {
     [
-        Kind {
-            service: "_xmpp-client._tcp",
-            key: "listen.c2s",
-            ports: open_ports(&config.listen.c2s),
-        },
-        Kind {
-            service: "_xmpps-client._tcp",
-            key: "listen.c2s_tls",
-            ports: open_ports(&config.listen.c2s_tls),
-        },
+        Kind::new("_xmpp-client._tcp", &[("listen.c2s", &config.listen.c2s)]),
+        Kind::new(
+            "_xmpps-client._tcp",
+            &[
+                ("listen.c2s_tls", &config.listen.c2s_tls),
+                ("listen.tls", &config.listen.tls),
+            ],
+        ),
     ]
 }
 
@@ -202,7 +228,7 @@ async fn of_kind(
         }
         let text = format!(
             "{name} leads here, and nothing listens for clients of other machines under {}",
-            kind.key
+            kind.keys.join(" or ")
         );
         return vec![
             Finding::bad(ABOUT, text).mend("remove the record, or set the addresses to listen on"),
@@ -251,12 +277,7 @@ async fn of_record(
     }
     let place = format!("{}:{}", found.target, found.port);
     if !kind.ports.contains(&found.port) {
-        let ports: Vec<_> = kind.ports.iter().map(u16::to_string).collect();
-        let text = format!(
-            "{name} leads to {place}, and {} has port {}",
-            kind.key,
-            ports.join(", ")
-        );
+        let text = format!("{name} leads to {place}, and {}", kind.has());
         return Finding::warning(ABOUT, text).mend(format!(
             "right only if a router or proxy passes that port on; otherwise: {wanted}"
         ));

@@ -104,6 +104,33 @@ fn the_records_that_are_needed_are_listed() {
     }
 }
 
+/// XEP-0368 §3: clients look for TLS from the first byte at whichever port has it.
+#[test]
+fn one_port_for_all_is_found_by_its_record() {
+    let one = config("a.example", "c2s = []\nc2s_tls = []\ntls = [\"[::]:443\"]");
+    let names = Names::default()
+        .srv(DIRECT, 443, "a.example")
+        .address("a.example", [127, 0, 0, 1]);
+    let found = judge(&one, &names);
+    let record = "_xmpps-client._tcp.a.example. 3600 IN SRV 0 5 443 a.example.";
+    assert!(found[0].text.contains(record), "{found:?}");
+    assert!(!found[0].text.contains("_xmpp-client._tcp"), "{found:?}");
+    assert!(
+        found.iter().all(|finding| finding.level < Level::Bad),
+        "{found:?}"
+    );
+    let both = config("a.example", "tls = [\"[::]:443\"]");
+    let astray = Names::default()
+        .srv(DIRECT, 444, "a.example")
+        .address("a.example", ELSEWHERE);
+    let found = judge(&both, &astray);
+    let said = "leads to a.example:444, and listen.c2s_tls and listen.tls have ports 5223, 443";
+    assert!(
+        found.iter().any(|finding| finding.text.contains(said)),
+        "{found:?}"
+    );
+}
+
 #[test]
 fn service_hosts_are_named_with_their_use() {
     let text =

@@ -1,8 +1,10 @@
 //! The machine: data directory, ports, disk, clock.
 
+use std::fs::{self, DirBuilder};
+use std::io;
 use std::net::SocketAddr;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -33,7 +35,27 @@ fn existing(dir: &Path) -> Option<&Path> {
     dir.ancestors().find(|dir| dir.exists())
 }
 
-/// Whether the server would open its data directory. Nothing is written.
+/// Makes a directory as the server would, and takes back what was made.
+fn try_to_make(dir: &Path) -> io::Result<()> {
+    let mut missing: Vec<_> = dir.ancestors().take_while(|dir| !dir.exists()).collect();
+    missing.reverse();
+    let mut made = Vec::new();
+    let mut outcome = Ok(());
+    for dir in missing {
+        outcome = DirBuilder::new().mode(0o700).create(dir);
+        match outcome {
+            Ok(()) => made.push(dir),
+            Err(_) => break,
+        }
+    }
+    for dir in made.into_iter().rev() {
+        // What somebody has put there meanwhile is theirs.
+        let _theirs = fs::remove_dir(dir);
+    }
+    outcome
+}
+
+/// Whether the server would open its data directory. Nothing stays written.
 pub(crate) fn data_dir(config: &Config) -> Vec<Finding> {
     const ABOUT: &str = "data";
     let dir = &config.data_dir;
@@ -71,7 +93,12 @@ pub(crate) fn data_dir(config: &Config) -> Vec<Finding> {
             )
             .mend("give another data_dir"),
             (Err(_), Some(place)) => match access(place, rights) {
-                Ok(()) => Finding::good(ABOUT, format!("{shown} can be made")),
+                // Some file systems say yes, and mean what they hold themselves.
+                Ok(()) => match try_to_make(dir) {
+                    Ok(()) => Finding::good(ABOUT, format!("{shown} can be made")),
+                    Err(error) => Finding::fatal(ABOUT, format!("{shown} cannot be made: {error}"))
+                        .mend("give another data_dir"),
+                },
                 Err(error) => unwritable(place, error),
             },
             (Err(error), None) => unwritable(dir, error),
@@ -231,6 +258,29 @@ fn synchronised(answer: Option<&str>) -> Finding {
 mod tests {
     use super::*;
     use crate::check::finding::Level;
+
+    #[test]
+    fn what_cannot_be_made_is_found_out() {
+        let config = |dir: &Path| {
+            let text = format!("domains = [\"a.example\"]\ndata_dir = {dir:?}\n");
+            Config::parse(&text, Path::new("/")).unwrap()
+        };
+        let found = data_dir(&config(Path::new("/proc/waxwing/data")));
+        assert_eq!(found[0].level, Level::Fatal);
+        assert!(
+            found[0]
+                .text
+                .starts_with("/proc/waxwing/data cannot be made: "),
+            "{found:?}"
+        );
+        let place = std::env::temp_dir().join(format!("waxwing-check-make-{}", std::process::id()));
+        let found = data_dir(&config(&place.join("a/b")));
+        assert!(found[0].text.ends_with("/a/b can be made"), "{found:?}");
+        assert!(!place.exists());
+        let found = data_dir(&config(&place.join("a".repeat(300))));
+        assert_eq!(found[0].level, Level::Fatal, "{found:?}");
+        assert!(!place.exists());
+    }
 
     #[test]
     fn room_is_counted_in_bytes_and_inodes() {
