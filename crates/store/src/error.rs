@@ -143,6 +143,9 @@ pub enum OpenError {
         /// What should be there too.
         missing: PathBuf,
     },
+    /// There is nothing that could be looked at.
+    #[error("{0} holds no Waxwing database")]
+    Missing(PathBuf),
     /// The database cannot be read.
     #[error("{path} is damaged ({detail}); it was left as it is")]
     Damaged {

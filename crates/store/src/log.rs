@@ -49,6 +49,7 @@ impl<T: Message + Default> Log<T> {
             kind: ShapeKind::Log,
             migrations: self.migrations,
             indexes: Vec::new(),
+            reads: |_, payload| T::decode(payload).is_ok(),
         }
     }
 }

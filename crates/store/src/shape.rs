@@ -23,6 +23,8 @@ pub struct Shape {
     /// The last of them leads to `version`.
     pub(crate) migrations: &'static [Migration],
     pub(crate) indexes: Vec<IndexShape>,
+    /// Whether a key and a value are of the declared types. The entry of a log has an empty key.
+    pub(crate) reads: fn(&[u8], &[u8]) -> bool,
 }
 
 impl Shape {

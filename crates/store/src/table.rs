@@ -115,6 +115,7 @@ impl<K: Key, V: Message + Default> Table<K, V> {
             kind: ShapeKind::Table,
             migrations: self.migrations,
             indexes: indexes.collect(),
+            reads: |key, value| decoded::<K>(key).is_some() && V::decode(value).is_ok(),
         }
     }
 

@@ -19,8 +19,46 @@ use crate::error::StoreError;
 /// Work on files.
 pub(super) type Work = Box<dyn FnOnce() + Send>;
 
-pub(super) struct FileBlobs {
+/// Where blobs lie.
+pub(super) struct BlobPlace {
     directory: PathBuf,
+}
+
+impl BlobPlace {
+    pub(super) fn new(directory: PathBuf) -> Self {
+        Self { directory }
+    }
+
+    fn path(&self, hash: &BlobHash) -> PathBuf {
+        let name = hash.to_string();
+        self.directory.join(&name[..2]).join(name)
+    }
+
+    pub(super) fn length(&self, hash: &BlobHash) -> Result<Option<u64>, StoreError> {
+        match fs::metadata(self.path(hash)) {
+            Ok(metadata) => Ok(Some(metadata.len())),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(io_failed(&error)),
+        }
+    }
+
+    /// At most so many bytes from an offset on; none at the end.
+    pub(super) fn read_part(
+        &self,
+        hash: &BlobHash,
+        offset: u64,
+        bytes_max: usize,
+    ) -> std::io::Result<Bytes> {
+        let mut file = File::open(self.path(hash))?;
+        file.seek(SeekFrom::Start(offset))?;
+        let mut bytes = Vec::new();
+        file.take(bytes_max as u64).read_to_end(&mut bytes)?;
+        Ok(Bytes::from(bytes))
+    }
+}
+
+pub(super) struct FileBlobs {
+    place: BlobPlace,
     leases: Mutex<HashMap<BlobHash, u64>>,
     /// While a backup reads: blobs to be removed after it. It may be about to read them.
     kept: Mutex<Option<HashSet<BlobHash>>>,
@@ -43,7 +81,7 @@ impl FileBlobs {
         create_synced(&directory)?;
         create_synced(&new)?;
         Ok(Self {
-            directory,
+            place: BlobPlace::new(directory),
             leases: Mutex::default(),
             kept: Mutex::default(),
             queue,
@@ -58,7 +96,7 @@ impl FileBlobs {
         &self,
         is_referenced: impl Fn(&BlobHash) -> bool,
     ) -> std::io::Result<()> {
-        for shard in fs::read_dir(&self.directory)? {
+        for shard in fs::read_dir(&self.place.directory)? {
             for file in fs::read_dir(shard?.path())? {
                 let name = file?.file_name();
                 if let Some(hash) = name.to_str().and_then(BlobHash::from_hex)
@@ -83,7 +121,7 @@ impl FileBlobs {
             return;
         }
         let doomed = self.new_path();
-        let renamed = fs::rename(self.path(hash), &doomed);
+        let renamed = fs::rename(self.place.path(hash), &doomed);
         drop(leases);
         match renamed {
             Ok(()) => {
@@ -113,14 +151,13 @@ impl FileBlobs {
         }
     }
 
-    fn path(&self, hash: &BlobHash) -> PathBuf {
-        let name = hash.to_string();
-        self.directory.join(&name[..2]).join(name)
+    pub(super) fn place(&self) -> &BlobPlace {
+        &self.place
     }
 
     fn new_path(&self) -> PathBuf {
         let number = self.next_name.fetch_add(1, Ordering::Relaxed);
-        self.directory.join("new").join(number.to_string())
+        self.place.directory.join("new").join(number.to_string())
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<BlobHash, u64>> {
@@ -135,27 +172,17 @@ impl BlobFiles for FileBlobs {
         Ok(Box::new(FileUpload {
             file,
             path,
-            directory: self.directory.clone(),
+            directory: self.place.directory.clone(),
         }))
     }
 
     fn length(&self, hash: &BlobHash) -> Result<Option<u64>, StoreError> {
-        match fs::metadata(self.path(hash)) {
-            Ok(metadata) => Ok(Some(metadata.len())),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(io_failed(&error)),
-        }
+        self.place.length(hash)
     }
 
     fn read(&self, hash: &BlobHash, offset: u64, bytes_max: usize) -> Result<Bytes, StoreError> {
-        let read = || {
-            let mut file = File::open(self.path(hash))?;
-            file.seek(SeekFrom::Start(offset))?;
-            let mut bytes = Vec::new();
-            file.take(bytes_max as u64).read_to_end(&mut bytes)?;
-            Ok(Bytes::from(bytes))
-        };
-        read().map_err(|error: std::io::Error| io_failed(&error))
+        let read = self.place.read_part(hash, offset, bytes_max);
+        read.map_err(|error| io_failed(&error))
     }
 
     fn lease(&self, hash: &BlobHash) {

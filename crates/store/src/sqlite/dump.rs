@@ -1,17 +1,18 @@
 //! Reading everything for a backup, from one snapshot on a connection of its own.
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rusqlite::{Connection, Row, params};
 
 use super::apply::high_water;
-use super::blobs::FileBlobs;
-use super::fault::failed;
+use super::blobs::{BlobPlace, FileBlobs};
+use super::fault::{failed, io_failed};
 use super::open::reader_connection;
 use super::shapes::{self, Stored, kind_number};
-use crate::backend::{BackupOut, BackupOutcome, BlobFiles};
+use crate::backend::{BackupOut, BackupOutcome};
 use crate::backup::{BackupAbout, BackupError, Dump, EntryRecord, Header, HeaderShape, RowRecord};
 use crate::blob::BlobHash;
 use crate::error::StoreError;
@@ -37,15 +38,17 @@ pub(super) fn run(source: &Source<'_>, mut out: BackupOut, about: BackupAbout) -
     let db = reader_connection(source.database)?;
     // From before the snapshot, so that each blob that it knows stays.
     source.blobs.keep_all();
-    let outcome = from_snapshot(source, &db, &mut out, about);
+    let outcome = from_snapshot(&db, source.blobs.place(), source.closing, &mut *out, about);
     source.blobs.keep_no_longer();
     outcome
 }
 
-fn from_snapshot(
-    source: &Source<'_>,
+/// Writes everything that a connection sees from now on.
+pub(super) fn from_snapshot(
     db: &Connection,
-    out: &mut BackupOut,
+    files: &BlobPlace,
+    closing: &AtomicBool,
+    out: &mut dyn Write,
     about: BackupAbout,
 ) -> BackupOutcome {
     db.execute_batch("BEGIN")?;
@@ -53,7 +56,7 @@ fn from_snapshot(
     let header = header(db, &stored, about)?;
     let mut dump = Dump::begin(out, &header)?;
     let written =
-        owners(source, db, &stored, &mut dump).and_then(|()| blobs(source, db, &mut dump));
+        owners(closing, db, &stored, &mut dump).and_then(|()| blobs(closing, db, files, &mut dump));
     match written {
         Ok(()) => dump.end(&header),
         Err(error) => {
@@ -103,7 +106,7 @@ fn header(
 }
 
 fn owners(
-    source: &Source<'_>,
+    closing: &AtomicBool,
     db: &Connection,
     stored: &BTreeMap<String, Stored>,
     dump: &mut Dump<'_>,
@@ -120,7 +123,7 @@ fn owners(
         for (place, shape) in stored.values().enumerate() {
             // There are as many shapes as declarations in the program.
             let place = u32::try_from(place).unwrap_or(u32::MAX);
-            let (sql, write): (_, Write) = if shape.kind == LOG() {
+            let (sql, write): (_, WriteRecord) = if shape.kind == LOG() {
                 (ENTRIES, entry)
             } else {
                 (ROWS, table_row)
@@ -128,7 +131,7 @@ fn owners(
             let mut select = db.prepare_cached(sql)?;
             let mut rows = select.query(params![shape.id, number])?;
             while let Some(row) = rows.next()? {
-                go_on(source)?;
+                go_on(closing)?;
                 write(dump, &owner, place, row)?;
             }
         }
@@ -142,7 +145,7 @@ fn owners(
     Ok(())
 }
 
-type Write = fn(&mut Dump<'_>, &Owner, u32, &Row<'_>) -> Result<(), BackupError>;
+type WriteRecord = fn(&mut Dump<'_>, &Owner, u32, &Row<'_>) -> Result<(), BackupError>;
 
 const ROWS: &str =
     "SELECT key, value, expires FROM table_row WHERE shape = ?1 AND owner = ?2 ORDER BY key";
@@ -176,24 +179,30 @@ fn entry(dump: &mut Dump<'_>, owner: &Owner, shape: u32, row: &Row<'_>) -> Resul
     dump.entry(owner, &record)
 }
 
-fn blobs(source: &Source<'_>, db: &Connection, dump: &mut Dump<'_>) -> Result<(), BackupError> {
+fn blobs(
+    closing: &AtomicBool,
+    db: &Connection,
+    files: &BlobPlace,
+    dump: &mut Dump<'_>,
+) -> Result<(), BackupError> {
     let mut select = db.prepare(
         "SELECT DISTINCT hash FROM blob_ref b JOIN owner o ON o.id = b.owner AND o.name IS NOT NULL ORDER BY hash",
     )?;
     let mut rows = select.query([])?;
     while let Some(row) = rows.next()? {
-        go_on(source)?;
+        go_on(closing)?;
         let hash = BlobHash(row.get(0)?);
-        let length = source.blobs.length(&hash)?.ok_or(BackupError::Blob(hash))?;
+        let length = files.length(&hash)?.ok_or(BackupError::Blob(hash))?;
         dump.blob(&hash, length, |offset, bytes_max| {
-            source.blobs.read(&hash, offset, bytes_max)
+            let part = files.read_part(&hash, offset, bytes_max);
+            part.map_err(|error| io_failed(&error))
         })?;
     }
     Ok(())
 }
 
-fn go_on(source: &Source<'_>) -> Result<(), BackupError> {
-    if source.closing.load(Ordering::Relaxed) {
+fn go_on(closing: &AtomicBool) -> Result<(), BackupError> {
+    if closing.load(Ordering::Relaxed) {
         return Err(StoreError::Closed.into());
     }
     Ok(())

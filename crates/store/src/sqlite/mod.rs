@@ -32,10 +32,12 @@ use crate::reply::Reply;
 use crate::shape::{Shape, declared};
 use crate::store::Store;
 
+mod ahead;
 mod apply;
 mod apply_log;
 mod blobs;
 mod checkpoint;
+mod doctor;
 mod dump;
 mod fault;
 mod migrate;
@@ -58,6 +60,8 @@ use pool::Pool;
 use queue::Queue;
 use shapes::Shapes;
 use writer::Writer;
+
+pub use doctor::Examination;
 
 /// Threads that write, read and remove the files of blobs.
 const FILE_THREADS: usize = 2;

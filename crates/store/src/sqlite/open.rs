@@ -10,6 +10,7 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
+use super::ahead::WriteAhead;
 use super::blobs::sync_directory;
 use super::fault::{failed, io_failed};
 use super::migrate::{self, check};
@@ -18,9 +19,9 @@ use crate::error::{OpenError, StoreError};
 use crate::shape::Shape;
 
 /// `Waxw`: SQLite's `application_id`, which says whose file it is.
-const APPLICATION_ID: u32 = u32::from_be_bytes(*b"Waxw");
+pub(super) const APPLICATION_ID: u32 = u32::from_be_bytes(*b"Waxw");
 /// The layout of `schema.sql`: SQLite's `user_version`.
-const LAYOUT: u32 = 1;
+pub(super) const LAYOUT: u32 = 1;
 /// Databases up to this size are checked page by page before they are opened: more would delay the start.
 const CHECKED_BYTES_MAX: u64 = 64 << 20;
 /// The write-ahead log is cut to this length when it starts from its beginning.
@@ -162,7 +163,7 @@ impl Directory {
         self.locked(file.map_err(|error| io(&path, &error))?)
     }
 
-    fn locked(&self, file: File) -> Result<Lock, OpenError> {
+    pub(super) fn locked(&self, file: File) -> Result<Lock, OpenError> {
         match file.try_lock() {
             Ok(()) => Ok(Lock { _file: file }),
             Err(TryLockError::WouldBlock) => Err(OpenError::InUse(self.path.clone())),
@@ -172,6 +173,7 @@ impl Directory {
 
     /// Looks into the database, and writes nothing.
     fn inspect(&self, declared: &BTreeMap<&'static str, Shape>) -> Result<(), OpenError> {
+        self.check_ahead()?;
         let db = inspecting_connection(&self.database).map_err(|error| self.refused(&error))?;
         let look = || {
             let layout: u32 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
@@ -191,6 +193,26 @@ impl Directory {
         }
         let stored = shapes::stored(&db).map_err(|error| self.refused(&error))?;
         check(&stored, declared)
+    }
+
+    /// Refuses a write-ahead log that SQLite would read only to its first damage: what stands behind it was acknowledged.
+    fn check_ahead(&self) -> Result<(), OpenError> {
+        let path = beside(&self.database, "-wal");
+        let file = File::open(&self.database).map_err(|error| io(&self.database, &error))?;
+        let mut header = [0; 18];
+        let page_bytes = match file.take(18).read_exact(&mut header) {
+            Ok(()) if header[16..] == [0, 1] => 65_536,
+            Ok(()) => usize::from(u16::from_be_bytes([header[16], header[17]])),
+            Err(error) => return Err(io(&self.database, &error)),
+        };
+        let ahead = WriteAhead::read(&path, page_bytes).map_err(|error| io(&path, &error))?;
+        match ahead.filter(|ahead| ahead.is_damaged) {
+            Some(_) => Err(OpenError::Damaged {
+                path,
+                detail: "it is not what was written".to_owned(),
+            }),
+            None => Ok(()),
+        }
     }
 
     /// Opens the database for writing, with every shape as it is declared.
@@ -241,7 +263,7 @@ pub(super) fn io(path: &Path, error: &std::io::Error) -> OpenError {
     }
 }
 
-fn newer_layout(stored: u32) -> OpenError {
+pub(super) fn newer_layout(stored: u32) -> OpenError {
     OpenError::Newer {
         what: "the layout of the database".to_owned(),
         stored,

@@ -39,7 +39,7 @@ fn about() -> BackupAbout {
     }
 }
 
-fn backup_of(store: &Store) -> (BackupSummary, Vec<u8>) {
+pub(crate) fn backup_of(store: &Store) -> (BackupSummary, Vec<u8>) {
     let sink = Sink::default();
     let summary = wait(store.backup(sink.clone(), about())).unwrap();
     let bytes = std::mem::take(&mut *sink.0.lock().unwrap());

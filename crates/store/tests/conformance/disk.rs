@@ -215,9 +215,9 @@ fn blobs_that_nothing_refers_to_go_at_the_start() {
     let orphan_path = blobs.join("ab").join(orphan.to_string());
     fs::write(&orphan_path, "orphan").unwrap();
     fs::write(blobs.join("ab/note.txt"), "not ours").unwrap();
-    fs::write(blobs.join("new/0"), "unfinished").unwrap();
+    fs::write(blobs.join("new/left-over"), "unfinished").unwrap();
     let store = open(&directory);
-    assert!(!blobs.join("new/0").exists());
+    assert!(!blobs.join("new/left-over").exists());
     while orphan_path.exists() {
         committed(&store, |_| {});
     }

@@ -14,6 +14,7 @@ mod backup;
 mod batch;
 mod blob;
 mod disk;
+mod doctor;
 mod double;
 mod index;
 mod limits;

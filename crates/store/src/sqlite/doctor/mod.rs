@@ -1,0 +1,332 @@
+//! Examining a data directory that is damaged, and saving what can be read.
+//!
+//! SQLite gives up where a page is not what it should be, and cannot be asked for what lies behind it. So the pages are
+//! read here, one by one, and every record that can be read goes into a scratch database, where all is weighed against
+//! itself: each fact stands in a data directory at least twice. The directory itself is opened for reading only.
+//!
+//! The database has no check sums: a bit that flips inside a text is found only where the text is then none.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, Metadata};
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+
+use rusqlite::Connection;
+
+use super::blobs::BlobPlace;
+use super::dump;
+use super::fault::failed;
+use super::open::{Directory, LAYOUT, Lock, beside, io, newer_layout};
+use crate::backup::{BackupAbout, BackupError, BackupSummary};
+use crate::error::{OpenError, StoreError};
+use crate::examination::{Damage, DamagedPart, ExamineOptions, Findings, Loss};
+use crate::shape::{Shape, declared};
+
+mod image;
+mod logs;
+mod order;
+mod page;
+mod record;
+mod scratch;
+mod sum;
+mod trees;
+mod walk;
+mod weigh;
+
+use image::Image;
+use trees::TREES;
+use walk::Walk;
+use weigh::Weighing;
+
+/// A data directory that was examined, and what could be read of it.
+pub struct Examination {
+    db: Connection,
+    files: BlobPlace,
+    findings: Findings,
+    any_version: bool,
+    /// No server starts on it meanwhile.
+    _lock: Option<Lock>,
+}
+
+impl std::fmt::Debug for Examination {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Examination")
+            .field("findings", &self.findings)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What tells whether a file was written to.
+type Stamp = Option<(u64, i64, i64)>;
+
+fn stamp(path: &Path) -> Stamp {
+    let of = |found: Metadata| (found.len(), found.mtime(), found.mtime_nsec());
+    fs::metadata(path).ok().map(of)
+}
+
+impl Examination {
+    /// Reads everything in a data directory that can be read; nothing in it is changed, or opened for writing. Memory
+    /// is bounded. Blocks.
+    ///
+    /// # Errors
+    /// [`OpenError::InUse`] while a server has it open, or wrote to it meanwhile; [`OpenError::Newer`],
+    /// [`OpenError::Foreign`] and the like where it is not for this program; an error of the environment, such as a
+    /// full disk for the scratch file.
+    pub fn of(
+        directory: &Path,
+        options: &ExamineOptions<'_>,
+        shapes: &[Shape],
+    ) -> Result<Self, OpenError> {
+        let place = Directory::new(directory);
+        let declared = declared(shapes)?;
+        check_there(&place)?;
+        let refusal = match place.look(&declared) {
+            Err(error @ OpenError::InUse(_)) => return Err(error),
+            looked => looked.err(),
+        };
+        let lock = match File::open(place.path.join("waxwing.lock")) {
+            Ok(file) => Some(place.locked(file)?),
+            Err(_) => None,
+        };
+        let ahead = beside(&place.database, "-wal");
+        let before = (stamp(&place.database), stamp(&ahead));
+        let wrong = |error| OpenError::Environment {
+            path: options.scratch.to_owned(),
+            error,
+        };
+        let image = Image::open(&place.database).map_err(|error| io(&place.database, &error))?;
+        let mut walk = Walk::new(&image);
+        let db = scratch::open(options.scratch)?;
+        scratch::fill(&db, &mut walk).map_err(wrong)?;
+        if !is_ours(&db, &image, &walk, &declared).map_err(|error| wrong(failed(&error)))? {
+            return Err(OpenError::Foreign(place.database));
+        }
+        if image.layout > LAYOUT && !walk.schema_is_whole {
+            return Err(newer_layout(image.layout));
+        }
+        let files = BlobPlace::new(place.blobs.clone());
+        let mut findings = weigh(&db, &walk, &files, options, &declared).map_err(wrong)?;
+        findings.refusal = refusal;
+        findings.is_unfinished = (image.ahead.as_ref()).is_some_and(|ahead| ahead.unfinished > 0);
+        let mut damages = of_files(&place, &image);
+        damages.extend(of_structure(&walk));
+        damages.append(&mut findings.damages);
+        findings.damages = damages;
+        if before != (stamp(&place.database), stamp(&ahead)) {
+            return Err(OpenError::InUse(place.path));
+        }
+        Ok(Self {
+            db,
+            files,
+            findings,
+            any_version: options.any_version,
+            _lock: lock,
+        })
+    }
+
+    /// What was found.
+    #[must_use]
+    pub fn findings(&self) -> &Findings {
+        &self.findings
+    }
+
+    /// Writes everything that could be read as a backup, which can be restored as any other.
+    ///
+    /// # Errors
+    /// The first of [`Findings::versions`], unless any version was asked for; an error of the environment.
+    pub fn export(
+        &self,
+        out: &mut dyn Write,
+        about: BackupAbout,
+    ) -> Result<BackupSummary, BackupError> {
+        if let Some(error) = self.findings.versions.first().filter(|_| !self.any_version) {
+            return Err(error.clone().into());
+        }
+        let never = AtomicBool::new(false);
+        let written = dump::from_snapshot(&self.db, &self.files, &never, out, about);
+        self.db.execute_batch("ROLLBACK")?;
+        written
+    }
+}
+
+/// Whether there is a database to look at.
+fn check_there(place: &Directory) -> Result<(), OpenError> {
+    match fs::metadata(&place.database) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            place.check_vacant()?;
+            Err(OpenError::Missing(place.path.clone()))
+        }
+        Err(error) if error.kind() == ErrorKind::NotADirectory => {
+            Err(OpenError::NoDirectory(place.path.clone()))
+        }
+        Err(error) => Err(io(&place.database, &error)),
+    }
+}
+
+/// Whether anything in it says that it is a database of ours.
+fn is_ours(
+    db: &Connection,
+    image: &Image,
+    walk: &Walk<'_>,
+    declared: &BTreeMap<&'static str, Shape>,
+) -> rusqlite::Result<bool> {
+    if image.is_marked || walk.schema_is_whole {
+        return Ok(true);
+    }
+    let mut select = db.prepare("SELECT name FROM shape UNION SELECT name FROM x_shape")?;
+    let mut names = select.query([])?;
+    while let Some(row) = names.next()? {
+        let name: Option<String> = row.get(0)?;
+        if name.is_some_and(|name| declared.contains_key(name.as_str())) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn weigh(
+    db: &Connection,
+    walk: &Walk<'_>,
+    files: &BlobPlace,
+    options: &ExamineOptions<'_>,
+    declared: &BTreeMap<&'static str, Shape>,
+) -> Result<Findings, StoreError> {
+    let mut weighing = Weighing {
+        db,
+        declared,
+        now_micros: options.now_micros,
+        any_version: options.any_version,
+        damages: Vec::new(),
+        versions: Vec::new(),
+    };
+    let is_whole = |name: &str| {
+        let mut trees = TREES.iter().zip(&walk.trees);
+        trees.any(|(tree, found)| tree.name == name && found.is_whole())
+    };
+    let mut shapes = Vec::new();
+    let mut run = || {
+        db.execute_batch("BEGIN")?;
+        weighing.repeated(walk)?;
+        weighing.shapes()?;
+        weighing.owners()?;
+        weighing.rows(is_whole("table_row"))?;
+        weighing.logs(is_whole("log_entry"))?;
+        weighing.high_water()?;
+        weighing.losses()?;
+        shapes = weighing.shapes_left()?;
+        Ok(())
+    };
+    run().map_err(|error: rusqlite::Error| failed(&error))?;
+    let blobs = weighing.files(files)?;
+    let count = || {
+        db.execute_batch("COMMIT")?;
+        weighing.count(
+            "SELECT count(*) FROM owner o WHERE name IS NOT NULL AND (o.id IN (SELECT owner FROM table_row)
+             OR o.id IN (SELECT owner FROM log_entry) OR o.id IN (SELECT owner FROM blob_ref))",
+        )
+    };
+    Ok(Findings {
+        refusal: None,
+        owners: count().map_err(|error| failed(&error))?,
+        versions: weighing.versions,
+        damages: weighing.damages,
+        is_unfinished: false,
+        shapes,
+        blobs,
+    })
+}
+
+/// What is wrong with the files as such.
+fn of_files(place: &Directory, image: &Image) -> Vec<Damage> {
+    let mut all = Vec::new();
+    let mut damage = |part, text: String, loss| all.push(Damage { part, text, loss });
+    if !image.wrong_fields.is_empty() {
+        let text = format!(
+            "its first bytes do not say {}",
+            image.wrong_fields.join(", ")
+        );
+        damage(DamagedPart::File, text, Loss::Nothing);
+    }
+    let ahead = beside(&place.database, "-wal");
+    if image.ahead.is_none() && image.counted() != image.in_file {
+        let (counted, there) = (image.counted(), image.in_file);
+        let (text, loss) = if counted > there {
+            (
+                format!("it has {there} pages of {counted}: it was cut short"),
+                Loss::Unknown,
+            )
+        } else {
+            (
+                format!("it has {there} pages and counts {counted}"),
+                Loss::Nothing,
+            )
+        };
+        damage(DamagedPart::File, text, loss);
+    }
+    if beside(&place.database, "-journal").exists() {
+        let text = "there is a rollback journal beside it, which it never has".to_owned();
+        damage(DamagedPart::File, text, Loss::Nothing);
+    }
+    if !ahead.exists() && beside(&place.database, "-shm").exists() {
+        let text =
+            "it is missing, and its index is there: what was written last may be in it".to_owned();
+        damage(DamagedPart::WriteAhead, text, Loss::Unknown);
+    }
+    let Some(ahead) = &image.ahead else {
+        return all;
+    };
+    if ahead.header_damaged {
+        let text = "its first bytes are not what was written".to_owned();
+        damage(DamagedPart::WriteAhead, text, Loss::Nothing);
+    }
+    if !ahead.damaged.is_empty() {
+        let (wrong, frames) = (ahead.damaged.len(), ahead.frames);
+        let mut text = format!("{wrong} of {frames} pages in it are not what was written");
+        if ahead.odd > 0 {
+            let odd = ahead.odd;
+            text.push_str(&format!(", {odd} of them by one bit, nobody knows which"));
+        }
+        if ahead.lost > 0 {
+            let lost = ahead.lost;
+            text.push_str(&format!(
+                ", {lost} of them beyond repair: what they held is as it was before"
+            ));
+        }
+        let loss = match ahead.odd + ahead.lost {
+            0 => Loss::Nothing,
+            _ => Loss::Unknown,
+        };
+        damage(DamagedPart::WriteAhead, text, loss);
+    }
+    all
+}
+
+/// What is wrong with the pages.
+fn of_structure(walk: &Walk<'_>) -> Vec<Damage> {
+    let mut all = Vec::new();
+    if !walk.schema_is_whole {
+        all.push(Damage {
+            part: DamagedPart::Pages(trees::SCHEMA.title),
+            text: "it is not as it was made; where the tables are is known without it".to_owned(),
+            loss: Loss::Nothing,
+        });
+    }
+    let found = walk.trees.iter().enumerate();
+    all.extend(found.filter_map(|(place, found)| sum::pages(place, found)));
+    let is_reachable = walk.trees.iter().all(walk::Found::is_whole);
+    if !walk.free_is_whole || (walk.unused > 0 && is_reachable) {
+        let mut text = "the list of free pages is broken".to_owned();
+        if walk.unused > 0 {
+            text = format!("{text}, and {} pages belong to nothing", walk.unused);
+        }
+        all.push(Damage {
+            part: DamagedPart::Pages("free pages"),
+            text,
+            loss: Loss::Nothing,
+        });
+    }
+    all
+}
