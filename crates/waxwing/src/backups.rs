@@ -30,7 +30,7 @@ const READ_BYTES: usize = 1 << 20;
 
 /// Why there is no new backup.
 #[derive(Debug, thiserror::Error)]
-enum BackupFailed {
+pub(crate) enum BackupFailed {
     /// The server.
     #[error(transparent)]
     Command(#[from] CommandError),
@@ -107,7 +107,7 @@ fn outcome<E: std::fmt::Display>(
     Outcome::Done
 }
 
-fn in_words(summary: &BackupSummary) -> String {
+pub(crate) fn in_words(summary: &BackupSummary) -> String {
     let records: u64 = summary.shapes.iter().map(|shape| shape.records).sum();
     format!(
         "everything as of {}: {records} records of {} owners and {} files, {} bytes, by version {}",
@@ -119,7 +119,7 @@ fn in_words(summary: &BackupSummary) -> String {
     )
 }
 
-fn in_json(file: &Path, summary: &BackupSummary) -> Value {
+pub(crate) fn in_json(file: &Path, summary: &BackupSummary) -> Value {
     let shapes = summary.shapes.iter().map(|shape| {
         let value = json!({ "version": shape.version, "records": shape.records });
         (shape.name.clone(), value)
@@ -142,7 +142,7 @@ fn time(summary: &BackupSummary) -> String {
     DateTime::from_unix_micros(summary.about.at_micros).to_string()
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
@@ -162,6 +162,21 @@ impl Drop for Unfinished {
 }
 
 fn write(socket: &Path, file: &Path) -> Result<BackupSummary, BackupFailed> {
+    keep(file, |out| {
+        let mut stream = begin(socket)?;
+        io::copy(&mut stream, out).map_err(|reason| BackupFailed::Io {
+            path: file.to_owned(),
+            reason,
+        })?;
+        Ok(())
+    })
+}
+
+/// Has a backup written to a file that gets its name when the backup is whole and on the disk.
+pub(crate) fn keep(
+    file: &Path,
+    fill: impl FnOnce(&mut File) -> Result<(), BackupFailed>,
+) -> Result<BackupSummary, BackupFailed> {
     let failed = |path: &Path| {
         let path = path.to_owned();
         move |reason| BackupFailed::Io { path, reason }
@@ -173,14 +188,13 @@ fn write(socket: &Path, file: &Path) -> Result<BackupSummary, BackupFailed> {
     name.push(target.file_name().unwrap_or_default());
     name.push(format!(".{}.unfinished", std::process::id()));
     let unfinished = Unfinished(folder.join(name));
-    let mut stream = begin(socket)?;
     let mut out = OpenOptions::new()
         .write(true)
         .create_new(true)
         .mode(0o600)
         .open(&unfinished.0)
         .map_err(failed(&unfinished.0))?;
-    io::copy(&mut stream, &mut out).map_err(failed(&unfinished.0))?;
+    fill(&mut out)?;
     out.sync_all().map_err(failed(&unfinished.0))?;
     let summary = read(&unfinished.0)?;
     fs::rename(&unfinished.0, &target).map_err(failed(&target))?;

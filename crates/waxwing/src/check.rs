@@ -5,7 +5,7 @@
 
 mod certificate;
 mod dns;
-mod finding;
+pub(crate) mod finding;
 mod machine;
 
 use std::net::SocketAddr;

@@ -58,6 +58,9 @@ pub(crate) enum Command {
         #[command(flatten)]
         output: Output,
     },
+    /// Says what is damaged in a data directory, and saves what can be read; writes nothing into it. No server may run
+    /// there.
+    Doctor(Doctor),
     /// Certificates.
     #[command(subcommand)]
     Certificate(Certificate),
@@ -206,6 +209,26 @@ pub(crate) struct Check {
     pub output: Output,
 }
 
+/// What to look at, and where what can be read goes.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Doctor {
+    /// The data directory; otherwise that of the configuration.
+    pub dir: Option<PathBuf>,
+    /// Saves everything that can be read into a backup, which `waxwing restore` takes.
+    #[arg(long, value_name = "FILE")]
+    pub export: Option<PathBuf>,
+    /// Takes versions of tables that this program does not know for damaged numbers; only if no newer version of
+    /// Waxwing was ever started here.
+    #[arg(long)]
+    pub any_version: bool,
+    /// Where there is room for a copy of the database while it works [default: where the export goes, or TMPDIR, or
+    /// /var/tmp].
+    #[arg(long, value_name = "DIR")]
+    pub scratch: Option<PathBuf>,
+    #[command(flatten)]
+    pub output: Output,
+}
+
 /// Certificates.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Certificate {
@@ -241,6 +264,7 @@ impl Command {
             | Command::Manual { .. }
             | Command::Generate { .. } => false,
             Command::Check(Check { output, .. })
+            | Command::Doctor(Doctor { output, .. })
             | Command::Reload { output }
             | Command::Backup { output, .. }
             | Command::Verify { output, .. }

@@ -16,6 +16,7 @@ mod check;
 mod cli;
 mod client;
 mod config;
+mod doctor;
 mod domain;
 mod exporter;
 mod generate;
@@ -100,6 +101,7 @@ fn run(cli: Cli) -> Outcome {
         Command::Account(account) => {
             with_config(&cli.config, |config| accounts::run(&config, account))
         }
+        Command::Doctor(how) => doctor::run(&cli.config, &how),
         Command::Reload { output } => {
             with_config(&cli.config, |config| reload::command(&config, output))
         }

@@ -11,7 +11,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use waxwing_server::Server;
-use waxwing_store::{SqliteOptions, Store};
+use waxwing_store::{OpenError, SqliteOptions, Store};
 
 use crate::accepting::Accepting;
 use crate::certificates::{Certificates, server_config};
@@ -54,8 +54,14 @@ fn open_store(config: &Config) -> Result<Store, String> {
         &Server::shapes(),
     )
     .map_err(|error| {
+        let mend = match error {
+            OpenError::Damaged { .. } => {
+                "; `waxwing doctor` says what is damaged, and saves the rest"
+            }
+            _ => "",
+        };
         format!(
-            "the data directory {} cannot be opened: {error}",
+            "the data directory {} cannot be opened: {error}{mend}",
             config.data_dir.display()
         )
     })

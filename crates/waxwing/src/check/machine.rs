@@ -121,7 +121,7 @@ pub(crate) fn data_dir(config: &Config) -> Vec<Finding> {
 fn refused(error: &OpenError) -> Finding {
     let mend = match error {
         OpenError::Damaged { .. } => {
-            "move the directory away and restore the latest backup (`waxwing restore`)"
+            "`waxwing doctor` says what is damaged, and saves the rest; move the directory away and restore the latest backup (`waxwing restore`)"
         }
         OpenError::Newer { .. } | OpenError::UnknownShape(_) | OpenError::OtherKind(_) => {
             "use the version of Waxwing that wrote it, or a newer one"

@@ -1,0 +1,290 @@
+//! `waxwing doctor`: says what is damaged in a data directory, in plain words, and saves what can be read.
+
+use std::io::BufWriter;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+use waxwing_server::Server;
+use waxwing_store::{
+    BackupAbout, BackupError, BackupSummary, Damage, DamagedPart, Examination, ExamineOptions,
+    Findings, Loss, OpenError, Owner,
+};
+
+use crate::backups::{self, BackupFailed};
+use crate::check::finding::{Finding, Level};
+use crate::cli::Doctor;
+use crate::config::Config;
+use crate::outside::unix_micros;
+use crate::{Outcome, say, say_json};
+
+/// Bytes that are written to a backup at a time.
+const WRITE_BYTES: usize = 1 << 20;
+
+/// Examines a data directory, and exports it if that is asked for.
+pub(crate) fn run(config: &Path, how: &Doctor) -> Outcome {
+    let dir = match &how.dir {
+        Some(dir) => dir.clone(),
+        None => match Config::load(config) {
+            Ok(config) => config.data_dir,
+            Err(error) => {
+                return Outcome::Misused(format!(
+                    "{}: {error}; name the directory: waxwing doctor DIR",
+                    config.display()
+                ));
+            }
+        },
+    };
+    if let Some(inside) = [&how.export, &how.scratch]
+        .into_iter()
+        .flatten()
+        .find(|path| is_inside(path, &dir))
+    {
+        return Outcome::Refused(format!(
+            "{} is in {}, where nothing is written; choose another place",
+            inside.display(),
+            dir.display()
+        ));
+    }
+    let scratch = scratch(how);
+    let options = ExamineOptions {
+        scratch: &scratch,
+        now_micros: unix_micros(),
+        any_version: how.any_version,
+    };
+    let examination = match Examination::of(&dir, &options, &Server::shapes()) {
+        Ok(examination) => examination,
+        Err(error) => return not_examined(&error),
+    };
+    let exported = how.export.as_ref().map(|file| export(&examination, file));
+    report(&dir, how, examination.findings(), exported)
+}
+
+/// Whether a file would lie in a directory, or is it.
+fn is_inside(path: &Path, dir: &Path) -> bool {
+    let (Ok(path), Ok(dir)) = (std::path::absolute(path), dir.canonicalize()) else {
+        return false;
+    };
+    path.ancestors()
+        .find_map(|above| above.canonicalize().ok())
+        .is_some_and(|above| above.starts_with(dir))
+}
+
+/// Where there is probably room for a copy of the database.
+fn scratch(how: &Doctor) -> PathBuf {
+    if let Some(scratch) = &how.scratch {
+        return scratch.clone();
+    }
+    let beside = how.export.as_deref().and_then(Path::parent);
+    match beside {
+        Some(folder) if folder.as_os_str().is_empty() => PathBuf::from("."),
+        Some(folder) => folder.to_owned(),
+        // Unlike /tmp it is no memory.
+        None if std::env::var_os("TMPDIR").is_none() => PathBuf::from("/var/tmp"),
+        None => std::env::temp_dir(),
+    }
+}
+
+fn not_examined(error: &OpenError) -> Outcome {
+    match error {
+        OpenError::InUse(dir) => Outcome::Refused(format!(
+            "a server runs on {}: `waxwing backup FILE` saves everything that it has; stop it to have its data examined",
+            dir.display()
+        )),
+        OpenError::Newer { .. } => Outcome::Refused(format!(
+            "{error}; nothing was exported: use the version of Waxwing that wrote it, or a newer one"
+        )),
+        OpenError::Environment { .. } => Outcome::Failed(format!(
+            "{error}; it needs room for a copy of the database: name a place with --scratch DIR"
+        )),
+        error => Outcome::Refused(error.to_string()),
+    }
+}
+
+fn export(examination: &Examination, file: &Path) -> Result<BackupSummary, BackupFailed> {
+    let about = BackupAbout {
+        product: env!("CARGO_PKG_VERSION").to_owned(),
+        at_micros: unix_micros(),
+    };
+    backups::keep(file, |out| {
+        let mut out = BufWriter::with_capacity(WRITE_BYTES, out);
+        examination
+            .export(&mut out, about)
+            .map_err(|error| match error {
+                BackupError::Open(error) => BackupFailed::Unusable(error.into()),
+                error => BackupFailed::Unusable(error),
+            })?;
+        Ok(())
+    })
+}
+
+fn report(
+    dir: &Path,
+    how: &Doctor,
+    findings: &Findings,
+    exported: Option<Result<BackupSummary, BackupFailed>>,
+) -> Outcome {
+    let all = lines(dir, findings);
+    let is_whole = all.iter().all(|finding| finding.level <= Level::Note);
+    let (summary, failed) = match exported {
+        Some(Ok(summary)) => (Some(summary), None),
+        Some(Err(error)) => (None, Some(error)),
+        None => (None, None),
+    };
+    let file = how.export.as_deref().unwrap_or(Path::new(""));
+    if how.output.json {
+        say_json(&in_json(
+            dir,
+            findings,
+            &all,
+            summary.as_ref().map(|summary| (file, summary)),
+        ));
+    } else {
+        for finding in &all {
+            say(&finding.lines());
+        }
+        if let Some(summary) = &summary {
+            say(&format!(
+                "{} holds {}",
+                file.display(),
+                backups::in_words(summary)
+            ));
+            say(&format!("sha256 {}", backups::hex(&summary.sha256)));
+            say(&left_behind(findings));
+        }
+    }
+    match failed {
+        Some(error) => Outcome::Failed(error.to_string()),
+        None if summary.is_some() || is_whole => Outcome::Done,
+        None if how.output.json => Outcome::Found,
+        None => Outcome::Refused(format!(
+            "{} is damaged; nothing in it was changed",
+            dir.display()
+        )),
+    }
+}
+
+fn left_behind(findings: &Findings) -> String {
+    let (mut records, mut files, mut unknown) = (0, 0, false);
+    for damage in &findings.damages {
+        match (&damage.loss, &damage.part) {
+            (Loss::Records(..), DamagedPart::Blob(_)) => files += 1,
+            (Loss::Records(count, _), _) => records += count,
+            (Loss::Unknown, _) => unknown = true,
+            (Loss::Nothing, _) => {}
+        }
+    }
+    let mut text = match (records, files, unknown) {
+        (0, 0, false) => return "nothing that is known was left behind".to_owned(),
+        _ => format!("left behind: {records} records and {files} files that are known to be lost"),
+    };
+    if unknown {
+        text.push_str("; what else the damaged pages held cannot be told");
+    }
+    text
+}
+
+/// What was found, for people.
+fn lines(dir: &Path, findings: &Findings) -> Vec<Finding> {
+    let shown = dir.display();
+    let mut all = Vec::new();
+    if let Some(error) = &findings.refusal {
+        let text = format!("the server does not start on it: {error}");
+        all.push(Finding::fatal("server", text).mend(advice(dir, findings)));
+    } else if !findings.damages.is_empty() {
+        let text = format!("the server would start on {shown}, and meet the damage later");
+        all.push(Finding::bad("server", text).mend(advice(dir, findings)));
+    }
+    for error in &findings.versions {
+        let mend = "use the version of Waxwing that wrote it, or a newer one; if none was ever started here, the number is damaged: --any-version exports what can be read";
+        all.push(Finding::fatal("version", error.to_string()).mend(mend));
+    }
+    all.extend(findings.damages.iter().map(damage));
+    if findings.is_unfinished {
+        let text = "the last write did not reach the disk whole, as after a power cut; nothing of it was acknowledged";
+        all.push(Finding::note("write-ahead", text));
+    }
+    let records: u64 = findings.shapes.iter().map(|shape| shape.records).sum();
+    let (owners, files) = (findings.owners, findings.blobs);
+    let text = format!("{records} records of {owners} owners and {files} files can be read");
+    all.push(if all.is_empty() {
+        Finding::good("data", format!("{shown} is whole: {text}"))
+    } else {
+        Finding::note("data", text)
+    });
+    all
+}
+
+fn advice(dir: &Path, findings: &Findings) -> String {
+    let dir = dir.display();
+    if findings.damages.is_empty() {
+        return "mend that first; nothing in it is damaged".to_owned();
+    }
+    format!(
+        "keep the directory as it is, see to the disk, and restore the latest backup into a new one (`waxwing restore FILE`);\nwhere there is none, or what was written since counts more, save what can be read: waxwing doctor {dir} --export FILE"
+    )
+}
+
+fn damage(damage: &Damage) -> Finding {
+    let (about, what) = match &damage.part {
+        DamagedPart::File => ("file", "the database".to_owned()),
+        DamagedPart::WriteAhead => ("write-ahead", "the write-ahead log".to_owned()),
+        DamagedPart::Pages(title) => ("pages", (*title).to_owned()),
+        DamagedPart::Shape(name) => ("records", name.clone()),
+        DamagedPart::Index(name) => ("index", format!("the index {name}")),
+        DamagedPart::References => ("references", "files".to_owned()),
+        DamagedPart::Blob(hash) => ("stored file", hash.to_string()),
+        _ => ("owners", "the list of owners".to_owned()),
+    };
+    let mut text = format!("{what}: {}", damage.text);
+    match &damage.loss {
+        Loss::Nothing => {
+            text.push_str("; nothing is lost by it");
+            return Finding::warning(about, text);
+        }
+        Loss::Unknown => {}
+        Loss::Records(count, owners) => text.push_str(&whose(*count, owners)),
+    }
+    Finding::bad(about, text)
+}
+
+/// Of whom something is lost.
+fn whose(count: u64, owners: &[(Owner, u64)]) -> String {
+    if owners.is_empty() {
+        return String::new();
+    }
+    let named: Vec<_> = owners
+        .iter()
+        .map(|(owner, records)| format!("{} {records}", name(owner)))
+        .collect();
+    let known: u64 = owners.iter().map(|(_, records)| records).sum();
+    let more = if known < count { ", and others" } else { "" };
+    format!(" (of {}{more})", named.join(", "))
+}
+
+fn name(owner: &Owner) -> &str {
+    match owner.name() {
+        "" => "the server",
+        name => name,
+    }
+}
+
+/// What was found, for programs.
+fn in_json(
+    dir: &Path,
+    findings: &Findings,
+    lines: &[Finding],
+    exported: Option<(&Path, &BackupSummary)>,
+) -> Value {
+    let shapes = findings.shapes.iter().map(|shape| {
+        let value = json!({ "records": shape.records, "owners": shape.owners });
+        (shape.name.clone(), value)
+    });
+    json!({
+        "directory": dir.display().to_string(),
+        "findings": lines.iter().map(Finding::to_json).collect::<Vec<_>>(),
+        "shapes": shapes.collect::<serde_json::Map<_, _>>(),
+        "owners": findings.owners,
+        "files": findings.blobs,
+        "exported": exported.map(|(file, summary)| backups::in_json(file, summary)),
+    })
+}
