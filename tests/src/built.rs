@@ -244,6 +244,15 @@ impl Built {
         self.spawn()
     }
 
+    /// Starts the server again as [`restart`](Built::restart) does, and returns while it is still starting.
+    ///
+    /// # Errors
+    /// [`BuiltError`].
+    pub fn begin(&mut self) -> Result<(), BuiltError> {
+        self.stop()?;
+        self.launch()
+    }
+
     /// Ends the server as a power cut would: SIGKILL. Without effect where it does not run.
     ///
     /// # Errors
@@ -360,6 +369,11 @@ impl Built {
     }
 
     fn spawn(&mut self) -> Result<(), BuiltError> {
+        self.launch()?;
+        self.wait_until_ready()
+    }
+
+    fn launch(&mut self) -> Result<(), BuiltError> {
         let socket = self.scratch.path().join("notify");
         // Left by the server's former life.
         let _absent = std::fs::remove_file(&socket);
@@ -395,7 +409,7 @@ impl Built {
         self.pid = child.id();
         self.child = Some(child);
         self.notify = Some(notify);
-        self.wait_until_ready()
+        Ok(())
     }
 
     fn wait_until_ready(&mut self) -> Result<(), BuiltError> {

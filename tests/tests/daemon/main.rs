@@ -18,6 +18,7 @@ mod login;
 mod machine;
 mod messages;
 mod metrics;
+mod migration;
 mod one_port;
 mod proxies;
 mod relay;
