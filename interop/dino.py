@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # needs-apt: python3 python3-venv dino-im xvfb xdotool scrot dbus-daemon libglib2.0-bin ca-certificates
-# needs-apt: adwaita-icon-theme fonts-dejavu-core glib-networking
+# needs-apt: dnsmasq-base adwaita-icon-theme fonts-dejavu-core glib-networking
 # needs-pip: slixmpp==1.17.0
 # needs-ports: own
-# needs-accounts: 12
+# needs-accounts: 16
 """Dino, a graphical client, in a window that nobody sees, driven by keys.
 
 It finds its server by the domain alone, and trusts it only because the system does: so the server has

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # needs-apt: python3 python3-venv gajim xvfb xdotool scrot dbus-daemon libglib2.0-bin ca-certificates
-# needs-apt: adwaita-icon-theme fonts-dejavu-core glib-networking
+# needs-apt: dnsmasq-base adwaita-icon-theme fonts-dejavu-core glib-networking
 # needs-pip: slixmpp==1.17.0
 # needs-ports: own
-# needs-accounts: 12
+# needs-accounts: 14
 """Gajim, a graphical client, in a window that nobody sees, driven by keys and over its message bus.
 
 It finds its server by the domain alone, through a relay that can break its connection, and trusts it only

@@ -51,7 +51,8 @@ export class Xmpp {
     this.xmpp.on("error", (error) => this.inbox.put({ error }));
     this.xmpp.on("stanza", (stanza) => {
       const body = stanza.is("message") ? stanza.getChildText("body") : null;
-      this.inbox.put({ stanza, body, from: stanza.attrs.from });
+      const presence = stanza.is("presence") ? (stanza.attrs.type ?? "available") : null;
+      this.inbox.put({ stanza, body, from: stanza.attrs.from, presence });
     });
     later(() => this.xmpp.stop());
   }
@@ -64,12 +65,21 @@ export class Xmpp {
     return this;
   }
 
+  presence(attributes, ...children) {
+    return this.xmpp.send(xml("presence", attributes, ...children));
+  }
+
   say(to, text) {
     return this.xmpp.send(xml("message", { to, type: "chat" }, xml("body", {}, text)));
   }
 
   hears(text) {
     return this.inbox.first((thing) => thing.body === text);
+  }
+
+  // Presence of this kind from an address, or from one of its resources.
+  sees(presence, address) {
+    return this.inbox.first((thing) => thing.presence === presence && thing.from.split("/")[0] === address);
   }
 }
 
@@ -82,9 +92,14 @@ export class StropheClient {
     this.connection = new Strophe.Connection(service, options);
     this.connection.addHandler((stanza) => {
       const body = stanza.getElementsByTagName("body")[0]?.textContent ?? null;
-      this.inbox.put({ stanza, body, from: stanza.getAttribute("from") });
+      this.inbox.put({ stanza, body, from: stanza.getAttribute("from"), presence: null });
       return true;
     }, null, "message");
+    this.connection.addHandler((stanza) => {
+      const presence = stanza.getAttribute("type") ?? "available";
+      this.inbox.put({ stanza, body: null, from: stanza.getAttribute("from"), presence });
+      return true;
+    }, null, "presence");
     later(() => this.connection.disconnect("over"));
   }
 
@@ -115,12 +130,21 @@ export class StropheClient {
     return new Promise((done, refuse) => this.connection.sendIQ(iq, done, refuse));
   }
 
+  presence(attributes) {
+    this.connection.send($pres(attributes));
+  }
+
   say(to, text) {
     this.connection.send($msg({ to, type: "chat" }).c("body").t(text));
   }
 
   hears(text) {
     return this.inbox.first((thing) => thing.body === text);
+  }
+
+  // Presence of this kind from an address, or from one of its resources.
+  sees(presence, address) {
+    return this.inbox.first((thing) => thing.presence === presence && thing.from.split("/")[0] === address);
   }
 }
 

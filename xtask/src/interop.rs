@@ -158,6 +158,45 @@ mod tests {
     }
 
     #[test]
+    fn the_table_of_clients_names_cases_that_are_there() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../interop");
+        let read = |path: &str| std::fs::read_to_string(folder.join(path)).unwrap();
+        let readme = read("README.md");
+        let rows = readme
+            .lines()
+            .skip_while(|line| !line.starts_with("| promise"));
+        let rows: Vec<Vec<&str>> = rows
+            .take_while(|line| line.starts_with('|'))
+            .map(|line| line.split('|').map(str::trim).collect())
+            .collect();
+        let mut found = 0;
+        for row in &rows[2..] {
+            for (cell, partner) in row.iter().zip(&rows[0]).skip(2) {
+                for case in cell.split('`').skip(1).step_by(2) {
+                    let partner = partner.trim_matches('`');
+                    let (file, start) = match (partner.split_once('/'), case.split_once('/')) {
+                        (Some((_, library)), _) => (
+                            "web/run.mjs".to_owned(),
+                            format!("test(\"{library}/{case}\""),
+                        ),
+                        (None, Some((suite, name))) => (
+                            format!("python/cases/{suite}.py"),
+                            format!("async def {name}("),
+                        ),
+                        (None, None) => (
+                            format!("python/cases/{partner}.py"),
+                            format!("async def {case}("),
+                        ),
+                    };
+                    assert!(read(&file).contains(&start), "no {partner}/{case}");
+                    found += 1;
+                }
+            }
+        }
+        assert!(found > 60, "{found}");
+    }
+
+    #[test]
     fn partners_are_executable_files_with_an_ending() {
         let folder = std::env::temp_dir().join(format!("waxwing-partners-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();

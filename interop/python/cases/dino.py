@@ -8,9 +8,10 @@ from contextlib import closing
 from typing import Any
 
 from harness.cases import Suite, check, equal
-from harness.contacts import account_with_contact, saw_presence
+from harness.contacts import account_with_contact, cut_under_way, saw_presence
 from harness.coordinates import Account
 from harness.desktop import Desktop
+from harness.names import Names
 from harness.program import LOOK_SECS, Program
 from harness.relay import Relay
 from harness.reports import report, send_asking
@@ -28,7 +29,7 @@ ACCOUNT_TABLE = """CREATE TABLE account (id INTEGER PRIMARY KEY AUTOINCREMENT, b
 class Dino:
     """One desktop with Dino and an account in its database."""
 
-    def __init__(self, x: Stage, account: Account) -> None:
+    def __init__(self, x: Stage, account: Account, password: str | None = None) -> None:
         self.jid = f"{account.jid}/{RESOURCE}"
         self.desktop = Desktop(x, "dino")
         self._database = self.desktop.data / "dino" / "dino.db"
@@ -38,7 +39,7 @@ class Dino:
             database.execute(
                 "INSERT INTO account (bare_jid, resourcepart, password, alias, enabled, roster_version)"
                 " VALUES (?, ?, ?, '', 1, '')",
-                (account.jid, RESOURCE, account.password),
+                (account.jid, RESOURCE, account.password if password is None else password),
             )
         self.program: Program
 
@@ -119,6 +120,7 @@ async def subscription(x: Stage) -> None:
     bob.send_presence(pto=alice.jid, ptype="subscribe")
     send_asking(bob, alice.jid, "ask", "It is me, Bob")
     await dino.open(stranger)
+    # It shows the one request that it got twice.
     await dino.desktop.picture("dino-request.png")
     query = "SELECT c.id FROM conversation c JOIN jid j ON j.id = c.jid_id WHERE j.bare_jid = ?"
     (conversation,) = await dino.found(query, stranger)
@@ -158,23 +160,28 @@ async def resumption(x: Stage) -> None:
     dino = Dino(x, alice)
     dino.start()
     await dino.logged_in(bob)
-    send_asking(bob, alice.jid, "before", "Before the cut")
-    await report(bob, "received", "before", dino.jid)
-    relay.lose_down()
-    send_asking(bob, alice.jid, "lost", "Lost on the way")
-    await bob.barrier()
-    relay.cut()
-    send_asking(bob, alice.jid, "meanwhile", "Sent meanwhile")
-    for name in ("lost", "meanwhile"):
-        await report(bob, "received", name, dino.jid)
+    bodies = await cut_under_way(bob, alice, dino.jid, relay)
     await dino.program.logs("{urn:xmpp:sm:3}:resumed")
-    check(not saw_presence(bob, alice, "unavailable"), "bob saw her leave")
-    await dino.messages("Before the cut", "Lost on the way", "Sent meanwhile")
+    await dino.messages(*bodies)
     await dino.open(bob.boundjid.bare)
     await report(bob, "displayed", "meanwhile", dino.jid)
     await dino.desktop.type("Back again")
     await bob.message("Back again")
     await dino.desktop.picture("dino-resumed.png")
+
+
+@SUITE.case()
+async def direct_tls(x: Stage) -> None:
+    """Finds a port with TLS from the first byte by the domain's records; nothing listens where it would look without."""
+    relay = x.close_later(await Relay.start(x.server.host, x.server.tls_port))
+    names = await Names.start(x, xmpps_client=relay.port)
+    alice, bob = await account_with_contact(x)
+    dino = Dino(x, alice)
+    dino.start()
+    await dino.logged_in(bob)
+    await names.logs("_xmpps-client._tcp.")
+    send_asking(bob, alice.jid, "hello", "Hello over direct TLS")
+    await report(bob, "received", "hello", dino.jid)
 
 
 @SUITE.case()
@@ -188,3 +195,16 @@ async def unknown_authority(x: Stage) -> None:
     await dino.desktop.picture("dino-authority.png")
     await bob.barrier()
     check(not saw_presence(bob, alice), "logged in without trust")
+
+
+@SUITE.case()
+async def wrong_password(x: Stage) -> None:
+    """It is refused, and nobody sees it."""
+    await _relay(x)
+    alice, bob = await account_with_contact(x)
+    dino = Dino(x, alice, password="wrong")
+    dino.start()
+    await dino.program.logs("{urn:ietf:params:xml:ns:xmpp-sasl}:not-authorized")
+    await bob.barrier()
+    check(not saw_presence(bob, alice), "logged in with a wrong password")
+    await dino.desktop.picture("dino-password.png")

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from slixmpp.stanza import Presence
 
+from .cases import check
 from .coordinates import Account
+from .relay import Relay
+from .reports import report, send_asking
 from .session import Session
 from .stage import Stage
 
@@ -30,6 +33,25 @@ async def account_with_contact(x: Stage) -> tuple[Account, Session]:
     await bob.barrier()
     bob.inbox.clear()
     return alice, bob
+
+
+async def cut_under_way(bob: Session, alice: Account, full: str, relay: Relay) -> list[str]:
+    """Cut the connection of somebody who says what it received, with one message lost on the way and one sent meanwhile.
+
+    Returns when it has all of them, with their bodies. The session can be resumed from the moment that the message before
+    the cut was answered. Nobody may have seen it leave.
+    """
+    send_asking(bob, alice.jid, "before", "Before the cut")
+    await report(bob, "received", "before", full)
+    relay.lose_down()
+    send_asking(bob, alice.jid, "lost", "Lost on the way")
+    await bob.barrier()
+    relay.cut()
+    send_asking(bob, alice.jid, "meanwhile", "Sent meanwhile")
+    for name in ("lost", "meanwhile"):
+        await report(bob, "received", name, full)
+    check(not saw_presence(bob, alice, "unavailable"), "bob saw her leave")
+    return ["Before the cut", "Lost on the way", "Sent meanwhile"]
 
 
 def saw_presence(session: Session, account: Account, *kinds: str) -> bool:
