@@ -1,6 +1,6 @@
 #!/bin/sh
 # needs-apt: dpkg-dev binutils lintian systemd systemd-container init-system-helpers man-db
-# needs-apt: go-sendxmpp bash-completion iproute2 util-linux
+# needs-apt: go-sendxmpp bash-completion iproute2 util-linux curl procps
 #
 # The Debian package: built twice, looked at by lintian, and installed, used, upgraded, removed and purged on a machine
 # that systemd boots: this one's files under a layer of its own, with a network of its own. What is done there is in
@@ -30,6 +30,8 @@ if ! command -v dpkg-deb >/dev/null; then
     echo "skip debian/all: this is no Debian"
     exit 0
 fi
+# Small files are not what is tested.
+export DPKG_DEB_COMPRESSOR_LEVEL=1
 package() {
     cd "$here/.." && cargo xtask deb --program "$WAXWING_BIN" --out "$folder/$1" --version "$2" >/dev/null
 }

@@ -30,7 +30,7 @@ TimeoutStartSec=120
 UNIT
 cd /
 timeout --kill-after=20 180 systemd-nspawn --quiet --register=no --keep-unit --private-network --console=pipe \
-    --directory="$folder/layer/root" --boot systemd.unit=trial.service </dev/null || true
+    --machine="waxwing-$$" --directory="$folder/layer/root" --boot systemd.unit=trial.service </dev/null || true
 if [ ! -e "$folder/layer/root/trial/said" ]; then
     echo "systemd does not boot a machine here"
     exit 77
