@@ -5,7 +5,8 @@ use waxwing_wire::{Event, Fault, Limits, Reader, WireError};
 /// A whole stream, read in one piece, byte by byte, and in two pieces.
 ///
 /// What we accept, expat and rxml accept, and read the same in it; what we call ill-formed, expat
-/// refuses; and it does not matter how the bytes are cut. Says whether we accept all of it.
+/// refuses; and it does not matter how the bytes are cut, but for how soon
+/// an error is met. Says whether we accept all of it.
 ///
 /// # Panics
 /// They do not, or it does.
@@ -19,9 +20,12 @@ pub fn wire_stream(bytes: &[u8]) -> bool {
 /// As [`wire_stream`].
 pub fn wire_stream_split(bytes: &[u8], cuts: &[usize]) -> bool {
     let whole = read(bytes, bytes.len().max(1), 0);
-    assert_eq!(read(bytes, 1, 0), whole, "byte by byte");
+    whole.assert_same(&read(bytes, 1, 0), "byte by byte");
     for cut in cuts {
-        assert_eq!(read(bytes, bytes.len().max(1), *cut), whole, "cut at {cut}");
+        whole.assert_same(
+            &read(bytes, bytes.len().max(1), *cut),
+            &format!("cut at {cut}"),
+        );
     }
     let accepted = &bytes[..whole.accepted];
     let after = whole.closed.then_some("");
@@ -70,9 +74,31 @@ struct Read {
     accepted: usize,
     closed: bool,
     end: Result<(), WireError>,
+    /// The end where so much more comes that an error inside of an unfinished stanza must be met: how
+    /// soon it is depends on the pieces.
+    settled: Result<(), WireError>,
 }
 
 impl Read {
+    fn assert_same(&self, other: &Read, how: &str) {
+        let Read {
+            events,
+            accepted,
+            closed,
+            end,
+            settled,
+        } = other;
+        assert_eq!(
+            (&self.events, self.accepted, self.closed, self.settled),
+            (events, *accepted, *closed, *settled),
+            "{how}"
+        );
+        // It may be met later, never differently.
+        for end in [self.end, *end] {
+            assert!(end.is_ok() || end == self.settled, "{how}: {end:?}");
+        }
+    }
+
     fn tokens(&self) -> Vec<Token> {
         let stanzas = self.events.iter().filter_map(|event| match event {
             Event::Stanza(stanza) => Some(ours::tokens(&stanza.element())),
@@ -90,6 +116,7 @@ fn read(bytes: &[u8], piece: usize, cut: usize) -> Read {
         accepted: 0,
         closed: false,
         end: Ok(()),
+        settled: Ok(()),
     };
     let mut pushed = 0;
     for piece in one.chunks(piece).chain(two.chunks(piece)) {
@@ -113,13 +140,23 @@ fn read(bytes: &[u8], piece: usize, cut: usize) -> Read {
                 }
                 Err(error) => {
                     read.end = Err(error);
+                    read.settled = Err(error);
                     return read;
                 }
             }
         }
     }
+    // Twice as much as there is: then the reader looks again.
+    let more = vec![b' '; reader.buffered() + UNLOOKED_BYTES];
+    reader.push(&more);
+    while let (Ok(()), Some(next)) = (read.settled, reader.next().transpose()) {
+        read.settled = next.map(drop);
+    }
     read
 }
+
+/// More than what is always looked at.
+const UNLOOKED_BYTES: usize = 4_096;
 
 /// Where the stream's end tag ends; nothing but whitespace stands before it.
 fn end_of_end_tag(bytes: &[u8], from: usize) -> usize {

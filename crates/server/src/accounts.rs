@@ -177,6 +177,9 @@ pub(crate) const DECOY_SALTS: &str = "decoy-salts";
 /// The key of hashed addresses: what is stored of them says nothing to whoever has the store alone for long.
 pub(crate) const ORIGINS: &str = "login-origins";
 
+/// The key of stanza-ids: they stay what they are after a restart.
+pub(crate) const STANZA_IDS: &str = "stanza-ids";
+
 /// A secret key of the server's own, made once.
 pub(crate) async fn secret(outside: &Outside, name: &str) -> Result<[u8; 32], StoreError> {
     let name = name.to_owned();

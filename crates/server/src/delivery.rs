@@ -16,6 +16,7 @@ use crate::hooks::Received;
 use crate::keep;
 use crate::server::Server;
 use crate::session::{Out, Session};
+use crate::stanza_id::StanzaIds;
 use crate::undelivered;
 
 /// A message as the log keeps it.
@@ -55,17 +56,12 @@ pub struct Delivery {
     pub sender: Option<Arc<Session>>,
 }
 
-/// How a stanza-id is written: the log id in hexadecimal, so that ids sort as they were given.
-pub fn stanza_id_text(id: LogId) -> String {
-    format!("{:016x}", id.0)
-}
-
 impl Delivery {
     /// Gives the message its place in the account's log: adds the stanza-id (XEP-0359) and the append.
-    pub(crate) fn enter_log(&mut self, id: LogId, batch: &mut Batch) {
+    pub(crate) fn enter_log(&mut self, id: LogId, ids: &StanzaIds, batch: &mut Batch) {
         let by = self.account.jid.clone().into();
         let stamp = StanzaId {
-            id: stanza_id_text(id),
+            id: ids.text(id),
             by,
         }
         .write()

@@ -39,6 +39,7 @@ mod server;
 pub mod session;
 pub mod settings;
 mod source;
+mod stanza_id;
 pub mod subscription;
 pub mod throttle;
 pub mod transports;

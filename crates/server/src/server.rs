@@ -27,6 +27,7 @@ use crate::release::{Held, OnFailure, Releaser};
 use crate::roster_turns::RosterTurns;
 use crate::session::Session;
 use crate::settings::Settings;
+use crate::stanza_id::StanzaIds;
 use crate::throttle::Throttle;
 use crate::xep::xep_0175_guests::Guests;
 use crate::xep::{self, xep_0198_sm as stream_management};
@@ -90,6 +91,7 @@ pub(crate) struct Inner {
     guests: Guests,
     admission: Admission,
     releaser: Releaser,
+    stanza_ids: StanzaIds,
     /// Subscriptions change two rosters at once, each of which is read first.
     rosters: RosterTurns,
     /// The newest log id given. Held while a batch is handed to the store, so that ids and commits have one order.
@@ -126,6 +128,7 @@ impl Server {
         let last = outside.store.last_log_id().await?;
         let decoy_key = accounts::secret(&outside, accounts::DECOY_SALTS).await?;
         let throttle = Throttle::new(accounts::secret(&outside, accounts::ORIGINS).await?);
+        let stanza_ids = StanzaIds::new(accounts::secret(&outside, accounts::STANZA_IDS).await?);
         let live = Live::new(&settings, &registry, decoy_key)?;
         let server = Server(Arc::new(Inner {
             domains: settings.domains,
@@ -137,6 +140,7 @@ impl Server {
             guests: Guests::default(),
             admission: Admission::default(),
             releaser: Releaser::default(),
+            stanza_ids,
             rosters: RosterTurns::default(),
             staging: Mutex::new(last),
             numbers: AtomicU64::new(1),
@@ -365,7 +369,7 @@ impl Server {
                 if delivery.keep {
                     *last = LogId(self.now_micros().max(last.0 + 1));
                     delivery.account.note_log(*last);
-                    delivery.enter_log(*last, &mut batch);
+                    delivery.enter_log(*last, &self.0.stanza_ids, &mut batch);
                 }
                 follow.insert(0, After::Message(delivery));
             }

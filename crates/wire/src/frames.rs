@@ -1,12 +1,13 @@
 use crate::element::Element;
 use crate::error::{StreamFault, WireError};
+use crate::escape::escape_value;
 use crate::header::Header;
 use crate::limits::Limits;
 use crate::name::Name;
 use crate::ns;
 use crate::reader::Event;
 use crate::stanza::Stanza;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use std::collections::VecDeque;
 
 /// Reader of a stream whose transport carries one element in each message, RFC 7395 §3.3.
@@ -153,13 +154,13 @@ pub fn declare_default_ns(element: &Bytes, default_ns: &str) -> Bytes {
         return element.clone();
     };
     let (head, rest) = element.split_at(at);
-    let mut out = BytesMut::with_capacity(element.len() + default_ns.len() + " xmlns=''".len());
+    let mut out = Vec::with_capacity(element.len() + default_ns.len() + " xmlns=''".len());
     out.extend_from_slice(head);
     out.extend_from_slice(b" xmlns='");
-    out.extend_from_slice(default_ns.as_bytes());
-    out.extend_from_slice(b"'");
+    escape_value(&mut out, default_ns);
+    out.push(b'\'');
     out.extend_from_slice(rest);
-    out.freeze()
+    out.into()
 }
 
 /// Where the root's name ends, if its start tag declares no default namespace.
@@ -298,5 +299,7 @@ mod tests {
             let declared = declare_default_ns(&element, "n");
             assert_eq!(std::str::from_utf8(&declared), Ok(expected));
         }
+        let declared = declare_default_ns(&Bytes::from_static(b"<iq/>"), "a&'b");
+        assert_eq!(&*declared, b"<iq xmlns='a&amp;&apos;b'/>");
     }
 }

@@ -3,9 +3,8 @@
 //! <https://xmpp.org/extensions/xep-0359.html>
 //!
 //! Ids that claim to be ours are taken out where a message is stamped (`pipeline.rs`), and ours is
-//! given where it enters the log (`delivery.rs`): it is the log's own id, a time, so that a client can
-//! tell what is newer. It can be guessed, which §5 would rather not have; it says nothing of what else
-//! is stored, and nobody but the account gets it. Ids by others of ours than the recipient go too:
+//! given where it enters the log (`delivery.rs`): it the log's own id, enciphered (`stanza_id.rs`),
+//! since the id is to say nothing else (§5). Ids by others of ours than the recipient go too:
 //! whoever trusts that our domain follows these rules must not be deceived (§8).
 
 use waxwing_stanza::xep::xep_0359_stanza_ids::NS;
