@@ -405,3 +405,40 @@ pub async fn all(store: &Store, limit: usize) -> Result<Vec<(BareJid, StoredAcco
     found.truncate(limit);
     Ok(found)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use futures_util::FutureExt;
+    use waxwing_store::Memory;
+
+    use super::*;
+
+    /// The second is written between the first one's look and its write.
+    #[test]
+    fn of_two_changes_at_a_time_both_are_made() {
+        let store = Memory::new().open(&[ACCOUNTS.shape()]).unwrap();
+        let jid: BareJid = "alice@example.org".parse().unwrap();
+        let mut batch = Batch::new();
+        save(&mut batch, &jid, &StoredAccount::default());
+        store.commit(batch).now_or_never().unwrap().unwrap();
+        let looks = Cell::new(0);
+        let first = |account: &mut StoredAccount| {
+            looks.set(looks.get() + 1);
+            if looks.get() == 1 {
+                let second = change(&store, &jid, |account| account.role = Role::Admin.into());
+                assert_eq!(second.now_or_never().unwrap(), Ok(true));
+            }
+            account.disabled = true;
+        };
+        let done = change(&store, &jid, first).now_or_never().unwrap();
+        assert_eq!((done, looks.get()), (Ok(true), 2));
+        let stored = load(&store, &jid).now_or_never().unwrap();
+        let stored = stored.unwrap().unwrap();
+        assert_eq!((stored.role(), stored.disabled), (Role::Admin, true));
+        let nobody: BareJid = "bob@example.org".parse().unwrap();
+        let absent = change(&store, &nobody, |account| account.disabled = true);
+        assert_eq!(absent.now_or_never().unwrap(), Ok(false));
+    }
+}

@@ -55,14 +55,6 @@ impl Service {
         }
     }
 
-    /// In sentences.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Service::Rooms => "rooms",
-            Service::Pubsub => "pubsub",
-        }
-    }
-
     /// The host of a domain with these options, if it has one. An IP address has none.
     fn of(self, domain: &str, options: &Options) -> Option<String> {
         let label = options.text(self.option());
