@@ -297,6 +297,17 @@ impl Config {
         }
     }
 
+    /// Forgets what is said of domains that are not served.
+    pub(crate) fn forget_others(&mut self) {
+        let served = &self.domains;
+        self.domain_options
+            .retain(|domain, _| served.contains(domain));
+        self.domain_certificates
+            .retain(|domain, _| served.contains(domain));
+        self.domain_registration
+            .retain(|domain, _| served.contains(domain));
+    }
+
     /// Whether something listens that needs a certificate.
     pub(crate) fn needs_certificate(&self) -> bool {
         !(self.listen.c2s.is_empty()

@@ -127,12 +127,13 @@ impl Reloader {
         if seen != self.seen {
             done.changed.push("certificate".to_owned());
         }
-        let new = Config {
+        let mut new = Config {
             domains: self.config.domains.clone(),
             data_dir: self.config.data_dir.clone(),
             listen: self.config.listen.clone(),
             ..new
         };
+        new.forget_others();
         let tls = serve::open_tls(&new)?;
         self.server
             .reload(new.settings())

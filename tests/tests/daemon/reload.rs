@@ -145,6 +145,10 @@ async fn options_take_effect_and_what_cannot_change_is_named() {
         "http_loopback = []",
     );
     edit(&built, "domains = [", "domains = [\"other.example\", ");
+    // What is said of a domain counts when the domain does.
+    let section = "[domain.\"other.example\"]\nregistration = \"open\"\n";
+    let before = format!("{section}\n[registration]");
+    edit(&built, "[registration]", &before);
     edit(&built, "data_dir = \"", "data_dir = \"/nowhere");
     hang_up(&built);
     let log = logged(&built, "take effect with the next start", 1).await;
