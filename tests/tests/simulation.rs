@@ -9,7 +9,7 @@ use waxwing_server::xep::xep_0198_sm::{COUNT_KEPT_MICROS, SM_COUNTS};
 use waxwing_server::{Settings, accounts};
 use waxwing_stanza::BareJid;
 use waxwing_store::{KeyRange, Store};
-use waxwing_testkit::{Crowd, Cut, Dice, Direction, Peer, Seed, World};
+use waxwing_testkit::{Crowd, Cut, Dice, Direction, Happening, Peer, Seed, World};
 use waxwing_tests::{Ledger, Verdict};
 
 const NAMES: [&str; 2] = ["alice@example.org", "bob@example.org"];
@@ -293,9 +293,15 @@ fn the_next_connection_may_overtake_the_last() {
 
 /// Cuts and crashes at random moments, with commits that were not durable lost in each crash.
 fn storm(seed: Seed) -> Rig {
+    storm_with(seed, |_| ())
+}
+
+/// The same, with something more before each round.
+fn storm_with(seed: Seed, mut more: impl FnMut(&mut Rig)) -> Rig {
     let mut rig = Rig::new(seed);
     let mut dice = Dice::new(seed.of(4));
     for _ in 0..12 {
+        more(&mut rig);
         for _ in 0..dice.below(4) {
             rig.send();
         }
@@ -319,6 +325,79 @@ fn storm(seed: Seed) -> Rig {
     }
     rig.settle();
     rig
+}
+
+const HOUR_MICROS: i64 = 3_600_000_000;
+
+/// The server's clock is set back by a day, by a year, forward by an hour, in the middle of everything: log ids go on
+/// upwards, so that what waited comes in its order; sessions are resumed, and nothing waits for a time that has passed.
+#[test]
+fn the_clock_may_be_set_at_any_moment() {
+    let mut resumed = 0;
+    for number in 0..200 {
+        let seed = Seed(number);
+        let rig = with_seed(seed, "in a storm with clocks", || {
+            let mut dice = Dice::new(seed.of(5));
+            storm_with(seed, |rig| {
+                let jumps = [0, -24 * HOUR_MICROS, HOUR_MICROS, -365 * 24 * HOUR_MICROS];
+                let by = *dice.pick(&jumps).unwrap();
+                rig.crowd.world.set_clock(by);
+            })
+        });
+        let counts = rig.crowd.peers().map(|peer| peer.counts().resumed);
+        resumed += counts.sum::<u64>();
+    }
+    println!("figures: {resumed} sessions resumed, nothing lost, nothing twice");
+    assert!(resumed > 10, "{resumed}");
+}
+
+/// A year forward, with cuts and without crashes: sessions are in memory, and wait as long as they always do.
+#[test]
+fn a_year_forward_ends_no_session() {
+    for number in 0..100 {
+        let seed = Seed(number);
+        with_seed(seed, "a year forward", || {
+            let mut rig = Rig::new(seed);
+            let online = |crowd: &mut Crowd| crowd.peers().all(Peer::is_online);
+            rig.crowd.run_until(online).unwrap();
+            for (round, cut) in CUTS.into_iter().enumerate() {
+                rig.send();
+                let link = rig.crowd.link(round % 2).unwrap();
+                rig.crowd.world.cut(link, cut);
+                rig.crowd.world.set_clock(365 * 24 * HOUR_MICROS);
+                rig.crowd.run_until(online).unwrap();
+                rig.note();
+            }
+            rig.settle();
+            let counts = rig.crowd.peers().map(Peer::counts);
+            let (resumed, failed) = counts.fold((0, 0), |(resumed, failed), counts| {
+                let lost = counts.failed_with_count + counts.failed_without_count;
+                (resumed + counts.resumed, failed + lost)
+            });
+            assert!(resumed > 0 && failed == 0, "{resumed} {failed}");
+        });
+    }
+}
+
+/// Who never logs in is sent away after the time that the option says, however the clock is set meanwhile.
+#[test]
+fn a_time_out_does_not_follow_the_clock() {
+    for by in [0, -24 * HOUR_MICROS, 365 * 24 * HOUR_MICROS] {
+        let mut rig = Rig::new(Seed(1));
+        let world = &mut rig.crowd.world;
+        let link = world.connect(&waxwing_server::Security::StartTls);
+        let began = world.now_micros();
+        world.set_clock(by);
+        let limit = began + 600_000_000;
+        let took = loop {
+            assert!(world.now_micros() < limit, "it is never sent away");
+            match world.next(limit) {
+                Happening::Disconnected(gone) if gone == link => break world.now_micros() - began,
+                _ => {}
+            }
+        };
+        assert!((59_000_000..120_000_000).contains(&took), "{by}: {took}");
+    }
 }
 
 #[test]

@@ -206,7 +206,7 @@ impl Server {
             }
             Err(Full::All) => {
                 self.metrics().limit(Limit::Connections);
-                if counts.is_news(self.now_micros()) {
+                if counts.is_news(self.steady_micros()) {
                     tracing::warn!(
                         connections_max = most,
                         "connections are refused: there are as many as there may be"

@@ -81,7 +81,8 @@ impl Connection {
     pub(crate) fn new(server: Server, link: Link) -> Self {
         let counted = server.metrics().stream(link.transport, false);
         counted.inc();
-        let deadline = server.now_micros() + server.options().number(&NEGOTIATION_SECS) * 1_000_000;
+        let deadline =
+            server.steady_micros() + server.options().number(&NEGOTIATION_SECS) * 1_000_000;
         let secure = matches!(link.security, Security::Tls(_));
         let negotiation = crate::login::negotiation(&server, link.security, link.framing);
         Connection {
@@ -156,7 +157,7 @@ impl Connection {
         self.work = None;
     }
 
-    /// When [`Connection::handle_deadline`] is due, in microseconds since the Unix epoch.
+    /// When [`Connection::handle_deadline`] is due, by [`Clock::steady_micros`](crate::Clock::steady_micros).
     pub fn deadline_micros(&self) -> Option<u64> {
         self.deadline_micros
     }
@@ -165,7 +166,7 @@ impl Connection {
     pub fn handle_deadline(&mut self) {
         if self
             .deadline_micros
-            .is_some_and(|at| at <= self.server.now_micros())
+            .is_some_and(|at| at <= self.server.steady_micros())
         {
             self.deadline_micros = None;
             if matches!(self.phase, Phase::Bound(_)) {
@@ -424,7 +425,7 @@ impl Connection {
         };
         if asked && self.deadline_micros.is_none() {
             let wait = self.server.options().number(&ACK_SECS) * 1_000_000;
-            self.deadline_micros = Some(self.server.now_micros() + wait);
+            self.deadline_micros = Some(self.server.steady_micros() + wait);
         }
         for bytes in self.output.get(before..).unwrap_or_default() {
             self.server.metrics().sent(bytes);

@@ -22,7 +22,7 @@ pub(crate) fn start(server: &Server) {
             if let Err(error) = purge(&server).await {
                 tracing::warn!(%error, "expired rows could not be removed");
             }
-            let next = server.now_micros() + PURGE_EVERY_MICROS;
+            let next = server.steady_micros() + PURGE_EVERY_MICROS;
             let sleep = server.outside().clock.sleep_until(next);
             drop(server);
             sleep.await;

@@ -60,7 +60,7 @@ pub(crate) fn detach(server: &Server, session: &Arc<Session>, connection: u64) {
     let Some(detached) = waits else {
         return end(server, session);
     };
-    let until = server.now_micros() + server.options().number(&RESUME_SECS) * 1_000_000;
+    let until = server.steady_micros() + server.options().number(&RESUME_SECS) * 1_000_000;
     let sleep = server.outside().clock.sleep_until(until);
     let (server, session) = (server.clone(), session.clone());
     let tasks = server.outside().tasks.clone();

@@ -8,11 +8,14 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use waxwing_store::Store;
 
-/// Wall-clock time and timers.
+/// Time, twice, and timers.
 pub trait Clock: Send + Sync {
-    /// Microseconds since the Unix epoch.
+    /// Microseconds since the Unix epoch, as the machine has it: what is stored and shown. Somebody may set it, forward
+    /// and back.
     fn now_micros(&self) -> u64;
-    /// Resolves when [`Clock::now_micros`] has reached `at_micros`.
+    /// Microseconds since some moment, of a clock that nobody sets: what waits and limits count by.
+    fn steady_micros(&self) -> u64;
+    /// Resolves when [`Clock::steady_micros`] has reached `at_micros`.
     fn sleep_until(&self, at_micros: u64) -> BoxFuture<'static, ()>;
 }
 

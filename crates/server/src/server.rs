@@ -145,7 +145,7 @@ impl Server {
             staging: Mutex::new(last),
             numbers: AtomicU64::new(1),
             stopping: AtomicBool::new(false),
-            started_micros: outside.clock.now_micros(),
+            started_micros: outside.clock.steady_micros(),
             outside,
         }));
         let weak = Arc::downgrade(&server.0);
@@ -250,7 +250,12 @@ impl Server {
         self.0.outside.clock.now_micros()
     }
 
-    /// When the server was started, in microseconds since the Unix epoch.
+    /// Microseconds of the clock that nobody sets.
+    pub fn steady_micros(&self) -> u64 {
+        self.0.outside.clock.steady_micros()
+    }
+
+    /// When the server was started, in microseconds of the clock that nobody sets.
     pub fn started_micros(&self) -> u64 {
         self.0.started_micros
     }
@@ -422,10 +427,10 @@ impl Server {
 
     fn submit(&self, session: Arc<Session>, number: u64, batch: Batch) {
         let inner = self.0.clone();
-        let since = self.now_micros();
+        let since = self.steady_micros();
         let done = move |result: Result<waxwing_store::Committed, StoreError>| {
             inner.metrics.commit(
-                inner.outside.clock.now_micros().saturating_sub(since),
+                inner.outside.clock.steady_micros().saturating_sub(since),
                 result.is_ok(),
             );
             inner.releaser.note(session, number, result.map(|_| ()));
@@ -466,9 +471,13 @@ impl Server {
 
 /// The stanza error for a store that does not answer, or has no room.
 pub(crate) fn unavailable(error: &StoreError) -> StanzaError {
-    tracing::error!(%error, "the store failed");
-    if *error == StoreError::DiskFull {
-        return StanzaError::from(Condition::ResourceConstraint).with_type(ErrorType::Wait);
+    match error {
+        StoreError::DiskFull => {
+            return StanzaError::from(Condition::ResourceConstraint).with_type(ErrorType::Wait);
+        }
+        // The store says once that it cannot write, not for each stanza.
+        StoreError::Unwritable { .. } => {}
+        error => tracing::error!(%error, "the store failed"),
     }
     StanzaError::from(Condition::InternalServerError).with_type(ErrorType::Wait)
 }

@@ -139,7 +139,7 @@ pub(crate) async fn allows(
     network: Network,
     account: &BareJid,
 ) -> Result<bool, StoreError> {
-    let (throttle, now) = (server.throttle(), server.now_micros());
+    let (throttle, now) = (server.throttle(), server.steady_micros());
     let limit = server.options().number(&FAILURES_BY_NETWORK);
     let full = lock(&throttle.by_network).is_full(&network, now, limit);
     let limit = server.options().number(&FAILURES_BY_ACCOUNT);
@@ -147,13 +147,14 @@ pub(crate) async fn allows(
         return Ok(true);
     }
     let key = throttle.hash(network, account);
-    let known = server.store().get(&KNOWN.at(now), &owner(account), &key);
+    let known = KNOWN.at(server.now_micros());
+    let known = server.store().get(&known, &owner(account), &key);
     Ok(known.await?.is_some())
 }
 
 /// A log-in failed.
 pub(crate) fn failed(server: &Server, network: Network, account: Option<&BareJid>) {
-    let (throttle, now) = (server.throttle(), server.now_micros());
+    let (throttle, now) = (server.throttle(), server.steady_micros());
     let limit = server.options().number(&FAILURES_BY_NETWORK);
     lock(&throttle.by_network).add(network, now, limit);
     if let Some(account) = account {
@@ -170,7 +171,7 @@ pub(crate) async fn succeeded(server: &Server, network: Network, account: &BareJ
         let known = server.store().get(&KNOWN.at(now), &owner(account), &key);
         if known
             .await?
-            .is_some_and(|visit| visit.at_micros + RENEW_MICROS > now)
+            .is_some_and(|visit| visit.at_micros.abs_diff(now) < RENEW_MICROS)
         {
             return Ok(());
         }
@@ -187,7 +188,7 @@ pub(crate) async fn succeeded(server: &Server, network: Network, account: &BareJ
 
 /// Whether an account may be asked for from there now; if so, it counts.
 pub(crate) fn registers(server: &Server, network: Network) -> bool {
-    let (throttle, now) = (server.throttle(), server.now_micros());
+    let (throttle, now) = (server.throttle(), server.steady_micros());
     let options = server.options();
     let by_network = options.number(&REGISTRATIONS_BY_NETWORK);
     let in_all = options.number(&REGISTRATIONS);

@@ -76,6 +76,12 @@ pub enum StoreError {
     /// There is no room left for the data.
     #[error("the disk is full")]
     DiskFull,
+    /// The disk takes no writes, as one that has turned read-only; what is stored can be read.
+    #[error("the disk cannot be written ({code})")]
+    Unwritable {
+        /// SQLite's extended result code.
+        code: i32,
+    },
     /// What is stored cannot be read as what was declared.
     #[error("stored data of {shape} cannot be read")]
     Damaged {
@@ -105,9 +111,11 @@ impl StoreError {
             | Self::TooLarge { .. }
             | Self::UnknownShape { .. }
             | Self::UnknownIndex { .. } => Blame::Caller,
-            Self::DiskFull | Self::Damaged { .. } | Self::Failed { .. } | Self::Closed => {
-                Blame::Environment
-            }
+            Self::DiskFull
+            | Self::Unwritable { .. }
+            | Self::Damaged { .. }
+            | Self::Failed { .. }
+            | Self::Closed => Blame::Environment,
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 
@@ -26,6 +26,8 @@ pub struct Executor(Arc<Inner>);
 
 struct Inner {
     now_micros: AtomicU64,
+    /// How far the clock that can be set is from the other, in microseconds.
+    set_by_micros: AtomicI64,
     state: Mutex<State>,
 }
 
@@ -69,6 +71,7 @@ impl Executor {
     pub fn new(seed: Seed) -> Executor {
         Executor(Arc::new(Inner {
             now_micros: AtomicU64::new(START_MICROS),
+            set_by_micros: AtomicI64::new(0),
             state: Mutex::new(State {
                 dice: Dice::new(seed),
                 numbers: 0,
@@ -79,10 +82,15 @@ impl Executor {
         }))
     }
 
-    /// The simulated time in microseconds since the Unix epoch.
+    /// The simulated time in microseconds since the Unix epoch, whatever [`set_clock`](Self::set_clock) did.
     #[must_use]
     pub fn now_micros(&self) -> u64 {
         self.0.now_micros.load(Ordering::SeqCst)
+    }
+
+    /// Sets the clock that the server shows and stores forward, or back, by so many microseconds.
+    pub fn set_clock(&self, by_micros: i64) {
+        self.0.set_by_micros.fetch_add(by_micros, Ordering::SeqCst);
     }
 
     /// Runs one thing that is ready; false if nothing is.
@@ -228,7 +236,12 @@ impl Tasks for Executor {
 
 impl Clock for Executor {
     fn now_micros(&self) -> u64 {
-        self.now_micros()
+        let set_by = self.0.set_by_micros.load(Ordering::SeqCst);
+        Executor::now_micros(self).saturating_add_signed(set_by)
+    }
+
+    fn steady_micros(&self) -> u64 {
+        Executor::now_micros(self)
     }
 
     fn sleep_until(&self, at_micros: u64) -> BoxFuture<'static, ()> {

@@ -142,10 +142,16 @@ impl World {
         Ok(self.executor.block_on(run).ok_or(WorldError::Stuck)??)
     }
 
-    /// The simulated time in microseconds since the Unix epoch.
+    /// The simulated time in microseconds since the Unix epoch, whatever [`set_clock`](Self::set_clock) did.
     #[must_use]
     pub fn now_micros(&self) -> u64 {
         self.executor.now_micros()
+    }
+
+    /// Sets the server's clock forward, or back, by so many microseconds, as somebody sets that of a machine. What
+    /// waits for a time to pass is not concerned.
+    pub fn set_clock(&self, by_micros: i64) {
+        self.executor.set_clock(by_micros);
     }
 
     /// A connection to the server, which cannot fail to be made; it may be gone at once.

@@ -310,7 +310,8 @@ impl Client {
                 .as_ref()
                 .and_then(Connection::deadline_micros);
             if let (None, Some(at)) = (&self.timer, deadline) {
-                let wait = Duration::from_micros(at.saturating_sub(crate::outside::unix_micros()));
+                let wait =
+                    Duration::from_micros(at.saturating_sub(crate::outside::steady_micros()));
                 self.timer = Some(Box::pin(tokio::time::sleep_until(Instant::now() + wait)));
                 self.timer_is_stall = false;
             }

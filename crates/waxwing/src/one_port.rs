@@ -67,7 +67,7 @@ pub(crate) async fn stream(mut tls: TlsStream<TcpStream>, peer: IpAddr, serving:
     loop {
         let reads = connection.wants_input();
         let deadline = connection.deadline_micros();
-        let wait = deadline.map(|at| at.saturating_sub(crate::outside::unix_micros()));
+        let wait = deadline.map(|at| at.saturating_sub(crate::outside::steady_micros()));
         let wait = Duration::from_micros(wait.unwrap_or(0));
         let action = tokio::select! {
             action = poll_fn(|cx| connection.poll(cx)) => action,

@@ -1,7 +1,7 @@
 //! The real outside: the system's clock and randomness, tokio's timers and tasks.
 
-use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -16,6 +16,12 @@ pub(crate) fn unix_micros() -> u64 {
     u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
 }
 
+/// Microseconds since the program began, of the clock that nobody sets.
+pub(crate) fn steady_micros() -> u64 {
+    static BEGAN: LazyLock<Instant> = LazyLock::new(Instant::now);
+    u64::try_from(BEGAN.elapsed().as_micros()).unwrap_or(u64::MAX)
+}
+
 struct System;
 
 impl Clock for System {
@@ -23,9 +29,13 @@ impl Clock for System {
         unix_micros()
     }
 
+    fn steady_micros(&self) -> u64 {
+        steady_micros()
+    }
+
     fn sleep_until(&self, at_micros: u64) -> BoxFuture<'static, ()> {
         tokio::time::sleep(Duration::from_micros(
-            at_micros.saturating_sub(unix_micros()),
+            at_micros.saturating_sub(steady_micros()),
         ))
         .boxed()
     }

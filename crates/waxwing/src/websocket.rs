@@ -138,7 +138,7 @@ impl Talk {
             let own = self.pace.ends();
             let deadline = self.connection.deadline_micros();
             let due = deadline.filter(|_| !self.is_leaving()).map_or(own, |at| {
-                let wait = at.saturating_sub(crate::outside::unix_micros());
+                let wait = at.saturating_sub(crate::outside::steady_micros());
                 own.min(Instant::now() + Duration::from_micros(wait))
             });
             if due < self.timer.deadline() {

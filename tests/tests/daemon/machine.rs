@@ -5,7 +5,7 @@ use std::fs;
 use std::io::{ErrorKind, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 
 use waxwing_dial::Stream;
 use waxwing_tests::Built;
@@ -264,6 +264,127 @@ fn a_disk_that_cannot_be_written_is_refused_at_the_start() {
     built.restart().unwrap();
     built.stop().unwrap();
     drop(disk);
+}
+
+/// Makes the disk read-only for a server that runs, without a mount: a file that is open for writing keeps a file system
+/// from being mounted read-only, but not a disk from failing. Every write to the database's files is answered with
+/// EROFS, as the kernel does after an error of the disk, until this is dropped.
+struct ReadOnly(Child);
+
+impl ReadOnly {
+    fn under(built: &Built) -> Option<ReadOnly> {
+        let database = built.data_dir.join("waxwing.db");
+        let mut strace = Command::new("strace");
+        strace.args(["--follow-forks", "--quiet=all", "--output=/dev/null"]);
+        for ending in ["", "-wal"] {
+            let mut path = database.clone().into_os_string();
+            path.push(ending);
+            strace.arg("--trace-path").arg(path);
+        }
+        for call in [
+            "pwrite64",
+            "write",
+            "ftruncate",
+            "fallocate",
+            "fdatasync",
+            "fsync",
+        ] {
+            strace.arg(format!("--inject={call}:error=EROFS"));
+        }
+        strace.args(["--attach", &built.pid.to_string()]);
+        strace.stdin(Stdio::null()).stderr(Stdio::null());
+        let mut child = strace.spawn().ok()?;
+        // Until it holds every thread.
+        loop {
+            if child.try_wait().unwrap().is_some() {
+                return None;
+            }
+            if is_traced(built.pid) {
+                return Some(ReadOnly(child));
+            }
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+    }
+}
+
+fn is_traced(pid: u32) -> bool {
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).unwrap();
+    threads.map_while(Result::ok).all(|thread| {
+        let status = fs::read_to_string(thread.path().join("status")).unwrap_or_default();
+        !status.contains("TracerPid:\t0\n")
+    })
+}
+
+impl Drop for ReadOnly {
+    fn drop(&mut self) {
+        // Asked to end, it lets go of whom it holds.
+        let _asked = Command::new("sh")
+            .args(["-c", &format!("kill -TERM {}", self.0.id())])
+            .status();
+        let _gone = self.0.wait();
+    }
+}
+
+#[tokio::test]
+async fn a_disk_that_turns_read_only_refuses_writes_and_recovers() {
+    let built = server("daemon-turns-read-only");
+    let mut alice = log_in(&built, ALICE).await.unwrap();
+    let message = |text: &str| {
+        format!(
+            "<message id='m' to='bob@waxwing.example' type='chat'><body>{text}</body></message>"
+        )
+    };
+    let contact = |name: &str| {
+        format!(
+            "<iq type='set' id='r'><query xmlns='jabber:iq:roster'><item jid='{name}@waxwing.example'/></query></iq>"
+        )
+    };
+    let roster = "<iq type='get' id='q'><query xmlns='jabber:iq:roster'/></iq>";
+    say(&mut alice, &message("before")).await;
+    say(&mut alice, &contact("bob")).await;
+    settle(&mut alice).await;
+    // Twice: the second time is news again.
+    for round in 1..=2 {
+        let Some(disk) = ReadOnly::under(&built) else {
+            return skip("daemon/turns_read_only", "this user may not trace a server");
+        };
+        for _ in 0..5 {
+            say(&mut alice, &message("lost")).await;
+            let refused = next(&mut alice, "message").await;
+            assert_eq!(refused.kind().as_deref(), Some("error"), "{refused:?}");
+            say(&mut alice, &contact("carol")).await;
+            let refused = next(&mut alice, "iq").await;
+            assert_eq!(refused.kind().as_deref(), Some("error"), "{refused:?}");
+            // Reading goes on, and nothing is there that was refused.
+            say(&mut alice, roster).await;
+            let answer = next(&mut alice, "iq").await;
+            let answer = String::from_utf8_lossy(answer.bytes()).into_owned();
+            assert!(
+                answer.contains("bob@") && !answer.contains("carol@"),
+                "{answer}"
+            );
+        }
+        drop(disk);
+        let said = built.log().unwrap();
+        assert_eq!(
+            said.matches("the database cannot be written").count(),
+            round,
+            "{said}"
+        );
+        say(&mut alice, &message(&format!("after {round}"))).await;
+        settle(&mut alice).await;
+        let said = built.log().unwrap();
+        assert_eq!(
+            said.matches("can be written again").count(),
+            round,
+            "{said}"
+        );
+    }
+    let mut bob = log_in(&built, BOB).await.unwrap();
+    say(&mut bob, "<presence/>").await;
+    for expected in ["before", "after 1", "after 2"] {
+        assert_eq!(body(&next(&mut bob, "message").await), expected);
+    }
 }
 
 /// Every file of a directory, with its content.

@@ -65,11 +65,11 @@ async fn of_server(cx: Cx, _: Iq<Last>) -> Handled {
     if !cx.server.options().flag(&UPTIME_SHOWN) {
         return Err(Condition::ServiceUnavailable.into());
     }
-    Ok(answer(
-        &cx.server,
-        cx.server.started_micros(),
-        String::new(),
-    ))
+    let micros = cx.server.steady_micros() - cx.server.started_micros();
+    Ok(Answer::with(&Last {
+        seconds: Some(micros / 1_000_000),
+        status: String::new(),
+    }))
 }
 
 fn answer(server: &Server, since_micros: u64, status: String) -> Answer {

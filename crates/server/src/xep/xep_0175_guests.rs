@@ -128,7 +128,10 @@ pub(crate) fn check_rate(server: &Server, session: &Session) -> Result<(), Strea
     let Some(pass) = &session.account.guest else {
         return Ok(());
     };
-    let (now, limit) = (server.now_micros(), server.options().number(&STANZAS_MAX));
+    let (now, limit) = (
+        server.steady_micros(),
+        server.options().number(&STANZAS_MAX),
+    );
     let mut sent = pass.sent.lock().unwrap_or_else(PoisonError::into_inner);
     if sent.is_full(&(), now, limit) {
         return Err(StreamCondition::PolicyViolation);

@@ -35,6 +35,9 @@ impl From<Fault> for StoreError {
     }
 }
 
+/// `SQLITE_IOERR_WRITE`, `_FSYNC`, `_DIR_FSYNC` and `_TRUNCATE`.
+const UNWRITABLE: [i32; 4] = [778, 1_034, 1_290, 1_546];
+
 /// An error of the environment.
 pub(super) fn failed(error: &rusqlite::Error) -> StoreError {
     let code = match error.sqlite_error() {
@@ -43,6 +46,11 @@ pub(super) fn failed(error: &rusqlite::Error) -> StoreError {
             ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => {
                 return StoreError::Damaged {
                     shape: "the database",
+                };
+            }
+            code if code == ErrorCode::ReadOnly || UNWRITABLE.contains(&error.extended_code) => {
+                return StoreError::Unwritable {
+                    code: error.extended_code,
                 };
             }
             _ => error.extended_code,

@@ -188,6 +188,7 @@ impl Sqlite {
             checkpoints,
             blobs: Arc::clone(&sqlite.blobs),
             broken: false,
+            failing: false,
             groups_since_gone_step: 0,
         })?;
         sqlite.collect_orphans(reader_connection(database)?);

@@ -32,6 +32,8 @@ pub(super) struct Writer {
     pub(super) blobs: Arc<FileBlobs>,
     /// The connection could not be brought back to what is committed.
     pub(super) broken: bool,
+    /// The last commit failed, which was said.
+    pub(super) failing: bool,
     pub(super) groups_since_gone_step: u32,
 }
 
@@ -147,6 +149,8 @@ impl Writer {
             let committed = self.commit();
             if let Err(error) = committed {
                 self.fail(&mut group, &failed(&error));
+            } else if std::mem::take(&mut self.failing) {
+                tracing::info!("the database can be written again");
             }
         }
         if !group.outcomes.is_empty() {
@@ -176,14 +180,19 @@ impl Writer {
 
     /// Fails the group: nothing of it was stored.
     fn fail(&mut self, group: &mut Group, error: &StoreError) {
-        tracing::error!(%error, batches = group.outcomes.len() + 1, "a group of commits failed");
+        let is_news = !std::mem::replace(&mut self.failing, true);
+        if is_news {
+            tracing::error!(%error, "the database cannot be written; what would have to be stored is refused");
+        }
         for (_, result) in &mut group.outcomes {
             if result.is_ok() {
                 *result = Err(error.clone());
             }
         }
         group.failed = Some(error.clone());
-        if let Err(error) = self.recover() {
+        if let Err(error) = self.recover()
+            && is_news
+        {
             tracing::error!(
                 ?error,
                 "the database could not be brought back to its last commit"

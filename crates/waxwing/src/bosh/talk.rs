@@ -124,7 +124,7 @@ impl Talk {
 
     fn take_time(&mut self, now_micros: u64) {
         let due = self.connection.deadline_micros();
-        if due.is_some_and(|at| at <= crate::outside::unix_micros()) {
+        if due.is_some_and(|at| at <= crate::outside::steady_micros()) {
             self.connection.handle_deadline();
             self.ending = true;
         }
@@ -157,7 +157,7 @@ impl Talk {
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> bool {
         let now = Instant::now();
         let stream = self.connection.deadline_micros().map(|at| {
-            let wait = at.saturating_sub(crate::outside::unix_micros());
+            let wait = at.saturating_sub(crate::outside::steady_micros());
             now + Duration::from_micros(wait)
         });
         let session = self.session.deadline_micros();
