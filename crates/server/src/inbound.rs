@@ -103,7 +103,7 @@ fn refusal(
 fn on_failure(server: &Server, session: &Arc<Session>, stanza: Stanza) -> OnFailure {
     let (server, session) = (server.clone(), session.clone());
     Box::new(move |error: &StoreError| {
-        let reply = server.error_reply(&stanza, &unavailable(error), &session);
+        let reply = server.store_error_reply(&stanza, &unavailable(error), &session);
         reply
             .into_iter()
             .map(|bytes| After::Deliver(session.clone(), Out::stanza(bytes)))

@@ -10,15 +10,17 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Metric, Registry};
-use waxwing_store::{Figures, Store};
+use waxwing_store::{Figures, Store, StoreError};
 use waxwing_stream::sasl::Failure;
 use waxwing_stream::{StreamCondition, StreamError};
 
 use crate::link::Transport;
 
 mod limit;
+mod queues;
 
 pub use limit::Limit;
+pub(crate) use queues::{Queues, Waits};
 
 /// What kind of figure it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -143,6 +145,9 @@ pub(crate) const METRICS: &[MetricSpec] = &[
     GROUP_BATCHES,
     STORE_WAITING,
     STORE_SETTLED,
+    queues::INPUT,
+    queues::OUTPUT,
+    queues::UNACKNOWLEDGED,
 ];
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -321,9 +326,13 @@ impl Metrics {
             .inc();
     }
 
-    pub(crate) fn commit(&self, micros: u64, durable: bool) {
-        if !durable {
+    /// A batch that took so long, and why it is not durable.
+    pub(crate) fn commit(&self, micros: u64, failed: Option<&StoreError>) {
+        if let Some(error) = failed {
             self.commits_failed.inc();
+            if *error == StoreError::DiskFull {
+                self.limit(Limit::DiskFull);
+            }
         }
         self.commit_seconds.observe(micros as f64 / 1e6);
     }
@@ -332,7 +341,7 @@ impl Metrics {
         self.commits_failed.inc();
     }
 
-    pub(crate) fn register(&self, store: &Store, registry: &mut Registry) {
+    pub(crate) fn register(&self, store: &Store, queues: Queues, registry: &mut Registry) {
         STREAMS.register(registry, self.streams.clone());
         SESSIONS.register(registry, self.sessions.clone());
         STANZAS.register(registry, self.stanzas.clone());
@@ -343,6 +352,7 @@ impl Metrics {
         COMMITS_FAILED.register(registry, self.commits_failed.clone());
         COMMIT_SECONDS.register(registry, self.commit_seconds.clone());
         registry.register_collector(Box::new(OfStore(store.clone())));
+        registry.register_collector(Box::new(queues));
     }
 }
 

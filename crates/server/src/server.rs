@@ -19,7 +19,7 @@ use crate::directory::{Account, Directory};
 use crate::effects::{After, Effects};
 use crate::link::Link;
 use crate::live::Live;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, Queues};
 use crate::options::OptionError;
 use crate::outside::Outside;
 use crate::registry::{Registry, RegistryError};
@@ -208,7 +208,8 @@ impl Server {
 
     /// Adds the server's metrics.
     pub fn register_metrics(&self, registry: &mut prometheus_client::registry::Registry) {
-        self.0.metrics.register(self.store(), registry);
+        let queues = Queues::of(Arc::downgrade(&self.0));
+        self.0.metrics.register(self.store(), queues, registry);
     }
 
     /// Everything that features registered.
@@ -336,6 +337,16 @@ impl Server {
         ) {
             self.metrics().limit(crate::Limit::Stored);
         }
+        self.store_error_reply(stanza, error, session)
+    }
+
+    /// The same, where the store has failed: no account went over a limit of its own.
+    pub(crate) fn store_error_reply(
+        &self,
+        stanza: &Stanza,
+        error: &StanzaError,
+        session: &Session,
+    ) -> Option<Bytes> {
         Reply::new(stanza)
             .to(Some(session.jid.as_str()))
             .error(error)
@@ -431,7 +442,7 @@ impl Server {
         let done = move |result: Result<waxwing_store::Committed, StoreError>| {
             inner.metrics.commit(
                 inner.outside.clock.steady_micros().saturating_sub(since),
-                result.is_ok(),
+                result.as_ref().err(),
             );
             inner.releaser.note(session, number, result.map(|_| ()));
         };

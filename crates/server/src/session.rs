@@ -16,6 +16,7 @@ use waxwing_stream::{StreamCondition, StreamError};
 use waxwing_wire::Stanza;
 
 use crate::directory::Account;
+use crate::metrics::Waits;
 use crate::release::ReleaseQueue;
 
 /// Most bytes that wait for one session, before its stream and the session end as too slow: presence,
@@ -213,6 +214,18 @@ impl Session {
         };
         if let Some(waker) = waker {
             waker.wake();
+        }
+    }
+
+    /// What waits here.
+    pub(crate) fn waits(&self) -> Waits {
+        let input_stanzas = self.release.waiting();
+        let state = self.state();
+        let unacked = state.sm.as_ref().map(|resumable| resumable.sm.unacked());
+        Waits {
+            input_stanzas,
+            output_bytes: state.outbox_bytes,
+            unacknowledged_stanzas: unacked.map_or(0, |unacked| unacked.len()),
         }
     }
 

@@ -154,6 +154,7 @@ pub(crate) async fn admit(
     let mut counted = state.counted.unwrap_or(counted);
     counted.of(stranger).add(bytes);
     if !counted.of(stranger).is_within(most) {
+        server.metrics().limit(crate::Limit::Undelivered);
         return Err(Condition::ServiceUnavailable.into());
     }
     if state.deliveries == deliveries {

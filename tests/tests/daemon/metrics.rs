@@ -7,6 +7,7 @@ use std::net::TcpStream;
 use waxwing_tests::Built;
 
 use crate::rig::{ALICE, BOB, available, body, log_in, next, say, server, settle};
+use crate::ws;
 
 /// Every figure with its labels.
 fn figures(built: &Built) -> BTreeMap<String, f64> {
@@ -104,4 +105,32 @@ async fn limits_are_counted_where_they_are_met() {
     ] {
         assert_eq!(after[name] - before[name], by, "{name}");
     }
+}
+
+/// What waits is seen while it waits: three messages, and the presence of the one who gets them.
+#[tokio::test]
+async fn queues_are_as_deep_as_they_are() {
+    const UNACKNOWLEDGED: &str = "waxwing_queue_unacknowledged_stanzas";
+    let built = server("daemon-metrics-queues");
+    let mut alice = ws::bound(&built, ALICE).await;
+    let mut bob = ws::bound(&built, BOB).await;
+    bob.say("<enable xmlns='urn:xmpp:sm:3'/>").await;
+    while bob.next().await.name() != "enabled" {}
+    bob.say("<presence xmlns='jabber:client'/>").await;
+    bob.named("presence").await;
+    for _ in 0..3 {
+        alice
+            .say("<message xmlns='jabber:client' to='bob@waxwing.example' type='chat'><body>hi</body></message>")
+            .await;
+        bob.named("message").await;
+    }
+    let waiting = figures(&built);
+    assert_eq!(waiting[UNACKNOWLEDGED], 4.0);
+    assert_eq!(waiting["waxwing_queue_out_bytes"], 0.0);
+    assert!(waiting.contains_key("waxwing_queue_in_stanzas"));
+    // What is behind it is answered when it was read.
+    bob.say("<a xmlns='urn:xmpp:sm:3' h='4'/>").await;
+    bob.say("<r xmlns='urn:xmpp:sm:3'/>").await;
+    while bob.next().await.name() != "a" {}
+    assert_eq!(figures(&built)[UNACKNOWLEDGED], 0.0);
 }

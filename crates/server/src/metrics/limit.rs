@@ -25,13 +25,17 @@ pub enum Limit {
     WriteTime,
     /// Time for an acknowledgement that was asked for.
     AckTime,
-    /// What an account may store, or the disk has room for.
+    /// What an account may store.
     Stored,
+    /// What may wait for an account.
+    Undelivered,
+    /// What the disk has room for.
+    DiskFull,
 }
 
 impl Limit {
     /// Every one, as it is documented.
-    pub(crate) const ALL: [(Limit, &'static str); 12] = [
+    pub(crate) const ALL: [(Limit, &'static str); 14] = [
         (
             Limit::Connections,
             "`connections_max`; one more is closed unseen",
@@ -72,7 +76,15 @@ impl Limit {
         ),
         (
             Limit::Stored,
-            "what an account may store (contacts, private data, a vCard, blocked addresses and others), or the disk has room for; the stanza is answered with an error",
+            "what an account may store (contacts, private data, a vCard, blocked addresses and others), or ask for at a time; the stanza is answered with an error",
+        ),
+        (
+            Limit::Undelivered,
+            "`undelivered_messages_max`, `undelivered_bytes_max`, `undelivered_strangers_percent`: a message that may not wait for its account; it is answered with an error",
+        ),
+        (
+            Limit::DiskFull,
+            "the disk: a batch that could not be written; what it belongs to is answered with an error",
         ),
     ];
 
@@ -91,6 +103,8 @@ impl Limit {
             Limit::WriteTime => "write_time",
             Limit::AckTime => "ack_time",
             Limit::Stored => "stored",
+            Limit::Undelivered => "undelivered",
+            Limit::DiskFull => "disk_full",
         }
     }
 }

@@ -7,7 +7,7 @@ use super::*;
 fn text(metrics: &Metrics) -> String {
     let store = Memory::new().open(&[]).unwrap();
     let mut registry = Registry::default();
-    metrics.register(&store, &mut registry);
+    metrics.register(&store, Queues::of(std::sync::Weak::new()), &mut registry);
     let mut text = String::new();
     prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
     text

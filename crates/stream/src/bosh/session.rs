@@ -184,6 +184,10 @@ impl Session {
         if repeated {
             return self.repeat(rid, handle);
         }
+        // Nobody has been told yet what this session is called, so there is no limit to what is held either.
+        if !self.begun && self.is_held() {
+            return self.refuse(handle, Condition::ItemNotFound);
+        }
         let extra = u64::from(request.is_extra());
         if rid - self.next_rid >= self.requests() + extra {
             return self.refuse(handle, Condition::ItemNotFound);
