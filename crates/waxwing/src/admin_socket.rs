@@ -136,7 +136,7 @@ async fn reload(requests: &Requests) -> Result<Value, AdminError> {
     requests.send(answer).await.map_err(|_| stopping())?;
     match answered.await.map_err(|_| stopping())? {
         Ok(done) => Ok(done.to_json()),
-        Err(error) => Err(AdminError::Refused(error)),
+        Err(error) => Err(AdminError::Refused(error.to_string())),
     }
 }
 

@@ -35,8 +35,29 @@ pub(crate) fn start(format: LogFormat) {
     }
 }
 
+/// Why a filter is none; what it says of it does nothing to a terminal.
+#[derive(Debug, thiserror::Error)]
+enum FilterError {
+    /// A word that is neither a level nor a part of the program.
+    #[error("'{word}' is none of {}{meant}", LEVELS.join(", "))]
+    Word {
+        /// The word.
+        word: String,
+        /// The level that was probably meant, as a question.
+        meant: String,
+    },
+    /// Something else that the library does not read.
+    #[error("'{text}' cannot be read: {why}; write it like 'info' or 'info,waxwing_server=debug'")]
+    Unreadable {
+        /// All of it.
+        text: String,
+        /// The library's words.
+        why: String,
+    },
+}
+
 /// Reads a filter: levels, and levels of parts of the program.
-fn read(text: &str) -> Result<EnvFilter, String> {
+fn read(text: &str) -> Result<EnvFilter, FilterError> {
     for word in text.split(',').map(str::trim) {
         // The library takes such a word for a part of that name, and would silence all others.
         let is_part = word.contains(['=', '[']) || word.starts_with("waxwing");
@@ -46,15 +67,13 @@ fn read(text: &str) -> Result<EnvFilter, String> {
             let meant =
                 meant.map_or_else(String::new, |level| format!("; did you mean '{level}'?"));
             let word = crate::terminal::plain(word);
-            return Err(format!("'{word}' is none of {}{meant}", LEVELS.join(", ")));
+            return Err(FilterError::Word { word, meant });
         }
     }
     let words: Vec<_> = text.split(',').map(str::trim).collect();
-    EnvFilter::try_new(words.join(",")).map_err(|error| {
-        let text = crate::terminal::plain(text);
-        format!(
-            "'{text}' cannot be read: {error}; write it like 'info' or 'info,waxwing_server=debug'"
-        )
+    EnvFilter::try_new(words.join(",")).map_err(|error| FilterError::Unreadable {
+        text: crate::terminal::plain(text),
+        why: error.to_string(),
     })
 }
 
@@ -82,7 +101,7 @@ mod tests {
             ("\u{1b}[2J", "cannot be read"),
             ("waxwing=loud", "write it like 'info'"),
         ] {
-            let error = read(text).unwrap_err();
+            let error = read(text).unwrap_err().to_string();
             assert!(error.contains(said), "{error}");
             assert!(!error.contains(char::is_control), "{error:?}");
         }

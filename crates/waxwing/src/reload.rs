@@ -17,6 +17,7 @@ use crate::admin_socket::CommandError;
 use crate::cli::Output;
 use crate::client::TlsSettings;
 use crate::config::{Config, Web};
+use crate::serve::ReloadError;
 use crate::{Outcome, admin_socket, check, say, say_json, serve};
 
 /// TLS for connections that begin.
@@ -24,7 +25,7 @@ pub(crate) type LiveTls = watch::Receiver<Option<Arc<TlsSettings>>>;
 /// Settings for browsers, for requests that come.
 pub(crate) type LiveWeb = watch::Receiver<Arc<Web>>;
 /// Asks for a reload; the answer says what it did.
-pub(crate) type Request = oneshot::Sender<Result<Reloaded, String>>;
+pub(crate) type Request = oneshot::Sender<Result<Reloaded, ReloadError>>;
 /// Where requests go.
 pub(crate) type Requests = mpsc::Sender<Request>;
 
@@ -104,7 +105,7 @@ impl Reloader {
     ///
     /// # Errors
     /// In plain words, with the line, what is wrong; nothing has changed then.
-    pub(crate) fn reload(&mut self) -> Result<Reloaded, String> {
+    pub(crate) fn reload(&mut self) -> Result<Reloaded, ReloadError> {
         let reloaded = self.try_reload();
         match &reloaded {
             Ok(done) => {
@@ -119,9 +120,11 @@ impl Reloader {
         reloaded
     }
 
-    fn try_reload(&mut self) -> Result<Reloaded, String> {
-        let new = Config::load(&self.path)
-            .map_err(|error| format!("{}: {error}", self.path.display()))?;
+    fn try_reload(&mut self) -> Result<Reloaded, ReloadError> {
+        let new = Config::load(&self.path).map_err(|error| {
+            let path = self.path.clone();
+            ReloadError::Config { path, error }
+        })?;
         let seen = stamps(&new);
         let mut done = differences(&self.config, &new);
         if seen != self.seen {
@@ -135,9 +138,7 @@ impl Reloader {
         };
         new.forget_others();
         let tls = serve::open_tls(&new)?;
-        self.server
-            .reload(new.settings())
-            .map_err(|error| error.to_string())?;
+        self.server.reload(new.settings())?;
         self.tls.send_replace(tls);
         self.web.send_replace(Arc::new(new.web.clone()));
         self.config = new;

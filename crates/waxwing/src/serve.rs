@@ -1,5 +1,7 @@
 //! `waxwing serve`: opens everything, says what listens, and closes in order.
 
+mod error;
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,7 +13,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use waxwing_server::Server;
-use waxwing_store::{OpenError, SqliteOptions, Store};
+use waxwing_store::{SqliteOptions, Store};
 
 use crate::accepting::Accepting;
 use crate::certificates::{Certificates, server_config};
@@ -19,7 +21,7 @@ use crate::cli::LogFormat;
 use crate::client::{Protection, TlsSettings};
 use crate::config::Config;
 use crate::domain::Domain;
-use crate::listen::{self, Serving};
+use crate::listen::{self, ListenError, Serving};
 use crate::notify::{notify, watchdog_interval};
 use crate::one_port::{HTTP, XMPP};
 use crate::outside::outside;
@@ -27,6 +29,8 @@ use crate::reload::{self, Reloader};
 use crate::site::Site;
 use crate::web::{self, Access};
 use crate::{Outcome, admin_socket, check, http, logging};
+
+pub(crate) use error::{OpenTlsError, ReloadError, ServeError};
 
 /// Longest time for streams to close once the server was told to stop.
 const STOP_TIME_MAX: Duration = Duration::from_secs(10);
@@ -43,47 +47,36 @@ pub(crate) fn run(config: Config, path: PathBuf, format: LogFormat) -> Outcome {
     };
     match runtime.block_on(serve(config, path)) {
         Ok(()) => Outcome::Done,
-        Err(text) => Outcome::Failed(text),
+        Err(error) => Outcome::Failed(error.to_string()),
     }
 }
 
-fn open_store(config: &Config) -> Result<Store, String> {
-    Store::sqlite(
+fn open_store(config: &Config) -> Result<Store, ServeError> {
+    let opened = Store::sqlite(
         &config.data_dir,
         &SqliteOptions::default(),
         &Server::shapes(),
-    )
-    .map_err(|error| {
-        let mend = match error {
-            OpenError::Damaged { .. } => {
-                "; `waxwing doctor` says what is damaged, and saves the rest"
-            }
-            _ => "",
-        };
-        format!(
-            "the data directory {} cannot be opened: {error}{mend}",
-            config.data_dir.display()
-        )
+    );
+    opened.map_err(|error| ServeError::Store {
+        path: config.data_dir.clone(),
+        error,
     })
 }
 
 /// TLS as the configuration has it; `None` where nothing needs it.
-pub(crate) fn open_tls(config: &Config) -> Result<Option<Arc<TlsSettings>>, String> {
+pub(crate) fn open_tls(config: &Config) -> Result<Option<Arc<TlsSettings>>, OpenTlsError> {
     if !config.needs_certificate() {
         return Ok(None);
     }
     let (Some(chain), Some(key)) = (&config.certificate, &config.key) else {
-        return Err("a listener needs TLS, but [tls] names no certificate and key; `waxwing certificate local` makes some".to_owned());
+        return Err(OpenTlsError::NoCertificate);
     };
-    let mut certificates = Certificates::load(chain, key).map_err(|error| error.to_string())?;
-    let hosts = config.settings().hosts();
-    let hosts = hosts.map_err(|error| error.to_string())?;
+    let mut certificates = Certificates::load(chain, key)?;
+    let hosts = config.settings().hosts()?;
     for (domain, files) in &config.domain_certificates {
-        let domain = Domain::new(domain).map_err(|error| error.to_string())?;
+        let domain = Domain::new(domain)?;
         let names = std::iter::once(domain.ascii.clone()).chain(domain.hosts(&hosts));
-        certificates
-            .add(names, &files.certificate, &files.key)
-            .map_err(|error| error.to_string())?;
+        certificates.add(names, &files.certificate, &files.key)?;
     }
     let certificates = Arc::new(certificates);
     let settings = || -> Result<TlsSettings, rustls::Error> {
@@ -95,9 +88,7 @@ pub(crate) fn open_tls(config: &Config) -> Result<Option<Arc<TlsSettings>>, Stri
             certificates: certificates.clone(),
         })
     };
-    settings()
-        .map(|settings| Some(Arc::new(settings)))
-        .map_err(|error| format!("TLS cannot be set up: {error}"))
+    Ok(Some(Arc::new(settings()?)))
 }
 
 /// Sockets that were opened before anything is served.
@@ -119,13 +110,10 @@ impl Sockets {
     }
 }
 
-fn open_sockets(config: &Config) -> Result<Sockets, String> {
+fn open_sockets(config: &Config) -> Result<Sockets, ListenError> {
     let listen = &config.listen;
-    let open = |addresses: &[SocketAddr]| -> Result<Vec<TcpListener>, String> {
-        addresses
-            .iter()
-            .map(|&address| listen::open(address).map_err(|error| error.to_string()))
-            .collect()
+    let open = |addresses: &[SocketAddr]| -> Result<Vec<TcpListener>, ListenError> {
+        addresses.iter().copied().map(listen::open).collect()
     };
     let mut clients = Vec::new();
     for (addresses, protection) in [
@@ -148,19 +136,19 @@ fn open_sockets(config: &Config) -> Result<Sockets, String> {
     })
 }
 
-async fn serve(config: Config, path: PathBuf) -> Result<(), String> {
+async fn serve(config: Config, path: PathBuf) -> Result<(), ServeError> {
     // A signal that comes while we start is answered as soon as we can stop in order.
     let mut signals = Signals::new()?;
     let mut hangup = Signals::hangup()?;
     let tls = open_tls(&config)?;
     let store = open_store(&config)?;
     check::warn_of_certificate(&config);
-    let server = Server::start(config.settings(), outside(store))
-        .await
-        .map_err(|error| error.to_string())?;
+    let server = Server::start(config.settings(), outside(store)).await?;
     // Before the clients' sockets: who sees those can use this.
-    let admin = admin_socket::open(&config.admin_socket())
-        .map_err(|error| format!("{}: {error}", config.admin_socket().display()))?;
+    let admin = admin_socket::open(&config.admin_socket()).map_err(|error| {
+        let path = config.admin_socket();
+        ServeError::AdminSocket { path, error }
+    })?;
     let (ask, mut asked) = mpsc::channel(1);
     let accepting = Arc::<Accepting>::default();
     let listening = admin_socket::Listening::default();
@@ -296,19 +284,18 @@ struct Signals {
 }
 
 impl Signals {
-    fn new() -> Result<Signals, String> {
-        let failed = |error: std::io::Error| format!("signals cannot be received: {error}");
+    fn new() -> Result<Signals, ServeError> {
         let interval = watchdog_interval().unwrap_or(Duration::from_secs(3_600));
         Ok(Signals {
-            terminate: signal(SignalKind::terminate()).map_err(failed)?,
-            interrupt: signal(SignalKind::interrupt()).map_err(failed)?,
+            terminate: signal(SignalKind::terminate()).map_err(ServeError::Signals)?,
+            interrupt: signal(SignalKind::interrupt()).map_err(ServeError::Signals)?,
             watchdog: tokio::time::interval(interval),
         })
     }
 
     /// The signal to reload.
-    fn hangup() -> Result<Signal, String> {
-        signal(SignalKind::hangup()).map_err(|error| format!("signals cannot be received: {error}"))
+    fn hangup() -> Result<Signal, ServeError> {
+        signal(SignalKind::hangup()).map_err(ServeError::Signals)
     }
 
     /// Waits for one of them; meanwhile systemd's watchdog is told that we live.
