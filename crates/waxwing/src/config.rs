@@ -203,6 +203,7 @@ impl Config {
             line: error.span().map_or(1, |span| reader.line(span.start)),
             text: error.message().to_owned(),
         })?;
+        reader.check_lengths(table.get_ref())?;
         let mut domains = None;
         let mut data_dir = None;
         let mut config = Config {

@@ -41,6 +41,10 @@ pub(super) const WEB_KEYS: &[&str] = &["public_url", "allowed_origins"];
 pub(super) const TLS_KEYS: &[&str] = &["certificate", "key", "watch_secs"];
 pub(super) const REGISTRATION_KEYS: &[&str] = &["mode"];
 
+/// Longest key, and longest text of a value, in bytes: what a path may have. What is wrong with one is said with all
+/// of it.
+const TEXT_BYTES_MAX: usize = 4_096;
+
 /// The text of a file, whose values say their line when they are wrong.
 pub(super) struct Reader<'a> {
     pub(super) text: &'a str,
@@ -80,6 +84,40 @@ impl Reader<'_> {
             line: self.line(value.span().start),
             key: key.to_owned(),
             expected,
+        }
+    }
+
+    /// No key or text is longer than it may be.
+    pub(super) fn check_lengths(&self, table: &DeTable<'_>) -> Result<(), ConfigError> {
+        for (key, value) in table.iter() {
+            let name = key.get_ref().as_ref();
+            if name.len() > TEXT_BYTES_MAX {
+                let begin: String = name.chars().take(20).collect();
+                return Err(self.too_long(&format!("{begin}…"), key.span().start));
+            }
+            self.check_length(name, value)?;
+        }
+        Ok(())
+    }
+
+    fn check_length(&self, key: &str, value: &Spanned<DeValue<'_>>) -> Result<(), ConfigError> {
+        match value.get_ref() {
+            DeValue::String(text) if text.len() > TEXT_BYTES_MAX => {
+                Err(self.too_long(key, value.span().start))
+            }
+            DeValue::Array(items) => items
+                .iter()
+                .try_for_each(|item| self.check_length(key, item)),
+            DeValue::Table(table) => self.check_lengths(table),
+            _ => Ok(()),
+        }
+    }
+
+    fn too_long(&self, key: &str, at: usize) -> ConfigError {
+        ConfigError::Value {
+            line: self.line(at),
+            key: key.to_owned(),
+            expected: format!("is longer than {TEXT_BYTES_MAX} bytes"),
         }
     }
 

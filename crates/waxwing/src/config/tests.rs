@@ -278,3 +278,24 @@ fn registration_is_decided_by_domain() {
         "line 4: 'domain.example.org.registration' must be \"open\", \"invite\" or \"closed\", not \"free\""
     );
 }
+
+#[test]
+fn what_is_longer_than_anybody_means_is_told_in_few_words() {
+    let long = "x".repeat(4_097);
+    for (text, said) in [
+        (
+            format!("data_dir = \"{long}\""),
+            "line 1: 'data_dir' is longer than 4096 bytes".to_owned(),
+        ),
+        (
+            format!("\n[listen]\nc2s = [[\"{long}\"]]"),
+            "line 3: 'c2s' is longer than 4096 bytes".to_owned(),
+        ),
+        (
+            format!("{long} = 1"),
+            format!("line 1: '{}…' is longer than 4096 bytes", &long[..20]),
+        ),
+    ] {
+        assert_eq!(parse(&text).unwrap_err().to_string(), said);
+    }
+}
