@@ -1,4 +1,6 @@
 //! Two clients, a server, one seed: connections cut at every byte, power cut at any time.
+//!
+//! Length: each test is a scene of the same two clients, and is read beside the others.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![expect(clippy::print_stderr, reason = "a failure names its seed")]
@@ -259,6 +261,63 @@ fn a_session_that_catches_up_is_the_most_available() {
         });
     }
     assert!(both > 50, "in {both} runs only was there anything to see");
+}
+
+/// Two sessions of an account come back to more than a client is sent without acknowledging it: from where
+/// it begins, each gets everything; what the quicker one confirms is not taken away from under the other.
+#[test]
+fn who_catches_up_gets_everything_from_there() {
+    const WAITING: u64 = 250;
+    const RUNS: u64 = 100;
+    let mut both = 0;
+    for number in 0..RUNS {
+        let seed = Seed(number);
+        with_seed(seed, "two that catch up", || {
+            let mut rig = Rig::of(seed, |peers| {
+                let account: BareJid = NAMES[1].parse().unwrap();
+                let desk = Peer::new(account, "desk", "pencil", seed.of(20)).unwrap();
+                peers.push(desk.with_greeting(["<presence/>"]));
+            });
+            let online = |crowd: &mut Crowd| crowd.peers().all(Peer::is_online);
+            rig.crowd.run_until(online).unwrap();
+            for at in [1, DESK] {
+                let link = rig.crowd.link(at).unwrap();
+                rig.crowd.world.cut(link, Cut::Silent);
+            }
+            for tag in 1..=WAITING {
+                let to = NAMES[1];
+                let stanza =
+                    format!("<message to='{to}' id='{tag}' type='chat'><body>x</body></message>");
+                rig.crowd.with(0, |peer| peer.send(tag, stanza));
+            }
+            let acknowledged =
+                |crowd: &mut Crowd| crowd.with(0, |peer| peer.unsettled()) == Some(0);
+            rig.crowd.run_until(acknowledged).unwrap();
+            rig.crowd.world.crash();
+            rig.crowd.world.start().unwrap();
+            let mut got = [Vec::new(), Vec::new()];
+            let patience = rig.crowd.world.now_micros() + 200_000_000;
+            while rig.crowd.world.now_micros() < patience {
+                rig.crowd.step();
+                for (at, ids) in [1, DESK].into_iter().zip(&mut got) {
+                    rig.crowd.with(at, |peer| {
+                        while let Some(stanza) = peer.poll() {
+                            if stanza.name() == "message" {
+                                ids.push(stanza.attr("id").unwrap().parse().unwrap());
+                            }
+                        }
+                    });
+                }
+            }
+            for ids in &got {
+                let first = ids.first().copied().unwrap_or(WAITING + 1);
+                assert!(ids.iter().copied().eq(first..=WAITING), "{ids:?}");
+            }
+            both += u64::from(got.iter().all(|ids| !ids.is_empty()));
+        });
+    }
+    println!("figures: in {both} of {RUNS} runs, two caught up at a time");
+    assert!(both > RUNS / 20, "{both}");
 }
 
 /// What a client wrote on a connection that it has given up may come before, while and after it resumes

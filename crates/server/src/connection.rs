@@ -217,9 +217,10 @@ impl Connection {
         let ids: Vec<LogId> = self.marks.drain(..after).map(|(_, id)| id).collect();
         self.marks.shrink_to(0);
         if let Phase::Bound(session) = &self.phase {
-            self.server.confirm_delivered(&session.account, &ids);
+            let written = ids.len();
+            self.server.confirm_delivered(session, ids);
             // Not before: whoever looks into the log meanwhile must see one or the other.
-            session.state().wrote(ids.len());
+            session.state().wrote(written);
         }
     }
 

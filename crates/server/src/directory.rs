@@ -9,6 +9,7 @@ use waxwing_store::{LogId, Owner};
 
 use crate::accounts::Role;
 use crate::blocking::BlockList;
+use crate::confirmed::Confirmed;
 use crate::session::Session;
 use crate::waiting::Waiting;
 use crate::xep::xep_0175_guests::Pass;
@@ -33,6 +34,8 @@ pub struct Account {
     pub(crate) guest: Option<Pass>,
     /// How much waits for it.
     pub(crate) waiting: Waiting,
+    /// What one of its sessions has confirmed and another has yet to read.
+    pub(crate) confirmed: Confirmed,
     /// Whom it has blocked.
     blocked: Mutex<Arc<BlockList>>,
 }
@@ -49,6 +52,7 @@ impl Account {
             role: AtomicI32::new(role.into()),
             guest: None,
             waiting: Waiting::default(),
+            confirmed: Confirmed::default(),
             blocked: Mutex::new(Arc::new(blocked)),
         }
     }

@@ -9,6 +9,7 @@ pub mod addressee;
 pub mod admin;
 pub mod admission;
 pub mod blocking;
+mod confirmed;
 pub mod connection;
 mod counts;
 pub mod cx;

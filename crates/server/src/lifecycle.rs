@@ -97,6 +97,7 @@ pub(crate) fn end(server: &Server, session: &Arc<Session>) {
         (state.unlogged(), state.take_left(), id)
     };
     session.account.waiting.forget();
+    server.release_confirmed(&session.account);
     guests::note_ended(server, &session.account);
     if let Some(id) = sm_id {
         server.directory().remove_resumable(&id);

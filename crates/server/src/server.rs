@@ -1,4 +1,6 @@
 //! The server: what all features and connections share.
+//!
+//! Length: what everything shares is started, staged and released under the rules of one order.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,6 +15,7 @@ use waxwing_wire::{Limits, Stanza, ns};
 use crate::accounts::{self, ACCOUNTS};
 use crate::admin::AdminError;
 use crate::admission::Admission;
+use crate::confirmed;
 use crate::connection::Connection;
 use crate::delivery::MESSAGES;
 use crate::directory::{Account, Directory};
@@ -461,8 +464,20 @@ impl Server {
         true
     }
 
-    /// Clears *undelivered* from entries that a client has.
-    pub(crate) fn confirm_delivered(&self, account: &Account, ids: &[LogId]) {
+    /// Clears *undelivered* from entries that a client has, once no other session has to read them.
+    pub(crate) fn confirm_delivered(&self, session: &Session, ids: Vec<LogId>) {
+        if !ids.is_empty() {
+            let settled = confirmed::settle(session, ids);
+            self.clear_undelivered(&session.account, &settled);
+        }
+    }
+
+    /// Clears *undelivered* from what was confirmed before a session had read it, which has caught up or is gone.
+    pub(crate) fn release_confirmed(&self, account: &Account) {
+        self.clear_undelivered(account, &confirmed::release(account));
+    }
+
+    fn clear_undelivered(&self, account: &Account, ids: &[LogId]) {
         if ids.is_empty() {
             return;
         }

@@ -351,8 +351,13 @@ impl State {
     }
 
     /// Whether undelivered entries are being read, at a pace that the client keeps up with.
-    fn is_catching_up(&self) -> bool {
+    pub(crate) fn is_catching_up(&self) -> bool {
         self.catch_ups > 0 && self.live_after.is_none()
+    }
+
+    /// Whether the client has yet to get an entry from the log.
+    pub(crate) fn lacks(&self, id: LogId) -> bool {
+        self.is_catching_up() && !self.ended && !self.given.contains(&id)
     }
 
     /// Whether undelivered entries are to be sent from now on: not where that is under way.

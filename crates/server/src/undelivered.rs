@@ -41,6 +41,7 @@ pub(crate) fn skip(server: &Server, session: &Session, nothing_until: Option<Log
     let skipped = nothing_until.is_some_and(|newest| live(server, session, newest));
     if skipped {
         session.state().caught_up(catch_up);
+        server.release_confirmed(&session.account);
     }
     skipped
 }
@@ -84,6 +85,7 @@ async fn run(server: &Server, session: &Arc<Session>, begun_micros: u64) -> Resu
             }
             after = after.max(staged);
             if live(server, session, after) {
+                server.release_confirmed(&account);
                 let own = session.clone();
                 let done = After::Call(Box::new(move |_| own.state().caught_up(catch_up)));
                 server.stage_behind_commits(session, vec![done]);
@@ -94,6 +96,9 @@ async fn run(server: &Server, session: &Arc<Session>, begun_micros: u64) -> Resu
         let mut chunk = Vec::new();
         let mut bytes = 0;
         for entry in entries {
+            if account.confirmed.has(entry.id, session) {
+                continue;
+            }
             let stanza = for_session(server, session, &entry.payload, entry.id, begun_micros);
             if let Some(stanza) = stanza {
                 bytes += stanza.len();

@@ -49,18 +49,36 @@ fn count(built: &Built, what: &str) -> usize {
     built.log().unwrap().matches(what).count()
 }
 
-const MIGRATING: &str = "migrating a table";
+/// The database as it was, without what a kill has left beside it.
+fn put_back(earlier: &Path, database: &Path) {
+    for left in ["waxwing.db-wal", "waxwing.db-shm"] {
+        let left = database.with_file_name(left);
+        if left.exists() {
+            fs::remove_file(left).unwrap();
+        }
+    }
+    fs::copy(earlier, database).unwrap();
+}
 
-/// Waits until the server that is starting has begun to migrate, and then so long.
-fn into_it(built: &Built, begun: usize, millis: u64) {
+const MIGRATING: &str = "migrating a table";
+const READY: &str = " ready";
+
+/// Starts the server, waits until it has begun to migrate, and then so long. Says whether it has: not where a start
+/// before was through and had not said so yet when it was killed.
+fn into_it(built: &mut Built, millis: u64) -> bool {
+    let (begun, ready) = (count(built, MIGRATING), count(built, READY));
+    built.begin().unwrap();
     for _ in 0..6_000 {
         if count(built, MIGRATING) > begun {
             sleep(Duration::from_millis(millis));
-            return;
+            return true;
+        }
+        if count(built, READY) > ready {
+            return false;
         }
         sleep(Duration::from_millis(10));
     }
-    panic!("it does not migrate: {}", built.log().unwrap());
+    panic!("it does not start: {}", built.log().unwrap());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -78,35 +96,30 @@ async fn a_migration_that_is_cut_short_is_begun_again() {
     // How long the whole takes here, from its first word to being ready.
     let mut cut = 0;
     for millis in [0, 1, 5, 20, 50, 100, 150, 200, 300, 400, 600, 800] {
-        let (begun, ready) = (count(&built, MIGRATING), count(&built, "ready"));
-        built.begin().unwrap();
-        into_it(&built, begun, millis);
+        let ready = count(&built, READY);
+        let begun = into_it(&mut built, millis);
         built.kill().unwrap();
-        if count(&built, " ready") == ready {
-            // As it was before, with or without what the log has of it.
+        if begun && count(&built, READY) == ready {
+            // As it was before, with or without what the log has of it; or just through.
             cut += 1;
         } else {
             // It was through already: once more from the beginning.
             built.restart().unwrap();
             built.stop().unwrap();
-            fs::copy(&earlier, &database).unwrap();
+            put_back(&earlier, &database);
         }
     }
     assert!(cut >= 3, "the kill comes too late: {cut}");
 
     // One who asks it to stop is heard too, whenever that is.
     for millis in [0, 30, 200] {
-        fs::copy(&earlier, &database).unwrap();
-        let begun = count(&built, MIGRATING);
-        built.begin().unwrap();
-        into_it(&built, begun, millis);
+        put_back(&earlier, &database);
+        assert!(into_it(&mut built, millis));
         let status = built.stop().unwrap().unwrap();
         assert!(status.success(), "{status}");
     }
-    fs::copy(&earlier, &database).unwrap();
-    let begun = count(&built, MIGRATING);
-    built.begin().unwrap();
-    into_it(&built, begun, 100);
+    put_back(&earlier, &database);
+    assert!(into_it(&mut built, 100));
     built.kill().unwrap();
     built.restart().unwrap();
     log_in(&built, ALICE).await.unwrap();

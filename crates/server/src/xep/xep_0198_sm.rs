@@ -178,7 +178,7 @@ fn answer(connection: &mut Connection, session: &Arc<Session>, h: u32) {
         settled
     };
     match settled {
-        Ok(ids) => connection.server.confirm_delivered(&session.account, &ids),
+        Ok(ids) => connection.server.confirm_delivered(session, ids),
         Err(error) => connection.fail(error),
     }
 }
@@ -244,7 +244,7 @@ fn resumed(connection: &mut Connection, session: &Arc<Session>, previd: String, 
     match resumption(session, previd, h) {
         Ok((output, ids)) => {
             connection.output.extend(output);
-            connection.server.confirm_delivered(&session.account, &ids);
+            connection.server.confirm_delivered(session, ids);
             connection.server.metrics().resumed.inc();
             connection.resumed(session.clone());
         }
