@@ -183,9 +183,12 @@ async fn remove(server: Server, args: Arguments) -> Result<Value, AdminError> {
         .map_err(|error| {
             AdminError::Failed(format!("its roster was not read: {:?}", error.condition))
         })?;
-    let commit = server.store().commit(effects.batch);
+    let commit = server.commit_removal(&account, effects.batch);
     drop(effects.exclusive);
-    commit.await?;
+    if let Err(error) = commit.await {
+        account.set_removed(false);
+        return Err(error.into());
+    }
     for after in effects.after {
         after.run(&server);
     }

@@ -90,7 +90,8 @@ impl Delivery {
         let bytes = self.stanza.bytes().clone();
         match self.id {
             Some(id) => Out::logged(bytes, id),
-            None => Out::stanza(bytes),
+            None if keep::says_something(self.kind, &self.stanza) => Out::stanza(bytes),
+            None => Out::passing(bytes),
         }
     }
 

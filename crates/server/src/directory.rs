@@ -1,7 +1,7 @@
 //! Who is here: local accounts in use and their sessions.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use waxwing_stanza::{BareJid, FullJid};
@@ -36,6 +36,8 @@ pub struct Account {
     pub(crate) waiting: Waiting,
     /// What one of its sessions has confirmed and another has yet to read.
     pub(crate) confirmed: Confirmed,
+    /// Its removal is staged: nothing is stored for it from then on.
+    removed: AtomicBool,
     /// Whom it has blocked.
     blocked: Mutex<Arc<BlockList>>,
 }
@@ -53,6 +55,7 @@ impl Account {
             guest: None,
             waiting: Waiting::default(),
             confirmed: Confirmed::default(),
+            removed: AtomicBool::new(false),
             blocked: Mutex::new(Arc::new(blocked)),
         }
     }
@@ -74,6 +77,16 @@ impl Account {
     /// Whether it reaches nobody but this server's people and services.
     pub fn stays_here(&self) -> bool {
         self.is_guest() || self.role() == Role::Restricted
+    }
+
+    /// Whether its removal is staged.
+    pub(crate) fn is_removed(&self) -> bool {
+        self.removed.load(Ordering::SeqCst)
+    }
+
+    /// Its removal is staged, or was not made after all.
+    pub(crate) fn set_removed(&self, removed: bool) {
+        self.removed.store(removed, Ordering::SeqCst);
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Arc<Session>>> {
@@ -166,6 +179,16 @@ impl Directory {
             .entry(jid.clone())
             .or_insert_with(|| Arc::new(Account::new(jid.clone(), role, blocked)))
             .clone()
+    }
+
+    /// Takes back a note on which nothing stands yet.
+    pub(crate) fn unnote(&self, account: &Arc<Account>) {
+        let mut accounts = self.accounts();
+        let noted = accounts.get(&account.jid);
+        let is_same = noted.is_some_and(|noted| Arc::ptr_eq(noted, account));
+        if is_same && !account.is_removed() && account.lock().is_empty() {
+            accounts.remove(&account.jid);
+        }
     }
 
     /// Lets in a guest, whom nobody else has the name of.

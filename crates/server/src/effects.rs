@@ -9,6 +9,7 @@ use waxwing_store::Batch;
 use waxwing_wire::Stanza;
 
 use crate::delivery::Delivery;
+use crate::directory::Account;
 use crate::server::Server;
 use crate::session::{Out, Session};
 
@@ -44,6 +45,8 @@ pub struct Effects {
     pub message: Option<Box<Delivery>>,
     /// What follows, in order.
     pub after: Vec<After>,
+    /// The account that the writes remove: whatever is staged after them stores nothing for it.
+    pub(crate) removes: Option<Arc<Account>>,
     /// Held from the reads on which the writes stand until those are staged, where both must be one.
     pub exclusive: Option<Turn>,
 }

@@ -126,7 +126,12 @@ pub(crate) fn end(server: &Server, session: &Arc<Session>) {
 /// XEP-0198 §5: what was not acknowledged is treated as sent to an unavailable resource. Logged messages that nobody else
 /// has are undelivered in the log; the most available sessions look there for what they have not been given.
 fn reroute(server: &Server, ended: &Session) {
-    let mut available = ended.account.available();
+    look_again(server, &ended.account);
+}
+
+/// The most available sessions look into the log for what they have not been given.
+pub(crate) fn look_again(server: &Server, account: &Account) {
+    let mut available = account.available();
     available.retain(|(priority, _)| *priority >= 0);
     let best = available.iter().map(|(priority, _)| *priority).max();
     for (priority, other) in available {

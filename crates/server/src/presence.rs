@@ -241,10 +241,10 @@ fn leave(session: Arc<Session>, stanza: Stanza, audience: Vec<BareJid>, effects:
 }
 
 fn to_address(server: &Server, from: &Session, to: &Jid, stanza: &Stanza) {
+    let bytes = stanza.splice().to(Some(to.as_ref())).finish();
     for session in at(server, to) {
         if blocking::is_free(from, &session) {
-            let bytes = stanza.splice().to(Some(to.as_ref())).finish();
-            session.push(Out::stanza(bytes));
+            session.push(Out::passing(bytes.clone()));
         }
     }
 }
@@ -391,8 +391,14 @@ pub(crate) async fn unblocked(
     let contacts = roster::items(server, account).await?;
     let account = account.clone();
     effects.call(move |server| {
+        // What waited because its sender was blocked.
+        crate::lifecycle::look_again(server, &account);
         for (contact, item) in &contacts {
-            for other in at(server, &Jid::from(contact.clone())) {
+            let bare = Jid::from(contact.clone());
+            if before.names(&bare) && !after.names(&bare) {
+                missed(server, &account, contact, item);
+            }
+            for other in at(server, &bare) {
                 let jid = Jid::from(other.jid.clone());
                 if !before.names(&jid) || after.names(&jid) {
                     continue;
@@ -409,6 +415,26 @@ pub(crate) async fn unblocked(
         }
     });
     Ok(())
+}
+
+/// What the account's sessions were not shown of a contact who was blocked: that they left, and what they asked.
+fn missed(server: &Server, account: &Account, contact: &BareJid, item: &roster::StoredItem) {
+    let left = item.to && at(server, &contact.clone().into()).is_empty();
+    let left = left.then(|| gone(contact, &account.jid));
+    for bytes in left.iter().chain(&item.request) {
+        for (_, own) in account.available() {
+            own.push(Out::stanza(bytes.clone()));
+        }
+    }
+}
+
+/// Nobody is there at a contact's.
+fn gone(contact: &BareJid, to: &BareJid) -> Bytes {
+    Element::new(ns::CLIENT, "presence")
+        .with_attr("from", contact.to_string())
+        .with_attr("to", to.to_string())
+        .with_attr("type", "unavailable")
+        .to_bytes(ns::CLIENT)
 }
 
 fn unavailable(session: &Session, to: &str) -> Bytes {

@@ -100,6 +100,8 @@ pub(crate) struct Inner {
     /// The newest log id given. Held while a batch is handed to the store, so that ids and commits have one order.
     staging: Mutex<LogId>,
     numbers: AtomicU64,
+    /// How many removals of accounts were staged.
+    removals: AtomicU64,
     stopping: AtomicBool,
     started_micros: u64,
 }
@@ -147,6 +149,7 @@ impl Server {
             rosters: RosterTurns::default(),
             staging: Mutex::new(last),
             numbers: AtomicU64::new(1),
+            removals: AtomicU64::new(0),
             stopping: AtomicBool::new(false),
             started_micros: outside.clock.steady_micros(),
             outside,
@@ -300,16 +303,24 @@ impl Server {
         if jid.node().is_none() || !self.serves(jid.domain()) {
             return Ok(None);
         }
-        let stored = accounts::load(self.store(), jid)
-            .await
-            .map_err(|error| unavailable(&error))?;
-        let Some(stored) = stored.filter(|stored| !stored.disabled) else {
-            return Ok(None);
-        };
-        let blocked = crate::blocking::load(self.store(), &accounts::owner(jid))
-            .await
-            .map_err(|error| unavailable(&error))?;
-        Ok(Some(self.0.directory.note(jid, stored.role(), blocked)))
+        loop {
+            let removals = self.0.removals.load(Ordering::SeqCst);
+            let stored = accounts::load(self.store(), jid)
+                .await
+                .map_err(|error| unavailable(&error))?;
+            let Some(stored) = stored.filter(|stored| !stored.disabled) else {
+                return Ok(None);
+            };
+            let blocked = crate::blocking::load(self.store(), &accounts::owner(jid))
+                .await
+                .map_err(|error| unavailable(&error))?;
+            let account = self.0.directory.note(jid, stored.role(), blocked);
+            // What was read may be gone, and who removed it did not see what is noted now.
+            if self.0.removals.load(Ordering::SeqCst) == removals {
+                return Ok(Some(account));
+            }
+            self.0.directory.unnote(&account);
+        }
     }
 
     /// Why something of `session` does not go to another server.
@@ -370,6 +381,7 @@ impl Server {
             mut batch,
             message,
             after: mut follow,
+            removes,
             exclusive,
         } = effects;
         {
@@ -384,7 +396,16 @@ impl Server {
             {
                 return;
             }
+            if session.account.is_removed() {
+                // Its sessions are about to end. What one of them still sends is not handled, nor acknowledged.
+                if stanza.is_some() {
+                    return;
+                }
+                batch = Batch::new();
+            }
             if let Some(mut delivery) = message {
+                // Nobody has it any more: its sender is told so.
+                delivery.keep &= !delivery.account.is_removed();
                 if delivery.keep {
                     *last = LogId(self.now_micros().max(last.0 + 1));
                     delivery.account.note_log(*last);
@@ -393,9 +414,15 @@ impl Server {
                 follow.insert(0, After::Message(delivery));
             }
             let counts = stanza.is_some() && self.count_inbound(session, &mut batch);
+            let mut on_failure = stanza.map(|stanza| stanza.on_failure);
+            if let Some(account) = removes {
+                account.set_removed(true);
+                self.0.removals.fetch_add(1, Ordering::SeqCst);
+                on_failure = on_failure.map(|on_failure| undo_removal(account, on_failure));
+            }
             let held = Held {
                 after: follow,
-                on_failure: stanza.map(|stanza| stanza.on_failure),
+                on_failure,
                 counts,
             };
             let waits = !batch.is_empty();
@@ -406,6 +433,19 @@ impl Server {
         }
         drop(exclusive);
         session.release.drain(self, session);
+    }
+
+    /// Hands an account's removal to the store, at the call; whatever is staged from then on stores nothing for it.
+    pub(crate) fn commit_removal(
+        &self,
+        account: &Account,
+        batch: Batch,
+    ) -> impl Future<Output = Result<waxwing_store::Committed, StoreError>> + Send + use<> {
+        self.while_nothing_is_staged(|| {
+            account.set_removed(true);
+            self.0.removals.fetch_add(1, Ordering::SeqCst);
+            self.store().commit(batch)
+        })
     }
 
     /// Queues `after` behind everything that was handed to the store until now.
@@ -493,6 +533,14 @@ impl Server {
         });
         account.waiting.forget();
     }
+}
+
+/// An account whose removal did not become durable is there as before.
+fn undo_removal(account: Arc<Account>, on_failure: OnFailure) -> OnFailure {
+    Box::new(move |error: &StoreError| {
+        account.set_removed(false);
+        on_failure(error)
+    })
 }
 
 /// The stanza error for a store that does not answer, or has no room.

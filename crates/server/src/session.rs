@@ -3,6 +3,9 @@
 //! Length: what a session has queued, sent and read of the log is one state under one lock, and each part of it is true
 //! only with the others.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{HashSet, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -43,6 +46,9 @@ pub struct Out {
     pub counts: bool,
     /// The log entry whose *undelivered* mark goes when the client has it.
     pub mark: Option<LogId>,
+    /// Whether it is left out where much waits already: nobody keeps it for a client that is not there, and strangers
+    /// may send as much of it as they like.
+    pub passing: bool,
 }
 
 impl Out {
@@ -52,6 +58,15 @@ impl Out {
             bytes,
             counts: true,
             mark: None,
+            passing: false,
+        }
+    }
+
+    /// A stanza of the moment, such as a headline.
+    pub fn passing(bytes: Bytes) -> Self {
+        Out {
+            passing: true,
+            ..Out::stanza(bytes)
         }
     }
 
@@ -61,6 +76,7 @@ impl Out {
             bytes,
             counts: true,
             mark: Some(id),
+            passing: false,
         }
     }
 
@@ -70,6 +86,7 @@ impl Out {
             bytes,
             counts: false,
             mark: None,
+            passing: false,
         }
     }
 }
@@ -263,6 +280,9 @@ impl State {
             return None;
         }
         let bytes = self.outbox_bytes + out.bytes.len();
+        if out.passing && bytes > BEHIND_BYTES {
+            return None;
+        }
         if out.mark.is_some() && bytes > BEHIND_BYTES && !self.is_catching_up() {
             return self.fall_behind();
         }

@@ -108,12 +108,22 @@ fn read(source: &Password, jid: &str) -> Result<String, Outcome> {
     let failed =
         |error: std::io::Error| Outcome::Failed(format!("the password cannot be read: {error}"));
     if source.password_stdin {
-        let mut text = String::new();
+        let mut text = Vec::new();
+        // With the end of its line, and one more: what is longer is refused, not cut.
         std::io::stdin()
-            .take(PASSWORD_BYTES_MAX)
-            .read_to_string(&mut text)
+            .take(PASSWORD_BYTES_MAX + 3)
+            .read_to_end(&mut text)
             .map_err(failed)?;
-        return Ok(text.lines().next().unwrap_or_default().to_owned());
+        let line = text.split(|byte| *byte == b'\n').next();
+        let line = line.unwrap_or_default();
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        if line.len() as u64 > PASSWORD_BYTES_MAX {
+            return Err(Outcome::Refused(format!(
+                "the password is longer than {PASSWORD_BYTES_MAX} bytes; nothing was changed"
+            )));
+        }
+        return String::from_utf8(line.to_vec())
+            .map_err(|_| Outcome::Refused("the password is no UTF-8 text".to_owned()));
     }
     if !std::io::stdin().is_terminal() {
         return Err(Outcome::Misused(

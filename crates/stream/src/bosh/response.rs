@@ -2,6 +2,8 @@
 
 use bytes::Bytes;
 
+use waxwing_wire::ns;
+
 use super::HTTP_BIND;
 
 /// Why a session ends, in BOSH's own words (XEP-0124 §17.2).
@@ -45,7 +47,15 @@ pub(super) fn end(condition: Option<Condition>, elements: &[Bytes]) -> Bytes {
 
 /// A `<body/>` with these attributes, each with a blank before it.
 pub(super) fn body(attributes: &str, elements: &[Bytes]) -> Bytes {
-    let mut out = format!("<body xmlns='{HTTP_BIND}'{attributes}").into_bytes();
+    // XEP-0206 §4 and §6: around the features and errors of a stream.
+    let of_stream = elements
+        .iter()
+        .any(|element| element.starts_with(b"<stream:"));
+    let stream = match of_stream {
+        true => format!(" xmlns:stream='{}'", ns::STREAMS),
+        false => String::new(),
+    };
+    let mut out = format!("<body xmlns='{HTTP_BIND}'{stream}{attributes}").into_bytes();
     if elements.is_empty() {
         out.extend_from_slice(b"/>");
         return out.into();
