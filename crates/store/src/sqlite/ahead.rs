@@ -19,6 +19,8 @@ const FRAME_HEADER_BYTES: usize = 24;
 const MAGIC: u32 = 0x377f_0682;
 /// Pages with a mended bit that are held in memory; more damage than that is no flipped bit.
 const MENDED_PAGES_MAX: usize = 256;
+/// Frames at the beginning in which a log without header is recognised.
+const FIRST_FRAMES: u64 = 8;
 
 /// A sum over 8 bytes at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -271,7 +273,10 @@ impl WriteAhead {
             None => {
                 ahead.header_damaged = true;
                 ahead.is_damaged = true;
-                let salts = ahead.frame(0)?.salts();
+                let Some(salts) = ahead.salts(written)? else {
+                    ahead.give_up(written);
+                    return Ok(Some(ahead));
+                };
                 let mended = Header::mended(&header, page_bytes, salts);
                 // Where it is lost, what the sums start from is lost too.
                 mended.unwrap_or(Header {
@@ -283,7 +288,17 @@ impl WriteAhead {
         };
         ahead.frames = ahead.last_of(&header, written)?;
         ahead.follow(&header)?;
+        if ahead.header_damaged && ahead.pages.is_none() {
+            ahead.give_up(written);
+        }
         Ok(Some(ahead))
+    }
+
+    /// Nothing in it can be told to be right.
+    fn give_up(&mut self, written: u64) {
+        self.frames = written;
+        self.lost = written;
+        self.damaged = (0..written).collect();
     }
 
     fn frame_bytes(&self) -> u64 {
@@ -298,6 +313,22 @@ impl WriteAhead {
         let mut bytes = vec![0; FRAME_HEADER_BYTES + self.page_bytes];
         self.file.read_exact_at(&mut bytes, self.offset(number))?;
         Ok(Frame { bytes })
+    }
+
+    /// The salts of a log whose header does not say them: those of the first frame whose sum goes on from the one before
+    /// it. That is looked for at the beginning only, since what an older log has left stands behind it.
+    fn salts(&self, written: u64) -> io::Result<Option<(u32, u32)>> {
+        let mut before = self.frame(0)?;
+        for number in 1..written.min(FIRST_FRAMES) {
+            let frame = self.frame(number)?;
+            // Every machine that SQLite runs on here writes little-endian sums.
+            let is_empty = frame.stored() == Sum(0, 0);
+            if !is_empty && frame.sum(before.stored(), false) == frame.stored() {
+                return Ok(Some(frame.salts()));
+            }
+            before = frame;
+        }
+        Ok(None)
     }
 
     /// How many frames belong to this log, and not to an older one that it overwrites.
@@ -316,12 +347,24 @@ impl WriteAhead {
 
     fn follow(&mut self, header: &Header) -> io::Result<()> {
         let mut before = header.sum;
+        let mut after_lost = false;
         let mut open = Open::default();
         let mut applied = 0;
         for number in 0..self.frames {
             let mut frame = self.frame(number)?;
             let may_mend = open.mended < MENDED_PAGES_MAX;
-            let verdict = self.judge(number, &mut frame, before, header, may_mend)?;
+            let verdict = match self.judge(number, &mut frame, before, header, may_mend)? {
+                // The sum of the frame before may be what is lost of it: only the next one can speak for this.
+                Verdict::Lost
+                    if after_lost
+                        && frame.salts() == header.salts
+                        && self.goes_on_from(number, frame.stored(), header)? =>
+                {
+                    Verdict::Right
+                }
+                verdict => verdict,
+            };
+            after_lost = verdict == Verdict::Lost;
             before = match verdict {
                 Verdict::Flipped(sum) => Some(sum),
                 _ => Some(frame.stored()),
@@ -377,7 +420,8 @@ impl WriteAhead {
     ) -> io::Result<Verdict> {
         let Some(before) = before else {
             // Behind a header that is lost nothing says whether the first one is right, but the next one.
-            let right = self.frames == 1 || self.goes_on_from(number, frame.stored(), header)?;
+            let right = frame.salts() == header.salts
+                && self.goes_on_from(number, frame.stored(), header)?;
             return Ok(if right { Verdict::Right } else { Verdict::Lost });
         };
         let found = frame.sum(before, header.big_endian);

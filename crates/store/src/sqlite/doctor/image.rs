@@ -89,8 +89,12 @@ impl Image {
                 image.pages = in_file;
             }
         }
-        if let Some(pages) = image.ahead.as_ref().and_then(|ahead| ahead.pages) {
-            image.pages = pages;
+        if let Some(ahead) = &image.ahead
+            && let Some(pages) = ahead.pages
+        {
+            // Every page that a commit adds is in the log.
+            let most = u64::from(in_file).saturating_add(ahead.frames);
+            image.pages = u32::try_from(most).map_or(pages, |most| pages.min(most));
         }
         Ok(image)
     }

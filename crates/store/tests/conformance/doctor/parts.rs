@@ -211,6 +211,34 @@ fn what_is_lost_in_the_middle_of_the_log_is_said() {
         }));
         restored(&export(&examination));
     }
+    // The beginning, as one sector of a disk or more is lost, and all of it.
+    fs::write(directory.path().join("waxwing.db-wal"), &log).unwrap();
+    let expected = records(&export(&examine(directory.path()).unwrap()));
+    for filled in [0, 0xAA] {
+        for length in [32, 512, 5_000, log.len()] {
+            let mut torn = log.clone();
+            torn[..length].fill(filled);
+            let examination = with_log(&directory, &torn);
+            let findings = examination.findings();
+            assert!(
+                matches!(findings.refusal, Some(OpenError::Damaged { .. })),
+                "{length}"
+            );
+            let saved = records(&export(&examination));
+            let lost = missing(&expected, &saved);
+            let mut damages = findings.damages.iter();
+            let is_said = damages.any(|damage| damage.loss == Loss::Unknown);
+            assert!(
+                lost == 0 || is_said,
+                "{lost} of {}: {findings:?}",
+                expected.len()
+            );
+            assert!(
+                length > 512 || lost < expected.len() / 4,
+                "{length}: {lost} lost"
+            );
+        }
+    }
     // Only its index is left of it.
     fs::remove_file(directory.path().join("waxwing.db-wal")).unwrap();
     fs::write(directory.path().join("waxwing.db-shm"), [0; 32_768]).unwrap();
