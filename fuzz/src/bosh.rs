@@ -193,6 +193,8 @@ impl Play {
         self.open.insert(handle);
         self.session
             .handle_request(request, handle, self.now_micros);
+        // What the stream has said by then is taken before the next request is.
+        self.session.handle_idle(self.now_micros);
         self.agrees();
     }
 
