@@ -276,6 +276,10 @@ fn element(connection: &mut Connection, stanza: &Stanza) {
             }
         }
         Ok(_) => connection.fail(waxwing_stream::StreamCondition::UnsupportedStanzaType.into()),
+        Err(_) if stream_management::is_request(stanza) => {
+            let answer = stream_management::failed(Condition::BadRequest, None);
+            connection.output.push(answer.bytes);
+        }
         Err(error) => connection.fail(error),
     }
 }

@@ -242,6 +242,7 @@ pub(crate) fn write(
     contact: &BareJid,
     item: Option<&StoredItem>,
 ) {
+    account.waiting.forget_sender();
     match item {
         Some(item) => batch.put(&ROSTER, &account.owner, &contact.to_string(), item),
         None => batch.delete(&ROSTER, &account.owner, &contact.to_string()),

@@ -104,7 +104,13 @@ struct State {
     counted: Option<Counted>,
     /// How often that has happened: a count that was begun before is of no use.
     deliveries: u64,
+    /// Who wrote last, whether they are a stranger, and until when that is believed, by the clock that nobody sets.
+    last: Option<(BareJid, bool, u64)>,
 }
+
+/// How long it is believed of somebody who goes on writing that they are a stranger, or none. A question to the store
+/// waits for what is on its way there, so that without this each message of one sender would wait for the one before.
+const SENDER_KNOWN_MICROS: u64 = 2_000_000;
 
 /// What waits for an account, as far as it is known.
 #[derive(Default)]
@@ -120,6 +126,11 @@ impl Waiting {
         let mut state = self.state();
         state.counted = None;
         state.deliveries += 1;
+    }
+
+    /// The account's roster changes.
+    pub(crate) fn forget_sender(&self) {
+        self.state().last = None;
     }
 }
 
@@ -184,8 +195,19 @@ async fn is_stranger(
     if *sender == account.jid {
         return Ok(false);
     }
+    let now = server.steady_micros();
+    let last = account.waiting.state().last.clone();
+    if let Some((known, stranger, until)) = last
+        && known == *sender
+        && now < until
+    {
+        return Ok(stranger);
+    }
     let item = roster::item(server, account, sender).await?;
-    Ok(!item.is_some_and(|item| item.listed))
+    let stranger = !item.is_some_and(|item| item.listed);
+    let until = now.saturating_add(SENDER_KNOWN_MICROS);
+    account.waiting.state().last = Some((sender.clone(), stranger, until));
+    Ok(stranger)
 }
 
 async fn count(server: &Server, account: &Account) -> Result<Counted, StoreError> {

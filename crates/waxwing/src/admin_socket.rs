@@ -4,10 +4,12 @@
 //! `{"error":{"blame":"caller"|"environment","text":"…"}}`. Who may open the socket (mode 0600) may
 //! do everything. The answer to `backup` is followed by the backup itself.
 
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Write};
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -100,7 +102,6 @@ async fn answer(
     tokio::time::timeout(REQUEST_TIME_MAX, read.read_line(&mut line))
         .await
         .map_err(|_| ErrorKind::TimedOut)??;
-    let error = |blame: &str, text: String| json!({ "error": { "blame": blame, "text": text } });
     let reply = match serde_json::from_str::<Value>(&line) {
         Ok(request) => {
             let command = request
@@ -122,10 +123,10 @@ async fn answer(
             };
             match result {
                 Ok(result) => json!({ "ok": result }),
-                Err(problem) => error(problem.blame(), problem.to_string()),
+                Err(problem) => error(problem.blame(), &problem.to_string()),
             }
         }
-        Err(_) => error("caller", "a request is one line of JSON".to_owned()),
+        Err(_) => error("caller", "a request is one line of JSON"),
     };
     socket.write_all(format!("{reply}\n").as_bytes()).await
 }
@@ -140,13 +141,41 @@ async fn reload(requests: &Requests) -> Result<Value, AdminError> {
     }
 }
 
+fn error(blame: &str, text: &str) -> Value {
+    json!({ "error": { "blame": blame, "text": text } })
+}
+
+/// A socket that says that a backup follows once it does: until then there may be a reason that it does not.
+struct Following {
+    socket: net::UnixStream,
+    said: Arc<AtomicBool>,
+}
+
+impl Write for Following {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        if !self.said.swap(true, Ordering::SeqCst) {
+            let answer = json!({ "ok": { "follows": "backup" } });
+            self.socket.write_all(format!("{answer}\n").as_bytes())?;
+        }
+        self.socket.write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.socket.flush()
+    }
+}
+
 /// Writes a backup into the socket, behind its answer. What goes wrong then is in the backup.
-async fn backup(mut socket: UnixStream, server: &Server) -> std::io::Result<()> {
-    let answer = json!({ "ok": { "follows": "backup" } });
-    socket.write_all(format!("{answer}\n").as_bytes()).await?;
+async fn backup(socket: UnixStream, server: &Server) -> std::io::Result<()> {
     let socket = socket.into_std()?;
     socket.set_nonblocking(false)?;
     socket.set_write_timeout(Some(SILENCE_MAX))?;
+    let mut refusing = socket.try_clone()?;
+    let said = Arc::<AtomicBool>::default();
+    let socket = Following {
+        socket,
+        said: said.clone(),
+    };
     let about = BackupAbout {
         product: env!("CARGO_PKG_VERSION").to_owned(),
         at_micros: server.now_micros(),
@@ -154,7 +183,14 @@ async fn backup(mut socket: UnixStream, server: &Server) -> std::io::Result<()> 
     let out = std::io::BufWriter::with_capacity(BACKUP_BUFFER_BYTES, socket);
     match server.store().backup(out, about).await {
         Ok(summary) => tracing::info!(bytes = summary.bytes, "a backup was made"),
-        Err(error) => tracing::warn!(%error, "a backup was not finished"),
+        Err(problem) => {
+            tracing::warn!(error = %problem, "a backup was not finished");
+            if !said.load(Ordering::SeqCst) {
+                let reply = error("environment", &problem.to_string());
+                // Short enough for the socket's own buffer: it blocks nobody.
+                refusing.write_all(format!("{reply}\n").as_bytes())?;
+            }
+        }
     }
     Ok(())
 }

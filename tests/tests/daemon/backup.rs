@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -207,4 +209,28 @@ fn earlier_versions_come_back_from_a_backup_of_today() {
         // Her account came along: another of its name is refused.
         assert!(built.add_account("alice", "another password").is_err());
     }
+}
+
+/// One backup is made at a time: who comes second is told so, and writes nothing.
+#[tokio::test]
+async fn a_second_backup_at_a_time_is_refused_in_words() {
+    let built = server("daemon-backup-second");
+    // The first one is asked for, and not read: it waits with most of what it has to say.
+    let mut stream = log_in(&built, ALICE).await.unwrap();
+    for number in 0..40 {
+        let note = "x".repeat(40_000);
+        let private = format!(
+            "<iq type='set' id='p{number}'><query xmlns='jabber:iq:private'><a xmlns='urn:a:{number}'>{note}</a></query></iq>"
+        );
+        say(&mut stream, &private).await;
+        next(&mut stream, "iq").await;
+    }
+    let mut first = UnixStream::connect(built.data_dir.join("admin.sock")).unwrap();
+    first.write_all(b"{\"command\":\"backup\"}\n").unwrap();
+    let mut begun = [0; 1];
+    first.read_exact(&mut begun).unwrap();
+    let file = built.directory().join("second.backup");
+    let said = failed(&built, 1, &["backup", &file.display().to_string()]);
+    assert!(said.contains("another backup is being made"), "{said}");
+    assert!(!file.exists());
 }

@@ -81,7 +81,8 @@ fn register(registrar: &mut Registrar<'_>) {
     registrar.stream_feature(Stage::Bind, |_, _| Some(Element::new(SM, "sm")));
 }
 
-fn failed(condition: Condition, h: Option<u32>) -> Out {
+/// The answer to a request that is not granted.
+pub(crate) fn failed(condition: Condition, h: Option<u32>) -> Out {
     Out::nonza(
         Nonza::Failed(Failed {
             h,
@@ -100,13 +101,19 @@ pub(crate) fn handle(connection: &mut Connection, session: &Arc<Session>, stanza
         // Too late: a resource is bound (§5).
         Ok(Some(Nonza::Resume(_))) => session.push(failed(Condition::UnexpectedRequest, None)),
         Ok(_) => connection.fail(StreamCondition::UnsupportedStanzaType.into()),
+        Err(_) if is_request(stanza) => session.push(failed(Condition::BadRequest, None)),
         Err(error) => connection.fail(error),
     }
 }
 
+/// Whether an element asks for stream management: what is wrong with it is answered and ends nothing (§ Error Handling).
+pub(crate) fn is_request(stanza: &Stanza) -> bool {
+    stanza.ns() == SM && matches!(stanza.name(), "enable" | "resume")
+}
+
 fn enable(connection: &mut Connection, session: &Arc<Session>, resume: bool) {
     if session.state().sm.is_some() {
-        // §3: at most one attempt.
+        // §3: at most one attempt. Its words ask for a stream error, its example shows this.
         return session.push(failed(Condition::UnexpectedRequest, None));
     }
     let server = connection.server.clone();

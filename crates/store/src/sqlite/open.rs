@@ -74,8 +74,19 @@ impl Directory {
         Ok((lock, db, shapes))
     }
 
+    /// What is there under the names of our files is a file: who opens a pipe waits for what comes through it.
+    pub(super) fn check_regular(&self) -> Result<(), OpenError> {
+        for path in [self.database.clone(), beside(&self.database, "-wal")] {
+            if fs::metadata(&path).is_ok_and(|found| !found.is_file()) {
+                return Err(OpenError::Foreign(path));
+            }
+        }
+        Ok(())
+    }
+
     /// Whether there is a database, as far as its first bytes say.
     fn check_files(&self) -> Result<bool, OpenError> {
+        self.check_regular()?;
         let header = match File::open(&self.database) {
             Ok(file) => file,
             Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => {

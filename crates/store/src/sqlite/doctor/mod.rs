@@ -154,7 +154,7 @@ impl Examination {
 /// Whether there is a database to look at.
 fn check_there(place: &Directory) -> Result<(), OpenError> {
     match fs::metadata(&place.database) {
-        Ok(_) => Ok(()),
+        Ok(_) => place.check_regular(),
         Err(error) if error.kind() == ErrorKind::NotFound => {
             place.check_vacant()?;
             Err(OpenError::Missing(place.path.clone()))

@@ -1,5 +1,7 @@
 //! Larger damage, damage beside the database, and what is refused.
 
+use std::process::Command;
+
 use waxwing_store::{Loss, StoreError};
 
 use super::*;
@@ -416,6 +418,13 @@ fn what_is_not_ours_or_in_use_is_not_examined() {
         fs::write(&database, content).unwrap();
         assert_eq!(error(&path), Some(OpenError::Foreign(database.clone())));
     }
+    fs::remove_file(&database).unwrap();
+    // Nobody waits for what comes through a pipe.
+    let made = Command::new("mkfifo").arg(&database).status().unwrap();
+    assert!(made.success());
+    assert_eq!(error(&path), Some(OpenError::Foreign(database.clone())));
+    let started = Store::sqlite(&path, &SqliteOptions::default(), &all());
+    assert_eq!(started.err(), Some(OpenError::Foreign(database.clone())));
     fs::remove_file(&database).unwrap();
     let db = Connection::open(&database).unwrap();
     db.execute_batch("CREATE TABLE shape (id INTEGER PRIMARY KEY, name TEXT)")
