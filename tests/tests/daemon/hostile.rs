@@ -69,7 +69,8 @@ async fn who_does_not_read_costs_little_and_loses_nothing() {
         send_all(&mut alice, bob.jid().as_str()).await;
         bobs.push(bob);
     }
-    let cost = (memory_peak(&built) - one) / MORE as u64;
+    // The kernel counts in lots: the figure of a process that has not grown may be a little less than before.
+    let cost = memory_peak(&built).saturating_sub(one) / MORE as u64;
     assert!(cost < COST_KIB_MAX, "{cost} KiB for each");
     for bob in bobs {
         let session = bob.into_session().expect("a session to resume");
