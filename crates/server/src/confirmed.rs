@@ -65,13 +65,7 @@ pub(crate) fn release(account: &Account) -> Vec<LogId> {
 
 /// The most available sessions that are catching up. Others get what is left.
 fn readers(account: &Account, but: Option<u64>) -> Vec<Arc<Session>> {
-    let mut available = account.available();
-    let best = available.iter().map(|(priority, _)| *priority).max();
-    available.retain(|(priority, session)| {
-        *priority >= 0
-            && Some(*priority) == best
-            && Some(session.number) != but
-            && session.state().is_catching_up()
-    });
-    available.into_iter().map(|(_, session)| session).collect()
+    let mut readers = account.most_available();
+    readers.retain(|session| Some(session.number) != but && session.state().is_catching_up());
+    readers
 }

@@ -146,28 +146,21 @@ fn to_full(server: &Server, delivery: &Delivery, full: &FullJid) -> Vec<Arc<Sess
 /// all that are available and not negative. A session that still gets its undelivered messages gets
 /// this one among them: it is no reason to hand it to one that is less available.
 fn to_bare(server: &Server, delivery: &Delivery) -> Vec<Arc<Session>> {
-    let mut available = delivery.account.available();
-    available.retain(|(priority, _)| *priority >= 0);
-    let best = available
-        .iter()
-        .map(|(priority, _)| *priority)
-        .max()
-        .unwrap_or(0);
-    let to_all = match delivery.kind {
-        MessageType::Headline => true,
-        MessageType::Chat | MessageType::Normal => false,
+    let account = &delivery.account;
+    let got: Vec<Arc<Session>> = match delivery.kind {
+        MessageType::Headline => {
+            let all = account.not_negative().into_iter();
+            all.map(|(_, session)| session).collect()
+        }
+        MessageType::Chat | MessageType::Normal => account.most_available(),
         MessageType::Error | MessageType::Groupchat => return Vec::new(),
     };
-    let mut got = Vec::new();
-    for (priority, session) in available {
-        if to_all || priority == best {
-            if delivery.reaches(&session) {
-                session.push(delivery.out());
-            } else if delivery.full.is_some() && session.state().look_again() {
-                // It may have passed the message by, for the session that was named and is gone now.
-                undelivered::start(server, &session);
-            }
-            got.push(session);
+    for session in &got {
+        if delivery.reaches(session) {
+            session.push(delivery.out());
+        } else if delivery.full.is_some() && session.state().look_again() {
+            // It may have passed the message by, for the session that was named and is gone now.
+            undelivered::start(server, session);
         }
     }
     // §8.5.2.2.1: what is not kept for later either is refused.

@@ -118,6 +118,25 @@ impl Account {
             .collect()
     }
 
+    /// Those of its available sessions that want messages for the account: not those of negative priority
+    /// (RFC 6121 §8.5.2.1).
+    pub(crate) fn not_negative(&self) -> Vec<(i8, Arc<Session>)> {
+        let mut available = self.available();
+        available.retain(|(priority, _)| *priority >= 0);
+        available
+    }
+
+    /// The most available of those, several if they are equally so.
+    pub(crate) fn most_available(&self) -> Vec<Arc<Session>> {
+        let available = self.not_negative();
+        let best = available.iter().map(|(priority, _)| *priority).max();
+        available
+            .into_iter()
+            .filter(|(priority, _)| Some(*priority) == best)
+            .map(|(_, session)| session)
+            .collect()
+    }
+
     /// Waits for the turn to change what sessions of the account change at the same time.
     pub(crate) async fn turn(&self) -> crate::effects::Turn {
         vec![self.turn.clone().lock_owned().await]

@@ -131,12 +131,9 @@ fn reroute(server: &Server, ended: &Session) {
 
 /// The most available sessions look into the log for what they have not been given.
 pub(crate) fn look_again(server: &Server, account: &Account) {
-    let mut available = account.available();
-    available.retain(|(priority, _)| *priority >= 0);
-    let best = available.iter().map(|(priority, _)| *priority).max();
-    for (priority, other) in available {
-        if Some(priority) == best && other.state().look_again() {
-            undelivered::start(server, &other);
+    for session in account.most_available() {
+        if session.state().look_again() {
+            undelivered::start(server, &session);
         }
     }
 }

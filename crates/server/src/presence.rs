@@ -325,7 +325,10 @@ pub(crate) fn withdraw(account: &Arc<Account>, contact: &BareJid, effects: &mut 
         {
             for (_, to) in subscriber.available() {
                 if blocking::is_free(session, &to) {
-                    to.push(Out::stanza(unavailable(session, contact.as_ref())));
+                    to.push(Out::stanza(unavailable(
+                        session.jid.as_str(),
+                        contact.as_ref(),
+                    )));
                 }
             }
         }
@@ -370,7 +373,7 @@ pub(crate) async fn blocked(
             for to in subscribers.cloned().map(Jid::from).chain(directed) {
                 for other in at(server, &to) {
                     if is_new(&other) && told.insert(other.number) {
-                        other.push(Out::stanza(unavailable(&session, to.as_ref())));
+                        other.push(Out::stanza(unavailable(session.jid.as_str(), to.as_ref())));
                     }
                 }
             }
@@ -420,7 +423,7 @@ pub(crate) async fn unblocked(
 /// What the account's sessions were not shown of a contact who was blocked: that they left, and what they asked.
 fn missed(server: &Server, account: &Account, contact: &BareJid, item: &roster::StoredItem) {
     let left = item.to && at(server, &contact.clone().into()).is_empty();
-    let left = left.then(|| gone(contact, &account.jid));
+    let left = left.then(|| unavailable(contact.as_ref(), account.jid.as_ref()));
     for bytes in left.iter().chain(&item.request) {
         for (_, own) in account.available() {
             own.push(Out::stanza(bytes.clone()));
@@ -428,18 +431,9 @@ fn missed(server: &Server, account: &Account, contact: &BareJid, item: &roster::
     }
 }
 
-/// Nobody is there at a contact's.
-fn gone(contact: &BareJid, to: &BareJid) -> Bytes {
+fn unavailable(from: &str, to: &str) -> Bytes {
     Element::new(ns::CLIENT, "presence")
-        .with_attr("from", contact.to_string())
-        .with_attr("to", to.to_string())
-        .with_attr("type", "unavailable")
-        .to_bytes(ns::CLIENT)
-}
-
-fn unavailable(session: &Session, to: &str) -> Bytes {
-    Element::new(ns::CLIENT, "presence")
-        .with_attr("from", session.jid.to_string())
+        .with_attr("from", from)
         .with_attr("to", to)
         .with_attr("type", "unavailable")
         .to_bytes(ns::CLIENT)
@@ -447,7 +441,10 @@ fn unavailable(session: &Session, to: &str) -> Bytes {
 
 /// Unavailable presence on behalf of a session that ended without sending it (§4.5.2).
 pub(crate) async fn ended(server: &Server, session: &Arc<Session>) -> Result<Effects, StanzaError> {
-    let stanza = server.reparse(unavailable(session, session.account.jid.as_ref()))?;
+    let stanza = server.reparse(unavailable(
+        session.jid.as_str(),
+        session.account.jid.as_ref(),
+    ))?;
     let contacts = roster::items(server, &session.account).await?;
     let mut effects = Effects::none();
     leave(

@@ -416,8 +416,7 @@ impl Server {
             let counts = stanza.is_some() && self.count_inbound(session, &mut batch);
             let mut on_failure = stanza.map(|stanza| stanza.on_failure);
             if let Some(account) = removes {
-                account.set_removed(true);
-                self.0.removals.fetch_add(1, Ordering::SeqCst);
+                self.note_removal(&account);
                 on_failure = on_failure.map(|on_failure| undo_removal(account, on_failure));
             }
             let held = Held {
@@ -442,10 +441,15 @@ impl Server {
         batch: Batch,
     ) -> impl Future<Output = Result<waxwing_store::Committed, StoreError>> + Send + use<> {
         self.while_nothing_is_staged(|| {
-            account.set_removed(true);
-            self.0.removals.fetch_add(1, Ordering::SeqCst);
+            self.note_removal(account);
             self.store().commit(batch)
         })
+    }
+
+    /// The removal of an account is being staged.
+    fn note_removal(&self, account: &Account) {
+        account.set_removed(true);
+        self.0.removals.fetch_add(1, Ordering::SeqCst);
     }
 
     /// Queues `after` behind everything that was handed to the store until now.

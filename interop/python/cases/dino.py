@@ -8,10 +8,9 @@ from contextlib import closing
 from typing import Any
 
 from harness.cases import Suite, check, equal
-from harness.contacts import account_with_contact, cut_under_way, saw_presence
+from harness.contacts import account_with_contact, chat_by_records, cut_under_way, saw_presence
 from harness.coordinates import Account
 from harness.desktop import Desktop
-from harness.names import Names
 from harness.program import LOOK_SECS, Program
 from harness.relay import Relay
 from harness.reports import report, send_asking
@@ -174,15 +173,7 @@ async def resumption(x: Stage) -> None:
 @SUITE.case()
 async def direct_tls(x: Stage) -> None:
     """Finds a port with TLS from the first byte by the domain's records; nothing listens where it would look without."""
-    relay = x.close_later(await Relay.start(x.server.host, x.server.tls_port))
-    names = await Names.start(x, xmpps_client=relay.port)
-    alice, bob = await account_with_contact(x)
-    dino = Dino(x, alice)
-    dino.start()
-    await dino.logged_in(bob)
-    await names.logs("_xmpps-client._tcp.")
-    send_asking(bob, alice.jid, "hello", "Hello over direct TLS")
-    await report(bob, "received", "hello", dino.jid)
+    await chat_by_records(x, Dino)
 
 
 @SUITE.case()

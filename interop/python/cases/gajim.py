@@ -8,10 +8,9 @@ import sqlite3
 from contextlib import closing
 
 from harness.cases import Mismatch, Suite, check, equal
-from harness.contacts import account_with_contact, cut_under_way, saw_presence
+from harness.contacts import account_with_contact, chat_by_records, cut_under_way, saw_presence
 from harness.coordinates import Account
 from harness.desktop import Desktop
-from harness.names import Names
 from harness.program import LOOK_SECS, Program
 from harness.relay import Relay
 from harness.reports import report, send_asking
@@ -235,15 +234,7 @@ async def resumption(x: Stage) -> None:
 @SUITE.case()
 async def direct_tls(x: Stage) -> None:
     """Finds a port with TLS from the first byte by the domain's records; nothing listens where it would look without."""
-    relay = x.close_later(await Relay.start(x.server.host, x.server.tls_port))
-    names = await Names.start(x, xmpps_client=relay.port)
-    alice, bob = await account_with_contact(x)
-    gajim = Gajim(x, alice)
-    gajim.start()
-    await gajim.logged_in(bob)
-    await names.logs("_xmpps-client._tcp.")
-    send_asking(bob, alice.jid, "hello", "Hello over direct TLS")
-    await report(bob, "received", "hello", gajim.jid)
+    await chat_by_records(x, Gajim)
 
 
 @SUITE.case()

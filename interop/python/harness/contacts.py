@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Protocol
+
 from slixmpp.stanza import Presence
 
 from .cases import check
 from .coordinates import Account
+from .names import Names
 from .relay import Relay
 from .reports import report, send_asking
 from .session import Session
 from .stage import Stage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 async def make_contacts(one: Session, other: Session) -> None:
@@ -52,6 +58,34 @@ async def cut_under_way(bob: Session, alice: Account, full: str, relay: Relay) -
         await report(bob, "received", name, full)
     check(not saw_presence(bob, alice, "unavailable"), "bob saw her leave")
     return ["Before the cut", "Lost on the way", "Sent meanwhile"]
+
+
+class Client(Protocol):
+    """A client with windows, as the cases of Dino and Gajim drive it."""
+
+    jid: str
+
+    def start(self) -> None:
+        """Run it."""
+
+    async def logged_in(self, contact: Session) -> None:
+        """Wait until the contact sees it."""
+
+
+async def chat_by_records(x: Stage, make: Callable[[Stage, Account], Client]) -> None:
+    """Log in at the port with TLS from the first byte that the domain's records name, and get a message.
+
+    Nothing listens where the client would look without them.
+    """
+    relay = x.close_later(await Relay.start(x.server.host, x.server.tls_port))
+    names = await Names.start(x, xmpps_client=relay.port)
+    alice, bob = await account_with_contact(x)
+    client = make(x, alice)
+    client.start()
+    await client.logged_in(bob)
+    await names.logs("_xmpps-client._tcp.")
+    send_asking(bob, alice.jid, "hello", "Hello over direct TLS")
+    await report(bob, "received", "hello", client.jid)
 
 
 def saw_presence(session: Session, account: Account, *kinds: str) -> bool:

@@ -26,13 +26,8 @@ const fn table(
     insert: &'static str,
 ) -> Tree {
     Tree {
-        name,
-        title,
         kind: Kind::Table,
-        columns,
-        key_columns: 0,
-        is_index: false,
-        insert,
+        ..keyed(name, title, columns, 0, insert)
     }
 }
 
@@ -61,13 +56,8 @@ const fn index(
     insert: &'static str,
 ) -> Tree {
     Tree {
-        name,
-        title,
-        kind: Kind::Index,
-        columns,
-        key_columns: columns.len(),
         is_index: true,
-        insert,
+        ..keyed(name, title, columns, columns.len(), insert)
     }
 }
 
