@@ -3,13 +3,15 @@
 
 use std::collections::BTreeSet;
 
+use bytes::Bytes;
 use waxwing_stanza::xep::xep_0191_blocking;
 use waxwing_stanza::{BareJid, Condition, Jid, StanzaError};
 use waxwing_store::{Batch, Owner, Store, StoreError, Table};
+use waxwing_wire::{Stanza, ns};
 
 use crate::addressee::Destination;
 use crate::directory::Account;
-use crate::server::{Server, unavailable};
+use crate::server::{REPARSE_LIMITS, Server, unavailable};
 use crate::session::Session;
 
 /// Most bytes of all addresses that one account blocks.
@@ -162,9 +164,34 @@ pub(crate) fn check_presence(session: &Session, to: &Jid) -> Result<(), StanzaEr
 
 /// Whether what comes from `from` is kept from `account`.
 pub(crate) fn is_kept_from(account: &Account, from: &Jid) -> bool {
+    let list = account.blocked();
+    if list.0.is_empty() {
+        return false;
+    }
     let to = Jid::from(account.jid.clone());
     let nobody = BlockList::default();
-    between((from, &from.bare(), &nobody), &to, &account.blocked()) != Verdict::Free
+    between((from, &from.bare(), &nobody), &to, &list) != Verdict::Free
+}
+
+/// Whether a stanza on its way to `account` is kept from it.
+pub(crate) fn keeps_away(account: &Account, stanza: &Bytes) -> bool {
+    if account.blocked().0.is_empty() {
+        return false;
+    }
+    let stanza = Stanza::parse(stanza.clone(), ns::CLIENT, &REPARSE_LIMITS);
+    let from = stanza.ok().and_then(|stanza| stanza.from()?.parse().ok());
+    from.is_some_and(|from| is_kept_from(account, &from))
+}
+
+/// Takes back what the account's sessions have not been sent yet of those whom it has blocked (§3.3). Messages stay in
+/// the log until they are free again; who asked something learns that nobody is there.
+pub(crate) fn take_away(server: &Server, account: &Account) {
+    for session in account.sessions() {
+        let taken = session
+            .state()
+            .take_unwritten(|bytes| keeps_away(account, bytes));
+        crate::route::bounce_all(server, taken);
+    }
 }
 
 #[cfg(test)]

@@ -444,6 +444,9 @@ impl Connection {
     pub(crate) fn bound(&mut self, session: Arc<Session>) {
         self.deadline_micros = None;
         self.server.admission().settled(self.number);
+        if let Phase::Negotiating(negotiation) = &self.phase {
+            session.state().lang = negotiation.lang().map(Arc::from);
+        }
         self.phase = Phase::Bound(session);
         self.counted.dec();
         self.counted = self.server.metrics().stream(self.transport, true);

@@ -11,6 +11,7 @@ use waxwing_stanza::{Condition, FullJid, MessageType, Payload, StanzaError};
 use waxwing_store::{Append, Batch, Log, LogId, Marks};
 use waxwing_wire::{Stanza, ns};
 
+use crate::blocking;
 use crate::directory::Account;
 use crate::hooks::Received;
 use crate::keep;
@@ -109,6 +110,7 @@ impl Delivery {
 /// Delivers a durable message.
 pub(crate) fn deliver(server: &Server, delivery: Delivery) {
     let got = match &delivery.full {
+        _ if is_kept_away(&delivery) => keep_away(server, &delivery),
         Some(full) => to_full(server, &delivery, full),
         None => to_bare(server, &delivery),
     };
@@ -119,6 +121,21 @@ pub(crate) fn deliver(server: &Server, delivery: Delivery) {
     for hook in server.registry().received.all() {
         hook(server, &received);
     }
+}
+
+/// Whether its sender was blocked since it came.
+fn is_kept_away(delivery: &Delivery) -> bool {
+    let sender = delivery.sender.as_ref();
+    sender
+        .is_some_and(|sender| blocking::is_kept_from(&delivery.account, &sender.jid.clone().into()))
+}
+
+/// What the log holds waits there until its sender is free again.
+fn keep_away(server: &Server, delivery: &Delivery) -> Vec<Arc<Session>> {
+    if delivery.id.is_none() && keep::says_something(delivery.kind, &delivery.stanza) {
+        refuse(server, delivery, &Condition::ServiceUnavailable.into());
+    }
+    Vec::new()
 }
 
 fn to_full(server: &Server, delivery: &Delivery, full: &FullJid) -> Vec<Arc<Session>> {

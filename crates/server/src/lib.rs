@@ -40,6 +40,7 @@ mod server;
 pub mod session;
 pub mod settings;
 mod source;
+mod stamp;
 mod stanza_id;
 pub mod subscription;
 pub mod throttle;

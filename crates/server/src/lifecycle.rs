@@ -5,11 +5,10 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 use waxwing_stanza::{Condition, FullJid, StanzaError};
 use waxwing_stream::StreamCondition;
-use waxwing_wire::{Stanza, ns};
 
 use crate::directory::Account;
 use crate::effects::Effects;
-use crate::server::{REPARSE_LIMITS, Server};
+use crate::server::Server;
 use crate::session::Session;
 use crate::settings::SESSIONS_MAX;
 use crate::undelivered;
@@ -102,13 +101,11 @@ pub(crate) fn end(server: &Server, session: &Arc<Session>) {
     if let Some(id) = sm_id {
         server.directory().remove_resumable(&id);
     }
-    for bytes in left {
-        if let Ok(stanza) = Stanza::parse(bytes, ns::CLIENT, &REPARSE_LIMITS) {
-            crate::route::bounce(server, &stanza);
-        }
-    }
+    crate::route::bounce_all(server, left);
+    // XEP-0198 §5: what was not acknowledged is treated as sent to an unavailable resource. Logged messages that nobody
+    // else has are undelivered in the log.
     if logged {
-        reroute(server, session);
+        look_again(server, &session.account);
     }
     let (server, session) = (server.clone(), session.clone());
     let tasks = server.outside().tasks.clone();
@@ -121,12 +118,6 @@ pub(crate) fn end(server: &Server, session: &Arc<Session>) {
         }
         .boxed(),
     );
-}
-
-/// XEP-0198 §5: what was not acknowledged is treated as sent to an unavailable resource. Logged messages that nobody else
-/// has are undelivered in the log; the most available sessions look there for what they have not been given.
-fn reroute(server: &Server, ended: &Session) {
-    look_again(server, &ended.account);
 }
 
 /// The most available sessions look into the log for what they have not been given.

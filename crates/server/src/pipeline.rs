@@ -8,9 +8,8 @@
 
 use std::sync::Arc;
 
-use waxwing_stanza::xep::xep_0359_stanza_ids as stanza_id;
 use waxwing_stanza::{Condition, Jid, MessageType, StanzaError};
-use waxwing_wire::{Element, Stanza};
+use waxwing_wire::Stanza;
 
 use crate::addressee::{Addressee, Destination, destination};
 use crate::blocking;
@@ -20,6 +19,7 @@ use crate::hooks::{Phase, Sending, Sent};
 use crate::keep;
 use crate::server::Server;
 use crate::session::Session;
+use crate::stamp::stamp;
 use crate::waiting;
 
 /// Handles a message that a session sent; an error goes back to it.
@@ -32,7 +32,10 @@ pub(crate) async fn message(
     let to = sending.stanza.to().and_then(|to| to.parse().ok());
     blocking::check_message(server, session, &sending.destination, to).await?;
     run(server, Phase::Guard, &mut sending)?;
-    sending.stanza = stamp(server, session, &sending.stanza)?;
+    // A message without `to` is for the sender's own account (RFC 6120 §10.3.1).
+    let own = sending.stanza.to().is_none();
+    let own = own.then(|| session.account.jid.as_str());
+    sending.stanza = stamp(server, session, &sending.stanza, session.jid.as_str(), own)?;
     run(server, Phase::Rewrite, &mut sending)?;
     let delivery = recipient(server, Parts::of(&sending)).await?;
     run(server, Phase::Act, &mut sending)?;
@@ -66,30 +69,6 @@ fn run(server: &Server, phase: Phase, sending: &mut Sending) -> Result<(), Stanz
         hook(server, sending)?;
     }
     Ok(())
-}
-
-/// Sets the sender's full address (RFC 6120 §8.1.2.1) and takes out stanza ids that only
-/// we may give: those that name something of ours (XEP-0359 §4).
-fn stamp(server: &Server, session: &Arc<Session>, stanza: &Stanza) -> Result<Stanza, StanzaError> {
-    let mut splice = stanza.splice().from(Some(session.jid.as_str()));
-    if stanza.to().is_none() {
-        splice = splice.to(Some(session.account.jid.as_str()));
-    }
-    for (at, child) in stanza.children().enumerate() {
-        if child.ns() == stanza_id::NS
-            && child.name() == "stanza-id"
-            && forged(server, &child.element())
-        {
-            splice = splice.remove_child(at);
-        }
-    }
-    server.reparse(splice.finish())
-}
-
-/// Whether a `<stanza-id/>` claims to be by somebody of ours; one that cannot be read does.
-fn forged(server: &Server, child: &Element) -> bool {
-    let by = child.attr("by").and_then(|by| by.parse::<Jid>().ok());
-    by.is_none_or(|by| server.place(by.domain()).is_some())
 }
 
 /// What of a message decides whom it goes to.

@@ -15,11 +15,15 @@ use crate::effects::Effects;
 use crate::roster;
 use crate::server::Server;
 use crate::session::{Available, Out, Session};
+use crate::stamp::stamp;
 use crate::subscription::Request;
 use crate::undelivered;
 use crate::xep::{
     rfc6121_subscription as subscriptions, xep_0012_last as last, xep_0175_guests as guests,
 };
+
+/// What `<show/>` can say (RFC 6121 §4.7.2.1).
+const SHOWS: [&str; 4] = ["away", "chat", "dnd", "xa"];
 
 /// Most addresses that one session can have sent directed presence to.
 pub(crate) const DIRECTED_MAX: usize = 1_000;
@@ -78,33 +82,39 @@ fn pass_error(cx: &Cx, to: &Jid, stanza: &Stanza) -> Result<Effects, StanzaError
     if let Some(session) = session
         && blocking::is_free(&cx.session, &session)
     {
-        effects.deliver(
-            &session,
-            stamp(stanza, &cx.session, &Jid::from(session.jid.clone())),
-        );
+        let stamped = stamped(cx, stanza, Some(session.jid.as_str()))?;
+        effects.deliver(&session, stamped.bytes().clone());
     }
     Ok(effects)
 }
 
-fn stamp(stanza: &Stanza, session: &Session, to: &Jid) -> Bytes {
-    stanza
-        .splice()
-        .from(Some(session.jid.as_ref()))
-        .to(Some(to.as_ref()))
-        .finish()
+/// Presence that one of the account's sessions sent, as others see it.
+fn stamped(cx: &Cx, stanza: &Stanza, to: Option<&str>) -> Result<Stanza, StanzaError> {
+    stamp(&cx.server, &cx.session, stanza, cx.session.jid.as_str(), to)
 }
 
-/// The priority of available presence; one that cannot be read is an error (§4.7.2.3).
+/// The priority of available presence. What has no meaning is an error, rather than to be guessed at by each who gets
+/// it: more than one `<show/>` or `<priority/>`, or another value than they can have (§4.7.2.1, §4.7.2.3).
 fn priority(stanza: &Stanza) -> Result<i8, StanzaError> {
-    let element = stanza.element();
-    match element.child(ns::CLIENT, "priority") {
-        None => Ok(0),
-        Some(priority) => priority
-            .text()
-            .trim()
-            .parse()
-            .map_err(|_| Condition::BadRequest.into()),
+    let refuse = |text: &str| StanzaError::from(Condition::BadRequest).with_text(text);
+    let (mut show, mut priority) = (None, None);
+    for child in stanza.children().filter(|child| child.ns() == ns::CLIENT) {
+        let twice = match child.name() {
+            "show" => show.replace(child.element().text()).is_some(),
+            "priority" => priority.replace(child.element().text()).is_some(),
+            _ => false,
+        };
+        if twice {
+            return Err(refuse(
+                "presence has one <show/> and one <priority/> at most",
+            ));
+        }
     }
+    if !show.is_none_or(|show| SHOWS.contains(&show.trim())) {
+        return Err(refuse("<show/> says away, chat, dnd or xa"));
+    }
+    let read = priority.map_or(Ok(0), |priority| priority.trim().parse());
+    read.map_err(|_| refuse("<priority/> is a number from -128 to 127"))
 }
 
 /// Whether a session with this presence takes no messages to its account.
@@ -114,9 +124,7 @@ fn takes_none(available: Option<&Available>) -> bool {
 
 async fn broadcast(cx: &Cx, kind: PresenceType, stanza: &Stanza) -> Result<Effects, StanzaError> {
     let session = &cx.session;
-    let stamped = cx
-        .server
-        .reparse(stanza.splice().from(Some(session.jid.as_ref())).finish())?;
+    let stamped = stamped(cx, stanza, None)?;
     let contacts = roster::items(&cx.server, &session.account).await?;
     let mut effects = Effects::none();
     if kind == PresenceType::Unavailable {
@@ -179,16 +187,24 @@ fn tell_all(server: &Server, session: &Session, stanza: &Stanza, audience: &[Bar
         let Some(account) = server.directory().known(contact) else {
             continue;
         };
+        let mut bytes = None;
         for (_, other) in account.available() {
-            tell(session, &other, contact, stanza);
+            if blocking::is_free(session, &other) {
+                let bytes = bytes.get_or_insert_with(|| addressed(stanza, contact));
+                other.push(Out::stanza(bytes.clone()));
+            }
         }
     }
+}
+
+fn addressed(stanza: &Stanza, to: &BareJid) -> Bytes {
+    stanza.splice().to(Some(to.as_ref())).finish()
 }
 
 /// Presence of `from` for a session that is reached by `to`, unless one has blocked the other.
 fn tell(from: &Session, session: &Session, to: &BareJid, stanza: &Stanza) {
     if blocking::is_free(from, session) {
-        session.push(Out::stanza(stanza.splice().to(Some(to.as_ref())).finish()));
+        session.push(Out::stanza(addressed(stanza, to)));
     }
 }
 
@@ -280,10 +296,13 @@ async fn directed(
         | Destination::Nobody => return Ok(Effects::none()),
         Destination::Here(..) | Destination::Session(_) => {}
     }
-    let stamped = cx.server.reparse(stamp(stanza, &cx.session, &to))?;
-    if kind == PresenceType::Available && cx.session.state().directed.len() >= DIRECTED_MAX {
-        return Err(Condition::ResourceConstraint.into());
+    if kind == PresenceType::Available {
+        priority(stanza)?;
+        if cx.session.state().directed.len() >= DIRECTED_MAX {
+            return Err(Condition::ResourceConstraint.into());
+        }
     }
+    let stamped = stamped(cx, stanza, Some(to.as_str()))?;
     let session = cx.session.clone();
     let mut effects = Effects::none();
     effects.call(move |server| {
@@ -355,6 +374,7 @@ pub(crate) async fn blocked(
     let contacts = contacts_from(&roster::items(server, account).await?);
     let account = account.clone();
     effects.call(move |server| {
+        blocking::take_away(server, &account);
         for session in account.sessions() {
             let own = Jid::from(session.jid.clone());
             let is_new = |other: &Session| {

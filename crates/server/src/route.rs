@@ -2,15 +2,17 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use waxwing_stanza::{Condition, FullJid, IqType, Jid, Reply, StanzaError};
-use waxwing_wire::Stanza;
+use waxwing_wire::{Stanza, ns};
 
 use crate::addressee::{Destination, destination};
 use crate::blocking;
 use crate::cx::{Answer, Cx, IqHead};
 use crate::effects::{After, Effects};
-use crate::server::Server;
+use crate::server::{REPARSE_LIMITS, Server};
 use crate::session::{Out, Session};
+use crate::stamp::stamp;
 use crate::xep::{xep_0012_last as last, xep_0175_guests as guests};
 
 /// Handles an IQ stanza that a session sent.
@@ -39,8 +41,7 @@ pub(crate) async fn iq(
     }) {
         Destination::Session(full) => {
             last::check_question(server, &session.account.jid, &full, &stanza).await?;
-            let from = session.jid.to_string();
-            let stamped = server.reparse(stanza.splice().from(Some(&from)).finish())?;
+            let stamped = stamp(server, session, &stanza, session.jid.as_str(), None)?;
             let mut effects = Effects::none();
             effects.after.push(After::Route(full, stamped));
             Ok(effects)
@@ -107,6 +108,15 @@ pub(crate) fn to_session(server: &Server, to: &FullJid, stanza: &Stanza) {
     match server.directory().session(to) {
         Some(session) => session.push(Out::stanza(stanza.bytes().clone())),
         None => bounce(server, stanza),
+    }
+}
+
+/// Answers the questions among stanzas that nobody gets.
+pub(crate) fn bounce_all(server: &Server, stanzas: Vec<Bytes>) {
+    for bytes in stanzas {
+        if let Ok(stanza) = Stanza::parse(bytes, ns::CLIENT, &REPARSE_LIMITS) {
+            bounce(server, &stanza);
+        }
     }
 }
 

@@ -103,6 +103,8 @@ pub struct Available {
 /// What changes while a session lives.
 #[derive(Default)]
 pub(crate) struct State {
+    /// Language of the client's stream (RFC 6120 §4.7.4).
+    pub(crate) lang: Option<Arc<str>>,
     pub(crate) available: Option<Available>,
     /// Addresses that got directed presence (RFC 6121 §4.6).
     pub(crate) directed: HashSet<Jid>,
@@ -458,6 +460,39 @@ impl State {
     fn takes(&self, out: &Out) -> bool {
         let resumable = self.sm.as_ref().filter(|_| out.counts);
         resumable.is_none_or(|resumable| resumable.sm.has_room(out.bytes.len()))
+    }
+
+    /// Takes what is not written yet, and is one of these stanzas, out of the queue. What the log holds is found there
+    /// again; the rest is given back.
+    pub(crate) fn take_unwritten(&mut self, is_one: impl Fn(&Bytes) -> bool) -> Vec<Bytes> {
+        let mut unlogged = Vec::new();
+        for out in std::mem::take(&mut self.outbox) {
+            if !out.counts || !is_one(&out.bytes) {
+                self.outbox.push_back(out);
+                continue;
+            }
+            self.outbox_bytes -= out.bytes.len();
+            match out.mark {
+                Some(id) => drop(self.given.remove(&id)),
+                None => unlogged.push(out.bytes),
+            }
+        }
+        self.wake_room();
+        unlogged
+    }
+
+    /// Takes what the client did not acknowledge, and is one of these stanzas, out of what a resumed stream sends again.
+    pub(crate) fn take_unacknowledged(&mut self, is_one: impl Fn(&Bytes) -> bool) -> Vec<Bytes> {
+        let sm = self.sm.as_mut().map(|resumable| &mut resumable.sm);
+        let taken = sm.map(|sm| sm.take_out(|unacked| !is_one(&unacked.bytes)));
+        let mut unlogged = Vec::new();
+        for unacked in taken.into_iter().flatten() {
+            match unacked.tag {
+                Some(id) => drop(self.given.remove(&id)),
+                None => unlogged.push(unacked.bytes),
+            }
+        }
+        unlogged
     }
 
     /// Moves what can be written into `into`; without stream management, entries to be marked delivered once written

@@ -11,7 +11,7 @@ use waxwing_stanza::{FullJid, Jid, Payload};
 use waxwing_store::{LogId, Page, StoreError};
 use waxwing_wire::{Stanza, ns};
 
-use crate::blocking;
+use crate::blocking::{self, BlockList};
 use crate::delivery::{MESSAGES, StoredMessage, UNDELIVERED};
 use crate::directory::Account;
 use crate::effects::After;
@@ -93,6 +93,7 @@ async fn run(server: &Server, session: &Arc<Session>, begun_micros: u64) -> Resu
             }
             continue;
         };
+        let blocked = account.blocked();
         let mut chunk = Vec::new();
         let mut bytes = 0;
         for entry in entries {
@@ -105,26 +106,35 @@ async fn run(server: &Server, session: &Arc<Session>, begun_micros: u64) -> Resu
                 chunk.push((stanza, entry.id));
             }
             if bytes >= CHUNK_BYTES {
-                queue(server, session, std::mem::take(&mut chunk)).await;
+                queue(server, session, &blocked, std::mem::take(&mut chunk)).await;
                 room(session).await;
                 bytes = 0;
             }
         }
-        queue(server, session, chunk).await;
+        queue(server, session, &blocked, chunk).await;
         after = last;
     }
 }
 
 /// Queues entries once they are durable: what was read may not be yet, and must not reach the client before.
-async fn queue(server: &Server, session: &Arc<Session>, entries: Vec<(Bytes, LogId)>) {
+async fn queue(
+    server: &Server,
+    session: &Arc<Session>,
+    blocked: &Arc<BlockList>,
+    entries: Vec<(Bytes, LogId)>,
+) {
     if entries.is_empty() {
         return;
     }
     let (done, queued) = futures_channel::oneshot::channel();
-    let own = session.clone();
+    let (own, blocked) = (session.clone(), blocked.clone());
     let push = After::Call(Box::new(move |_| {
+        // Somebody may have been blocked since the entries were read.
+        let is_as_read = Arc::ptr_eq(&blocked, &own.account.blocked());
         for (bytes, id) in entries {
-            own.push_undelivered(bytes, id);
+            if is_as_read || !blocking::keeps_away(&own.account, &bytes) {
+                own.push_undelivered(bytes, id);
+            }
         }
         // Nobody waits where the server stops.
         let _gone = done.send(());

@@ -261,7 +261,7 @@ impl Negotiation {
             to,
             from,
             id: None,
-            lang: &self.settings.lang,
+            lang: self.settings.lang.as_deref(),
         }
         .to_bytes();
         self.send(bytes);

@@ -94,7 +94,7 @@ mod tests {
             to: Some("a@b.example"),
             from: Some("b.example"),
             id: Some("'i'"),
-            lang: "en",
+            lang: Some("en"),
         };
         let mut reader = FrameReader::new(Limits::BEFORE_LOGIN);
         reader.push(Framing::Elements.header(&own));

@@ -13,19 +13,24 @@ pub(crate) struct OwnHeader<'a> {
     pub(crate) to: Option<&'a str>,
     pub(crate) from: Option<&'a str>,
     pub(crate) id: Option<&'a str>,
-    pub(crate) lang: &'a str,
+    pub(crate) lang: Option<&'a str>,
 }
 
 impl OwnHeader<'_> {
     /// What is said, as an element without content.
     pub(crate) fn element(&self, namespace: &'static str, name: &'static str) -> Element {
         let mut root = Element::new(namespace, name).with_attr("version", "1.0");
-        for (name, value) in [("from", self.from), ("to", self.to), ("id", self.id)] {
+        let attributes = [
+            ("from", self.from),
+            ("to", self.to),
+            ("id", self.id),
+            ("xml:lang", self.lang),
+        ];
+        for (name, value) in attributes {
             if let Some(value) = value {
                 root.set_attr(name, value);
             }
         }
-        root.set_attr("xml:lang", self.lang);
         root
     }
 
@@ -73,7 +78,7 @@ mod tests {
             to: Some("a&b"),
             from: Some("example.org"),
             id: Some("'<i>\""),
-            lang: "en",
+            lang: Some("en"),
         };
         let mut reader = Reader::new(Limits::BEFORE_LOGIN);
         reader.push(&own.to_bytes());

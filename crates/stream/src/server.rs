@@ -101,6 +101,8 @@ pub struct Negotiation {
     opened: bool,
     /// Domain that the client asked for.
     domain: String,
+    /// Language of the client's stream.
+    lang: Option<Box<str>>,
     login: Login,
     bind: Binding,
     question: Option<Question>,
@@ -141,6 +143,7 @@ impl Negotiation {
             phase: Phase::Open,
             opened: false,
             domain,
+            lang: None,
             login: Login::default(),
             bind: Binding::default(),
             question: None,
@@ -167,6 +170,11 @@ impl Negotiation {
     /// The domain that the stream is for: the one that the client asked for last, the first one before it has.
     pub fn domain(&self) -> &str {
         &self.domain
+    }
+
+    /// Language of what the client sends, where it says no other (RFC 6120 §4.7.4); `None` where its header named none.
+    pub fn lang(&self) -> Option<&str> {
+        self.lang.as_deref()
     }
 
     /// The account that is logged in.

@@ -227,6 +227,14 @@ impl<T> Sm<T> {
         self.queue.settle(h).ok_or_else(|| too_high(h, sent).into())
     }
 
+    /// Takes stanzas that are not to be sent again out of [`unacked`](Sm::unacked), as if they never had been sent.
+    /// Right after [`resume`](Sm::resume) only: before, the peer may have counted them, and after, it will.
+    pub fn take_out(&mut self, keep: impl FnMut(&Unacked<T>) -> bool) -> Vec<Unacked<T>> {
+        let out = self.queue.take_out(keep);
+        self.unasked = u32::try_from(self.queue.len()).unwrap_or(u32::MAX);
+        out
+    }
+
     /// What was sent and not acknowledged, oldest first.
     pub fn unacked(&self) -> impl ExactSizeIterator<Item = &Unacked<T>> {
         self.queue.iter()

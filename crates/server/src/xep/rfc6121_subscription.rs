@@ -19,6 +19,7 @@ use crate::registry::{Feature, Registrar, Source};
 use crate::roster::{self, INTERESTED, StoredItem};
 use crate::server::Server;
 use crate::session::Out;
+use crate::stamp::stamp;
 use crate::subscription::Request;
 
 /// What is said about it.
@@ -78,13 +79,13 @@ pub(crate) async fn outbound(
     }
     if routed {
         // RFC 6121 §3.1.2: stamped with the bare address.
-        let (from, to) = (account.jid.to_string(), contact.to_string());
-        let stamped = stanza.splice().from(Some(&from)).to(Some(&to)).finish();
+        let (from, to) = (account.jid.as_str(), contact.as_str());
+        let stamped = stamp(&cx.server, &cx.session, stanza, from, Some(to))?;
         deliver(
             &cx.server,
             account,
             contact,
-            &[(request, stamped)],
+            &[(request, stamped.bytes().clone())],
             &mut effects,
         )
         .await?;

@@ -9,6 +9,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use waxwing_stanza::{BareJid, Condition};
 use waxwing_store::{Expiring, LogId, Table};
 use waxwing_stream::server::Stage;
@@ -17,10 +18,12 @@ use waxwing_stream::{StreamCondition, StreamError};
 use waxwing_wire::{Element, Stanza};
 
 use crate::accounts;
+use crate::blocking;
 use crate::connection::{Connection, Step};
 use crate::effects::Effects;
 use crate::options::{OptionDefault, OptionSpec};
 use crate::registry::{Feature, Registrar, Source};
+use crate::route;
 use crate::server::Server;
 use crate::session::{Out, Resumable, Session};
 
@@ -249,9 +252,12 @@ fn take_over(connection: &mut Connection, session: Arc<Session>, previd: String,
 fn resumed(connection: &mut Connection, session: &Arc<Session>, previd: String, h: u32) {
     connection.adopted = None;
     match resumption(session, previd, h) {
-        Ok((output, ids)) => {
-            connection.output.extend(output);
-            connection.server.confirm_delivered(session, ids);
+        Ok(resumption) => {
+            connection.output.extend(resumption.output);
+            connection
+                .server
+                .confirm_delivered(session, resumption.settled);
+            route::bounce_all(&connection.server, resumption.taken);
             connection.server.metrics().resumed.inc();
             connection.resumed(session.clone());
         }
@@ -273,33 +279,48 @@ enum Refusal {
     Stream(StreamError),
 }
 
-type Resumption = (Vec<bytes::Bytes>, Vec<LogId>);
+struct Resumption {
+    /// `<resumed/>` and what is sent again.
+    output: Vec<Bytes>,
+    /// The log entries that the client's count settles.
+    settled: Vec<LogId>,
+    /// What is not sent again, though no log holds it.
+    taken: Vec<Bytes>,
+}
 
-/// `<resumed/>` and what is sent again; and the log entries that the client's count settles.
 fn resumption(session: &Session, previd: String, h: u32) -> Result<Resumption, Refusal> {
     let mut state = session.state();
     let Some(resumable) = state.sm.as_mut() else {
         return Err(Refusal::Gone);
     };
-    let ids = match resumable.sm.resume(h) {
+    let settled = match resumable.sm.resume(h) {
         Ok(settled) => settled.filter_map(|stanza| stanza.tag).collect(),
         Err(ResumeError::Stream(error)) => return Err(Refusal::Stream(error)),
         // Everything staged was released before this was called.
         Err(ResumeError::Unsettled(_)) => return Err(Refusal::Gone),
+    };
+    // What its senders wrote before they were blocked (XEP-0191 §3.3).
+    let taken = state.take_unacknowledged(|bytes| blocking::keeps_away(&session.account, bytes));
+    let Some(resumable) = state.sm.as_mut() else {
+        return Err(Refusal::Gone);
     };
     let answer = Nonza::Resumed(Resumed {
         previd,
         h: resumable.sm.handled_count(),
     })
     .to_bytes();
-    let mut output: Vec<bytes::Bytes> = std::iter::once(answer)
+    let mut output: Vec<Bytes> = std::iter::once(answer)
         .chain(resumable.sm.unacked().map(|stanza| stanza.bytes.clone()))
         .collect();
     // An answer to what the old stream asked will not come.
     resumable.sm.handle_idle();
     output.extend(std::iter::from_fn(|| resumable.sm.poll()));
     state.wake_room();
-    Ok((output, ids))
+    Ok(Resumption {
+        output,
+        settled,
+        taken,
+    })
 }
 
 /// Keeps the count of handled stanzas in the batch that makes one of them durable.

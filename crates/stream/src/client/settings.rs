@@ -26,8 +26,9 @@ pub struct Settings {
     pub stream_management: Option<Enable>,
     /// A session to resume; if that fails, a new one is bound.
     pub resume: Option<Resume>,
-    /// Language of texts, as `xml:lang` says it.
-    pub lang: String,
+    /// Language of what the user writes, as `xml:lang` says it, where it is known: the server notes it on stanzas that
+    /// name none (RFC 6120 §8.1.5).
+    pub lang: Option<String>,
 }
 
 impl Settings {
@@ -47,7 +48,7 @@ impl Settings {
                 max: None,
             }),
             resume: None,
-            lang: "en".into(),
+            lang: None,
         }
     }
 }

@@ -8,6 +8,9 @@ use super::{HELD_EVENTS_MAX, Negotiation, Phase, Stage, features, stanzas};
 use crate::error::{StreamCondition, StreamError};
 use crate::header::{OwnHeader, is_version_1_or_later};
 
+/// Longest language tag that is taken from a stream header.
+const LANGUAGE_BYTES_MAX: usize = 35;
+
 pub(super) enum Input {
     Header(Header),
     Stanza(Stanza),
@@ -65,6 +68,8 @@ impl Negotiation {
         if let Ok(domain) = &judged {
             self.domain.clone_from(domain);
         }
+        let lang = header.lang.as_deref().filter(|lang| is_language(lang));
+        self.lang = lang.map(Box::from);
         self.open(Some(header));
         match judged {
             Ok(_) => features::offer(self),
@@ -138,12 +143,11 @@ impl Negotiation {
         let to = from
             .and_then(|from| Jid::new(from).ok())
             .map(|from: Jid| from.bare());
-        let asked = header.and_then(|header| header.lang.as_deref());
         let bytes = self.framing.header(&OwnHeader {
             to: to.as_ref().map(BareJid::as_str),
             from: Some(&self.domain),
             id: Some(&self.seed.token()),
-            lang: answered_lang(asked, &self.settings.lang),
+            lang: Some(answered_lang(self.lang.as_deref(), &self.settings.lang)),
         });
         self.send(bytes);
     }
@@ -184,6 +188,18 @@ fn judge_form(header: &Header) -> Result<(), StreamError> {
         return Ok(());
     };
     Err(StreamError::new(condition, text))
+}
+
+/// Whether a text has the form of a language tag (RFC 5646 §2.1), no longer than the buffers that it advises (§4.4.1).
+fn is_language(text: &str) -> bool {
+    let mut parts = text.split('-');
+    let primary = parts.next().unwrap_or_default();
+    let is_part = |part: &str| {
+        let is_word = part.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        (1..=8).contains(&part.len()) && is_word
+    };
+    let begins = primary.bytes().all(|byte| byte.is_ascii_alphabetic());
+    text.len() <= LANGUAGE_BYTES_MAX && begins && is_part(primary) && parts.all(is_part)
 }
 
 /// RFC 6120 §4.7.4: the language that was asked for where it is a kind of ours, else ours.

@@ -113,6 +113,23 @@ impl<T> Queue<T> {
         Some(Acked(self.stanzas.drain(..count)))
     }
 
+    /// Takes out those that are not to be kept; the count of what was sent goes down with them.
+    pub(super) fn take_out(
+        &mut self,
+        mut keep: impl FnMut(&Unacked<T>) -> bool,
+    ) -> Vec<Unacked<T>> {
+        let mut out = Vec::new();
+        for stanza in std::mem::take(&mut self.stanzas) {
+            if keep(&stanza) {
+                self.stanzas.push_back(stanza);
+            } else {
+                self.bytes -= stanza.bytes.len();
+                out.push(stanza);
+            }
+        }
+        out
+    }
+
     pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = &Unacked<T>> {
         self.stanzas.iter()
     }

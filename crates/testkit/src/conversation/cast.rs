@@ -17,6 +17,8 @@ pub struct Cast {
     pub registration: Option<Registration>,
     /// Other domains that are served, with who may register there.
     pub domains: BTreeMap<String, Registration>,
+    /// Languages that sessions name in their stream headers.
+    pub languages: BTreeMap<Who, String>,
     /// Options of the server.
     pub options: BTreeMap<String, OptionValue>,
 }
@@ -64,6 +66,10 @@ impl Cast {
             }
             [one, "and", other, "see", "each", "other"] => {
                 self.friends.push((account(one)?, account(other)?));
+            }
+            [who, "speaks", lang] => {
+                let who = super::action::who(who)?;
+                self.languages.insert(who, lang.to_owned());
             }
             [who, "has", "an", "account"] => {
                 let who = Who {

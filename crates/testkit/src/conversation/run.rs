@@ -23,6 +23,8 @@ pub struct Runner<N: Network> {
     dice: Dice,
     sessions: BTreeMap<Who, Session<N::Link>>,
     bindings: Bindings,
+    /// What sessions say of their language.
+    languages: BTreeMap<Who, String>,
     /// Who acted last, if the server may not be done with it.
     busy_with: Option<Who>,
     logins: usize,
@@ -40,6 +42,7 @@ impl<N: Network> Runner<N> {
             dice: Dice::new(seed),
             sessions: BTreeMap::new(),
             bindings: Bindings::new(),
+            languages: BTreeMap::new(),
             busy_with: None,
             logins: 0,
             barriers: 0,
@@ -67,6 +70,7 @@ impl<N: Network> Runner<N> {
 
     /// Brings the cast to where the conversation finds it.
     fn assemble(&mut self, cast: &Cast) -> Result<(), String> {
+        self.languages.clone_from(&cast.languages);
         for (one, other) in &cast.friends {
             self.befriend(one, other)?;
         }
@@ -343,7 +347,11 @@ impl<N: Network> Runner<N> {
             (Transport::StartTls, Tls::Required)
         };
         let link = self.network.connect(transport)?;
-        let settings = settings(who, password)?;
+        let lang = self.languages.get(who).cloned();
+        let settings = Settings {
+            lang,
+            ..settings(who, password)?
+        };
         let mut seed = [0; 32];
         self.dice.fill(&mut seed);
         let session = Session {

@@ -61,6 +61,35 @@ fn answers_to_from_id_version_and_lang() {
 }
 
 #[test]
+fn only_what_can_be_a_language_is_one() {
+    let table = [
+        ("xml:lang='de'", Some("de")),
+        (
+            "xml:lang='sl-rozaj-biske-1994'",
+            Some("sl-rozaj-biske-1994"),
+        ),
+        ("", None),
+        ("xml:lang=''", None),
+        ("xml:lang='-de'", None),
+        ("xml:lang='de-'", None),
+        ("xml:lang='d e'", None),
+        ("xml:lang='12'", None),
+        ("xml:lang='de-&apos;'", None),
+        ("xml:lang='ninechars'", None),
+        (
+            "xml:lang='a-b2345678-b2345678-b2345678-b23456'",
+            Some("a-b2345678-b2345678-b2345678-b23456"),
+        ),
+        ("xml:lang='a-b2345678-b2345678-b2345678-b234567'", None),
+    ];
+    for (lang, taken) in table {
+        let mut rig = Rig::new(Tls::Required);
+        rig.types(&header(&format!("to='example.org' version='1.0' {lang}")));
+        assert_eq!(rig.negotiation.lang(), taken, "{lang}");
+    }
+}
+
+#[test]
 fn each_stream_has_an_id_of_its_own() {
     let mut rig = Rig::new(Tls::Required);
     let mut ids = vec![answer(&rig.types(HEADER)).0.id.unwrap()];
