@@ -1,7 +1,7 @@
 //! Who is here: local accounts in use and their sessions.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use waxwing_stanza::{BareJid, FullJid};
@@ -34,6 +34,8 @@ pub struct Account {
     pub(crate) guest: Option<Pass>,
     /// How much waits for it.
     pub(crate) waiting: Waiting,
+    /// Bytes that are queued for its sessions.
+    pub(crate) queued_bytes: Arc<AtomicUsize>,
     /// What one of its sessions has confirmed and another has yet to read.
     pub(crate) confirmed: Confirmed,
     /// Its removal is staged: nothing is stored for it from then on.
@@ -54,6 +56,7 @@ impl Account {
             role: AtomicI32::new(role.into()),
             guest: None,
             waiting: Waiting::default(),
+            queued_bytes: Arc::default(),
             confirmed: Confirmed::default(),
             removed: AtomicBool::new(false),
             blocked: Mutex::new(Arc::new(blocked)),

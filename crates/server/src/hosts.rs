@@ -1,9 +1,9 @@
 //! Service hosts: addresses beside a domain's own at which its services answer, `rooms.DOMAIN` and
 //! `pubsub.DOMAIN`.
 //!
-//! A feature serves a host by giving it an identity, [`Registrar::identity`] with [`Addressee::Host`]; from then
-//! on disco#items of the domain lists it. Until one does, the address is there, answers for itself, and is listed
-//! nowhere.
+//! disco#items of the domain lists them. A feature serves one by giving it an identity,
+//! [`Registrar::identity`] with [`Addressee::Host`](crate::addressee::Addressee::Host); until one does, the address
+//! answers for itself alone.
 //!
 //! [`Registrar::identity`]: crate::registry::Registrar::identity
 
@@ -13,9 +13,7 @@ use std::net::IpAddr;
 use waxwing_stanza::BareJid;
 use waxwing_stanza::xep::xep_0030_disco::Item;
 
-use crate::addressee::Addressee;
 use crate::options::{OptionDefault, OptionSpec, Options};
-use crate::registry::Registry;
 use crate::server::StartError;
 
 /// What stands before the domain in the address of its rooms.
@@ -126,19 +124,15 @@ impl Hosts {
         })
     }
 
-    /// What disco#items of a domain lists: the hosts that some feature serves (XEP-0030 §4.1).
-    pub(crate) fn items(&self, domain: &str, registry: &Registry) -> Vec<Item> {
-        let served = |service| !registry.identities(Addressee::Host(service)).is_empty();
-        let of = self.of(domain).filter(|(service, _)| served(*service));
-        of.filter_map(|(_, name)| {
-            let jid: BareJid = name.parse().ok()?;
-            Some(Item {
-                jid: jid.into(),
-                node: None,
-                name: None,
-            })
-        })
-        .collect()
+    /// What disco#items of a domain lists (XEP-0030 §4.1).
+    pub(crate) fn items(&self, domain: &str) -> Vec<Item> {
+        let names = self.of(domain).filter_map(|(_, name)| name.parse().ok());
+        let item = |jid: BareJid| Item {
+            jid: jid.into(),
+            node: None,
+            name: None,
+        };
+        names.map(item).collect()
     }
 }
 
@@ -146,8 +140,6 @@ impl Hosts {
 mod tests {
     use super::*;
     use crate::options::OptionValue;
-    use crate::registry::{Feature, Registrar};
-    use waxwing_stanza::xep::xep_0030_disco::Identity;
 
     fn options(given: &[(&str, &str)]) -> Options {
         let given = given
@@ -232,24 +224,15 @@ mod tests {
 
     /// XEP-0030 §4.1: a host with an identity is listed, and only by its own domain.
     #[test]
-    fn a_host_is_listed_once_a_feature_serves_it() {
-        fn register(registrar: &mut Registrar<'_>) {
-            let rooms = &[Addressee::Host(Service::Rooms)];
-            registrar.identity(rooms, &Identity::new("conference", "text", None));
-        }
-        const SERVING: Feature = Feature {
-            register,
-            ..Feature::NONE
-        };
-        let found = hosts(&[("a.example", &[]), ("b.example", &[])]).unwrap();
-        let listed = |features: &[&Feature], domain: &str| {
-            let registry = Registry::new(features).unwrap();
-            let items = found.items(domain, &registry).into_iter();
+    fn a_domain_lists_its_hosts() {
+        let without = [("rooms_host", "")];
+        let found = hosts(&[("a.example", &[]), ("b.example", &without)]).unwrap();
+        let listed = |domain| {
+            let items = found.items(domain).into_iter();
             items.map(|item| item.jid.to_string()).collect::<Vec<_>>()
         };
-        assert_eq!(listed(&[], "a.example"), [""; 0]);
-        assert_eq!(listed(&[&SERVING], "a.example"), ["rooms.a.example"]);
-        assert_eq!(listed(&[&SERVING], "b.example"), ["rooms.b.example"]);
-        assert_eq!(listed(&[&SERVING], "c.example"), [""; 0]);
+        assert_eq!(listed("a.example"), ["rooms.a.example", "pubsub.a.example"]);
+        assert_eq!(listed("b.example"), ["pubsub.b.example"]);
+        assert_eq!(listed("c.example"), [""; 0]);
     }
 }

@@ -7,7 +7,7 @@
 mod tests;
 
 use std::collections::{HashSet, VecDeque};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
@@ -25,6 +25,9 @@ use crate::release::ReleaseQueue;
 /// Most bytes that wait for one session, before its stream and the session end as too slow: presence,
 /// answers, and whatever else no log holds.
 pub const OUTBOX_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Most bytes that wait for all sessions of one account together. Beyond it, those that have more than [`BEHIND_BYTES`]
+/// waiting end as too slow: somebody with many sessions that read nothing holds no more memory than with a few.
+pub const ACCOUNT_OUTBOX_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Bytes that wait for one session, from which on messages wait in the account's log instead.
 pub(crate) const BEHIND_BYTES: usize = 1024 * 1024;
 
@@ -127,6 +130,8 @@ pub(crate) struct State {
     given: HashSet<LogId>,
     outbox: VecDeque<Out>,
     outbox_bytes: usize,
+    /// The same of all sessions of the account.
+    account_bytes: Arc<AtomicUsize>,
     pub(crate) sm: Option<Resumable>,
     waker: Option<Waker>,
     /// Number of the connection that carries this session; `None` while it is detached.
@@ -168,6 +173,7 @@ impl Session {
     pub(crate) fn new(jid: FullJid, account: Arc<Account>, number: u64, connection: u64) -> Self {
         let state = State {
             connection: Some(connection),
+            account_bytes: account.queued_bytes.clone(),
             ..State::default()
         };
         Session {
@@ -288,7 +294,9 @@ impl State {
         if out.mark.is_some() && bytes > BEHIND_BYTES && !self.is_catching_up() {
             return self.fall_behind();
         }
-        if bytes > OUTBOX_BYTES_MAX {
+        let of_account = self.account_bytes.load(Ordering::Relaxed) + out.bytes.len();
+        let is_slow = bytes > BEHIND_BYTES && of_account > ACCOUNT_OUTBOX_BYTES_MAX;
+        if bytes > OUTBOX_BYTES_MAX || is_slow {
             self.lossy = true;
             self.kicked
                 .get_or_insert(StreamCondition::ResourceConstraint.into());
@@ -298,8 +306,16 @@ impl State {
             self.given.insert(id);
         }
         self.outbox_bytes += out.bytes.len();
+        self.account_bytes
+            .fetch_add(out.bytes.len(), Ordering::Relaxed);
         self.outbox.push_back(out);
         self.waker.take()
+    }
+
+    /// So many bytes do not wait any more.
+    fn no_longer_wait(&mut self, bytes: usize) {
+        self.outbox_bytes -= bytes;
+        self.account_bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
 
     /// Leaves messages to the log until the client has taken what is queued.
@@ -471,7 +487,7 @@ impl State {
                 self.outbox.push_back(out);
                 continue;
             }
-            self.outbox_bytes -= out.bytes.len();
+            self.no_longer_wait(out.bytes.len());
             match out.mark {
                 Some(id) => drop(self.given.remove(&id)),
                 None => unlogged.push(out.bytes),
@@ -503,7 +519,7 @@ impl State {
                 self.outbox.push_front(out);
                 break;
             }
-            self.outbox_bytes -= out.bytes.len();
+            self.no_longer_wait(out.bytes.len());
             match self.sm.as_mut() {
                 Some(resumable) if out.counts => {
                     // There is room, as was asked.
@@ -561,7 +577,7 @@ impl State {
             || !self.writing.is_empty()
             || self.is_catching_up();
         self.outbox = VecDeque::new();
-        self.outbox_bytes = 0;
+        self.no_longer_wait(self.outbox_bytes);
         left
     }
 

@@ -2,10 +2,44 @@ use super::*;
 use crate::accounts::Role;
 use crate::directory::Directory;
 
-fn session() -> Session {
+fn account() -> Arc<Account> {
     let jid = "bob@example.org/phone".parse::<FullJid>().unwrap();
-    let account = Directory::default().note(&jid.bare(), Role::Member, Default::default());
-    Session::new(jid, account, 1, 1)
+    Directory::default().note(&jid.bare(), Role::Member, Default::default())
+}
+
+fn session_of(account: &Arc<Account>) -> Session {
+    let jid = "bob@example.org/phone".parse().unwrap();
+    Session::new(jid, account.clone(), 1, 1)
+}
+
+fn session() -> Session {
+    session_of(&account())
+}
+
+/// Fifty sessions of one account that read nothing hold no more than the account may; one that reads is not ended.
+#[test]
+fn an_account_holds_no_more_for_having_more_sessions() {
+    let account = account();
+    let sessions: Vec<Session> = (0..50).map(|_| session_of(&account)).collect();
+    let reader = session_of(&account);
+    let push = Bytes::from(vec![b'x'; 100_000]);
+    let most = ACCOUNT_OUTBOX_BYTES_MAX + sessions.len() * (BEHIND_BYTES + push.len());
+    for _ in 0..OUTBOX_BYTES_MAX / push.len() {
+        for session in sessions.iter().chain([&reader]) {
+            session.push(Out::stanza(push.clone()));
+        }
+        reader.state().take_output(&mut Vec::new(), &mut Vec::new());
+        let held: usize = sessions.iter().map(|one| one.waits().output_bytes).sum();
+        assert!(held <= most, "{held}");
+        assert_eq!(held, account.queued_bytes.load(Ordering::Relaxed));
+    }
+    assert!(sessions.iter().any(|session| session.state().is_lossy()));
+    assert!(!reader.state().is_lossy());
+    for session in &sessions {
+        session.state().end();
+        session.state().take_left();
+    }
+    assert_eq!(account.queued_bytes.load(Ordering::Relaxed), 0);
 }
 
 /// Or else any stranger could end a session that waits for its client to come back.

@@ -88,10 +88,7 @@ async fn items(cx: Cx, iq: Iq<DiscoItems>) -> Handled {
         (Addressee::OwnAccount | Addressee::OtherAccount, None) if may_look => {
             resources(&cx, &iq.head)
         }
-        (Addressee::Domain, None) => {
-            let hosts = cx.server.hosts();
-            hosts.items(iq.head.to.domain(), cx.server.registry())
-        }
+        (Addressee::Domain, None) => cx.server.hosts().items(iq.head.to.domain()),
         _ => Vec::new(),
     };
     Ok(Answer::with(&DiscoItems {
