@@ -118,6 +118,12 @@ impl Connection {
         self.reader.push(plaintext);
     }
 
+    /// The transport cannot hand in what the client sent next: all that was received before is worked on, then the
+    /// stream ends with this error.
+    pub fn fail_to_receive(&mut self, error: WireError) {
+        self.reader.fail(error);
+    }
+
     /// Whether the shell should read from the socket: false while the client is ahead of the store.
     /// The rest of a stanza, which may be larger than what may wait, is always wanted.
     pub fn wants_input(&self) -> bool {

@@ -4,61 +4,81 @@ use bytes::Bytes;
 use waxwing_stream::Framing;
 use waxwing_wire::{Event, FrameReader, Limits, Reader, WireError};
 
+/// What a connection reads, and how its reading ends.
+pub(crate) struct Source {
+    reader: Framed,
+    /// Why nothing comes after what was pushed.
+    failure: Option<WireError>,
+}
+
 /// The reader that a connection's framing asks for.
-pub(crate) enum Source {
+enum Framed {
     Document(Reader),
     Elements(FrameReader),
 }
 
 impl Source {
     pub(crate) fn new(framing: Framing, limits: Limits) -> Source {
-        match framing {
-            Framing::Document => Source::Document(Reader::new(limits)),
-            Framing::Elements => Source::Elements(FrameReader::new(limits)),
+        let reader = match framing {
+            Framing::Document => Framed::Document(Reader::new(limits)),
+            Framing::Elements => Framed::Elements(FrameReader::new(limits)),
+        };
+        Source {
+            reader,
+            failure: None,
         }
     }
 
     pub(crate) fn framing(&self) -> Framing {
-        match self {
-            Source::Document(_) => Framing::Document,
-            Source::Elements(_) => Framing::Elements,
+        match &self.reader {
+            Framed::Document(_) => Framing::Document,
+            Framed::Elements(_) => Framing::Elements,
         }
     }
 
     /// Bytes as they came; over a transport of messages, exactly one message.
     pub(crate) fn push(&mut self, bytes: &[u8]) {
-        match self {
-            Source::Document(reader) => reader.push(bytes),
+        match &mut self.reader {
+            Framed::Document(reader) => reader.push(bytes),
             // Not a part of the transport's buffer: a stanza may be kept long, and would keep all of it.
-            Source::Elements(reader) => reader.push(Bytes::copy_from_slice(bytes)),
+            Framed::Elements(reader) => reader.push(Bytes::copy_from_slice(bytes)),
         }
     }
 
+    /// What comes next cannot be pushed; what was pushed before is read first.
+    pub(crate) fn fail(&mut self, error: WireError) {
+        self.failure.get_or_insert(error);
+    }
+
     pub(crate) fn buffered(&self) -> usize {
-        match self {
-            Source::Document(reader) => reader.buffered(),
-            Source::Elements(reader) => reader.buffered(),
+        match &self.reader {
+            Framed::Document(reader) => reader.buffered(),
+            Framed::Elements(reader) => reader.buffered(),
         }
     }
 
     pub(crate) fn set_limits(&mut self, limits: Limits) {
-        match self {
-            Source::Document(reader) => reader.set_limits(limits),
-            Source::Elements(reader) => reader.set_limits(limits),
+        match &mut self.reader {
+            Framed::Document(reader) => reader.set_limits(limits),
+            Framed::Elements(reader) => reader.set_limits(limits),
         }
     }
 
     pub(crate) fn restart(&mut self) -> bool {
-        match self {
-            Source::Document(reader) => reader.restart(),
-            Source::Elements(reader) => reader.restart(),
+        match &mut self.reader {
+            Framed::Document(reader) => reader.restart(),
+            Framed::Elements(reader) => reader.restart(),
         }
     }
 
     pub(crate) fn next(&mut self) -> Result<Option<Event>, WireError> {
-        match self {
-            Source::Document(reader) => reader.next(),
-            Source::Elements(reader) => reader.next(),
+        let event = match &mut self.reader {
+            Framed::Document(reader) => reader.next(),
+            Framed::Elements(reader) => reader.next(),
+        };
+        match (event, self.failure) {
+            (Ok(None), Some(error)) => Err(error),
+            (event, _) => event,
         }
     }
 }

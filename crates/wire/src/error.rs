@@ -25,9 +25,9 @@ impl WireError {
             WireError::IllFormed(_) => "not-well-formed",
             WireError::Restricted(_) => "restricted-xml",
             WireError::Beyond(_) => "policy-violation",
-            WireError::Stream(StreamFault::Root | StreamFault::Header | StreamFault::Text) => {
-                "bad-format"
-            }
+            WireError::Stream(
+                StreamFault::Root | StreamFault::Header | StreamFault::Text | StreamFault::Framing,
+            ) => "bad-format",
             WireError::Stream(StreamFault::Namespace) => "invalid-namespace",
             WireError::Stream(StreamFault::Encoding) => "unsupported-encoding",
         }
@@ -153,4 +153,7 @@ pub enum StreamFault {
     /// An encoding other than UTF-8.
     #[error("an encoding other than UTF-8")]
     Encoding,
+    /// A message that the transport's framing forbids; only who reads messages can tell (RFC 7395 §3.2).
+    #[error("a message that the framing forbids")]
+    Framing,
 }
