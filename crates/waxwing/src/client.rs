@@ -14,17 +14,17 @@ use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc::{Sender, WeakSender};
-use tokio::time::{Instant, Sleep};
+use tokio::time::Sleep;
 use waxwing_server::{Action, Connection, Framing, Limit, Link, Security, Server, Transport};
 use waxwing_stanza::jid::domain_to_ascii;
 
 use crate::certificates::Certificates;
+use crate::outside::until;
 use crate::tls::Tls;
+use crate::write_limit::Limited;
 
 /// Longest time for a TLS handshake.
 const HANDSHAKE_SECS_MAX: u64 = 30;
-/// Longest time in which a client takes nothing of what is written to it.
-const WRITE_STALL_SECS_MAX: u64 = 120;
 /// Bytes read at a time.
 const READ_BYTES: usize = 32 * 1024;
 /// Bytes gathered for one write.
@@ -79,7 +79,7 @@ pub(crate) struct TlsSettings {
 
 /// The future of one client.
 pub(crate) struct Client {
-    socket: TcpStream,
+    socket: Limited<TcpStream>,
     peer: IpAddr,
     server: Server,
     settings: Option<Arc<TlsSettings>>,
@@ -94,7 +94,6 @@ pub(crate) struct Client {
     sent: usize,
     closing: bool,
     timer: Option<Pin<Box<Sleep>>>,
-    timer_is_stall: bool,
 }
 
 enum Turn {
@@ -114,7 +113,7 @@ impl Client {
         alive: WeakSender<()>,
     ) -> Option<Client> {
         let mut client = Client {
-            socket,
+            socket: Limited::new(socket, server.clone()),
             peer,
             server,
             settings,
@@ -126,7 +125,6 @@ impl Client {
             sent: 0,
             closing: false,
             timer: None,
-            timer_is_stall: false,
         };
         match protection {
             Protection::StartTls => client.connect(Security::StartTls),
@@ -160,18 +158,11 @@ impl Client {
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
         while self.sent < self.out.len() {
             let rest = self.out.get(self.sent..).unwrap_or_default();
-            let written = match Pin::new(&mut self.socket).poll_write(cx, rest) {
-                Poll::Ready(written) => written?,
-                Poll::Pending => {
-                    self.watch_stall();
-                    return Poll::Pending;
-                }
-            };
+            let written = ready!(Pin::new(&mut self.socket).poll_write(cx, rest))?;
             if written == 0 {
                 return Poll::Ready(Err(std::io::ErrorKind::WriteZero.into()));
             }
             self.sent += written;
-            self.timer = self.timer.take().filter(|_| !self.timer_is_stall);
         }
         if !self.out.is_empty() {
             self.out = Vec::new();
@@ -181,15 +172,6 @@ impl Client {
             }
         }
         Poll::Ready(Ok(()))
-    }
-
-    fn watch_stall(&mut self) {
-        if self.timer.is_none() || !self.timer_is_stall {
-            self.timer = Some(Box::pin(tokio::time::sleep(Duration::from_secs(
-                WRITE_STALL_SECS_MAX,
-            ))));
-            self.timer_is_stall = true;
-        }
     }
 
     /// Lets the connection work, all output being written.
@@ -310,10 +292,7 @@ impl Client {
                 .as_ref()
                 .and_then(Connection::deadline_micros);
             if let (None, Some(at)) = (&self.timer, deadline) {
-                let wait =
-                    Duration::from_micros(at.saturating_sub(crate::outside::steady_micros()));
-                self.timer = Some(Box::pin(tokio::time::sleep_until(Instant::now() + wait)));
-                self.timer_is_stall = false;
+                self.timer = Some(Box::pin(tokio::time::sleep(until(at))));
             }
             let Some(timer) = &mut self.timer else {
                 return false;
@@ -323,12 +302,9 @@ impl Client {
             }
             self.timer = None;
             match &mut self.connection {
-                Some(connection) if !self.timer_is_stall => connection.handle_deadline(),
-                _ => {
-                    self.server.note_limit(match self.timer_is_stall {
-                        true => Limit::WriteTime,
-                        false => Limit::HandshakeTime,
-                    });
+                Some(connection) => connection.handle_deadline(),
+                None => {
+                    self.server.note_limit(Limit::HandshakeTime);
                     return true;
                 }
             }

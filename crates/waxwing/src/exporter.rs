@@ -13,7 +13,8 @@ use sha2::{Digest, Sha256, Sha384};
 use zeroize::Zeroizing;
 
 const SECRET_LABEL: &str = "EXPORTER_SECRET";
-const BINDING_LABEL: &[u8] = b"EXPORTER-Channel-Binding";
+/// Label of `tls-exporter` (RFC 9266 §2).
+pub(crate) const BINDING_LABEL: &[u8] = b"EXPORTER-Channel-Binding";
 const BINDING_BYTES: u16 = 32;
 
 /// What came up while rustls worked on a connection and what it does not tell otherwise.

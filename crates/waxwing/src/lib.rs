@@ -36,6 +36,7 @@ mod terminal;
 mod tls;
 mod web;
 mod websocket;
+mod write_limit;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

@@ -12,23 +12,25 @@ use tokio::time::timeout;
 use tokio_rustls::server::TlsStream;
 use waxwing_server::{Action, Connection, Framing, Link, Security, TlsBinding, Transport};
 
+use crate::exporter::BINDING_LABEL;
 use crate::listen::Serving;
+use crate::outside::until;
+use crate::write_limit::Limited;
+
+/// A client's connection on this port.
+type Socket = TlsStream<Limited<TcpStream>>;
 
 /// What a client of XMPP says by ALPN.
 pub(crate) const XMPP: &[u8] = b"xmpp-client";
 /// What a client of HTTP says.
 pub(crate) const HTTP: &[u8] = b"http/1.1";
-/// Label of `tls-exporter` (RFC 9266 §2).
-const EXPORTER_LABEL: &[u8] = b"EXPORTER-Channel-Binding";
 /// Bytes read at a time.
 const READ_BYTES: usize = 8 * 1024;
-/// Longest time in which a client takes nothing of what is written to it.
-const WRITE_STALL_MAX: Duration = Duration::from_secs(120);
 /// Longest time to say goodbye.
 const CLOSING_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// Whether a stream begins here, not a request. An error where nothing comes.
-pub(crate) async fn is_stream(tls: &mut TlsStream<TcpStream>) -> std::io::Result<bool> {
+pub(crate) async fn is_stream(tls: &mut Socket) -> std::io::Result<bool> {
     if let Some(protocol) = tls.get_ref().1.alpn_protocol() {
         return Ok(protocol == XMPP);
     }
@@ -38,10 +40,10 @@ pub(crate) async fn is_stream(tls: &mut TlsStream<TcpStream>) -> std::io::Result
 }
 
 /// What log-ins are bound to.
-fn binding(tls: &TlsStream<TcpStream>, serving: &Serving) -> TlsBinding {
+fn binding(tls: &Socket, serving: &Serving) -> TlsBinding {
     let session = tls.get_ref().1;
     let sni = session.server_name().map(str::to_owned);
-    let exported = session.export_keying_material([0; 32], EXPORTER_LABEL, Some(&[]));
+    let exported = session.export_keying_material([0; 32], BINDING_LABEL, Some(&[]));
     // Of TLS 1.2 it would be safe only with the extended master secret.
     let is_13 = session.protocol_version() == Some(ProtocolVersion::TLSv1_3);
     let settings = serving.tls.borrow();
@@ -54,7 +56,7 @@ fn binding(tls: &TlsStream<TcpStream>, serving: &Serving) -> TlsBinding {
 }
 
 /// A client's stream, until its end.
-pub(crate) async fn stream(mut tls: TlsStream<TcpStream>, peer: IpAddr, serving: Serving) {
+pub(crate) async fn stream(mut tls: Socket, peer: IpAddr, serving: Serving) {
     let mut connection = serving.server.accept(Link {
         peer,
         transport: Transport::Tls,
@@ -67,8 +69,7 @@ pub(crate) async fn stream(mut tls: TlsStream<TcpStream>, peer: IpAddr, serving:
     loop {
         let reads = connection.wants_input();
         let deadline = connection.deadline_micros();
-        let wait = deadline.map(|at| at.saturating_sub(crate::outside::steady_micros()));
-        let wait = Duration::from_micros(wait.unwrap_or(0));
+        let wait = deadline.map(until).unwrap_or_default();
         let action = tokio::select! {
             action = poll_fn(|cx| connection.poll(cx)) => action,
             read = tls.read(&mut input), if reads => match read {
@@ -96,18 +97,17 @@ pub(crate) async fn stream(mut tls: TlsStream<TcpStream>, peer: IpAddr, serving:
 }
 
 /// Writes what is to be said; `false` where the client takes nothing.
-async fn write(tls: &mut TlsStream<TcpStream>, connection: &mut Connection) -> bool {
+async fn write(tls: &mut Socket, connection: &mut Connection) -> bool {
     let mut output = Vec::new();
     connection.take_output(&mut output);
     for bytes in output {
-        if !matches!(
-            timeout(WRITE_STALL_MAX, tls.write_all(&bytes)).await,
-            Ok(Ok(()))
-        ) {
+        if tls.write_all(&bytes).await.is_err() {
             return false;
         }
     }
-    let flushed = timeout(WRITE_STALL_MAX, tls.flush()).await;
+    if tls.flush().await.is_err() {
+        return false;
+    }
     connection.written();
-    matches!(flushed, Ok(Ok(())))
+    true
 }

@@ -22,6 +22,11 @@ pub(crate) fn steady_micros() -> u64 {
     u64::try_from(BEGAN.elapsed().as_micros()).unwrap_or(u64::MAX)
 }
 
+/// How long it is until a time of [`steady_micros`]; nothing where it has passed.
+pub(crate) fn until(at_micros: u64) -> Duration {
+    Duration::from_micros(at_micros.saturating_sub(steady_micros()))
+}
+
 struct System;
 
 impl Clock for System {
@@ -34,10 +39,7 @@ impl Clock for System {
     }
 
     fn sleep_until(&self, at_micros: u64) -> BoxFuture<'static, ()> {
-        tokio::time::sleep(Duration::from_micros(
-            at_micros.saturating_sub(steady_micros()),
-        ))
-        .boxed()
+        tokio::time::sleep(until(at_micros)).boxed()
     }
 }
 

@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use axum::{Extension, Router};
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use hyper_util::server::conn::auto::Builder;
+use hyper::server::conn::http1::Builder;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
@@ -15,9 +15,15 @@ use crate::listen::Serving;
 use crate::one_port;
 use crate::proxy::{Announcing, announced};
 use crate::site::Peer;
+use crate::write_limit::Limited;
 
 /// Longest time for a request's head, TLS handshake included.
 const HEAD_TIME_MAX: std::time::Duration = std::time::Duration::from_secs(15);
+
+/// Bytes of a request's head. Also those kept of a content that is being read.
+const HEAD_BYTES_MAX: usize = 32 * 1024;
+/// Lines of a request's head.
+const HEADERS_MAX: usize = 100;
 
 /// Who may use an HTTP listener, and how.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -98,6 +104,7 @@ async fn connection(
     };
     let router = router.layer(Extension(Peer(peer)));
     let stop = serving.stop.clone();
+    let socket = Limited::new(socket, serving.server.clone());
     let Some(acceptor) = acceptor else {
         // Whoever only asks for something does not keep the server from stopping.
         drop(serving);
@@ -127,13 +134,16 @@ async fn requests(
     router: Router,
     mut stop: watch::Receiver<bool>,
 ) {
-    let mut builder = Builder::new(TokioExecutor::new());
+    // HTTP/1 alone: WebSockets begin with it, and what guesses between versions waits for the first byte for ever.
+    let mut builder = Builder::new();
     builder
-        .http1()
-        .timer(hyper_util::rt::TokioTimer::new())
-        .header_read_timeout(HEAD_TIME_MAX);
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIME_MAX)
+        .max_headers(HEADERS_MAX)
+        .max_buf_size(HEAD_BYTES_MAX);
     let service = TowerToHyperService::new(router);
-    let serving = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
+    let serving = builder.serve_connection(TokioIo::new(stream), service);
+    let serving = serving.with_upgrades();
     let mut serving = std::pin::pin!(serving);
     // The sender is gone only where everything has stopped.
     let stopped = async { stop.wait_for(|stop| *stop).await.map(drop) };

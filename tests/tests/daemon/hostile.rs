@@ -24,7 +24,7 @@ const ROOM: &str = "[options]\nundelivered_strangers_percent = 100\n\
     undelivered_messages_max = 100000\nundelivered_bytes_max = 1000000000\n";
 
 /// Memory that the server has had at most, in KiB.
-fn memory_peak(built: &Built) -> u64 {
+pub(crate) fn memory_peak(built: &Built) -> u64 {
     let status = fs::read_to_string(format!("/proc/{}/status", built.pid)).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let kib = line.and_then(|line| line.split_whitespace().next());

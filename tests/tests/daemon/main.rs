@@ -27,5 +27,6 @@ mod rig;
 mod upgrade;
 mod way;
 mod websocket;
+mod websocket_frames;
 mod websocket_hostile;
 mod ws;

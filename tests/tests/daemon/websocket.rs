@@ -118,7 +118,7 @@ async fn a_server_that_stops_says_so() {
     let mut bound = ws::bound(&built, ALICE).await;
     let (mut unbound, _) = ws::open(&built).await;
     built.terminate().unwrap();
-    let said = (Some("system-shutdown".to_owned()), Some(1000));
+    let said = (Some("system-shutdown".to_owned()), Some(1001));
     assert_eq!(bound.end().await, said);
     assert_eq!(unbound.end().await, said);
 }

@@ -90,7 +90,7 @@ async fn binary_is_refused() {
     let built = server("websocket-binary");
     let mut ws = ws::bound(&built, ALICE).await;
     soon(ws.0.send(Message::binary(OPEN))).await.unwrap();
-    assert_eq!(ws.end().await, (None, Some(1003)));
+    assert_eq!(ws.end().await, (Some("bad-format".to_owned()), Some(1003)));
 }
 
 /// RFC 6455 §8.1: what is no UTF-8 ends the WebSocket, whole or in pieces.
@@ -104,7 +104,8 @@ async fn text_is_utf_8() {
         let mut ws = ws::bound(&built, ALICE).await;
         let frame = Frame::message(bytes.to_vec(), OpCode::Data(Data::Text), true);
         soon(ws.0.send(Message::Frame(frame))).await.unwrap();
-        assert_eq!(ws.end().await.0, None);
+        let said = (Some("not-well-formed".to_owned()), Some(1007));
+        assert_eq!(ws.end().await, said);
     }
     // A character may be cut between two frames, if all of it comes.
     let mut ws = ws::new(&built).await;
@@ -118,7 +119,7 @@ async fn text_is_utf_8() {
     assert_eq!(ws.next().await.name(), "open");
 }
 
-/// A message beyond what a stanza may have is not even read; the server goes on for others.
+/// A message beyond what a stanza may have is not read to its end; the server goes on for others.
 #[tokio::test]
 async fn a_message_has_the_size_of_a_stanza() {
     let built = server("websocket-size");
@@ -130,9 +131,9 @@ async fn a_message_has_the_size_of_a_stanza() {
         |length: usize| around.replace("></body>", &format!(">{}</body>", "x".repeat(length)));
     alice.say(&message(fitting)).await;
     assert_eq!(body(&next(&mut bob, "message").await).len(), fitting);
-    // The server may be gone before all of it is written.
-    let _cut = soon(alice.0.send(Message::text(message(fitting + 1)))).await;
-    assert_eq!(alice.end().await, (None, None));
+    alice.say(&message(fitting + 1)).await;
+    let said = (Some("policy-violation".to_owned()), Some(1009));
+    assert_eq!(alice.end().await, said);
     say(
         &mut bob,
         "<message to='bob@waxwing.example'><body>still here</body></message>",

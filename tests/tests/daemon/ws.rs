@@ -102,6 +102,13 @@ impl Ws {
         soon(self.0.send(Message::text(text))).await.unwrap();
     }
 
+    /// Says bytes where frames are expected.
+    pub(crate) async fn raw(&mut self, bytes: &[u8]) {
+        let stream = self.0.get_mut();
+        soon(stream.write_all(bytes)).await.unwrap();
+        soon(stream.flush()).await.unwrap();
+    }
+
     /// The next message of the WebSocket that is not a ping.
     pub(crate) async fn message(&mut self) -> Option<Message> {
         loop {

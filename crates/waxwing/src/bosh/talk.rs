@@ -13,6 +13,7 @@ use waxwing_server::{Action, Connection};
 use waxwing_stream::bosh::{Handle, Output, Session};
 
 use super::Posted;
+use crate::outside::until;
 
 /// A session with its stream.
 pub(super) struct Talk {
@@ -156,10 +157,8 @@ impl Talk {
     /// Whether something is due.
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> bool {
         let now = Instant::now();
-        let stream = self.connection.deadline_micros().map(|at| {
-            let wait = at.saturating_sub(crate::outside::steady_micros());
-            now + Duration::from_micros(wait)
-        });
+        let stream = self.connection.deadline_micros();
+        let stream = stream.map(|at| now + until(at));
         let session = self.session.deadline_micros();
         let session = session.map(|at| self.began + Duration::from_micros(at));
         let Some(due) = [stream, session].into_iter().flatten().min() else {
