@@ -12,19 +12,9 @@ folder=$(mktemp -d)
 artifacts=${ARTIFACTS:-${XDG_CACHE_HOME:-$HOME/.cache}/waxwing/interop/artifacts}
 mkdir -p "$artifacts"
 trap 'rm -rf "$folder"' EXIT
-failed=0
-
-# verdict NAME COMMAND…: a line for what has to go well.
-verdict() {
-    name=$1
-    shift
-    if said=$("$@" 2>&1); then
-        echo "ok debian/$name"
-    else
-        echo "not ok debian/$name: $(printf %s "$said" | tail -n 5 | tr '\n' ' ')"
-        failed=1
-    fi
-}
+partner=debian
+# shellcheck source=interop/verdict
+. "$here/verdict"
 
 if ! command -v dpkg-deb >/dev/null; then
     echo "skip debian/all: this is no Debian"

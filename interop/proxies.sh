@@ -30,7 +30,9 @@ finish() {
     rm -rf "$folder"
 }
 trap finish EXIT
-failed=0
+partner=proxies
+# shellcheck source=interop/verdict
+. "$here/verdict"
 
 # block LANGUAGE: what docs/operate/proxy.md has in it, for our domain and certificate.
 block() {
@@ -50,17 +52,6 @@ until_well() {
         sleep 0.1
     done
     return 1
-}
-
-verdict() {
-    what=$1
-    shift
-    if said=$("$@" 2>&1); then
-        echo "ok proxies/$what"
-    else
-        echo "not ok proxies/$what: $(printf %s "$said" | tail -n 5 | tr '\n' ' ')"
-        failed=1
-    fi
 }
 
 "$WAXWING_BIN" certificate local --domain localhost --dir "$folder/tls" >/dev/null

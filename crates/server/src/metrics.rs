@@ -2,6 +2,8 @@
 //!
 //! Each stands in [`METRICS`] once: it is registered from there, and `docs/operate/metrics.md` is made of it.
 
+use std::fmt;
+
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric, NoLabelSet};
 use prometheus_client::metrics::MetricType;
@@ -55,6 +57,12 @@ impl MetricSpec {
 
     fn register(&self, registry: &mut Registry, metric: impl Metric) {
         registry.register(self.name, self.doc, metric);
+    }
+
+    /// A gauge that is counted when it is read.
+    fn encode_gauge(&self, count: u64, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let gauge = ConstGauge::new(i64::try_from(count).unwrap_or(i64::MAX));
+        gauge.encode(encoder.encode_descriptor(self.name, self.doc, None, MetricType::Gauge)?)
     }
 }
 
@@ -361,15 +369,9 @@ impl Metrics {
 struct OfStore(Store);
 
 impl Collector for OfStore {
-    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let figures = self.0.figures();
-        let waiting = ConstGauge::new(i64::try_from(figures.waiting).unwrap_or(i64::MAX));
-        waiting.encode(encoder.encode_descriptor(
-            STORE_WAITING.name,
-            STORE_WAITING.doc,
-            None,
-            MetricType::Gauge,
-        )?)?;
+        STORE_WAITING.encode_gauge(figures.waiting, &mut encoder)?;
         let settled = ConstCounter::new(figures.settled);
         settled.encode(encoder.encode_descriptor(
             STORE_SETTLED.name,

@@ -4,9 +4,7 @@ use std::fmt;
 use std::sync::Weak;
 
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
-use prometheus_client::metrics::MetricType;
-use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::encoding::DescriptorEncoder;
 
 use super::{Kind, MetricSpec};
 use crate::server::Inner;
@@ -73,9 +71,7 @@ impl Collector for Queues {
             (&OUTPUT, waits.output_bytes),
             (&UNACKNOWLEDGED, waits.unacknowledged_stanzas),
         ] {
-            let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
-            let place = encoder.encode_descriptor(spec.name, spec.doc, None, MetricType::Gauge)?;
-            gauge.encode(place)?;
+            spec.encode_gauge(value as u64, &mut encoder)?;
         }
         Ok(())
     }
