@@ -151,6 +151,12 @@ pub enum OpenError {
         /// What should be there too.
         missing: PathBuf,
     },
+    /// Nothing can be written there: by anybody.
+    #[error("{0} cannot be written: its disk is read-only")]
+    ReadOnly(PathBuf),
+    /// Nothing can be read or written there: by this user.
+    #[error("{0} cannot be opened: this user may not read and write it")]
+    Denied(PathBuf),
     /// There is nothing that could be looked at.
     #[error("{0} holds no Waxwing database")]
     Missing(PathBuf),

@@ -35,6 +35,8 @@ pub enum Loss {
     Records(u64, Vec<(Owner, u64)>),
     /// What was there cannot be told.
     Unknown,
+    /// Nothing, if what was guessed is right.
+    Guessed,
 }
 
 /// One damage.

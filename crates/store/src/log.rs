@@ -50,6 +50,7 @@ impl<T: Message + Default> Log<T> {
             migrations: self.migrations,
             indexes: Vec::new(),
             reads: |_, payload| T::decode(payload).is_ok(),
+            writes: |payload| T::decode(payload).is_ok_and(|read| read.encode_to_vec() == payload),
         }
     }
 }

@@ -25,6 +25,8 @@ pub struct Shape {
     pub(crate) indexes: Vec<IndexShape>,
     /// Whether a key and a value are of the declared types. The entry of a log has an empty key.
     pub(crate) reads: fn(&[u8], &[u8]) -> bool,
+    /// Whether this program would write that value with these bytes: many a value reads as another type too.
+    pub(crate) writes: fn(&[u8]) -> bool,
 }
 
 impl Shape {

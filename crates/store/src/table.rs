@@ -116,6 +116,7 @@ impl<K: Key, V: Message + Default> Table<K, V> {
             migrations: self.migrations,
             indexes: indexes.collect(),
             reads: |key, value| decoded::<K>(key).is_some() && V::decode(value).is_ok(),
+            writes: |value| V::decode(value).is_ok_and(|read| read.encode_to_vec() == value),
         }
     }
 

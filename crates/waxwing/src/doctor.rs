@@ -14,6 +14,7 @@ use crate::backups::{self, BackupFailed};
 use crate::check::finding::{Finding, Level};
 use crate::cli::Doctor;
 use crate::config::Config;
+use crate::data_dir::mend;
 use crate::outside::unix_micros;
 use crate::{Outcome, say, say_json};
 
@@ -53,10 +54,14 @@ pub(crate) fn run(config: &Path, how: &Doctor) -> Outcome {
     };
     let examination = match Examination::of(&dir, &options, &Server::shapes()) {
         Ok(examination) => examination,
-        Err(error) => return not_examined(&error),
+        Err(error) => return not_examined(&error, &scratch),
     };
-    let exported = how.export.as_ref().map(|file| export(&examination, file));
-    report(&dir, how, examination.findings(), exported)
+    let findings = examination.findings();
+    // A backup of nothing would have a server start as if nothing had ever been there.
+    let exported = (how.export.as_ref())
+        .filter(|_| !is_all_lost(findings))
+        .map(|file| export(&examination, file));
+    report(&dir, how, findings, exported)
 }
 
 /// Whether a file would lie in a directory, or is it.
@@ -84,7 +89,7 @@ fn scratch(how: &Doctor) -> PathBuf {
     }
 }
 
-fn not_examined(error: &OpenError) -> Outcome {
+fn not_examined(error: &OpenError, scratch: &Path) -> Outcome {
     match error {
         OpenError::InUse(dir) => Outcome::Refused(format!(
             "a server runs on {}: `waxwing backup FILE` saves everything that it has; stop it to have its data examined",
@@ -93,11 +98,33 @@ fn not_examined(error: &OpenError) -> Outcome {
         OpenError::Newer { .. } => Outcome::Refused(format!(
             "{error}; nothing was exported: use the version of Waxwing that wrote it, or a newer one"
         )),
-        OpenError::Environment { .. } => Outcome::Failed(format!(
-            "{error}; it needs room for a copy of the database: name a place with --scratch DIR"
+        OpenError::ReadOnly(path)
+        | OpenError::Denied(path)
+        | OpenError::Environment { path, .. }
+            if path == scratch =>
+        {
+            Outcome::Failed(format!(
+                "{error}; it needs room for a copy of the database: name a place with --scratch DIR"
+            ))
+        }
+        OpenError::Denied(_) => Outcome::Failed(format!(
+            "{error}; run this as root, or as the user that runs the server"
         )),
+        OpenError::ReadOnly(_) | OpenError::Environment { .. } => {
+            Outcome::Failed(error.to_string())
+        }
         error => Outcome::Refused(error.to_string()),
     }
+}
+
+/// Whether there was something, and nothing of it can be read.
+fn is_all_lost(findings: &Findings) -> bool {
+    let is_lossy = |damage: &Damage| matches!(damage.loss, Loss::Unknown | Loss::Records(..));
+    records(findings) == 0 && findings.blobs == 0 && findings.damages.iter().any(is_lossy)
+}
+
+fn records(findings: &Findings) -> u64 {
+    findings.shapes.iter().map(|shape| shape.records).sum()
 }
 
 fn export(examination: &Examination, file: &Path) -> Result<BackupSummary, BackupFailed> {
@@ -154,31 +181,48 @@ fn report(
     }
     match failed {
         Some(error) => Outcome::Failed(error.to_string()),
-        None if summary.is_some() || is_whole => Outcome::Done,
-        None if how.output.json => Outcome::Found,
-        None => Outcome::Refused(format!(
-            "{} is damaged; nothing in it was changed",
+        None if how.export.is_some() && is_all_lost(findings) => Outcome::Failed(format!(
+            "nothing that {} held can be read; no backup was written, and nothing in it was changed",
             dir.display()
         )),
+        None if summary.is_some() || is_whole => Outcome::Done,
+        None if how.output.json => Outcome::Found,
+        None => Outcome::Refused(verdict(dir, findings)),
     }
 }
 
+/// What all of it comes to, where not everything is well.
+fn verdict(dir: &Path, findings: &Findings) -> String {
+    let dir = dir.display();
+    if !findings.damages.is_empty() {
+        return format!("{dir} is damaged; nothing in it was changed");
+    }
+    if !findings.versions.is_empty() {
+        return format!("{dir} is not damaged, and not for this version of Waxwing");
+    }
+    format!("{dir} is not damaged; the server starts on it when what is said above is mended")
+}
+
 fn left_behind(findings: &Findings) -> String {
-    let (mut records, mut files, mut unknown) = (0, 0, false);
+    let (mut records, mut files, mut unknown, mut guessed) = (0, 0, false, false);
     for damage in &findings.damages {
         match (&damage.loss, &damage.part) {
             (Loss::Records(..), DamagedPart::Blob(_)) => files += 1,
             (Loss::Records(count, _), _) => records += count,
             (Loss::Unknown, _) => unknown = true,
+            (Loss::Guessed, _) => guessed = true,
             (Loss::Nothing, _) => {}
         }
     }
     let mut text = match (records, files, unknown) {
-        (0, 0, false) => return "nothing that is known was left behind".to_owned(),
+        (0, 0, false) => "nothing that is known was left behind".to_owned(),
         _ => format!("left behind: {records} records and {files} files that are known to be lost"),
     };
     if unknown {
         text.push_str("; what else the damaged pages held cannot be told");
+    }
+    if guessed {
+        text.push_str("; which tables the records are of was guessed: look at what is restored before others use it");
     }
     text
 }
@@ -189,10 +233,18 @@ fn lines(dir: &Path, findings: &Findings) -> Vec<Finding> {
     let mut all = Vec::new();
     if let Some(error) = &findings.refusal {
         let text = format!("the server does not start on it: {error}");
-        all.push(Finding::fatal("server", text).mend(advice(dir, findings)));
+        let finding = Finding::fatal("server", text);
+        // What is said below of a version mends it.
+        all.push(
+            if findings.damages.is_empty() && findings.versions.contains(error) {
+                finding
+            } else {
+                finding.mend(advice(dir, findings, error))
+            },
+        );
     } else if !findings.damages.is_empty() {
         let text = format!("the server would start on {shown}, and meet the damage later");
-        all.push(Finding::bad("server", text).mend(advice(dir, findings)));
+        all.push(Finding::bad("server", text).mend(save(dir)));
     }
     for error in &findings.versions {
         let mend = "use the version of Waxwing that wrote it, or a newer one; if none was ever started here, the number is damaged: --any-version exports what can be read";
@@ -203,7 +255,7 @@ fn lines(dir: &Path, findings: &Findings) -> Vec<Finding> {
         let text = "the last write did not reach the disk whole, as after a power cut; nothing of it was acknowledged";
         all.push(Finding::note("write-ahead", text));
     }
-    let records: u64 = findings.shapes.iter().map(|shape| shape.records).sum();
+    let records = records(findings);
     let (owners, files) = (findings.owners, findings.blobs);
     let text = format!("{records} records of {owners} owners and {files} files can be read");
     all.push(if all.is_empty() {
@@ -214,11 +266,18 @@ fn lines(dir: &Path, findings: &Findings) -> Vec<Finding> {
     all
 }
 
-fn advice(dir: &Path, findings: &Findings) -> String {
-    let dir = dir.display();
-    if findings.damages.is_empty() {
-        return "mend that first; nothing in it is damaged".to_owned();
+fn advice(dir: &Path, findings: &Findings, refusal: &OpenError) -> String {
+    let own = mend(refusal).filter(|_| !matches!(refusal, OpenError::Damaged { .. }));
+    match (own, findings.damages.is_empty()) {
+        (Some(own), true) => own.to_owned(),
+        (Some(own), false) => format!("{own};\n{}", save(dir)),
+        (None, false) => save(dir),
+        (None, true) => "mend that first; nothing in it is damaged".to_owned(),
     }
+}
+
+fn save(dir: &Path) -> String {
+    let dir = dir.display();
     format!(
         "keep the directory as it is, see to the disk, and restore the latest backup into a new one (`waxwing restore FILE`);\nwhere there is none, or what was written since counts more, save what can be read: waxwing doctor {dir} --export FILE"
     )
@@ -241,6 +300,7 @@ fn damage(damage: &Damage) -> Finding {
             text.push_str("; nothing is lost by it");
             return Finding::warning(about, text);
         }
+        Loss::Guessed => return Finding::warning(about, text),
         Loss::Unknown => {}
         Loss::Records(count, owners) => text.push_str(&whose(*count, owners)),
     }

@@ -16,6 +16,7 @@ mod check;
 mod cli;
 mod client;
 mod config;
+mod data_dir;
 mod doctor;
 mod domain;
 mod exporter;

@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
-use waxwing_server::Server;
+use waxwing_server::{Server, StartError};
 use waxwing_store::{SqliteOptions, Store};
 
 use crate::accepting::Accepting;
@@ -143,7 +143,14 @@ async fn serve(config: Config, path: PathBuf) -> Result<(), ServeError> {
     let tls = open_tls(&config)?;
     let store = open_store(&config)?;
     check::warn_of_certificate(&config);
-    let server = Server::start(config.settings(), outside(store)).await?;
+    let server = Server::start(config.settings(), outside(store)).await;
+    let server = server.map_err(|error| match error {
+        StartError::Store(error) => ServeError::Data {
+            path: config.data_dir.clone(),
+            error,
+        },
+        error => ServeError::Start(error),
+    })?;
     // Before the clients' sockets: who sees those can use this.
     let admin = admin_socket::open(&config.admin_socket()).map_err(|error| {
         let path = config.admin_socket();

@@ -140,6 +140,43 @@ async fn what_is_lost_is_said_in_words_and_as_json() {
     assert_eq!(json["findings"][0]["level"], "fatal");
     assert_eq!(json["exported"], serde_json::Value::Null);
 
+    // The owners and their index: without them nothing is anybody's, and a backup of nothing is none.
+    let mut bytes = whole.clone();
+    bytes[5 * PAGE..7 * PAGE].fill(0);
+    fs::write(&database, &bytes).unwrap();
+    let file = built
+        .directory()
+        .join("nothing.backup")
+        .display()
+        .to_string();
+    let lost = doctor(&built, &["--export", &file]);
+    assert_eq!(lost.status.code(), Some(1));
+    let (out, error) = (text(&lost.stdout), text(&lost.stderr));
+    assert!(
+        out.contains("messages: 50 belong to nobody who is known"),
+        "{out}"
+    );
+    assert!(error.contains("no backup was written"), "{error}");
+    assert!(!Path::new(&file).exists());
+
+    // Which tables there are: the program knows what it declares.
+    let mut bytes = whole.clone();
+    bytes[2 * PAGE..4 * PAGE].fill(0);
+    fs::write(&database, &bytes).unwrap();
+    let file = built
+        .directory()
+        .join("guessed.backup")
+        .display()
+        .to_string();
+    let guessed = doctor(&built, &["--export", &file]);
+    assert!(guessed.status.success(), "{}", text(&guessed.stderr));
+    let out = text(&guessed.stdout);
+    assert!(out.contains("which they are was guessed"), "{out}");
+    assert!(out.contains("look at what is restored"), "{out}");
+    let verified = done(&built, &["verify", &file]);
+    assert_eq!(verified["shapes"]["messages"]["records"], 50);
+    assert_eq!(verified["shapes"]["accounts"]["records"], 2);
+
     // Another version's.
     let mut newer = whole.clone();
     newer[63] = 2;

@@ -54,7 +54,6 @@ mod writer;
 use apply::Writes;
 use blobs::{FileBlobs, Work};
 use checkpoint::Checkpoints;
-use fault::failed;
 use open::{Directory, Lock, io, reader_connection};
 use pool::Pool;
 use queue::Queue;
@@ -137,10 +136,7 @@ impl Sqlite {
         let (lock, db, shapes) = directory.open(options.bytes_max, &declared(shapes)?)?;
         Self::start(&directory, options, lock, db, shapes).map_err(|error| match error {
             StartError::Io(error) => io(path, &error),
-            StartError::Database(error) => OpenError::Environment {
-                path: directory.database.clone(),
-                error: failed(&error),
-            },
+            StartError::Database(error) => directory.refused(&error),
         })
     }
 

@@ -66,6 +66,7 @@ impl Directory {
         let lock = self.lock()?;
         // Somebody may have created it meanwhile.
         if exists || self.check_files()? {
+            self.check_writable()?;
             self.inspect(declared)?;
         } else {
             create_database(&self.database)?;
@@ -142,9 +143,23 @@ impl Directory {
         };
         let exists = self.check_files()?;
         if exists {
+            self.check_writable()?;
             self.inspect(declared)?;
         }
         Ok(exists)
+    }
+
+    /// Whether what is there could be written to; nothing is.
+    fn check_writable(&self) -> Result<(), OpenError> {
+        for path in [self.database.clone(), beside(&self.database, "-wal")] {
+            match OpenOptions::new().write(true).open(&path) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(io(&path, &error));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn create(&self) -> Result<(), OpenError> {
@@ -200,7 +215,8 @@ impl Directory {
             return Err(newer_layout(layout));
         }
         if detail != "ok" {
-            return Err(self.damaged(&detail));
+            // The line before says only which of its databases SQLite speaks of.
+            return Err(self.damaged(detail.lines().last().unwrap_or(&detail)));
         }
         let stored = shapes::stored(&db).map_err(|error| self.refused(&error))?;
         check(&stored, declared)
@@ -248,7 +264,7 @@ impl Directory {
         Ok((db, shapes))
     }
 
-    fn refused(&self, error: &rusqlite::Error) -> OpenError {
+    pub(super) fn refused(&self, error: &rusqlite::Error) -> OpenError {
         match failed(error) {
             StoreError::Damaged { .. } => self.damaged(&error.to_string()),
             error => OpenError::Environment {
@@ -268,9 +284,14 @@ impl Directory {
 
 /// An error of the file system while opening.
 pub(super) fn io(path: &Path, error: &std::io::Error) -> OpenError {
-    OpenError::Environment {
-        path: path.to_owned(),
-        error: io_failed(error),
+    let path = path.to_owned();
+    match error.kind() {
+        std::io::ErrorKind::ReadOnlyFilesystem => OpenError::ReadOnly(path),
+        std::io::ErrorKind::PermissionDenied => OpenError::Denied(path),
+        _ => OpenError::Environment {
+            path,
+            error: io_failed(error),
+        },
     }
 }
 

@@ -1,5 +1,6 @@
 //! What is saved from a data directory that is damaged, bit by bit and page by page.
 
+mod lists;
 mod parts;
 
 use std::collections::BTreeMap;

@@ -15,6 +15,7 @@ use waxwing_store::{OpenError, Store};
 
 use super::finding::{Finding, Level};
 use crate::config::Config;
+use crate::data_dir::mend;
 use crate::listen;
 
 /// Free space below which the disk will be full soon.
@@ -61,11 +62,11 @@ pub(crate) fn data_dir(config: &Config) -> Vec<Finding> {
     let dir = &config.data_dir;
     let shown = dir.display();
     let unwritable = |place: &Path, error: rustix::io::Errno| {
-        Finding::fatal(
-            ABOUT,
-            format!("{} cannot be written: {error}", place.display()),
-        )
-        .mend("give it to the user that runs the server, and run this check as that user")
+        let place = place.to_owned();
+        refused(&match error {
+            rustix::io::Errno::ROFS => OpenError::ReadOnly(place),
+            _ => OpenError::Denied(place),
+        })
     };
     let mut findings = Vec::new();
     let rights = Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK;
@@ -119,24 +120,7 @@ pub(crate) fn data_dir(config: &Config) -> Vec<Finding> {
 }
 
 fn refused(error: &OpenError) -> Finding {
-    let mend = match error {
-        OpenError::Damaged { .. } => {
-            "`waxwing doctor` says what is damaged, and saves the rest; move the directory away and restore the latest backup (`waxwing restore`)"
-        }
-        OpenError::Newer { .. } | OpenError::UnknownShape(_) | OpenError::OtherKind(_) => {
-            "use the version of Waxwing that wrote it, or a newer one"
-        }
-        OpenError::TooOld { .. } => "upgrade by a version in between",
-        OpenError::Incomplete { .. } => {
-            "put back what is missing, or move the directory away and restore the latest backup"
-        }
-        OpenError::Unrestored(_) => "run `waxwing restore` again",
-        OpenError::Environment { .. } => {
-            "give the directory to the user that runs the server, and run this check as that user"
-        }
-        _ => "give another data_dir",
-    };
-    Finding::fatal("data", error.to_string()).mend(mend)
+    Finding::fatal("data", error.to_string()).mend(mend(error).unwrap_or("give another data_dir"))
 }
 
 /// Whether every address can listen; `ours` are those of the server that runs.

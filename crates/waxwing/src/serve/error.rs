@@ -4,10 +4,11 @@ use std::io;
 use std::path::PathBuf;
 
 use waxwing_server::StartError;
-use waxwing_store::OpenError;
+use waxwing_store::{OpenError, StoreError};
 
 use crate::certificates::CertificateError;
 use crate::config::ConfigError;
+use crate::data_dir::mend;
 use crate::domain::DomainError;
 use crate::listen::ListenError;
 
@@ -43,12 +44,20 @@ pub(crate) enum ServeError {
     #[error(transparent)]
     Tls(#[from] OpenTlsError),
     /// The data directory.
-    #[error("the data directory {} cannot be opened: {error}{}", .path.display(), mend(.error))]
+    #[error("the data directory {} cannot be opened: {error}{}", .path.display(), mended(.error))]
     Store {
         /// The directory.
         path: PathBuf,
         /// Why.
         error: OpenError,
+    },
+    /// What is stored, when the server looks for what it needs.
+    #[error("the data directory {} cannot be used: {error}{}", .path.display(), lost(.error))]
+    Data {
+        /// The directory.
+        path: PathBuf,
+        /// Why.
+        error: StoreError,
     },
     /// The settings of the server.
     #[error(transparent)]
@@ -66,9 +75,13 @@ pub(crate) enum ServeError {
     Listen(#[from] ListenError),
 }
 
-fn mend(error: &OpenError) -> &'static str {
+fn mended(error: &OpenError) -> String {
+    mend(error).map_or_else(String::new, |mend| format!("; {mend}"))
+}
+
+fn lost(error: &StoreError) -> &'static str {
     match error {
-        OpenError::Damaged { .. } => "; `waxwing doctor` says what is damaged, and saves the rest",
+        StoreError::Damaged { .. } => "; `waxwing doctor` says what is damaged, and saves the rest",
         _ => "",
     }
 }

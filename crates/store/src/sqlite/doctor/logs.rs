@@ -62,6 +62,7 @@ impl Weighing<'_> {
                 self.take_up(&known, &mut odd)?;
             }
         }
+        self.of_nobody()?;
         let uniques = "SELECT (SELECT count(*) FROM (SELECT log, owner, key FROM x_unique
             EXCEPT SELECT log, owner, key FROM log_unique)) + (SELECT count(*) FROM
             (SELECT u.log, u.owner, u.key FROM log_unique u JOIN log_entry e ON e.log = u.log AND e.owner = u.owner AND e.id = u.id
@@ -70,6 +71,16 @@ impl Weighing<'_> {
         self.settle()?;
         self.say(&odd);
         Ok(())
+    }
+
+    /// Entries and contents whose owner is lost.
+    fn of_nobody(&self) -> rusqlite::Result<()> {
+        self.db.execute_batch(
+            "INSERT INTO x_lost SELECT s.name, 'belong to nobody who is known', n.owner, count(*) FROM
+                 (SELECT log, owner, id FROM log_entry UNION SELECT log, owner, entry FROM log_payload) n
+             JOIN shape s ON s.id = n.log AND s.kind = 1
+             WHERE n.owner NOT IN (SELECT id FROM owner) GROUP BY 1, 3",
+        )
     }
 
     fn say(&mut self, odd: &Odd) {

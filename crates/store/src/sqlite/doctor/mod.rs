@@ -22,8 +22,10 @@ use super::open::{Directory, LAYOUT, Lock, beside, io, newer_layout};
 use crate::backup::{BackupAbout, BackupError, BackupSummary};
 use crate::error::{OpenError, StoreError};
 use crate::examination::{Damage, DamagedPart, ExamineOptions, Findings, Loss};
+use crate::owner::Owner;
 use crate::shape::{Shape, declared};
 
+mod guess;
 mod image;
 mod logs;
 mod order;
@@ -35,6 +37,7 @@ mod trees;
 mod walk;
 mod weigh;
 
+use guess::Lists;
 use image::Image;
 use trees::TREES;
 use walk::Walk;
@@ -184,6 +187,15 @@ fn is_ours(
             return Ok(true);
         }
     }
+    // No other program names owners as we do.
+    let mut select = db.prepare("SELECT name FROM owner UNION SELECT name FROM x_owner")?;
+    let mut names = select.query([])?;
+    while let Some(row) = names.next()? {
+        let name: Option<Vec<u8>> = row.get(0)?;
+        if name.is_some_and(|name| Owner::from_bytes(&name).is_some()) {
+            return Ok(true);
+        }
+    }
     Ok(false)
 }
 
@@ -210,7 +222,10 @@ fn weigh(
     let mut run = || {
         db.execute_batch("BEGIN")?;
         weighing.repeated(walk)?;
-        weighing.shapes()?;
+        weighing.shapes(&Lists {
+            shapes: is_whole("shape") || is_whole("sqlite_autoindex_shape_1"),
+            indexes: is_whole("shape_index"),
+        })?;
         weighing.owners()?;
         weighing.rows(is_whole("table_row"))?;
         weighing.logs(is_whole("log_entry"))?;
@@ -314,8 +329,8 @@ fn of_structure(walk: &Walk<'_>) -> Vec<Damage> {
             loss: Loss::Nothing,
         });
     }
-    let found = walk.trees.iter().enumerate();
-    all.extend(found.filter_map(|(place, found)| sum::pages(place, found)));
+    let places = 0..walk.trees.len();
+    all.extend(places.filter_map(|place| sum::pages(place, &walk.trees)));
     let is_reachable = walk.trees.iter().all(walk::Found::is_whole);
     if !walk.free_is_whole || (walk.unused > 0 && is_reachable) {
         let mut text = "the list of free pages is broken".to_owned();

@@ -67,8 +67,8 @@ fn place_of(name: &str) -> usize {
 }
 
 /// What is wrong with the pages of a tree.
-pub(super) fn pages(place: usize, found: &Found) -> Option<Damage> {
-    let tree = &TREES[place];
+pub(super) fn pages(place: usize, trees: &[Found]) -> Option<Damage> {
+    let (tree, found) = (&TREES[place], &trees[place]);
     if found.is_whole() {
         return None;
     }
@@ -100,7 +100,10 @@ pub(super) fn pages(place: usize, found: &Found) -> Option<Damage> {
             parts.push(format!("{count} {what}"));
         }
     }
-    let nothing = tree.is_index || (found.lost == 0 && found.misplaced == 0 && found.cut_off == 0);
+    let repeats = REPEATED.iter().find(|(index, ..)| *index == tree.name);
+    let has_table = repeats.is_none_or(|(_, table, ..)| trees[place_of(table)].is_whole());
+    let nothing = (tree.is_index && has_table)
+        || (found.lost == 0 && found.misplaced == 0 && found.cut_off == 0);
     Some(Damage {
         part: DamagedPart::Pages(tree.title),
         text: parts.join("; "),

@@ -69,6 +69,9 @@ pub(super) const SCHEMA: Tree = table(
     "",
 );
 
+/// For people: the table of what is stored.
+pub(super) const LIST_TITLE: &str = "the list of tables and logs";
+
 /// In the order in which `schema.sql` makes them: the first begins at page 2, each next one a page later.
 pub(super) const TREES: &[Tree] = &[
     table(
@@ -79,7 +82,7 @@ pub(super) const TREES: &[Tree] = &[
     ),
     table(
         "shape",
-        "the list of tables and logs",
+        LIST_TITLE,
         &[RowId, Text, Int, Int],
         "INSERT OR IGNORE INTO shape VALUES (?1, ?3, ?4, ?5)",
     ),

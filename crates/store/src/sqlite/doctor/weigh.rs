@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::super::shapes::{kind_number, unpack};
+use super::guess::Lists;
 use crate::error::OpenError;
 use crate::examination::{Damage, DamagedPart, Loss};
 use crate::owner::Owner;
@@ -55,7 +56,7 @@ impl<'a> Weighing<'a> {
     }
 
     /// The list of shapes: what is damaged in it, and what this program cannot use.
-    pub(super) fn shapes(&mut self) -> rusqlite::Result<()> {
+    pub(super) fn shapes(&mut self, lists: &Lists) -> rusqlite::Result<()> {
         let names = |sql: &str| -> rusqlite::Result<Vec<(i64, String, Option<String>)>> {
             let mut select = self.db.prepare(sql)?;
             let rows = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
@@ -79,6 +80,7 @@ impl<'a> Weighing<'a> {
                 mended += 1;
             }
         }
+        self.unlisted(lists)?;
         mended += self.versions()?;
         if mended > 0 {
             let text = format!(
