@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # needs-apt: python3 python3-venv
 # needs-pip: slixmpp==1.17.0
-# needs-server: invite open
+# needs-server: closed open
 # needs-accounts: 180
 """slixmpp against every item of the server's core: log-in, roster, presence, messages, resumption.
 

@@ -347,6 +347,12 @@ impl Built {
         command.output().map_err(system(format!("{command:?}")))
     }
 
+    /// The program.
+    #[must_use]
+    pub fn binary(&self) -> &Path {
+        &self.binary
+    }
+
     /// What the server has logged, over all its lives.
     ///
     /// # Errors

@@ -16,10 +16,8 @@ use crate::throttle::{FAILURES_BY_ACCOUNT, FAILURES_BY_NETWORK};
 pub enum Registration {
     /// Anybody (XEP-0077).
     Open,
-    /// Those who were invited.
-    #[default]
-    Invite,
     /// Nobody.
+    #[default]
     Closed,
 }
 
@@ -27,7 +25,6 @@ impl Registration {
     /// All modes with their names in the configuration.
     pub const NAMES: &'static [(&'static str, Registration)] = &[
         ("open", Registration::Open),
-        ("invite", Registration::Invite),
         ("closed", Registration::Closed),
     ];
 }

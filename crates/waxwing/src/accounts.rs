@@ -9,6 +9,8 @@ use waxwing_stanza::BareJid;
 use crate::admin_socket::{self, CommandError};
 use crate::cli::{Account, Password, Role};
 use crate::config::Config;
+use crate::prompt::{Prompt, PromptError};
+use crate::terminal::plain;
 use crate::{Outcome, say, say_json};
 
 /// Most bytes of a password read from standard input.
@@ -130,8 +132,18 @@ fn read(source: &Password, jid: &str) -> Result<String, Outcome> {
             "nobody can be asked for the password here; give it with --password-stdin".to_owned(),
         ));
     }
-    let password = rpassword::prompt_password(format!("Password for {jid}: ")).map_err(failed)?;
-    let again = rpassword::prompt_password("Once more: ").map_err(failed)?;
+    let failed = |error: PromptError| match error {
+        PromptError::Interrupted(signal) => Outcome::Interrupted(signal),
+        PromptError::Terminal(_) => Outcome::Failed(error.to_string()),
+        PromptError::Ended | PromptError::NotText | PromptError::Long(_) => {
+            Outcome::Refused(error.to_string())
+        }
+    };
+    let mut prompt = Prompt::new().map_err(|error| failed(error.into()))?;
+    let question = format!("Password for {}: ", plain(jid));
+    let password = prompt.ask(&question, PASSWORD_BYTES_MAX).map_err(failed)?;
+    let again = prompt.ask("Once more: ", PASSWORD_BYTES_MAX);
+    let again = again.map_err(failed)?;
     if password != again {
         return Err(Outcome::Refused(
             "the two passwords differ; nothing was changed".to_owned(),

@@ -18,7 +18,7 @@ use waxwing_store::{BACKUP_FORMAT, BACKUP_MAGIC, BackupSummary, Store, verify_ba
 use crate::admin_socket::{self, CommandError};
 use crate::cli::Output;
 use crate::config::Config;
-use crate::{Outcome, say, say_json};
+use crate::{Outcome, files, say, say_json};
 
 /// Longest time in which nothing of a backup comes or is taken: counting a large store on a slow disk takes a while
 /// before the first byte.
@@ -37,6 +37,11 @@ pub(crate) enum BackupFailed {
     /// The place has something else.
     #[error("{} is there and is no Waxwing backup; it was left as it is", .0.display())]
     Taken(PathBuf),
+    /// What elsewhere stands for standard output.
+    #[error(
+        "a backup is read again when it is whole, so it needs a file; './-' is one of that name"
+    )]
+    NoFile,
     /// A file, or the connection to the server.
     #[error("{}: {reason}", .path.display())]
     Io {
@@ -60,9 +65,18 @@ pub(crate) fn backup(config: &Config, file: &Path, output: Output) -> Outcome {
     )
 }
 
+/// Whether the name stands elsewhere for standard input or output.
+fn is_stream(file: &Path) -> bool {
+    file == Path::new("-")
+}
+
 /// Whether the file is there and may be read: the store's errors speak of what is in it.
 fn check_readable(file: &Path) -> Result<(), Outcome> {
-    match File::open(file) {
+    if is_stream(file) {
+        let text = "a backup is read from a file; './-' is one of that name";
+        return Err(Outcome::Refused(text.to_owned()));
+    }
+    match files::open(file) {
         Ok(_) => Ok(()),
         Err(error) => Err(Outcome::Failed(format!("{}: {error}", file.display()))),
     }
@@ -181,6 +195,9 @@ pub(crate) fn keep(
         let path = path.to_owned();
         move |reason| BackupFailed::Io { path, reason }
     };
+    if is_stream(file) {
+        return Err(BackupFailed::NoFile);
+    }
     let target = std::path::absolute(file).map_err(failed(file))?;
     check_place(&target)?;
     let folder = target.parent().unwrap_or(Path::new("/"));
@@ -193,7 +210,7 @@ pub(crate) fn keep(
         .create_new(true)
         .mode(0o600)
         .open(&unfinished.0)
-        .map_err(failed(&unfinished.0))?;
+        .map_err(failed(&target))?;
     fill(&mut out)?;
     out.sync_all().map_err(failed(&unfinished.0))?;
     let summary = read(&unfinished.0)?;

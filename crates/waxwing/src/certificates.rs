@@ -1,39 +1,61 @@
 //! Certificates and keys, chosen by the name that the client asks for (SNI).
 
+mod key;
+mod pem;
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
-use rustls::{ServerConfig, crypto};
+use rustls::{InconsistentKeys, ServerConfig, crypto};
 use waxwing_stream::sasl::server_end_point;
 
 use crate::exporter::{ExporterSecrets, server_name};
 
+pub(crate) use pem::read_chain;
+
 /// Why a certificate cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum CertificateError {
-    /// A file cannot be read or holds nothing of use.
+    /// The file of the chain cannot be read or holds nothing of use.
     #[error("{}: {reason}", .path.display())]
-    File {
+    Chain {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The file of the key cannot be read or holds nothing of use.
+    #[error("{}: {reason}", .path.display())]
+    Key {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
         reason: String,
     },
     /// The key is not the certificate's.
-    #[error("{}: the key does not belong to the certificate: {reason}", .path.display())]
+    #[error("{}: the key does not belong to the certificate{}", .path.display(), behind(*.of))]
     Mismatch {
         /// The key's file.
         path: PathBuf,
-        /// In the library's words.
-        reason: String,
+        /// Which certificate of the chain it belongs to, counted from 1.
+        of: Option<usize>,
     },
+}
+
+fn behind(of: Option<usize>) -> String {
+    of.map(|of| {
+        format!(
+            " that stands first in the chain, but to number {of}: the order of the chain is wrong"
+        )
+    })
+    .unwrap_or_default()
 }
 
 /// A certificate with its key and what log-ins bind to.
@@ -62,37 +84,41 @@ pub(crate) fn provider() -> Arc<CryptoProvider> {
     Arc::new(crypto::aws_lc_rs::default_provider())
 }
 
-/// Reads a chain of certificates.
-pub(crate) fn read_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, CertificateError> {
-    let file = |reason: String| CertificateError::File {
-        path: path.to_owned(),
-        reason,
-    };
-    let chain = CertificateDer::pem_file_iter(path)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(|error| file(error.to_string()))?;
-    if chain.is_empty() {
-        return Err(file("there is no certificate in it".to_owned()));
-    }
-    Ok(chain)
-}
-
 impl Certified {
     fn load(chain: &Path, key: &Path) -> Result<Certified, CertificateError> {
-        let certificates = read_chain(chain)?;
+        let certificates = pem::read_chain(chain)?;
         let end_point = certificates.first().and_then(|leaf| server_end_point(leaf));
-        let private =
-            PrivateKeyDer::from_pem_file(key).map_err(|error| CertificateError::File {
+        let private = pem::read_key(key)?;
+        let provider = provider();
+        let loaded = provider
+            .key_provider
+            .load_private_key(private.clone_key())
+            .map_err(|error| CertificateError::Key {
                 path: key.to_owned(),
-                reason: error.to_string(),
+                reason: key::refused(&private, &error),
             })?;
-        let certified =
-            CertifiedKey::from_der(certificates, private, &provider()).map_err(|error| {
-                CertificateError::Mismatch {
+        let of = |at: usize| {
+            let chain = certificates.get(at..).unwrap_or_default().to_vec();
+            CertifiedKey::new(chain, loaded.clone())
+        };
+        let certified = of(0);
+        match certified.keys_match() {
+            // A key that does not say which certificate is its own cannot be compared.
+            Ok(()) | Err(rustls::Error::InconsistentKeys(InconsistentKeys::Unknown)) => {}
+            Err(rustls::Error::InconsistentKeys(_)) => {
+                let belongs = |at: &usize| of(*at).keys_match().is_ok();
+                return Err(CertificateError::Mismatch {
                     path: key.to_owned(),
-                    reason: error.to_string(),
-                }
-            })?;
+                    of: (1..certificates.len()).find(belongs).map(|at| at + 1),
+                });
+            }
+            Err(error) => {
+                return Err(CertificateError::Chain {
+                    path: chain.to_owned(),
+                    reason: format!("its first certificate cannot be used: {error}"),
+                });
+            }
+        }
         Ok(Certified {
             key: Arc::new(certified),
             end_point,

@@ -19,6 +19,7 @@ use crate::admin_socket;
 use crate::cli::Check;
 use crate::config::Config;
 use crate::outside::unix_micros;
+use crate::serve::SettingsError;
 use crate::terminal::plain;
 use crate::{Outcome, say, say_json};
 
@@ -67,8 +68,11 @@ fn settings(config: &Config) -> Finding {
             "configuration",
             format!("it serves {}", config.domains.join(", ")),
         ),
-        Err(error) => Finding::fatal("configuration", error.to_string())
-            .mend("mend the file; docs/operate says what the keys are"),
+        Err(error) => {
+            let error = SettingsError::new(config, error);
+            Finding::fatal("configuration", error.to_string())
+                .mend("mend the file; waxwing.toml(5) says what the keys are")
+        }
     }
 }
 
@@ -85,10 +89,6 @@ fn registration(config: &Config) -> Vec<Finding> {
     };
     let said = [
         (Registration::Open, "anybody may make an account at"),
-        (
-            Registration::Invite,
-            "accounts come from invitations and from the command line at",
-        ),
         (
             Registration::Closed,
             "accounts come from the command line only at",
@@ -183,16 +183,23 @@ fn conclude(findings: &[Finding], in_json: bool) -> Outcome {
     }
 }
 
-/// Says in the log what has to be mended with a certificate that is used nevertheless.
-pub(crate) fn warn_of_certificate(config: &Config) {
-    for finding in certificate::findings(config, now_secs()) {
-        if finding.level == Level::Bad {
-            let mend = finding.mend.as_deref().unwrap_or_default();
-            tracing::warn!(
-                "has to be mended: the certificate: {}; {}",
-                plain(&finding.text),
-                plain(mend)
-            );
+/// What has to be mended with certificates that are used nevertheless, and what may have to be soon.
+pub(crate) fn of_certificates(config: &Config) -> Vec<Finding> {
+    let mut findings = certificate::findings(config, now_secs());
+    findings.retain(|finding| finding.level >= Level::Warning);
+    findings
+}
+
+/// Says it in the log.
+pub(crate) fn log_warnings(findings: &[Finding]) {
+    for finding in findings {
+        let mend = finding.mend.as_deref().unwrap_or_default();
+        let (text, mend) = (plain(&finding.text), plain(mend).replace('\n', "; "));
+        match finding.level {
+            Level::Bad | Level::Fatal => {
+                tracing::warn!("has to be mended: the {}: {text}; {mend}", finding.about);
+            }
+            _ => tracing::warn!("the {}: {text}; {mend}", finding.about),
         }
     }
 }

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use crate::terminal::Manner;
+
 /// Waxwing: a federated messaging server on XMPP.
 #[derive(Debug, Parser)]
 #[command(version, about, max_term_width = 100)]
@@ -256,13 +258,18 @@ pub(crate) struct LocalCertificate {
 }
 
 impl Command {
-    /// Whether the result is wanted as JSON.
-    pub(crate) fn in_json(&self) -> bool {
-        match self {
-            Command::Serve { .. }
-            | Command::Completions { .. }
-            | Command::Manual { .. }
-            | Command::Generate { .. } => false,
+    /// How an error is wanted.
+    pub(crate) fn manner(&self) -> Manner {
+        let output = match self {
+            Command::Serve { log_format } => {
+                return match log_format {
+                    LogFormat::Json => Manner::Log,
+                    LogFormat::Text => Manner::Text,
+                };
+            }
+            Command::Completions { .. } | Command::Manual { .. } | Command::Generate { .. } => {
+                return Manner::Text;
+            }
             Command::Check(Check { output, .. })
             | Command::Doctor(Doctor { output, .. })
             | Command::Reload { output }
@@ -278,7 +285,12 @@ impl Command {
                 | Account::List { output, .. }
                 | Account::Disable { output, .. }
                 | Account::Enable { output, .. },
-            ) => output.json,
+            ) => output,
+        };
+        if output.json {
+            Manner::Json
+        } else {
+            Manner::Text
         }
     }
 }

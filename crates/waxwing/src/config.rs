@@ -2,6 +2,7 @@
 
 mod error;
 mod nearest;
+mod places;
 mod reader;
 mod sections;
 #[cfg(test)]
@@ -16,12 +17,18 @@ use std::path::{Path, PathBuf};
 use toml::de::DeTable;
 use waxwing_server::{OptionValue, Registration, Settings};
 
+use crate::files::{self, FileError};
 use crate::proxy::Proxies;
 use reader::{KEYS, Reader, TLS_KEYS};
 
 pub(crate) use error::ConfigError;
 pub(crate) use nearest::nearest;
+pub(crate) use places::{At, Places};
 
+/// Most bytes of a configuration file.
+const FILE_BYTES_MAX: u64 = 1 << 20;
+/// The socket for admin commands, in the data directory.
+const ADMIN_SOCKET: &str = "admin.sock";
 /// How often the files of certificate and key are looked at by default, in seconds.
 const TLS_WATCH_SECS: u64 = 60;
 /// The least and greatest that can be set.
@@ -93,6 +100,8 @@ pub(crate) struct Config {
     pub options: BTreeMap<String, OptionValue>,
     /// What domains set for themselves, by domain and name.
     pub domain_options: BTreeMap<String, BTreeMap<String, OptionValue>>,
+    /// Where all of this stands.
+    pub places: Places,
 }
 
 /// The commented example; the features' options follow it.
@@ -139,10 +148,9 @@ key = "/etc/waxwing/privkey.pem"
 # watch_secs = 60
 
 [registration]
-# "invite": accounts come from invitations and from the command line.
-# "open": anybody may make an account in band (XEP-0077).
 # "closed": accounts come from the command line only.
-# mode = "invite"
+# "open": anybody may make an account in band (XEP-0077).
+# mode = "closed"
 
 # Certificate, registration and options of one domain, where they differ from those of all.
 # [domain."example.org"]
@@ -185,15 +193,55 @@ impl Listen {
         all.flat_map(|(key, list)| list.iter().map(move |&address| (key, address)))
             .collect()
     }
+
+    /// The key that an address stands under.
+    pub(crate) fn key_of(&self, address: SocketAddr) -> Option<&'static str> {
+        let all = self.all().into_iter();
+        let mut found = all.filter(|(_, listening)| *listening == address);
+        found.next().map(|(key, _)| key)
+    }
+}
+
+/// The text of a file, and the folder that relative paths in it start at.
+fn read(path: &Path) -> Result<(String, PathBuf), ConfigError> {
+    let unreadable = |error: FileError| ConfigError::Unreadable(error.to_string());
+    let bytes = files::read(path, FILE_BYTES_MAX).map_err(unreadable)?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let good = error
+            .as_bytes()
+            .iter()
+            .take(error.utf8_error().valid_up_to());
+        ConfigError::Syntax {
+            line: good.filter(|byte| **byte == b'\n').count() + 1,
+            text: "this is no UTF-8 text".to_owned(),
+        }
+    })?;
+    let path = std::path::absolute(path).map_err(|error| unreadable(error.into()))?;
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    Ok((text, folder.to_owned()))
 }
 
 impl Config {
     /// Reads a file; relative paths in it start at its folder.
     pub(crate) fn load(path: &Path) -> Result<Config, ConfigError> {
-        let unreadable = |error: std::io::Error| ConfigError::Unreadable(error.to_string());
-        let text = std::fs::read_to_string(path).map_err(unreadable)?;
-        let folder = std::path::absolute(path).map_err(unreadable)?;
-        Config::parse(&text, folder.parent().unwrap_or(Path::new("/")))
+        let (text, folder) = read(path)?;
+        let mut config = Config::parse(&text, &folder)?;
+        config.places = config.places.in_file(path);
+        Ok(config)
+    }
+
+    /// The socket for admin commands of a server that was started with a file which cannot be used any more.
+    pub(crate) fn admin_socket_of_bad(path: &Path) -> Option<PathBuf> {
+        let bytes = files::read(path, FILE_BYTES_MAX).ok()?;
+        let text = String::from_utf8_lossy(&bytes);
+        // Line by line: a bracket that is missing may have swallowed the rest.
+        let dir = text.lines().find_map(|line| {
+            let table = DeTable::parse(line).ok()?;
+            let dir = table.get_ref().get("data_dir")?.get_ref().as_str()?;
+            Some(dir.to_owned())
+        })?;
+        let folder = std::path::absolute(path).ok()?;
+        Some(folder.parent()?.join(dir).join(ADMIN_SOCKET))
     }
 
     /// Reads a configuration whose relative paths start at `folder`.
@@ -219,6 +267,7 @@ impl Config {
             domain_registration: BTreeMap::new(),
             options: BTreeMap::new(),
             domain_options: BTreeMap::new(),
+            places: Places::default(),
         };
         let mut of_domains = None;
         for entry in table.get_ref().iter() {
@@ -246,9 +295,7 @@ impl Config {
                 _ => config.tls(&reader, reader.section("tls", value)?, folder)?,
             }
         }
-        config.domains = domains
-            .filter(|domains| !domains.is_empty())
-            .ok_or(ConfigError::Missing("domains"))?;
+        config.domains = domains.ok_or(ConfigError::Missing("domains"))?;
         if let Some(sections) = of_domains {
             let of = reader.sections(sections, &config.domains, folder)?;
             config.domain_options = of.options;
@@ -256,11 +303,8 @@ impl Config {
             config.domain_registration = of.registration;
         }
         config.data_dir = data_dir.ok_or(ConfigError::Missing("data_dir"))?;
-        match (&config.certificate, &config.key) {
-            (Some(_), None) => Err(ConfigError::Missing("tls.key")),
-            (None, Some(_)) => Err(ConfigError::Missing("tls.certificate")),
-            _ => Ok(config),
-        }
+        config.places = Places::of(text, table.get_ref());
+        Ok(config)
     }
 
     fn tls(
@@ -276,6 +320,11 @@ impl Config {
                 self.tls_watch_secs =
                     reader.number("tls.watch_secs", entry.1, TLS_WATCH_SECS_RANGE)?;
                 continue;
+            }
+            let other = if key == "key" { "certificate" } else { "key" };
+            if !table.contains_key(other) {
+                let text = format!("needs 'tls.{other}' beside it, which is missing");
+                return Err(reader.invalid(&format!("tls.{key}"), entry.1, text));
             }
             let path = Some(folder.join(reader.text(&format!("tls.{key}"), entry.1)?));
             *(if key == "key" {
@@ -319,6 +368,6 @@ impl Config {
 
     /// The socket for admin commands.
     pub(crate) fn admin_socket(&self) -> PathBuf {
-        self.data_dir.join("admin.sock")
+        self.data_dir.join(ADMIN_SOCKET)
     }
 }

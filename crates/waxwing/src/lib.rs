@@ -2,7 +2,7 @@
 //! that its configuration can be fuzzed.
 //!
 //! Exit codes: 0 done; 1 refused or failed, the reason is on standard error; 2 the command line or
-//! the configuration file is wrong.
+//! the configuration file is wrong; 128 and the number of a signal that ended a question.
 
 mod accepting;
 mod accounts;
@@ -20,6 +20,7 @@ mod data_dir;
 mod doctor;
 mod domain;
 mod exporter;
+mod files;
 mod generate;
 mod host_meta;
 mod http;
@@ -29,6 +30,7 @@ mod manual;
 mod notify;
 mod one_port;
 mod outside;
+mod prompt;
 mod proxy;
 mod reload;
 mod serve;
@@ -47,6 +49,7 @@ use clap::error::ErrorKind;
 
 use crate::cli::{Certificate, Cli, Command};
 use crate::config::Config;
+use crate::terminal::{Manner, plain};
 pub(crate) use crate::terminal::{say, say_json};
 
 /// What a command leaves behind.
@@ -61,32 +64,56 @@ pub(crate) enum Outcome {
     Refused(String),
     /// The command line or the configuration is wrong.
     Misused(String),
+    /// The command line is wrong, which has been said.
+    Told,
+    /// This signal ended it.
+    Interrupted(u8),
 }
 
 /// The program, from the command line to the exit code.
 #[must_use]
 pub fn main() -> ExitCode {
-    let (outcome, in_json) = match Cli::try_parse() {
+    let (outcome, manner) = match Cli::try_parse() {
         Ok(cli) => {
-            let in_json = cli.command.in_json();
-            (run(cli), in_json)
+            let manner = cli.command.manner();
+            (run(cli), manner)
         }
-        Err(error) => {
-            let words: Vec<OsString> = std::env::args_os().collect();
-            let is_active = |word: &OsString| word.to_string_lossy().contains(char::is_control);
-            let in_json = words.iter().any(|word| word == "--json");
-            let is_mistake = error.use_stderr()
-                && error.kind() != ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
-            if !(is_mistake && (in_json || words.iter().any(is_active))) {
-                error.exit();
-            }
-            // What was typed must not do anything to the terminal, or has to be JSON.
-            let text = error.render().to_string();
-            let text = text.trim_start_matches("error: ").trim_end().to_owned();
-            (Outcome::Misused(text), in_json)
-        }
+        Err(error) => misused(&error, std::env::args_os().collect()),
     };
-    ExitCode::from(terminal::conclude(outcome, in_json))
+    ExitCode::from(terminal::conclude(outcome, manner))
+}
+
+/// What a command line is answered that asks for help, or is wrong.
+fn misused(error: &clap::Error, words: Vec<OsString>) -> (Outcome, Manner) {
+    let has = |word: &str| words.iter().any(|given| given == word);
+    let manner = if has("--json") {
+        Manner::Json
+    } else if has("--log-format=json") || (has("--log-format") && has("json")) {
+        Manner::Log
+    } else {
+        Manner::Text
+    };
+    if !error.use_stderr() {
+        terminal::note(error.print());
+        return (Outcome::Done, manner);
+    }
+    let is_active = |word: &OsString| word.to_string_lossy().contains(char::is_control);
+    let is_help = error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
+    if is_help || (manner == Manner::Text && !words.iter().any(is_active)) {
+        // Coloured where there is a terminal; where it cannot be written, nobody can be told.
+        let _unwritten = error.print();
+        return (Outcome::Told, manner);
+    }
+    // What was typed must not do anything to the terminal, or has to be JSON.
+    let words = words
+        .iter()
+        .map(|word| plain(&word.to_string_lossy()).replace('\n', " "));
+    let text = match Cli::try_parse_from(words) {
+        Err(error) => error.render().to_string(),
+        Ok(_) => error.render().to_string(),
+    };
+    let text = text.trim_start_matches("error: ").trim_end().to_owned();
+    (Outcome::Misused(text), manner)
 }
 
 fn run(cli: Cli) -> Outcome {
@@ -104,9 +131,7 @@ fn run(cli: Cli) -> Outcome {
             with_config(&cli.config, |config| accounts::run(&config, account))
         }
         Command::Doctor(how) => doctor::run(&cli.config, &how),
-        Command::Reload { output } => {
-            with_config(&cli.config, |config| reload::command(&config, output))
-        }
+        Command::Reload { output } => reload::command(&cli.config, output),
         Command::Backup { file, output } => with_config(&cli.config, |config| {
             backups::backup(&config, &file, output)
         }),

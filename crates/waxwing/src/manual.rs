@@ -1,7 +1,7 @@
 //! `waxwing manual` and `waxwing completions`: what packages ship beside the program, made from its own definitions.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
 
 use clap::CommandFactory;
@@ -12,14 +12,13 @@ use waxwing_server::generate;
 
 use crate::cli::Cli;
 use crate::config::EXAMPLE;
-use crate::{Outcome, say};
+use crate::{Outcome, say, terminal};
 
 /// Prints a shell's completions.
 pub(crate) fn completions(shell: Shell) -> Outcome {
     let mut text = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "waxwing", &mut text);
-    // A reader that is gone, such as `head`, is no error of ours.
-    let _closed = io::stdout().write_all(&text);
+    terminal::write(&text);
     Outcome::Done
 }
 

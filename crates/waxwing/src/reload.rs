@@ -14,10 +14,11 @@ use tokio::sync::{mpsc, oneshot, watch};
 use waxwing_server::{OptionValue, Server};
 
 use crate::admin_socket::CommandError;
+use crate::check::finding::{self, Finding};
 use crate::cli::Output;
 use crate::client::TlsSettings;
 use crate::config::{Config, Web};
-use crate::serve::ReloadError;
+use crate::serve::{ReloadError, SettingsError};
 use crate::{Outcome, admin_socket, check, say, say_json, serve};
 
 /// TLS for connections that begin.
@@ -36,12 +37,19 @@ pub(crate) struct Reloaded {
     pub changed: Vec<String>,
     /// Keys that have new values, which take effect when the server is started again.
     pub after_restart: Vec<String>,
+    /// What is wrong with certificates that are used nevertheless.
+    pub warnings: Vec<Finding>,
 }
 
 impl Reloaded {
     /// As the admin socket answers.
     pub(crate) fn to_json(&self) -> Value {
-        json!({ "changed": self.changed, "after_restart": self.after_restart })
+        let warnings: Vec<_> = self.warnings.iter().map(Finding::to_json).collect();
+        json!({
+            "changed": self.changed,
+            "after_restart": self.after_restart,
+            "warnings": warnings,
+        })
     }
 }
 
@@ -88,7 +96,8 @@ impl Reloader {
     ) -> Reloader {
         Reloader {
             seen: stamps(&config),
-            path,
+            // Who asks may be in another folder, and reads of it.
+            path: std::path::absolute(&path).unwrap_or(path),
             config,
             server,
             tls,
@@ -114,6 +123,7 @@ impl Reloader {
                     let keys = done.after_restart.join(", ");
                     tracing::warn!(%keys, "these have new values, which take effect with the next start");
                 }
+                check::log_warnings(&done.warnings);
             }
             Err(error) => tracing::warn!(%error, "not reloaded; everything stays as it was"),
         }
@@ -138,9 +148,11 @@ impl Reloader {
         };
         new.forget_others();
         let tls = serve::open_tls(&new)?;
-        self.server.reload(new.settings())?;
+        let reloaded = self.server.reload(new.settings());
+        reloaded.map_err(|error| SettingsError::new(&new, error))?;
         self.tls.send_replace(tls);
         self.web.send_replace(Arc::new(new.web.clone()));
+        done.warnings = check::of_certificates(&new);
         self.config = new;
         self.seen = seen;
         Ok(done)
@@ -158,7 +170,7 @@ impl Reloader {
             Ok(tls) => {
                 self.tls.send_replace(tls);
                 tracing::info!("a new certificate is in use");
-                check::warn_of_certificate(&self.config);
+                check::log_warnings(&check::of_certificates(&self.config));
             }
             Err(error) => {
                 tracing::warn!(%error, "a new certificate cannot be used; the old one stays");
@@ -241,31 +253,55 @@ fn differences(old: &Config, new: &Config) -> Reloaded {
     done
 }
 
-/// Has the running server reload.
-pub(crate) fn command(config: &Config, output: Output) -> Outcome {
-    let runtime = match tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-    {
-        Ok(runtime) => runtime,
-        Err(error) => return Outcome::Failed(error.to_string()),
-    };
-    let socket = config.admin_socket();
-    match runtime.block_on(admin_socket::ask(&socket, "reload", json!({}))) {
-        Ok(answer) if output.json => say_json(&answer),
-        Ok(answer) => show(&answer),
-        Err(CommandError::Refused(error)) => {
-            return Outcome::Refused(format!("{error}; everything stays as it was"));
+/// Has the running server reload the file that it was started with, which is this one unless it was started with
+/// another.
+pub(crate) fn command(path: &Path, output: Output) -> Outcome {
+    let (socket, misread) = match Config::load(path) {
+        Ok(config) => (Some(config.admin_socket()), None),
+        // The server is asked all the same: it says the same, and its log does.
+        Err(error) => {
+            let said = format!("{}: {error}", path.display());
+            (Config::admin_socket_of_bad(path), Some(said))
         }
-        Err(error) => return Outcome::Failed(error.to_string()),
+    };
+    let asked = socket.map_or_else(
+        || Err(CommandError::Failed(String::new())),
+        |socket| ask(&socket),
+    );
+    match (asked, misread) {
+        (Ok(answer), _) if output.json => say_json(&answer),
+        (Ok(answer), _) => show(&answer),
+        (Err(CommandError::Refused(error)), misread) => {
+            let text = format!("{error}; everything stays as it was");
+            return match misread {
+                Some(_) => Outcome::Misused(text),
+                None => Outcome::Refused(text),
+            };
+        }
+        (Err(_), Some(said)) => return Outcome::Misused(said),
+        (Err(error), None) => return Outcome::Failed(error.to_string()),
     }
     Outcome::Done
 }
 
+fn ask(socket: &Path) -> Result<Value, CommandError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| CommandError::Failed(error.to_string()))?;
+    runtime.block_on(admin_socket::ask(socket, "reload", json!({})))
+}
+
 fn show(answer: &Value) {
+    let all = |name: &str| {
+        answer
+            .get(name)
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+    };
     let keys = |name: &str| {
-        let keys = answer.get(name).and_then(Value::as_array);
-        let keys = keys.into_iter().flatten().filter_map(Value::as_str);
+        let keys = all(name).filter_map(Value::as_str);
         keys.collect::<Vec<_>>().join(", ")
     };
     match keys("changed").as_str() {
@@ -276,6 +312,21 @@ fn show(answer: &Value) {
     if !later.is_empty() {
         say(&format!(
             "These have new values, which take effect when the server is started again: {later}."
+        ));
+    }
+    for warning in all("warnings") {
+        let field = |name: &str| {
+            warning
+                .get(name)
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+        };
+        let (level, about) = (field("level"), field("about"));
+        say(&finding::lines(
+            level,
+            about,
+            field("text"),
+            warning.get("mend").and_then(Value::as_str),
         ));
     }
 }

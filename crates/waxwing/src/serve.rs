@@ -16,10 +16,10 @@ use waxwing_server::{Server, StartError};
 use waxwing_store::{SqliteOptions, Store};
 
 use crate::accepting::Accepting;
-use crate::certificates::{Certificates, server_config};
+use crate::certificates::{CertificateError, Certificates, server_config};
 use crate::cli::LogFormat;
 use crate::client::{Protection, TlsSettings};
-use crate::config::Config;
+use crate::config::{At, Config};
 use crate::domain::Domain;
 use crate::listen::{self, ListenError, Serving};
 use crate::notify::{notify, watchdog_interval};
@@ -30,7 +30,7 @@ use crate::site::Site;
 use crate::web::{self, Access};
 use crate::{Outcome, admin_socket, check, http, logging};
 
-pub(crate) use error::{OpenTlsError, ReloadError, ServeError};
+pub(crate) use error::{OpenTlsError, ReloadError, ServeError, SettingsError};
 
 /// Longest time for streams to close once the server was told to stop.
 const STOP_TIME_MAX: Duration = Duration::from_secs(10);
@@ -63,20 +63,51 @@ fn open_store(config: &Config) -> Result<Store, ServeError> {
     })
 }
 
+/// What is said where TLS is listened for, and no certificate named.
+pub(crate) fn no_certificate(config: &Config) -> OpenTlsError {
+    let keys = [
+        "tls",
+        "listen.c2s",
+        "listen.c2s_tls",
+        "listen.https",
+        "listen.tls",
+    ];
+    let at = config.places.at(&keys.map(str::to_owned));
+    OpenTlsError::NoCertificate { at }
+}
+
+/// What is said of the files that two keys name.
+pub(crate) fn blame(config: &Config, section: &str, error: CertificateError) -> OpenTlsError {
+    let key = match error {
+        CertificateError::Chain { .. } => "certificate",
+        CertificateError::Key { .. } | CertificateError::Mismatch { .. } => "key",
+    };
+    let at = config.places.at(&[format!("{section}.{key}")]);
+    OpenTlsError::Certificate { at, error }
+}
+
 /// TLS as the configuration has it; `None` where nothing needs it.
 pub(crate) fn open_tls(config: &Config) -> Result<Option<Arc<TlsSettings>>, OpenTlsError> {
     if !config.needs_certificate() {
         return Ok(None);
     }
     let (Some(chain), Some(key)) = (&config.certificate, &config.key) else {
-        return Err(OpenTlsError::NoCertificate);
+        return Err(no_certificate(config));
     };
-    let mut certificates = Certificates::load(chain, key)?;
-    let hosts = config.settings().hosts()?;
-    for (domain, files) in &config.domain_certificates {
-        let domain = Domain::new(domain)?;
+    let mut certificates =
+        Certificates::load(chain, key).map_err(|error| blame(config, "tls", error))?;
+    let hosts = config.settings().hosts();
+    let hosts = hosts.map_err(|error| SettingsError::new(config, error))?;
+    for (name, files) in &config.domain_certificates {
+        let section = format!("domain.{name}");
+        let domain = Domain::new(name).map_err(|error| OpenTlsError::Domain {
+            at: config.places.at(std::slice::from_ref(&section)),
+            error,
+        })?;
         let names = std::iter::once(domain.ascii.clone()).chain(domain.hosts(&hosts));
-        certificates.add(names, &files.certificate, &files.key)?;
+        certificates
+            .add(names, &files.certificate, &files.key)
+            .map_err(|error| blame(config, &section, error))?;
     }
     let certificates = Arc::new(certificates);
     let settings = || -> Result<TlsSettings, rustls::Error> {
@@ -110,10 +141,17 @@ impl Sockets {
     }
 }
 
-fn open_sockets(config: &Config) -> Result<Sockets, ListenError> {
+fn open_sockets(config: &Config) -> Result<Sockets, ServeError> {
     let listen = &config.listen;
-    let open = |addresses: &[SocketAddr]| -> Result<Vec<TcpListener>, ListenError> {
-        addresses.iter().copied().map(listen::open).collect()
+    let open = |addresses: &[SocketAddr]| -> Result<Vec<TcpListener>, ServeError> {
+        let opened = addresses.iter().copied().map(listen::open);
+        let opened: Result<_, ListenError> = opened.collect();
+        opened.map_err(|error| {
+            let key = listen.key_of(error.address);
+            let at = key.map(|key| config.places.at(&[key.to_owned()]));
+            let at = at.unwrap_or_else(At::nowhere);
+            ServeError::Listen { at, error }
+        })
     };
     let mut clients = Vec::new();
     for (addresses, protection) in [
@@ -142,14 +180,14 @@ async fn serve(config: Config, path: PathBuf) -> Result<(), ServeError> {
     let mut hangup = Signals::hangup()?;
     let tls = open_tls(&config)?;
     let store = open_store(&config)?;
-    check::warn_of_certificate(&config);
+    check::log_warnings(&check::of_certificates(&config));
     let server = Server::start(config.settings(), outside(store)).await;
     let server = server.map_err(|error| match error {
         StartError::Store(error) => ServeError::Data {
             path: config.data_dir.clone(),
             error,
         },
-        error => ServeError::Start(error),
+        error => ServeError::Start(SettingsError::new(&config, error)),
     })?;
     // Before the clients' sockets: who sees those can use this.
     let admin = admin_socket::open(&config.admin_socket()).map_err(|error| {

@@ -2,35 +2,93 @@
 //! terminal: control characters are shown, not sent.
 
 use std::fmt::Write as _;
-use std::io::{IsTerminal, Write};
+use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::sync::OnceLock;
 
 use serde_json::{Value, json};
+use waxwing_stanza::xep::xep_0082_datetime::DateTime;
 
 use crate::Outcome;
+use crate::outside::unix_micros;
 
-/// Writes a line to standard output; a reader that is gone is no error of ours.
+/// What shells add to the number of a signal that ended a program.
+const SIGNALLED: u8 = 128;
+
+/// How an error is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Manner {
+    /// For people.
+    Text,
+    /// One line of JSON, `--json`.
+    Json,
+    /// A line of the log in JSON, `--log-format json`.
+    Log,
+}
+
+/// The first error of standard output. What was to be written then is lost, and the command goes on to its end.
+static UNWRITTEN: OnceLock<io::Error> = OnceLock::new();
+
+/// Writes a line to standard output.
 pub(crate) fn say(line: &str) {
-    let _closed = writeln!(std::io::stdout(), "{}", plain(line));
+    write(format!("{}\n", plain(line)).as_bytes());
 }
 
 /// Writes a result as one line of JSON.
 pub(crate) fn say_json(value: &Value) {
-    let _closed = writeln!(std::io::stdout(), "{}", json_line(value));
+    write(format!("{}\n", json_line(value)).as_bytes());
+}
+
+/// Writes to standard output.
+pub(crate) fn write(bytes: &[u8]) {
+    let mut out = io::stdout();
+    note(out.write_all(bytes).and_then(|()| out.flush()));
+}
+
+/// Remembers that something could not be written to standard output; a reader that is gone, such as `head`, is no
+/// error of ours.
+pub(crate) fn note(written: io::Result<()>) {
+    if let Err(error) = written
+        && error.kind() != ErrorKind::BrokenPipe
+    {
+        // Only the first is told.
+        let _first = UNWRITTEN.set(error);
+    }
 }
 
 /// Says how a command ended, on standard error where it was not done; the exit code.
-pub(crate) fn conclude(outcome: Outcome, in_json: bool) -> u8 {
+pub(crate) fn conclude(outcome: Outcome, manner: Manner) -> u8 {
+    let unwritten = |error: &io::Error| format!("the result cannot be written: {error}");
+    let outcome = match (outcome, UNWRITTEN.get()) {
+        (Outcome::Done, Some(error)) => {
+            Outcome::Failed(format!("{}; what was asked for was done", unwritten(error)))
+        }
+        (Outcome::Found, Some(error)) => Outcome::Failed(unwritten(error)),
+        (Outcome::Failed(text), Some(error)) => {
+            Outcome::Failed(format!("{text}; {}", unwritten(error)))
+        }
+        (Outcome::Refused(text), Some(error)) => {
+            Outcome::Refused(format!("{text}; {}", unwritten(error)))
+        }
+        (outcome, _) => outcome,
+    };
     let (blame, text, code) = match outcome {
         Outcome::Done => return 0,
         Outcome::Found => return 1,
+        Outcome::Told => return 2,
+        Outcome::Interrupted(signal) => return SIGNALLED.saturating_add(signal),
         Outcome::Failed(text) => ("environment", text, 1),
         Outcome::Refused(text) => ("caller", text, 1),
         Outcome::Misused(text) => ("caller", text, 2),
     };
-    let mut stderr = std::io::stderr();
-    let _closed = if in_json {
+    let mut stderr = io::stderr();
+    let _closed = if manner == Manner::Json {
         let error = json!({ "error": { "blame": blame, "text": text } });
         writeln!(stderr, "{}", json_line(&error))
+    } else if manner == Manner::Log {
+        let at = DateTime::from_unix_micros(unix_micros()).to_string();
+        let fields = json!({ "message": "the server does not run", "blame": blame, "error": text });
+        let line = json!({ "timestamp": at, "level": "ERROR", "fields": fields });
+        writeln!(stderr, "{}", json_line(&line))
     } else if stderr.is_terminal() {
         writeln!(stderr, "\u{1b}[31merror:\u{1b}[0m {}", plain(&text))
     } else {

@@ -1,4 +1,4 @@
-"""Accounts made in band: XEP-0077, where the configuration says `open`; refused where it says `invite`."""
+"""Accounts made in band: XEP-0077, where the configuration says `open`; refused where it says `closed`."""
 
 from __future__ import annotations
 
@@ -97,8 +97,8 @@ async def remove(x: Stage) -> None:
 
 
 @SUITE.case()
-async def refused_by_invite(x: Stage) -> None:
-    """In the mode `invite` it is neither offered nor done when it is tried all the same."""
+async def refused_where_closed(x: Stage) -> None:
+    """In the mode `closed` it is neither offered nor done when it is tried all the same."""
     trust = ssl.create_default_context(cafile=str(x.server.ca_file))
     stream = x.close_later(await RawStream.connect(x.server.host, x.server.tls_port, trust, x.server.domain))
     features = await stream.open(x.server.domain)

@@ -151,7 +151,7 @@ def main(server: type[Server], launcher: Path, arguments: list[str]) -> int:
         environment_of_partners.prepare()
     if wanted_ports:
         netns.enter([str(launcher), *arguments])
-    modes = header.needs(partner, "server") or ["invite"]
+    modes = header.needs(partner, "server") or ["closed"]
     accounts = int((header.needs(partner, "accounts") or ["3"])[0])
     folder = Path(tempfile.mkdtemp(prefix=f"waxwing-{partner.stem}-"))
     servers: list[Server] = []

@@ -40,7 +40,7 @@ class Stage:
     def open_server(self) -> Coordinates:
         """A second server, where everybody may register an account."""
         if self._open_server is None:
-            raise RuntimeError("no second server: say `# needs-server: invite open` in the partner's header")
+            raise RuntimeError("no second server: say `# needs-server: closed open` in the partner's header")
         return self._open_server
 
     def account(self) -> Account:

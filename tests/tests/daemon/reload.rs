@@ -15,7 +15,7 @@ use crate::rig::{
     ALICE, available, done, failed, log_in, next, say, server, settle, soon, tls_client,
 };
 
-fn edit(built: &Built, from: &str, to: &str) {
+pub(crate) fn edit(built: &Built, from: &str, to: &str) {
     let path = built.directory().join("waxwing.toml");
     let text = fs::read_to_string(&path).unwrap();
     assert!(text.contains(from), "{text}");
@@ -53,7 +53,7 @@ async fn shown(built: &Built) -> CertificateDer<'static> {
     certificates[0].clone()
 }
 
-fn hang_up(built: &Built) {
+pub(crate) fn hang_up(built: &Built) {
     let kill = format!("kill -HUP {}", built.pid);
     assert!(
         Command::new("sh")
@@ -65,7 +65,7 @@ fn hang_up(built: &Built) {
 }
 
 /// Waits until the log has a line with this so many times.
-async fn logged(built: &Built, text: &str, times: usize) -> String {
+pub(crate) async fn logged(built: &Built, text: &str, times: usize) -> String {
     let line = async {
         loop {
             let log = built.log().unwrap();

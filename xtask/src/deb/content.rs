@@ -169,6 +169,9 @@ fn configuration(text: &str) -> Result<String, Failure> {
     )
 }
 
+/// Who answers for the package: the workspace's authors.
+pub(super) const MAINTAINER: &str = env!("CARGO_PKG_AUTHORS");
+
 /// The package's own changelog; what changed in the server is in the other one.
 fn changelog(package: &Package<'_>) -> Result<String, Failure> {
     let mut date = Command::new("date");
@@ -178,7 +181,7 @@ fn changelog(package: &Package<'_>) -> Result<String, Failure> {
     let version = &package.version;
     Ok(format!(
         "waxwing ({version}) unstable; urgency=medium\n\n  * What has changed is in changelog.gz beside this.\n\n \
-         -- Waxwing maintainers <maintainers@waxwing.example>  {date}"
+         -- {MAINTAINER}  {date}"
     ))
 }
 

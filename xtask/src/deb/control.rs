@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::Package;
-use super::content::put;
+use super::content::{MAINTAINER, put};
 use crate::child;
 use crate::failure::Failure;
 
@@ -43,6 +43,7 @@ pub(super) fn write(package: &Package<'_>, work: &Path) -> Result<String, Failur
             ("@architecture@", &architecture),
             ("@size@", &kibibytes(&files)?.to_string()),
             ("@libraries@", &libraries(package, work)?),
+            ("@maintainer@", MAINTAINER),
         ],
     );
     put(package, "DEBIAN/control", control.as_bytes(), 0o644)?;
@@ -136,16 +137,24 @@ mod tests {
     #[test]
     fn the_control_file_has_a_place_for_every_value() {
         let template = include_str!("../../../deploy/debian/control");
-        let names = ["@version@", "@architecture@", "@size@", "@libraries@"];
+        let names = [
+            "@version@",
+            "@architecture@",
+            "@size@",
+            "@libraries@",
+            "@maintainer@",
+        ];
         let values: Vec<_> = names.iter().map(|name| (*name, "x")).collect();
         for name in names {
             assert_eq!(template.matches(name).count(), 1, "{name}");
         }
         let filled = filled(template, &values);
         assert!(filled.contains("\nDepends: x, systemd |"), "{filled}");
-        assert!(
-            !filled.replace("maintainers@waxwing", "").contains('@'),
-            "{filled}"
-        );
+        assert!(!filled.contains('@'), "{filled}");
+        // A name and one address (Debian policy §5.6.2), which is nobody's if it is an example's.
+        let (name, address) = MAINTAINER.split_once(" <").unwrap();
+        let address = address.strip_suffix('>').unwrap();
+        assert!(!name.is_empty() && address.matches('@').count() == 1);
+        assert!(!address.ends_with("@waxwing.example"), "{MAINTAINER}");
     }
 }

@@ -168,7 +168,7 @@ certificate = "tls/cert.pem"
 key = "tls/key.pem"
 
 [registration]
-mode = "invite"
+mode = "closed"
 "#,
         domain = serde_json::Value::from(domain), // a JSON string is a TOML basic string
         c2s = all(5222),

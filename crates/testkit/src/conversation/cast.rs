@@ -118,7 +118,7 @@ fn registration(mode: &str) -> Result<Registration, String> {
     let known = Registration::NAMES.iter().find(|(name, _)| *name == mode);
     known
         .map(|(_, mode)| *mode)
-        .ok_or_else(|| format!("registration is open, invite or closed, not `{mode}`"))
+        .ok_or_else(|| format!("registration is open or closed, not `{mode}`"))
 }
 
 fn option(value: &str) -> Result<OptionValue, String> {

@@ -13,15 +13,18 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use waxwing_server::hosts::Hosts;
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
-use super::finding::Finding;
+use super::finding::{Finding, Level};
 use crate::certificates::{CertificateError, Certificates, provider, read_chain};
 use crate::config::Config;
 use crate::domain::Domain;
+use crate::serve;
 
 /// Days before its end from which a certificate is complained about.
 const EXPIRY_WARNING_DAYS: i64 = 14;
 const DAY_SECS: i64 = 86_400;
 const ABOUT: &str = "certificate";
+const WRONG_ORDER: &str =
+    "put the server's own certificate first, and behind each one that of its issuer";
 /// Where systems keep the authorities that they trust.
 const SYSTEM_AUTHORITIES: [&str; 3] = [
     "/etc/ssl/certs/ca-certificates.crt",
@@ -39,8 +42,8 @@ pub(crate) fn findings(config: &Config, now: i64) -> Vec<Finding> {
     }
     let (Some(chain), Some(key)) = (&config.certificate, &config.key) else {
         return vec![
-            Finding::fatal(ABOUT, "[tls] names no certificate and key").mend(
-                "get some from a public authority, or make some with `waxwing certificate local`",
+            Finding::fatal(ABOUT, serve::no_certificate(config).to_string()).mend(
+                "get one from a public authority, or make one with `waxwing certificate local`",
             ),
         ];
     };
@@ -53,15 +56,24 @@ pub(crate) fn findings(config: &Config, now: i64) -> Vec<Finding> {
     };
     // What is wrong with them has been said of the configuration.
     let hosts = config.settings().hosts().unwrap_or_default();
-    let mut findings = of_files((chain, key), &domains(false), &hosts, now);
+    let tls = Place {
+        config,
+        section: "tls".to_owned(),
+        files: (chain, key),
+    };
+    let mut findings = of_files(&tls, &domains(false), &hosts, now);
     if !own.is_empty() {
         name_file(&mut findings, chain);
     }
     for domain in domains(true) {
         if let Some(files) = own.get(&domain.name) {
-            let files = (&*files.certificate, &*files.key);
-            let mut of_domain = of_files(files, &[domain], &hosts, now);
-            name_file(&mut of_domain, files.0);
+            let place = Place {
+                config,
+                section: format!("domain.{}", domain.name),
+                files: (&files.certificate, &files.key),
+            };
+            let mut of_domain = of_files(&place, &[domain], &hosts, now);
+            name_file(&mut of_domain, &files.certificate);
             findings.extend(of_domain);
         }
     }
@@ -71,6 +83,10 @@ pub(crate) fn findings(config: &Config, now: i64) -> Vec<Finding> {
 /// Says which of several certificates is meant.
 fn name_file(findings: &mut [Finding], chain: &Path) {
     let file = chain.display().to_string();
+    // What cannot be used is named with its line.
+    let findings = findings
+        .iter_mut()
+        .filter(|finding| finding.level < Level::Fatal);
     for finding in findings {
         finding.text = match finding.text.strip_prefix("it ") {
             Some(rest) => format!("{file} {rest}"),
@@ -80,19 +96,38 @@ fn name_file(findings: &mut [Finding], chain: &Path) {
     }
 }
 
+/// Files of a certificate and its key, and the section of the configuration that names them.
+struct Place<'a> {
+    config: &'a Config,
+    section: String,
+    files: (&'a Path, &'a Path),
+}
+
+impl Place<'_> {
+    fn unusable(&self, error: CertificateError) -> Finding {
+        let mend = match error {
+            CertificateError::Chain { .. } | CertificateError::Key { .. } => {
+                "'certificate' is the file with the chain, 'key' the one with its private key, both PEM, readable for the user that runs the server"
+            }
+            CertificateError::Mismatch { of: None, .. } => {
+                "take key and certificate from the same order"
+            }
+            CertificateError::Mismatch { of: Some(_), .. } => WRONG_ORDER,
+        };
+        let error = serve::blame(self.config, &self.section, error);
+        Finding::fatal(ABOUT, error.to_string()).mend(mend)
+    }
+}
+
 /// What is to be said of a certificate that is for these domains.
-fn of_files(
-    (chain, key): (&Path, &Path),
-    domains: &[Domain],
-    hosts: &Hosts,
-    now: i64,
-) -> Vec<Finding> {
+fn of_files(place: &Place<'_>, domains: &[Domain], hosts: &Hosts, now: i64) -> Vec<Finding> {
+    let (chain, key) = place.files;
     if let Err(error) = Certificates::load(chain, key) {
-        return vec![unusable(&error)];
+        return vec![place.unusable(error)];
     }
     let certificates = match read_chain(chain) {
         Ok(certificates) => certificates,
-        Err(error) => return vec![unusable(&error)],
+        Err(error) => return vec![place.unusable(error)],
     };
     let parsed: Result<Vec<_>, _> = certificates
         .iter()
@@ -116,18 +151,6 @@ fn of_files(
     );
     findings.extend(readable_by_all(key));
     findings
-}
-
-fn unusable(error: &CertificateError) -> Finding {
-    let mend = match error {
-        CertificateError::File { .. } => {
-            "'certificate' is the file with the chain, 'key' the one with its private key, both PEM, readable for the user that runs the server"
-        }
-        CertificateError::Mismatch { .. } => {
-            "take key and certificate from the same order; the certificate of the server stands first in the chain"
-        }
-    };
-    Finding::fatal(ABOUT, error.to_string()).mend(mend)
 }
 
 fn expiry(certificate: &X509Certificate<'_>, now: i64) -> Finding {
@@ -224,13 +247,11 @@ fn services(certificate: &X509Certificate<'_>, domain: &Domain, hosts: &Hosts) -
         return None;
     }
     let text = format!(
-        "it does not name {}: nothing to your own users, who reach these services through {}, but other servers will not talk to them",
+        "it does not name {}, and need not: your people reach these through {}",
         missing.join(", "),
         domain.name
     );
-    Some(Finding::warning(ABOUT, text).mend(
-        "name them too when you get the next certificate, or turn off what you do not want (rooms_host, pubsub_host)",
-    ))
+    Some(Finding::note(ABOUT, text))
 }
 
 /// What is wrong with the order of the chain: each certificate has to be by the next one's subject (RFC 8446 §4.4.2
@@ -246,9 +267,7 @@ fn order(chain: &[X509Certificate<'_>], path: &Path) -> Option<Finding> {
                 certificate.issuer(),
                 next.subject(),
             );
-            return Some(Finding::bad(ABOUT, text).mend(
-                "put the server's own certificate first, and behind each one that of its issuer",
-            ));
+            return Some(Finding::bad(ABOUT, text).mend(WRONG_ORDER));
         }
     }
     None
@@ -299,6 +318,12 @@ fn trust(
         return Finding::bad(ABOUT, "it names no host: clients refuse to connect")
             .mend("get a certificate that names your domains");
     };
+    if leaf.is_ca() {
+        let text = "it is the certificate of an authority (CA:TRUE), not of a server: clients refuse to connect";
+        return Finding::bad(ABOUT, text).mend(
+            "put the server's own certificate first, or make one with `waxwing certificate local`",
+        );
+    }
     let now = u64::try_from(now).unwrap_or(0);
     let now = UnixTime::since_unix_epoch(std::time::Duration::from_secs(now));
     let issuer = leaf.issuer();

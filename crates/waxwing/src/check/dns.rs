@@ -169,7 +169,7 @@ fn of_hosts(domain: &Domain, hosts: &Hosts) -> Option<Finding> {
         return None;
     }
     let mut text = format!(
-        "people of this server reach {} through {}, without records; servers of other domains will look for these names, once this one talks to them:",
+        "people of this server reach {} through {}, without records; these would have the names lead here too:",
         hosts.join(" and "),
         domain.name
     );

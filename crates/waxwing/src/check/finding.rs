@@ -88,20 +88,29 @@ impl Finding {
 
     /// For people.
     pub(crate) fn lines(&self) -> String {
-        let (level, about, text) = (self.level.name(), self.about, &self.text);
-        let mut lines = format!(
-            "{level:7}  {about:13}  {}",
-            text.replace('\n', "\n                        ")
-        );
-        if let Some(mend) = &self.mend {
-            lines.push_str("\n                        -> ");
-            lines.push_str(&mend.replace('\n', "\n                           "));
-        }
-        lines
+        lines(
+            self.level.name(),
+            self.about,
+            &self.text,
+            self.mend.as_deref(),
+        )
     }
 
     /// For programs.
     pub(crate) fn to_json(&self) -> Value {
         json!({ "level": self.level.name(), "about": self.about, "text": self.text, "mend": self.mend })
     }
+}
+
+/// A finding as it is printed, by the names of its level and of what it is about.
+pub(crate) fn lines(level: &str, about: &str, text: &str, mend: Option<&str>) -> String {
+    let mut lines = format!(
+        "{level:7}  {about:13}  {}",
+        text.replace('\n', "\n                        ")
+    );
+    if let Some(mend) = mend {
+        lines.push_str("\n                        -> ");
+        lines.push_str(&mend.replace('\n', "\n                           "));
+    }
+    lines
 }

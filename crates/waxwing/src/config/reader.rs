@@ -365,7 +365,7 @@ impl Reader<'_> {
         let text = self.text(key, value)?;
         let known = Registration::NAMES.iter().find(|(name, _)| *name == text);
         known.map(|(_, mode)| *mode).ok_or_else(|| {
-            let text = format!("must be \"open\", \"invite\" or \"closed\", not \"{text}\"");
+            let text = format!("must be \"open\" or \"closed\", not \"{text}\"");
             self.invalid(key, value, text)
         })
     }

@@ -11,7 +11,7 @@ fn defaults_and_relative_paths() {
     let config = parse(LEAST).unwrap();
     assert_eq!(config.data_dir, Path::new("/srv/waxwing/data"));
     assert_eq!(config.listen, Listen::default());
-    assert_eq!(config.registration, Registration::Invite);
+    assert_eq!(config.registration, Registration::Closed);
 }
 
 #[test]
@@ -76,11 +76,11 @@ fn mistakes_are_named_with_their_line() {
         ("data_dir = \"x\"\n", "the key 'domains' is missing"),
         (
             "domains = []\ndata_dir = \"x\"\n",
-            "the key 'domains' is missing",
+            "line 1: 'domains' must name at least one domain",
         ),
         (
             "domains = [\"a.example\"]\ndata_dir = \"x\"\n[registration]\nmode = \"free\"\n",
-            "line 4: 'registration.mode' must be \"open\", \"invite\" or \"closed\", not \"free\"",
+            "line 4: 'registration.mode' must be \"open\" or \"closed\", not \"free\"",
         ),
     ] {
         assert_eq!(parse(text).unwrap_err().to_string(), said);
@@ -241,8 +241,14 @@ fn proxies_are_named_by_network_and_listener() {
 fn what_is_missing_is_named() {
     let told = |text: &str| parse(text).unwrap_err().to_string();
     let half = |key: &str| told(&format!("{LEAST}[tls]\n{key} = \"a.pem\"\n"));
-    assert_eq!(half("certificate"), "the key 'tls.key' is missing");
-    assert_eq!(half("key"), "the key 'tls.certificate' is missing");
+    assert_eq!(
+        half("certificate"),
+        "line 4: 'tls.certificate' needs 'tls.key' beside it, which is missing"
+    );
+    assert_eq!(
+        half("key"),
+        "line 4: 'tls.key' needs 'tls.certificate' beside it, which is missing"
+    );
     assert_eq!(
         told("domains = [\"example.org\"]\ndata_dir = \"\"\n"),
         "line 2: 'data_dir' must not be empty"
@@ -266,7 +272,7 @@ fn service_hosts_are_named_by_domain() {
 fn registration_is_decided_by_domain() {
     let own = format!("{LEAST}[domain.\"Example.ORG\"]\nregistration = \"open\"\n");
     let config = parse(&own).unwrap();
-    assert_eq!(config.registration, Registration::Invite);
+    assert_eq!(config.registration, Registration::Closed);
     assert_eq!(
         config.domain_registration["example.org"],
         Registration::Open
@@ -275,7 +281,7 @@ fn registration_is_decided_by_domain() {
     let error = parse(&own.replace("open", "free")).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "line 4: 'domain.example.org.registration' must be \"open\", \"invite\" or \"closed\", not \"free\""
+        "line 4: 'domain.example.org.registration' must be \"open\" or \"closed\", not \"free\""
     );
 }
 
@@ -298,4 +304,44 @@ fn what_is_longer_than_anybody_means_is_told_in_few_words() {
     ] {
         assert_eq!(parse(&text).unwrap_err().to_string(), said);
     }
+}
+
+#[test]
+fn every_key_has_its_place() {
+    let text = format!(
+        "{LEAST}[domain.\"Example.ORG\"]\nrooms_host = \"a\"\n[options]\n\npubsub_host = \"b\"\n"
+    );
+    let config = parse(&text).unwrap();
+    let at = |keys: &[&str]| {
+        let keys: Vec<_> = keys.iter().map(|key| (*key).to_owned()).collect();
+        config.places.at(&keys).to_string()
+    };
+    assert_eq!(at(&["domains"]), ": line 1: 'domains': ");
+    let own = "domain.example.org.rooms_host";
+    assert_eq!(at(&[own, "domains"]), format!(": line 4: '{own}': "));
+    let all = [
+        "domain.example.org.pubsub_host",
+        "options.pubsub_host",
+        "domains",
+    ];
+    assert_eq!(at(&all), ": line 7: 'options.pubsub_host': ");
+    assert_eq!(at(&["tls"]), ": ");
+}
+
+#[test]
+fn the_server_of_a_bad_file_is_found() {
+    let dir = std::env::temp_dir().join(format!("waxwing-bad-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).unwrap();
+    let file = dir.join("waxwing.toml");
+    for (text, found) in [
+        (&b"domains = [\"a\"\ndata_dir = \"data\"\n"[..], true),
+        (b"domains = \"\xff\"\n data_dir = 'data' # here\n", true),
+        (b"domains = []\n# data_dir = 'data'\ndata_dir\n", false),
+    ] {
+        std::fs::write(&file, text).unwrap();
+        assert!(Config::load(&file).is_err());
+        let socket = dir.join("data/admin.sock");
+        assert_eq!(Config::admin_socket_of_bad(&file), found.then_some(socket));
+    }
+    std::fs::remove_dir_all(dir).unwrap();
 }

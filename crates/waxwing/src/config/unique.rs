@@ -37,6 +37,10 @@ impl Reader<'_> {
             }
             domains.push(domain.name);
         }
+        if domains.is_empty() {
+            let text = "must name at least one domain".to_owned();
+            return Err(self.invalid("domains", value, text));
+        }
         Ok(domains)
     }
 }

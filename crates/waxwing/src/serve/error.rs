@@ -7,31 +7,75 @@ use waxwing_server::StartError;
 use waxwing_store::{OpenError, StoreError};
 
 use crate::certificates::CertificateError;
-use crate::config::ConfigError;
+use crate::config::{At, Config, ConfigError};
 use crate::data_dir::mend;
 use crate::domain::DomainError;
 use crate::listen::ListenError;
 
-/// What TLS cannot be made of.
+/// What TLS cannot be made of; `at` says which key of the configuration is to blame.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum OpenTlsError {
     /// A listener without its certificate: the configuration's fault.
     #[error(
-        "a listener needs TLS, but [tls] names no certificate and key; `waxwing certificate local` makes some"
+        "{at}a listener needs TLS, but [tls] names no certificate and key; `waxwing certificate local` makes some"
     )]
-    NoCertificate,
+    NoCertificate {
+        /// The first such listener, if the file names one.
+        at: At,
+    },
     /// A certificate or its key.
-    #[error(transparent)]
-    Certificate(#[from] CertificateError),
+    #[error("{at}{error}")]
+    Certificate {
+        /// The key that names the file.
+        at: At,
+        /// What is wrong with it.
+        error: CertificateError,
+    },
     /// The hosts that certificates are for.
     #[error(transparent)]
-    Hosts(#[from] StartError),
+    Hosts(#[from] SettingsError),
     /// A domain with a certificate of its own.
-    #[error(transparent)]
-    Domain(#[from] DomainError),
+    #[error("{at}{error}")]
+    Domain {
+        /// Its section.
+        at: At,
+        /// Why it is none.
+        error: DomainError,
+    },
     /// The library.
     #[error("TLS cannot be set up: {0}")]
     Library(#[from] rustls::Error),
+}
+
+/// Settings that the server refuses.
+#[derive(Debug, thiserror::Error)]
+#[error("{at}{error}")]
+pub(crate) struct SettingsError {
+    /// The key that is to blame.
+    at: At,
+    /// Why.
+    error: StartError,
+}
+
+impl SettingsError {
+    /// With the key of the configuration that is to blame, if one is.
+    pub(crate) fn new(config: &Config, error: StartError) -> SettingsError {
+        let keys = match &error {
+            StartError::Domain(..) | StartError::NoDomain => vec!["domains".to_owned()],
+            StartError::Host { domain, option, .. } => vec![
+                format!("domain.{domain}.{option}"),
+                format!("options.{option}"),
+                "domains".to_owned(),
+            ],
+            StartError::Option(_) => vec!["options".to_owned()],
+            StartError::Registry(_) | StartError::Store(_) => Vec::new(),
+        };
+        let at = match keys.as_slice() {
+            [] => At::nowhere(),
+            keys => config.places.at(keys),
+        };
+        SettingsError { at, error }
+    }
 }
 
 /// Why the server does not start.
@@ -61,7 +105,7 @@ pub(crate) enum ServeError {
     },
     /// The settings of the server.
     #[error(transparent)]
-    Start(#[from] StartError),
+    Start(#[from] SettingsError),
     /// The socket for admin commands.
     #[error("{}: {error}", .path.display())]
     AdminSocket {
@@ -71,8 +115,13 @@ pub(crate) enum ServeError {
         error: io::Error,
     },
     /// An address.
-    #[error(transparent)]
-    Listen(#[from] ListenError),
+    #[error("{at}{error}")]
+    Listen {
+        /// The key that names it.
+        at: At,
+        /// Why it cannot listen.
+        error: ListenError,
+    },
 }
 
 fn mended(error: &OpenError) -> String {
@@ -102,5 +151,5 @@ pub(crate) enum ReloadError {
     Tls(#[from] OpenTlsError),
     /// Its settings.
     #[error(transparent)]
-    Settings(#[from] StartError),
+    Settings(#[from] SettingsError),
 }
