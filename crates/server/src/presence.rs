@@ -22,9 +22,6 @@ use crate::xep::{
     rfc6121_subscription as subscriptions, xep_0012_last as last, xep_0175_guests as guests,
 };
 
-/// What `<show/>` can say (RFC 6121 §4.7.2.1).
-const SHOWS: [&str; 4] = ["away", "chat", "dnd", "xa"];
-
 /// Most addresses that one session can have sent directed presence to.
 pub(crate) const DIRECTED_MAX: usize = 1_000;
 
@@ -94,26 +91,22 @@ fn stamped(cx: &Cx, stanza: &Stanza, to: Option<&str>) -> Result<Stanza, StanzaE
 }
 
 /// The priority of available presence. What has no meaning is an error, rather than to be guessed at by each who gets
-/// it: more than one `<show/>` or `<priority/>`, or another value than they can have (§4.7.2.1, §4.7.2.3).
+/// it: a `<show/>` or `<priority/>` beside another, or a priority that is none (§4.7.2). Which values `<show/>` can have is
+/// for clients to know: some send it empty, and one that is not known says no less than none.
 fn priority(stanza: &Stanza) -> Result<i8, StanzaError> {
     let refuse = |text: &str| StanzaError::from(Condition::BadRequest).with_text(text);
-    let (mut show, mut priority) = (None, None);
-    for child in stanza.children().filter(|child| child.ns() == ns::CLIENT) {
-        let twice = match child.name() {
-            "show" => show.replace(child.element().text()).is_some(),
-            "priority" => priority.replace(child.element().text()).is_some(),
-            _ => false,
-        };
-        if twice {
-            return Err(refuse(
-                "presence has one <show/> and one <priority/> at most",
-            ));
-        }
+    let named = |name: &'static str| {
+        let children = stanza.children();
+        children.filter(move |child| child.ns() == ns::CLIENT && child.name() == name)
+    };
+    let mut priorities = named("priority");
+    let priority = priorities.next();
+    if priorities.next().is_some() || named("show").nth(1).is_some() {
+        return Err(refuse(
+            "presence has one <show/> and one <priority/> at most",
+        ));
     }
-    if !show.is_none_or(|show| SHOWS.contains(&show.trim())) {
-        return Err(refuse("<show/> says away, chat, dnd or xa"));
-    }
-    let read = priority.map_or(Ok(0), |priority| priority.trim().parse());
+    let read = priority.map_or(Ok(0), |priority| priority.element().text().trim().parse());
     read.map_err(|_| refuse("<priority/> is a number from -128 to 127"))
 }
 
