@@ -126,6 +126,7 @@ async fn what_is_lost_is_said_in_words_and_as_json() {
     let mut built = server("daemon-doctor-said");
     something(&built).await;
     put_away(&mut built);
+    let path = |name: &str| built.directory().join(name).display().to_string();
     let database = built.data_dir.join("waxwing.db");
     let whole = fs::read(&database).unwrap();
     // The page in which the contents of the logs begin.
@@ -144,11 +145,7 @@ async fn what_is_lost_is_said_in_words_and_as_json() {
     let mut bytes = whole.clone();
     bytes[5 * PAGE..7 * PAGE].fill(0);
     fs::write(&database, &bytes).unwrap();
-    let file = built
-        .directory()
-        .join("nothing.backup")
-        .display()
-        .to_string();
+    let file = path("nothing.backup");
     let lost = doctor(&built, &["--export", &file]);
     assert_eq!(lost.status.code(), Some(1));
     let (out, error) = (text(&lost.stdout), text(&lost.stderr));
@@ -163,11 +160,7 @@ async fn what_is_lost_is_said_in_words_and_as_json() {
     let mut bytes = whole.clone();
     bytes[2 * PAGE..4 * PAGE].fill(0);
     fs::write(&database, &bytes).unwrap();
-    let file = built
-        .directory()
-        .join("guessed.backup")
-        .display()
-        .to_string();
+    let file = path("guessed.backup");
     let guessed = doctor(&built, &["--export", &file]);
     assert!(guessed.status.success(), "{}", text(&guessed.stderr));
     let out = text(&guessed.stdout);
