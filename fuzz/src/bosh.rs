@@ -202,7 +202,7 @@ impl Play {
         while let Some(output) = self.session.poll() {
             match output {
                 Output::Feed(element) => self.fed.push(element),
-                Output::Respond(handle, response) => self.respond(handle, &response),
+                Output::Respond(handle, response, _) => self.respond(handle, &response),
                 Output::Received(elements) => {
                     assert!((self.received..=self.told).contains(&elements));
                     self.received = elements;

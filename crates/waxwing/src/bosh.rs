@@ -5,6 +5,7 @@
 mod talk;
 
 use std::collections::HashMap;
+use std::error::Error;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -51,14 +52,61 @@ const LIMITS: Limits = Limits {
 /// A request on its way to its session.
 struct Posted {
     request: Request,
-    answer: oneshot::Sender<Bytes>,
+    answer: oneshot::Sender<Answer>,
 }
+
+/// The response to a request, and why it ends the session where it does.
+struct Answer(Bytes, Option<Condition>);
+
+impl From<Condition> for Answer {
+    fn from(condition: Condition) -> Answer {
+        Answer(terminate(Some(condition)), Some(condition))
+    }
+}
+
+/// How a session's responses look as HTTP.
+#[derive(Clone)]
+struct Manner {
+    content_type: HeaderValue,
+    /// The client is older than 1.6, and is told by the status why its session ends (XEP-0124 §17.1).
+    is_legacy: bool,
+}
+
+impl Manner {
+    /// That of responses to nobody who is known.
+    const PLAIN: Manner = Manner {
+        content_type: HeaderValue::from_static("text/xml; charset=utf-8"),
+        is_legacy: false,
+    };
+
+    fn of(create: &Create) -> Manner {
+        let asked = create.content.as_deref();
+        let asked = asked.and_then(|content| HeaderValue::from_str(content).ok());
+        Manner {
+            content_type: asked.unwrap_or(Manner::PLAIN.content_type),
+            is_legacy: create.version.is_none(),
+        }
+    }
+
+    fn status(&self, condition: Option<Condition>) -> StatusCode {
+        match condition.filter(|_| self.is_legacy) {
+            Some(Condition::BadRequest) => StatusCode::BAD_REQUEST,
+            Some(Condition::PolicyViolation) => StatusCode::FORBIDDEN,
+            Some(Condition::ItemNotFound) => StatusCode::NOT_FOUND,
+            _ => StatusCode::OK,
+        }
+    }
+}
+
+/// Where the requests of a session go, and how they are answered.
+type Reached = (mpsc::Sender<Posted>, Manner);
 
 /// A session as requests find it.
 struct Known {
     /// Whether it began over TLS: then everything of it does (XEP-0124 §19.1).
     tls: bool,
     posted: mpsc::Sender<Posted>,
+    manner: Manner,
 }
 
 /// The sessions that are there, by their secret name.
@@ -70,10 +118,10 @@ impl Sessions {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn find(&self, sid: &str, tls: bool) -> Option<mpsc::Sender<Posted>> {
+    fn find(&self, sid: &str, tls: bool) -> Option<Reached> {
         let sessions = self.all();
         let known = sessions.get(sid).filter(|known| known.tls == tls)?;
-        Some(known.posted.clone())
+        Some((known.posted.clone(), known.manner.clone()))
     }
 }
 
@@ -123,35 +171,54 @@ pub(crate) async fn post(
         return forbidden();
     }
     let read = axum::body::to_bytes(body, REQUEST_BYTES_MAX);
-    let content = match tokio::time::timeout(REQUEST_TIME_MAX, read).await {
-        Ok(Ok(content)) => {
-            let client = site.client(peer, &headers);
-            answer(site, client, content).await
-        }
-        Ok(Err(_)) => {
-            return (StatusCode::PAYLOAD_TOO_LARGE, answered, "too large\n").into_response();
-        }
-        Err(_) => return (StatusCode::REQUEST_TIMEOUT, answered, "too slow\n").into_response(),
-    };
-    // Whatever type the client asks for: what others have written must never be taken for a page.
+    let (Answer(content, condition), manner) =
+        match tokio::time::timeout(REQUEST_TIME_MAX, read).await {
+            Ok(Ok(content)) => {
+                let client = site.client(peer, &headers);
+                answer(site, client, content).await
+            }
+            Ok(Err(error)) => return unreadable(&error, answered),
+            Err(_) => return (StatusCode::REQUEST_TIMEOUT, answered, "too slow\n").into_response(),
+        };
+    let status = manner.status(condition);
+    answered.insert(header::CONTENT_TYPE, manner.content_type);
+    // Whatever type the client asks for: what others have written must never act as a page of this host.
     let fixed = [
-        (header::CONTENT_TYPE, "text/xml; charset=utf-8"),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; sandbox",
+        ),
         (header::CACHE_CONTROL, "no-store"),
     ];
-    (answered, fixed, content).into_response()
+    (status, answered, fixed, content).into_response()
 }
 
-async fn answer(site: Arc<Site>, client: Client, content: Bytes) -> Bytes {
+/// A content that is too large, or is not framed as HTTP wants it (RFC 9112 §6).
+fn unreadable(error: &axum::Error, headers: HeaderMap) -> Response {
+    let mut cause: Option<&dyn Error> = Some(error);
+    let mut is_broken = false;
+    while let Some(error) = cause {
+        is_broken |= error.is::<hyper::Error>();
+        cause = error.source();
+    }
+    let (status, text) = match is_broken {
+        true => (StatusCode::BAD_REQUEST, "the content cannot be read\n"),
+        false => (StatusCode::PAYLOAD_TOO_LARGE, "too large\n"),
+    };
+    (status, headers, text).into_response()
+}
+
+async fn answer(site: Arc<Site>, client: Client, content: Bytes) -> (Answer, Manner) {
     let request = match Request::parse(&content, &LIMITS) {
         Ok(request) => request,
         Err(error) => {
             tracing::debug!(%error, "a BOSH request cannot be read");
-            return terminate(Some(Condition::BadRequest));
+            return (Condition::BadRequest.into(), Manner::PLAIN);
         }
     };
     drop(content);
-    let posted = match (&request.sid, &request.task) {
+    let reached = match (&request.sid, &request.task) {
         (None, Task::Create(create)) => begin(&site, client, &request, create),
         (Some(sid), _) => {
             let known = site.serving.bosh.find(sid, client.tls);
@@ -159,15 +226,16 @@ async fn answer(site: Arc<Site>, client: Client, content: Bytes) -> Bytes {
         }
         _ => Err(Condition::BadRequest),
     };
-    let posted = match posted {
-        Ok(posted) => posted,
-        Err(condition) => return terminate(Some(condition)),
+    let (posted, manner) = match reached {
+        Ok(reached) => reached,
+        Err(condition) => return (condition.into(), Manner::PLAIN),
     };
     let (answer, answered) = oneshot::channel();
     // A session that ends meanwhile takes no request any more, or drops it unanswered.
     let _gone = posted.send(Posted { request, answer }).await;
-    let response = answered.await;
-    response.unwrap_or_else(|_| terminate(Some(Condition::ItemNotFound)))
+    let answer = answered.await;
+    let answer = answer.unwrap_or_else(|_| Condition::ItemNotFound.into());
+    (answer, manner)
 }
 
 fn begin(
@@ -175,7 +243,7 @@ fn begin(
     client: Client,
     request: &Request,
     create: &Create,
-) -> Result<mpsc::Sender<Posted>, Condition> {
+) -> Result<Reached, Condition> {
     let serving = &site.serving;
     let place = serving.server.admit(client.address);
     let place = place.ok_or(Condition::PolicyViolation)?;
@@ -187,6 +255,7 @@ fn begin(
     let known = Known {
         tls: client.tls,
         posted: posted.clone(),
+        manner: Manner::of(create),
     };
     serving.bosh.all().insert(sid.clone(), known);
     let connection = serving.server.accept(Link {
@@ -203,7 +272,7 @@ fn begin(
         sessions.all().remove(&sid);
         drop((place, alive));
     });
-    Ok(posted)
+    Ok((posted, Manner::of(create)))
 }
 
 /// What nobody can guess: who knows it is the client (XEP-0124 §19.3).

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, StatusCode, Version, header};
+use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use prometheus_client::registry::Registry;
@@ -48,8 +49,23 @@ async fn metrics(State(registry): State<Arc<Registry>>, headers: HeaderMap) -> R
     }
 }
 
+/// Lets in a request that names the host it is for, and no other beside it (RFC 9112 §3.2): what a page may ask depends on
+/// that.
+async fn names_its_host(request: Request, next: Next) -> Response {
+    let mut hosts = request.headers().get_all(header::HOST).iter();
+    let needed = request.version() != Version::HTTP_10;
+    if hosts.next().is_none() && needed || hosts.next().is_some() {
+        return (StatusCode::BAD_REQUEST, "one Host is needed\n").into_response();
+    }
+    next.run(request).await
+}
+
 /// What everybody may ask.
 pub(crate) fn public(site: Site) -> Router {
+    routes(site).layer(from_fn(names_its_host))
+}
+
+fn routes(site: Site) -> Router {
     let server = site.serving.server.clone();
     let streams = Router::new()
         .route(WEBSOCKET_PATH, get(websocket::upgrade))
@@ -65,9 +81,7 @@ pub(crate) fn public(site: Site) -> Router {
 
 /// What programs on this machine may ask.
 pub(crate) fn local(site: Site, registry: Arc<Registry>) -> Router {
-    public(site).merge(
-        Router::new()
-            .route("/metrics", get(metrics))
-            .with_state(registry),
-    )
+    let metrics = Router::new().route("/metrics", get(metrics));
+    let local = routes(site).merge(metrics.with_state(registry));
+    local.layer(from_fn(names_its_host))
 }

@@ -114,6 +114,79 @@ async fn a_stream_error_is_told() {
     );
 }
 
+/// The lines of an answer's head, as they are read.
+fn headers(answer: &str) -> String {
+    let (head, _) = answer.split_once("\r\n\r\n").unwrap();
+    format!("{head}\r\n").to_ascii_lowercase()
+}
+
+/// XEP-0124 §7.1: all responses of a session have the type that it asked for. It cannot become more than a header, and
+/// what others have written cannot act as a page.
+#[tokio::test]
+async fn responses_have_the_type_that_was_asked_for() {
+    let built = server("bosh-content");
+    let begin = |content: &str| body(&format!("rid='7' {BEGIN} {content}"), "");
+    for (content, told) in [
+        ("", "text/xml; charset=utf-8"),
+        ("content='text/html'", "text/html"),
+        (
+            "content='text/plain;charset=utf-8'",
+            "text/plain;charset=utf-8",
+        ),
+    ] {
+        let answer = post(&built, "", begin(content).as_bytes()).await;
+        let line = format!("\r\ncontent-type: {told}\r\n");
+        assert!(headers(&answer).contains(&line), "{answer}");
+        let sid = answer.split("sid='").nth(1).unwrap();
+        let sid = sid.split('\'').next().unwrap();
+        for (rid, attributes) in [(8, "pause='5'"), (9, "type='terminate'")] {
+            let next = body(&format!("rid='{rid}' sid='{sid}' {attributes}"), "");
+            let answer = post(&built, "", next.as_bytes()).await;
+            assert!(headers(&answer).contains(&line), "{answer}");
+            let sandbox = "\r\ncontent-security-policy: default-src 'none'; sandbox\r\n";
+            assert!(headers(&answer).contains(sandbox), "{answer}");
+        }
+    }
+    for content in [
+        "content='text/html&#13;&#10;set-cookie: a=b'",
+        "content='text/xml; charset=utf-16'",
+        "content='image/png'",
+        "content=''",
+    ] {
+        let answer = post(&built, "", begin(content).as_bytes()).await;
+        let head = headers(&answer);
+        assert!(
+            head.contains("\r\ncontent-type: text/xml; charset=utf-8\r\n"),
+            "{answer}"
+        );
+        assert!(!head.contains("set-cookie"), "{answer}");
+        assert!(answer.contains("condition='bad-request'"), "{answer}");
+    }
+}
+
+/// XEP-0124 §17.1: a client older than 1.6, which says no version, is told by the status.
+#[tokio::test]
+async fn an_old_client_is_told_by_the_status() {
+    let built = server("bosh-legacy");
+    for (version, status) in [("", "404"), ("ver='1.5'", "200")] {
+        let begin = body(
+            &format!("rid='7' to='waxwing.example' wait='9' hold='1' {version}"),
+            "",
+        );
+        let answer = post(&built, "", begin.as_bytes()).await;
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+        let sid = answer.split("sid='").nth(1).unwrap();
+        let sid = sid.split('\'').next().unwrap();
+        let beyond = body(&format!("rid='100' sid='{sid}'"), "");
+        let answer = post(&built, "", beyond.as_bytes()).await;
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status} ")),
+            "{answer}"
+        );
+        assert!(answer.contains("condition='item-not-found'"), "{answer}");
+    }
+}
+
 /// More than a stanza of the greatest size is not read.
 #[tokio::test]
 async fn a_request_has_its_size() {

@@ -12,6 +12,7 @@ mod doctor;
 mod domains;
 mod hb;
 mod hostile;
+mod http;
 mod leaks;
 mod life;
 mod login;

@@ -11,6 +11,11 @@ use super::{HTTP_BIND, XBOSH};
 /// Largest request id: what every language can count exactly (XEP-0124 §14.1).
 const RID_MAX: u64 = (1 << 53) - 1;
 
+/// Bytes of the second half of a content type (RFC 6838 §4.2).
+const SUBTYPE_BYTES_MAX: usize = 127;
+/// Bytes of a content type with all that belongs to it.
+const CONTENT_BYTES_MAX: usize = 256;
+
 /// Why a request is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RequestError {
@@ -26,6 +31,12 @@ pub enum RequestError {
     /// Another attribute that should be a number.
     #[error("'{0}' is no number")]
     Number(&'static str),
+    /// Text beside the elements.
+    #[error("there is text beside the elements")]
+    Text,
+    /// `content` is none that responses can have.
+    #[error("'content' is no type that responses can have")]
+    Content,
 }
 
 /// What is asked for when a session begins (XEP-0124 §7.1).
@@ -39,6 +50,8 @@ pub struct Create {
     pub version: Option<(u64, u64)>,
     /// Whether the client says what it has received.
     pub acks: bool,
+    /// The content type that all responses must have; `None` for the usual one. A valid header, of UTF-8.
+    pub content: Option<String>,
     /// The stream's beginning.
     pub open: Bytes,
 }
@@ -67,6 +80,10 @@ pub struct Request {
     pub sid: Option<String>,
     /// Up to where the client has received responses.
     pub ack: Option<u64>,
+    /// What shows that the client is the one of the request before (XEP-0124 §15).
+    pub key: Option<String>,
+    /// What the next request's key comes from, if not from this one's.
+    pub new_key: Option<String>,
     /// What it is for.
     pub task: Task,
     /// Elements, each without context.
@@ -89,6 +106,9 @@ impl Request {
         let rid = rid
             .filter(|rid| (1..=RID_MAX).contains(rid))
             .ok_or(RequestError::Rid)?;
+        if !root.text().trim_ascii().is_empty() {
+            return Err(RequestError::Text);
+        }
         let sid = root.attr("sid").map(str::to_owned);
         let task = task(&root, sid.is_some())?;
         let elements = match task {
@@ -102,6 +122,8 @@ impl Request {
             rid,
             sid,
             ack: numeric(&root, "ack")?,
+            key: root.attr("key").map(str::to_owned),
+            new_key: root.attr("newkey").map(str::to_owned),
             task,
             elements,
         })
@@ -123,10 +145,12 @@ fn task(root: &Element, has_session: bool) -> Result<Task, RequestError> {
         let version = root.attr("ver").and_then(|text| text.split_once('.'));
         let version = version.and_then(|(major, minor)| Some((number(major)?, number(minor)?)));
         return Ok(Task::Create(Create {
-            wait_secs: numeric(root, "wait")?.unwrap_or(0),
-            hold: numeric(root, "hold")?.unwrap_or(0),
+            // Polling is asked for (XEP-0124 §12), not what comes of saying nothing.
+            wait_secs: numeric(root, "wait")?.unwrap_or(u64::MAX),
+            hold: numeric(root, "hold")?.unwrap_or(1),
             version,
             acks: root.attr("ack") == Some("1"),
+            content: content(root)?,
             open: open(root),
         }));
     }
@@ -137,6 +161,41 @@ fn task(root: &Element, has_session: bool) -> Result<Task, RequestError> {
         None if restarts(root) => Task::Restart(open(root)),
         None => Task::Carry,
     })
+}
+
+/// The content type asked for: a text or an application's, of UTF-8 if it says of what. Nothing else can get into the
+/// header that it becomes.
+fn content(root: &Element) -> Result<Option<String>, RequestError> {
+    let Some(content) = root.attr("content") else {
+        return Ok(None);
+    };
+    let (media, parameter) = match content.split_once(';') {
+        Some((media, parameter)) => (media.trim_ascii_end(), Some(parameter.trim_ascii_start())),
+        None => (content, None),
+    };
+    // RFC 6838 §4.2, without what only parameters need.
+    let names =
+        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'+' | b'-' | b'_');
+    let is_media = media.split_once('/').is_some_and(|(kind, subtype)| {
+        ["text", "application"]
+            .iter()
+            .any(|known| kind.eq_ignore_ascii_case(known))
+            && (1..=SUBTYPE_BYTES_MAX).contains(&subtype.len())
+            && subtype.bytes().all(names)
+    });
+    let is_utf_8 = parameter.is_none_or(|parameter| {
+        ["charset=utf-8", "charset=\"utf-8\""]
+            .iter()
+            .any(|known| parameter.eq_ignore_ascii_case(known))
+    });
+    let blanks = content
+        .bytes()
+        .filter(u8::is_ascii_whitespace)
+        .all(|byte| byte == b' ');
+    match is_media && is_utf_8 && blanks && content.len() <= CONTENT_BYTES_MAX {
+        true => Ok(Some(content.to_owned())),
+        false => Err(RequestError::Content),
+    }
 }
 
 /// A boolean of XML Schema, in both of its styles.

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use waxwing_wire::{Limits, Stanza, ns};
 
 use super::XBOSH;
+use super::keys::Keys;
 use super::request::{Create, Request, Task};
 use super::response::{Condition, body, end};
 use crate::framing::Framing;
@@ -42,8 +43,8 @@ pub struct Terms {
 pub enum Output {
     /// An element for the stream.
     Feed(Bytes),
-    /// The response to a request.
-    Respond(Handle, Bytes),
+    /// The response to a request, and why it ends the session where it does.
+    Respond(Handle, Bytes, Option<Condition>),
     /// The client has received so many of the elements that the stream has said, from the first one on.
     Received(u64),
     /// The client is gone, or was sent away: the stream is cut.
@@ -67,6 +68,7 @@ pub struct Session {
     hold: u64,
     version: Option<(u64, u64)>,
     acks: bool,
+    keys: Keys,
     /// The request that comes next.
     next_rid: u64,
     /// Requests that came before their turn; no more than the window has.
@@ -101,15 +103,27 @@ impl Session {
     #[must_use]
     pub fn new(terms: Terms, sid: String, request: &Request, create: &Create) -> Session {
         let wait_secs = create.wait_secs.min(terms.wait_secs_max);
+        let hold = match wait_secs {
+            0 => 0,
+            _ => create.hold.min(terms.hold_max),
+        };
+        // Who polls is silent in between (XEP-0124 §12).
+        let polling_secs = if hold == 0 {
+            2 * terms.polling_secs_min
+        } else {
+            0
+        };
+        let terms = Terms {
+            inactivity_secs_max: terms.inactivity_secs_max + polling_secs,
+            ..terms
+        };
         Session {
             sid,
-            hold: match wait_secs {
-                0 => 0,
-                _ => create.hold.min(terms.hold_max),
-            },
+            hold,
             wait_secs,
             version: create.version.map(|version| version.min(VERSION)),
             acks: create.acks,
+            keys: Keys::default(),
             next_rid: request.rid,
             early: BTreeMap::new(),
             held: VecDeque::new(),
@@ -177,7 +191,7 @@ impl Session {
     /// A request has come.
     pub fn handle_request(&mut self, request: Request, handle: Handle, now_micros: u64) {
         if self.over {
-            return self.respond_to(handle, super::terminate(Some(Condition::ItemNotFound)));
+            return self.turn_away(handle);
         }
         let rid = request.rid;
         let repeated = rid < self.next_rid || self.early.contains_key(&rid);
@@ -192,6 +206,11 @@ impl Session {
         if rid - self.next_rid >= self.requests() + extra {
             return self.refuse(handle, Condition::ItemNotFound);
         }
+        // XEP-0124 §11: so many without a response are too many.
+        let open = (self.held.len() + self.early.len()) as u64;
+        if open >= self.requests() + extra {
+            return self.refuse(handle, Condition::PolicyViolation);
+        }
         self.repeats = 0;
         self.early.insert(rid, (request, handle));
         while let Some((request, handle)) = self.early.remove(&self.next_rid) {
@@ -202,7 +221,10 @@ impl Session {
     /// Takes a request whose turn it is.
     fn take(&mut self, request: Request, handle: Handle, now_micros: u64) {
         if self.over {
-            return self.respond_to(handle, super::terminate(Some(Condition::ItemNotFound)));
+            return self.turn_away(handle);
+        }
+        if !self.keys.follow(&request) {
+            return self.refuse(handle, Condition::ItemNotFound);
         }
         let rid = request.rid;
         self.next_rid += 1;
@@ -275,10 +297,10 @@ impl Session {
         let place = place.or(self.early.get_mut(&rid).map(|(_, handle)| handle));
         if let Some(place) = place {
             let former = std::mem::replace(place, handle);
-            return self.respond_to(former, body(" type='error'", &[]));
+            return self.respond_to(former, body(" type='error'", &[]), None);
         }
         match self.sent.iter().find(|(sent, _)| *sent == rid) {
-            Some((_, response)) => self.respond_to(handle, response.clone()),
+            Some((_, response)) => self.respond_to(handle, response.clone(), None),
             None => self.refuse(handle, Condition::ItemNotFound),
         }
     }
@@ -346,7 +368,8 @@ impl Session {
         let inactive = self.inactive_at_micros.is_some_and(|at| at <= now_micros);
         if inactive && self.held.is_empty() && !self.over {
             // Requests whose turn never came wait for a response too.
-            self.dismiss(super::terminate(Some(Condition::ItemNotFound)));
+            let gone = Some(Condition::ItemNotFound);
+            self.dismiss(&super::terminate(gone), gone);
             self.outputs.push_back(Output::Cut);
         }
     }
@@ -359,10 +382,11 @@ impl Session {
         let response = body(&self.attributes(held.rid), elements);
         self.begun = true;
         self.sent.push_back((held.rid, response.clone()));
-        while self.sent.len() as u64 > self.requests() {
+        // One more than may be open: the one that asks for a pause (XEP-0124 §14.3).
+        while self.sent.len() as u64 > self.requests() + 1 {
             self.sent.pop_front();
         }
-        self.respond_to(held.handle, response);
+        self.respond_to(held.handle, response, None);
         if self.held.is_empty() {
             self.inactive_at_micros = Some(now_micros + self.inactivity_secs * SECOND);
         }
@@ -416,20 +440,20 @@ impl Session {
             .last()
             .is_some_and(|last| last.starts_with(b"<stream:error"));
         let condition = failed.then_some(Condition::RemoteStreamError);
-        self.respond_to(held.handle, end(condition, &waiting));
-        self.dismiss(body("", &[]));
+        self.respond_to(held.handle, end(condition, &waiting), condition);
+        self.dismiss(&body("", &[]), None);
     }
 
     /// Ends the session for what the client does.
     fn refuse(&mut self, handle: Handle, condition: Condition) {
         let response = super::terminate(Some(condition));
-        self.respond_to(handle, response.clone());
-        self.dismiss(response);
+        self.respond_to(handle, response.clone(), Some(condition));
+        self.dismiss(&response, Some(condition));
         self.outputs.push_back(Output::Cut);
     }
 
     /// Gives every request that waits the same response: it is over.
-    fn dismiss(&mut self, response: Bytes) {
+    fn dismiss(&mut self, response: &Bytes, condition: Option<Condition>) {
         self.over = true;
         let held = std::mem::take(&mut self.held).into_iter();
         let early = std::mem::take(&mut self.early).into_values();
@@ -438,11 +462,18 @@ impl Session {
             .chain(early.map(|(_, handle)| handle))
             .collect();
         for handle in handles {
-            self.respond_to(handle, response.clone());
+            self.respond_to(handle, response.clone(), condition);
         }
     }
 
-    fn respond_to(&mut self, handle: Handle, response: Bytes) {
-        self.outputs.push_back(Output::Respond(handle, response));
+    /// Answers a request that comes after the end.
+    fn turn_away(&mut self, handle: Handle) {
+        let gone = Some(Condition::ItemNotFound);
+        self.respond_to(handle, super::terminate(gone), gone);
+    }
+
+    fn respond_to(&mut self, handle: Handle, response: Bytes, condition: Option<Condition>) {
+        self.outputs
+            .push_back(Output::Respond(handle, response, condition));
     }
 }

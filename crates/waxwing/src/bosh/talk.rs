@@ -6,13 +6,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, Sleep};
 use waxwing_server::{Action, Connection};
 use waxwing_stream::bosh::{Handle, Output, Session};
 
-use super::Posted;
+use super::{Answer, Posted};
 use crate::outside::until;
 
 /// A session with its stream.
@@ -21,7 +20,7 @@ pub(super) struct Talk {
     connection: Connection,
     requests: mpsc::Receiver<Posted>,
     stop: watch::Receiver<bool>,
-    answers: HashMap<Handle, oneshot::Sender<Bytes>>,
+    answers: HashMap<Handle, oneshot::Sender<Answer>>,
     handles: Handle,
     began: Instant,
     timer: Pin<Box<Sleep>>,
@@ -30,7 +29,7 @@ pub(super) struct Talk {
 }
 
 enum Turn {
-    Request(Posted),
+    Request(Box<Posted>),
     Stream(Action),
     /// The session has something to do.
     Session,
@@ -86,10 +85,10 @@ impl Talk {
         while let Some(output) = self.session.poll() {
             match output {
                 Output::Feed(element) => self.connection.receive(&element),
-                Output::Respond(handle, response) => {
+                Output::Respond(handle, response, condition) => {
                     // Who is gone may ask for the same again: the session keeps it.
                     let answer = self.answers.remove(&handle);
-                    let _gone = answer.map(|answer| answer.send(response));
+                    let _gone = answer.map(|answer| answer.send(Answer(response, condition)));
                 }
                 Output::Received(elements) => self.connection.received(elements),
                 Output::Cut => self.connection.closed(),
@@ -100,7 +99,8 @@ impl Talk {
     fn take(&mut self, turn: Turn) {
         let now = self.now_micros();
         match turn {
-            Turn::Request(Posted { request, answer }) => {
+            Turn::Request(posted) => {
+                let Posted { request, answer } = *posted;
                 self.handles += 1;
                 self.answers.insert(self.handles, answer);
                 self.session.handle_request(request, self.handles, now);
@@ -138,7 +138,7 @@ impl Talk {
         }
         let takes = self.connection.wants_input() || self.session.has_ended();
         if takes && let Poll::Ready(Some(posted)) = self.requests.poll_recv(cx) {
-            return Poll::Ready(Turn::Request(posted));
+            return Poll::Ready(Turn::Request(Box::new(posted)));
         }
         // Without a request nothing is taken from the stream: it waits there, within its limits.
         if !self.session.is_held() && !self.ending {

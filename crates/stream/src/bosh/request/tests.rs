@@ -64,6 +64,11 @@ fn what_is_no_request_is_refused() {
         (format!("<body xmlns='{HTTP_BIND}'/>"), RequestError::Rid),
         (format!("{body} pause='x'/>"), RequestError::Number("pause")),
         (format!("{body} ack='-1'/>"), RequestError::Number("ack")),
+        (format!("{body}>text</body>"), RequestError::Text),
+        (
+            format!("{body}><a xmlns='b'/> text</body>"),
+            RequestError::Text,
+        ),
     ];
     for (text, error) in table {
         assert_eq!(parse(&text), Err(error), "{text}");
@@ -105,4 +110,56 @@ fn elements_stand_without_their_body() {
     let text = format!("<b:body xmlns:b='{HTTP_BIND}' xmlns='urn:d' rid='1' sid='s'><x/></b:body>");
     let request = Request::parse(&Bytes::from(text), &Limits::CLIENT).unwrap();
     assert_eq!(request.elements, ["<x xmlns='urn:d'/>"]);
+}
+
+/// XEP-0124 §7.1: what becomes a header of responses.
+#[test]
+fn a_session_may_want_its_responses_to_have_a_type() {
+    let asked = |content: &str| {
+        let attributes = format!("rid='1' content='{content}'");
+        read(&attributes, "").map(|request| match request.task {
+            Task::Create(create) => create.content,
+            _ => panic!("no session is asked for"),
+        })
+    };
+    for content in [
+        "text/xml; charset=utf-8",
+        "text/xml;charset=UTF-8",
+        "text/html",
+        "TEXT/Plain",
+        "text/xml ; charset=\"utf-8\"",
+        "application/x-www-form-urlencoded",
+        "application/soap+xml",
+    ] {
+        assert_eq!(asked(content), Ok(Some(content.to_owned())), "{content}");
+    }
+    let long = format!("text/{}", "x".repeat(128));
+    for content in [
+        "",
+        "text",
+        "text/",
+        "/xml",
+        "text/xml/xml",
+        "text/x ml",
+        " text/xml",
+        "text/xml ",
+        "text/xml;",
+        "text/xml; charset=iso-8859-1",
+        "text/xml; charset=utf-8; a=b",
+        "text/xml; boundary=x",
+        "text/xml&#13;&#10;Set-Cookie: a=b",
+        "text/xml;&#10;charset=utf-8",
+        "text/xml;&#9;charset=utf-8",
+        "text/\u{fc}",
+        "multipart/form-data",
+        "image/svg+xml",
+        "message/http",
+        "*/*",
+        "text/*",
+        &long,
+    ] {
+        assert_eq!(asked(content), Err(RequestError::Content), "{content:?}");
+    }
+    // Of a session that has begun it is not asked again.
+    assert!(read("rid='1' sid='s' content='nonsense'", "").is_ok());
 }
