@@ -112,13 +112,16 @@ fn address(server: &Server, args: &Arguments) -> Result<BareJid, AdminError> {
         )));
     }
     if !server.serves(jid.domain()) {
-        let served = server.domains().join(", ");
-        return Err(AdminError::Refused(format!(
-            "this server does not serve '{}'; it serves: {served}",
-            jid.domain()
-        )));
+        return Err(not_served(server, jid.domain()));
     }
     Ok(jid)
+}
+
+fn not_served(server: &Server, domain: &str) -> AdminError {
+    let served = server.domains().join(", ");
+    AdminError::Refused(format!(
+        "this server does not serve '{domain}'; it serves: {served}"
+    ))
 }
 
 async fn existing(server: &Server, jid: &BareJid) -> Result<StoredAccount, AdminError> {
@@ -235,10 +238,14 @@ async fn change(
 }
 
 async fn list(server: Server, args: Arguments) -> Result<Value, AdminError> {
+    let wanted = args.optional("domain").map(|text| {
+        let jid: Result<BareJid, _> = text.parse();
+        jid.map_or_else(|_| text.to_owned(), |jid| jid.domain().to_owned())
+    });
     let mut listed = Vec::new();
     for (jid, account) in accounts::all(server.store(), LIST_MAX).await? {
-        if args
-            .optional("domain")
+        if wanted
+            .as_deref()
             .is_none_or(|domain| domain == jid.domain())
         {
             listed.push(json!({
@@ -249,7 +256,13 @@ async fn list(server: Server, args: Arguments) -> Result<Value, AdminError> {
             }));
         }
     }
-    Ok(json!({ "accounts": listed }))
+    // Accounts of a domain that was served once are there still.
+    match wanted {
+        Some(domain) if listed.is_empty() && !server.serves(&domain) => {
+            Err(not_served(&server, &domain))
+        }
+        _ => Ok(json!({ "accounts": listed })),
+    }
 }
 
 fn switch(

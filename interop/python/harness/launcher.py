@@ -17,8 +17,8 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from . import clock, header, netns
 from . import environment as environment_of_partners
-from . import header, netns
 from .coordinates import Account, Coordinates, artifacts
 
 START_SECS_MAX = 60
@@ -48,6 +48,8 @@ class Server(ABC):
         self.port, self.tls_port, self.plain_port = ports
         self.log = folder / "server.log"
         self.process: subprocess.Popen[bytes] | None = None
+        #: Variables that the server has beside ours.
+        self.environment: dict[str, str] = {}
 
     @abstractmethod
     def prepare(self) -> Path:
@@ -70,7 +72,12 @@ class Server(ABC):
         ca_file = self.prepare()
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
-                self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder
+                self.command(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=self.folder,
+                env=os.environ | self.environment,
             )
         for port in (self.port, self.tls_port, self.plain_port):
             self._wait_for(port)
@@ -163,10 +170,14 @@ def main(server: type[Server], launcher: Path, arguments: list[str]) -> int:
             (folder / mode).mkdir()
             one = server(folder / mode, mode, ports)
             servers.append(one)
+            if header.needs(partner, "clock"):
+                environment[clock.FILE] = str(folder / mode / "clock")
+                one.environment = clock.environment(folder / mode / "clock")
             prefix = "XMPP" if len(servers) == 1 else f"XMPP_{mode.upper()}"
             environment |= one.start(accounts if len(servers) == 1 else 0).environment(prefix)
         code = _run_partner([str(partner), *arguments[1:]], environment)
-    except LaunchError as error:
+    except (LaunchError, FileNotFoundError) as error:
+        code = 1
         print(f"not ok {partner.stem}/server: {error}", flush=True)
     finally:
         code = max(code, _stop(servers, partner.stem))

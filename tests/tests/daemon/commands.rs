@@ -49,6 +49,14 @@ fn a_role_is_changed_and_listed() {
     };
     assert_eq!(role(alice), "restricted");
     assert_eq!(role("bob@waxwing.example"), "member");
+    let upper = done(&built, &["account", "list", "--domain", "Waxwing.Example"]);
+    assert_eq!(upper, listed);
+    let said = failed(
+        &built,
+        1,
+        &["account", "list", "--domain", "waxwnig.example"],
+    );
+    assert!(said.contains("does not serve 'waxwnig.example'"), "{said}");
     let nobody = ["account", "set-role", "nobody@waxwing.example", "admin"];
     let said = failed(&built, 1, &nobody);
     assert!(said.contains("there is no account"), "{said}");
