@@ -36,6 +36,16 @@ struct Signals {
     quit: Signal,
     terminate: Signal,
     hangup: Signal,
+    /// After a stop, Ctrl-Z: the shell has the terminal show what is typed.
+    continued: Signal,
+}
+
+/// What came.
+enum Came {
+    /// A signal that ends a program, by its number.
+    End(u8),
+    /// The program was stopped, and goes on.
+    Continue,
 }
 
 impl Signals {
@@ -45,18 +55,20 @@ impl Signals {
             quit: signal(SignalKind::quit())?,
             terminate: signal(SignalKind::terminate())?,
             hangup: signal(SignalKind::hangup())?,
+            continued: signal(SignalKind::from_raw(rustix::process::Signal::CONT.as_raw()))?,
         })
     }
 
-    /// The number of the next one.
-    async fn wait(&mut self) -> u8 {
+    /// Waits for the next one.
+    async fn wait(&mut self) -> Came {
         let kind = tokio::select! {
+            _ = self.continued.recv() => return Came::Continue,
             _ = self.interrupt.recv() => SignalKind::interrupt(),
             _ = self.quit.recv() => SignalKind::quit(),
             _ = self.terminate.recv() => SignalKind::terminate(),
             _ = self.hangup.recv() => SignalKind::hangup(),
         };
-        u8::try_from(kind.as_raw_value()).unwrap_or_default()
+        Came::End(u8::try_from(kind.as_raw_value()).unwrap_or_default())
     }
 }
 
@@ -64,6 +76,7 @@ impl Signals {
 pub(crate) struct Prompt {
     terminal: File,
     before: Termios,
+    silent: Termios,
     runtime: Runtime,
     signals: Signals,
 }
@@ -86,11 +99,12 @@ impl Prompt {
         let prompt = Prompt {
             terminal,
             before,
+            silent,
             runtime,
             signals,
         };
         // Flushed: what was typed ahead has been shown, and is no password.
-        tcsetattr(&prompt.terminal, OptionalActions::Flush, &silent)?;
+        tcsetattr(&prompt.terminal, OptionalActions::Flush, &prompt.silent)?;
         Ok(prompt)
     }
 
@@ -114,13 +128,7 @@ impl Prompt {
                 // Where a signal was first, nobody listens.
                 let _late = tell.send(read);
             })?;
-        let signals = &mut self.signals;
-        let line = self.runtime.block_on(async {
-            tokio::select! {
-                line = told => line.map_err(|_| PromptError::Ended),
-                number = signals.wait() => Err(PromptError::Interrupted(number)),
-            }
-        });
+        let line = self.wait_for(told, question);
         if let Err(PromptError::Interrupted(_)) = line {
             // The cursor stands behind the question.
             writeln!(self.terminal)?;
@@ -137,6 +145,36 @@ impl Prompt {
             return Err(PromptError::Long(bytes_max));
         }
         String::from_utf8(line).map_err(|_| PromptError::NotText)
+    }
+
+    /// Waits for a line that is being read, or a signal.
+    fn wait_for<T>(
+        &mut self,
+        mut told: oneshot::Receiver<T>,
+        question: &str,
+    ) -> Result<T, PromptError> {
+        let Prompt {
+            terminal,
+            silent,
+            runtime,
+            signals,
+            ..
+        } = self;
+        runtime.block_on(async {
+            loop {
+                tokio::select! {
+                    line = &mut told => return line.map_err(|_| PromptError::Ended),
+                    came = signals.wait() => match came {
+                        Came::End(number) => return Err(PromptError::Interrupted(number)),
+                        Came::Continue => {
+                            tcsetattr(&*terminal, OptionalActions::Flush, silent)
+                                .map_err(io::Error::from)?;
+                            write!(terminal, "{question}")?;
+                        }
+                    }
+                }
+            }
+        })
     }
 }
 

@@ -20,7 +20,7 @@ impl Terminal {
     /// Asks for the password of a new account; says its process before, its exit code and the terminal's settings after.
     fn add_carol(built: &Built) -> Terminal {
         const WORDS: &str = "trap : INT QUIT\n\
-            sh -c 'echo \"process $$\"; exec \"$WAXWING\" --config \"$CONFIG\" account add carol@waxwing.example'\n\
+            sh -c 'echo \"process $$ $(tty)\"; exec \"$WAXWING\" --config \"$CONFIG\" account add carol@waxwing.example'\n\
             echo \"code $?\"; stty -a; echo end";
         let mut script = Command::new("script");
         script.args(["--quiet", "--command", WORDS, "/dev/null"]);
@@ -188,4 +188,29 @@ fn errors_at_the_start_are_lines_of_a_log_in_json() {
     fs::write(&config, "domains = 1").unwrap();
     let said = serve(2, &json);
     assert!(said.contains("line 1: 'domains' must be a list"), "{said}");
+}
+
+#[test]
+fn a_question_that_goes_on_after_a_stop_shows_nothing() {
+    let built = server("daemon-prompt-stopped");
+    let mut terminal = Terminal::add_carol(&built);
+    let question = "Password for carol@waxwing.example: ";
+    terminal.wait_for(question);
+    let mut words = terminal.shown.split_whitespace().skip(1);
+    let (process, path) = (words.next().unwrap(), words.next().unwrap());
+    let run = |program: &str, words: &[&str]| {
+        let done = Command::new(program).args(words).status();
+        assert!(done.unwrap().success(), "{program} {words:?}");
+    };
+    run("kill", &["-STOP", process]);
+    // As a shell does.
+    run("stty", &["-F", path, "echo"]);
+    run("kill", &["-CONT", process]);
+    terminal.wait_for(&format!("{question}{question}"));
+    terminal.type_in("twinkle little bat\n");
+    terminal.wait_for("Once more: ");
+    terminal.type_in("twinkle little bat\n");
+    let shown = terminal.end();
+    assert!(shown.ends_with("was made (member).\ncode 0"), "{shown:?}");
+    assert!(!shown.contains("little"), "{shown:?}");
 }
