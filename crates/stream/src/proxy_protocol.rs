@@ -70,7 +70,9 @@ fn line(line: &[u8]) -> Option<Option<IpAddr>> {
     }
     let (source, destination) = (words.next()?, words.next()?);
     let ports = [words.next()?, words.next()?];
-    if words.next().is_some() || ports.iter().any(|port| port.parse::<u16>().is_err()) {
+    let is_port =
+        |port: &&str| port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok();
+    if words.next().is_some() || !ports.iter().all(is_port) {
         return None;
     }
     match family {

@@ -14,6 +14,9 @@ const FORWARDED_FOR: &str = "x-forwarded-for";
 /// Where they put how the client came to the first of them.
 const FORWARDED_PROTO: &str = "x-forwarded-proto";
 
+/// What stands before an IPv4 address in an IPv6 one (RFC 4291 §2.5.5.2).
+const MAPPED_BITS: u8 = 96;
+
 /// Addresses with the same beginning: `10.0.0.0/8`, or one address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Network {
@@ -35,12 +38,22 @@ impl FromStr for Network {
         };
         let address: IpAddr = address.parse().map_err(|_| NoNetwork)?;
         let all = if address.is_ipv4() { 32 } else { 128 };
-        let bits = match bits {
+        let bits: u8 = match bits {
             Some(bits) => bits.parse().map_err(|_| NoNetwork)?,
             None => all,
         };
-        let network = Network { address, bits };
-        (bits <= all).then_some(network).ok_or(NoNetwork)
+        if bits > all {
+            return Err(NoNetwork);
+        }
+        // Addresses that are compared with it are canonical too.
+        let canonical = address.to_canonical();
+        match bits.checked_sub(MAPPED_BITS) {
+            Some(bits) if canonical.is_ipv4() && address.is_ipv6() => Ok(Network {
+                address: canonical,
+                bits,
+            }),
+            _ => Ok(Network { address, bits }),
+        }
     }
 }
 
@@ -111,12 +124,9 @@ impl Proxies {
         if !self.trusts(peer) {
             return peer;
         }
-        let values = headers.get_all(FORWARDED_FOR).iter();
-        let texts: Vec<&str> = values.filter_map(|value| value.to_str().ok()).collect();
-        let addresses = texts.iter().flat_map(|text| text.split(','));
         let mut client = peer;
-        for text in addresses.collect::<Vec<_>>().into_iter().rev() {
-            let Some(address) = address(text.trim()) else {
+        for said in words(headers, FORWARDED_FOR).into_iter().rev() {
+            let Some(address) = std::str::from_utf8(said).ok().and_then(address) else {
                 break;
             };
             client = address;
@@ -129,9 +139,19 @@ impl Proxies {
 
     /// Whether a trusted proxy says that the client came by TLS.
     pub(crate) fn came_by_tls(&self, peer: IpAddr, headers: &HeaderMap) -> bool {
-        let said = headers.get(FORWARDED_PROTO);
-        self.trusts(peer) && said.is_some_and(|said| said.as_bytes().eq_ignore_ascii_case(b"https"))
+        let said = words(headers, FORWARDED_PROTO);
+        let is_tls = |said: &&[u8]| said.eq_ignore_ascii_case(b"https");
+        // One that adds its word to what the client has said must not be overruled by that.
+        self.trusts(peer) && !said.is_empty() && said.iter().all(is_tls)
     }
+}
+
+/// What stands in all lines of a header, between commas. Not as text: what a client has put in must not hide what its
+/// proxy says behind it.
+fn words<'h>(headers: &'h HeaderMap, name: &str) -> Vec<&'h [u8]> {
+    let values = headers.get_all(name).iter();
+    let words = values.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    words.map(<[u8]>::trim_ascii).collect()
 }
 
 /// Whether a request has passed a proxy, trusted or not.
@@ -169,7 +189,7 @@ mod tests {
     fn forwarded(values: &[&str]) -> HeaderMap {
         let mut headers = HeaderMap::new();
         for value in values {
-            let value = HeaderValue::from_str(value).unwrap();
+            let value = HeaderValue::from_bytes(value.as_bytes()).unwrap();
             headers.append(FORWARDED_FOR, value);
         }
         headers
@@ -188,6 +208,10 @@ mod tests {
             ("2001:db8::/32", "2001:db9::1", false),
             ("::/0", "2001:db8::1", true),
             ("::1", "::1", true),
+            ("::ffff:10.0.0.0/104", "10.255.0.1", true),
+            ("::ffff:10.0.0.0/104", "11.0.0.1", false),
+            ("::ffff:192.0.2.1", "192.0.2.1", true),
+            ("::ffff:0.0.0.0/96", "203.0.113.7", true),
         ] {
             let parsed: Network = network.parse().unwrap();
             let address = address.parse().unwrap();
@@ -223,6 +247,8 @@ mod tests {
             ("127.0.0.1", &["[2001:db8::1]:443"], "2001:db8::1"),
             ("127.0.0.1", &["::ffff:192.0.2.7"], "192.0.2.7"),
             ("127.0.0.1", &["nonsense"], "127.0.0.1"),
+            ("127.0.0.1", &["\u{e9}, 192.0.2.7"], "192.0.2.7"),
+            ("127.0.0.1", &["192.0.2.7", "\u{e9}"], "127.0.0.1"),
             ("192.0.2.1", &["203.0.113.9"], "192.0.2.1"),
         ] {
             let found = proxies.client(peer.parse().unwrap(), &forwarded(headers));
@@ -232,6 +258,23 @@ mod tests {
         headers.insert(FORWARDED_PROTO, HeaderValue::from_static("HTTPS"));
         assert!(proxies.came_by_tls("127.0.0.1".parse().unwrap(), &headers));
         assert!(!proxies.came_by_tls("192.0.2.1".parse().unwrap(), &headers));
+        for (said, tls) in [
+            ("https", true),
+            ("https, https", true),
+            ("https, http", false),
+            ("\u{e9}", false),
+        ] {
+            let said = HeaderValue::from_bytes(said.as_bytes()).unwrap();
+            headers.insert(FORWARDED_PROTO, said.clone());
+            assert_eq!(
+                proxies.came_by_tls("127.0.0.1".parse().unwrap(), &headers),
+                tls,
+                "{said:?}"
+            );
+        }
+        headers.insert(FORWARDED_PROTO, HeaderValue::from_static("https"));
+        headers.append(FORWARDED_PROTO, HeaderValue::from_static("http"));
+        assert!(!proxies.came_by_tls("127.0.0.1".parse().unwrap(), &headers));
         let (ours, theirs) = ("10.0.0.1".parse().unwrap(), "192.0.2.1".parse().unwrap());
         assert!(proxies.announces(Some(Announcing::Https), ours));
         assert!(!proxies.announces(Some(Announcing::C2s), ours));

@@ -62,10 +62,12 @@ impl Site {
     /// Whether the page that sends a request may. No browser leaves out where a page is from; other
     /// clients have no pages (RFC 6455 §10.2).
     pub(crate) fn allows_origin(&self, headers: &HeaderMap) -> bool {
-        let Some(origin) = headers.get(header::ORIGIN) else {
+        let mut origins = headers.get_all(header::ORIGIN).iter();
+        let Some(origin) = origins.next() else {
             return true;
         };
-        let Ok(origin) = origin.to_str() else {
+        // Two are nothing that a browser says.
+        let (Ok(origin), None) = (origin.to_str(), origins.next()) else {
             return false;
         };
         let named = |allowed: &String| allowed == "*" || allowed.eq_ignore_ascii_case(origin);
@@ -73,7 +75,8 @@ impl Site {
         if web.allowed_origins.iter().any(named) {
             return true;
         }
-        let Some(page) = host_of_url(origin) else {
+        let is_page = origin.starts_with("https://") || origin.starts_with("http://");
+        let Some(page) = host_of_url(origin).filter(|_| is_page) else {
             return false;
         };
         let public = web.public_url.as_deref().and_then(host_of_url);

@@ -232,6 +232,9 @@ async fn pages_of_other_hosts_need_permission() {
             assert_eq!(answer.contains(&grant), allowed, "{answer}");
         }
     }
+    let both = "Origin: https://app.example\r\nOrigin: https://evil.example\r\n";
+    let answer = post(&built, both, body("rid='7'", "").as_bytes()).await;
+    assert!(answer.starts_with("HTTP/1.1 403 "), "{answer}");
 }
 
 /// Without XEP-0198, what is known to have come through counts as delivered, and nothing else.

@@ -99,6 +99,22 @@ async fn requests_come_from_where_a_trusted_proxy_says() {
     assert!(!built.log().unwrap().contains("203.0.113.8"));
 }
 
+/// A client puts in what is no text, and the proxy adds behind it where it came from: that counts all the same, or the
+/// client would be the proxy itself, which has no limits.
+#[tokio::test]
+async fn what_a_client_puts_in_hides_nothing() {
+    let built = server("proxies-hidden");
+    let forwarded = "X-Forwarded-For: \u{e9}, 203.0.113.10\r\nX-Forwarded-Proto: https\r\n";
+    let answer = fail(&built, PROXY, forwarded).await;
+    assert!(answer.contains("<not-authorized/>"), "{answer}");
+    let log = built.log().unwrap();
+    assert!(log.contains("203.0.113.10"), "{log}");
+    let overruled =
+        "X-Forwarded-For: 203.0.113.11\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Proto: http\r\n";
+    let answer = fail(&built, PROXY, overruled).await;
+    assert!(answer.contains("<encryption-required/>"), "{answer}");
+}
+
 /// A proxy that passes on everything does not make public what is for this machine.
 #[tokio::test]
 async fn metrics_are_not_passed_on() {

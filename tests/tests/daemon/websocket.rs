@@ -207,6 +207,7 @@ async fn pages_of_other_hosts_need_permission() {
         ("http://app.example", false),
         ("https://evil.example", false),
         ("https://waxwing.example.evil.example", false),
+        ("chrome-extension://waxwing.example", false),
         ("null", false),
     ] {
         let headers = [("sec-websocket-protocol", "xmpp"), ("origin", origin)];

@@ -70,6 +70,8 @@ fn what_is_no_header_is_refused() {
         b"PROXY TCP4 192.0.2.7 10.0.0.1 12345\r\n".to_vec(),
         b"PROXY TCP4 192.0.2.7 10.0.0.1 12345 80 1\r\n".to_vec(),
         b"PROXY TCP4 192.0.2.7 10.0.0.1 123456 80\r\n".to_vec(),
+        b"PROXY TCP4 192.0.2.7 10.0.0.1 +1 80\r\n".to_vec(),
+        b"PROXY TCP4 192.0.2.7 10.0.0.1 1 \r\n".to_vec(),
         b"PROXY TCP4 2001:db8::1 10.0.0.1 1 2\r\n".to_vec(),
         b"PROXY TCP5 192.0.2.7 10.0.0.1 1 2\r\n".to_vec(),
         b"PROXY \xff\xff\xff\xff\xff\xff\xff\r\n".to_vec(),
