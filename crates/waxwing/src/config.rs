@@ -226,7 +226,9 @@ impl Config {
     pub(crate) fn load(path: &Path) -> Result<Config, ConfigError> {
         let (text, folder) = read(path)?;
         let mut config = Config::parse(&text, &folder)?;
-        config.places = config.places.in_file(path);
+        // What is said of it later may be read in another folder.
+        let file = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        config.places = config.places.in_file(&file);
         Ok(config)
     }
 

@@ -365,7 +365,11 @@ impl Reader<'_> {
         let text = self.text(key, value)?;
         let known = Registration::NAMES.iter().find(|(name, _)| *name == text);
         known.map(|(_, mode)| *mode).ok_or_else(|| {
-            let text = format!("must be \"open\" or \"closed\", not \"{text}\"");
+            let more = match text.as_str() {
+                "invite" => "; it did what \"closed\" does, until there are invitations",
+                _ => "",
+            };
+            let text = format!("must be \"open\" or \"closed\", not \"{text}\"{more}");
             self.invalid(key, value, text)
         })
     }

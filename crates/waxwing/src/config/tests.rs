@@ -82,6 +82,10 @@ fn mistakes_are_named_with_their_line() {
             "domains = [\"a.example\"]\ndata_dir = \"x\"\n[registration]\nmode = \"free\"\n",
             "line 4: 'registration.mode' must be \"open\" or \"closed\", not \"free\"",
         ),
+        (
+            "domains = [\"a.example\"]\ndata_dir = \"x\"\n[registration]\nmode = \"invite\"\n",
+            "line 4: 'registration.mode' must be \"open\" or \"closed\", not \"invite\"; it did what \"closed\" does, until there are invitations",
+        ),
     ] {
         assert_eq!(parse(text).unwrap_err().to_string(), said);
     }
