@@ -16,6 +16,7 @@ use rcgen::{
 };
 
 use crate::domain::Domain;
+use crate::files;
 
 mod existing;
 
@@ -304,7 +305,10 @@ pub(crate) fn make(order: &Order<'_>) -> Result<Files, AuthorityError> {
             (pems, Some(new), Origin::New)
         }
     };
-    fs::create_dir_all(dir).map_err(file_error(dir))?;
+    files::make_dir(dir).map_err(|error| AuthorityError::File {
+        path: dir.to_owned(),
+        reason: error.to_string(),
+    })?;
     if let Some(made) = made {
         write(&authority_key, &made.key().serialize_pem(), 0o600)?;
         write(&authority, &made.pem(), 0o644)?;

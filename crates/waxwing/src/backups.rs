@@ -13,7 +13,9 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 use waxwing_server::Server;
 use waxwing_stanza::xep::xep_0082_datetime::DateTime;
-use waxwing_store::{BACKUP_FORMAT, BACKUP_MAGIC, BackupSummary, Store, verify_backup};
+use waxwing_store::{
+    BACKUP_FORMAT, BACKUP_MAGIC, BackupError, BackupSummary, Store, verify_backup,
+};
 
 use crate::admin_socket::{self, CommandError};
 use crate::cli::Output;
@@ -52,7 +54,7 @@ pub(crate) enum BackupFailed {
     },
     /// It did not come whole.
     #[error("{0}; no backup was kept")]
-    Unusable(#[from] waxwing_store::BackupError),
+    Unusable(#[from] BackupError),
 }
 
 /// Has the running server write a backup to `file`.
@@ -87,7 +89,8 @@ pub(crate) fn verify(file: &Path, output: Output) -> Outcome {
     if let Err(outcome) = check_readable(file) {
         return outcome;
     }
-    outcome(read(file), file, output, |summary| {
+    let read = read(file).map_err(|error| format!("{}: {error}", file.display()));
+    outcome(read, file, output, |summary| {
         format!("{} is whole and can be restored: {summary}", file.display())
     })
 }
@@ -98,10 +101,29 @@ pub(crate) fn restore(config: &Config, file: &Path, output: Output) -> Outcome {
         return outcome;
     }
     let restored = Store::sqlite_restore(file, &config.data_dir, &Server::shapes());
+    let restored = restored.map_err(|error| match is_of_file(&error) {
+        true => format!("{}: {error}", file.display()),
+        false => error.to_string(),
+    });
     outcome(restored, file, output, |summary| {
         let place = config.data_dir.display();
         format!("{place} holds {summary}; the server can be started")
     })
+}
+
+/// Whether a restore failed by the backup, and not by the place where it goes.
+fn is_of_file(error: &BackupError) -> bool {
+    matches!(
+        error,
+        BackupError::Foreign
+            | BackupError::NewerFormat { .. }
+            | BackupError::NewerShape { .. }
+            | BackupError::UnknownShape(_)
+            | BackupError::TooOld { .. }
+            | BackupError::CutShort { .. }
+            | BackupError::Damaged { .. }
+            | BackupError::GivenUp(_)
+    )
 }
 
 fn outcome<E: std::fmt::Display>(
@@ -160,7 +182,7 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn read(file: &Path) -> Result<BackupSummary, waxwing_store::BackupError> {
+fn read(file: &Path) -> Result<BackupSummary, BackupError> {
     let input = BufReader::with_capacity(READ_BYTES, File::open(file)?);
     verify_backup(input, &Server::shapes())
 }

@@ -14,6 +14,9 @@ pub(crate) enum FileError {
     /// It is something else.
     #[error("it is {0}, not a file")]
     Kind(&'static str),
+    /// It is something else than a directory.
+    #[error("it is there, and is no directory")]
+    NoDirectory,
     /// It is longer than what it should be ever is.
     #[error("it has more than {0} bytes")]
     Long(u64),
@@ -72,6 +75,14 @@ pub(crate) fn read(path: &Path, bytes_max: u64) -> Result<Vec<u8>, FileError> {
     Ok(content)
 }
 
+/// Makes a directory and those above it, where they are not there yet.
+pub(crate) fn make_dir(path: &Path) -> Result<(), FileError> {
+    fs::create_dir_all(path).map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => FileError::NoDirectory,
+        _ => error.into(),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -100,6 +111,8 @@ mod tests {
         ] {
             assert_eq!(read(path, 10), Err(FileError::Kind(kind)));
         }
+        assert_eq!(make_dir(&dir), Ok(()));
+        assert_eq!(make_dir(&file), Err(FileError::NoDirectory));
         assert_eq!(read(&file, 4), Ok(b"four".to_vec()));
         assert_eq!(read(&file, 3), Err(FileError::Long(3)));
         let absent = read(&dir.join("absent"), 3).unwrap_err().to_string();

@@ -12,6 +12,7 @@ use waxwing_server::generate;
 
 use crate::cli::Cli;
 use crate::config::EXAMPLE;
+use crate::files::{self, FileError};
 use crate::{Outcome, say, terminal};
 
 /// Prints a shell's completions.
@@ -24,12 +25,12 @@ pub(crate) fn completions(shell: Shell) -> Outcome {
 
 /// Writes every page into a folder.
 pub(crate) fn write(dir: &Path) -> Outcome {
-    let failed = |error: io::Error| Outcome::Failed(format!("{}: {error}", dir.display()));
+    let failed = |error: FileError| Outcome::Failed(format!("{}: {error}", dir.display()));
     let pages = match pages() {
         Ok(pages) => pages,
-        Err(error) => return failed(error),
+        Err(error) => return failed(error.into()),
     };
-    if let Err(error) = fs::create_dir_all(dir) {
+    if let Err(error) = files::make_dir(dir) {
         return failed(error);
     }
     for (name, text) in pages {

@@ -141,6 +141,7 @@ fn a_backup_that_is_not_whole_touches_nothing() {
         fs::write(&file, bytes).unwrap();
         let said = failed(&built, 1, &["restore", &file]);
         assert_eq!(failed(&built, 1, &["verify", &file]), said);
+        assert!(said.starts_with(&format!("error: {file}: ")), "{said}");
         assert!(!built.data_dir.exists());
         said
     };
