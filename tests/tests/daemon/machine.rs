@@ -259,7 +259,7 @@ fn a_disk_that_cannot_be_written_is_refused_at_the_start() {
     };
     disk.remount("ro");
     let said = refused(&built);
-    assert!(said.contains("Read-only file system"), "{said}");
+    assert!(said.contains("its disk is read-only"), "{said}");
     disk.remount("rw");
     built.restart().unwrap();
     built.stop().unwrap();
