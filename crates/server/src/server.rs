@@ -553,8 +553,8 @@ pub(crate) fn unavailable(error: &StoreError) -> StanzaError {
         StoreError::DiskFull => {
             return StanzaError::from(Condition::ResourceConstraint).with_type(ErrorType::Wait);
         }
-        // The store says once that it cannot write, not for each stanza.
-        StoreError::Unwritable { .. } => {}
+        // The store says once that it cannot write, or is damaged, and not for each stanza.
+        StoreError::Unwritable { .. } | StoreError::Damaged { .. } => {}
         error => tracing::error!(%error, "the store failed"),
     }
     StanzaError::from(Condition::InternalServerError).with_type(ErrorType::Wait)

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::alarm::Alarm;
 use crate::backup::{BackupAbout, BackupError, BackupSummary};
 use crate::batch::{Batch, Committed};
 use crate::blob::BlobHash;
@@ -31,6 +32,10 @@ pub(crate) trait Backend: Send + Sync {
     fn blobs(&self) -> Arc<dyn BlobFiles>;
     /// Writes everything as one moment had it, beside everything else.
     fn backup(&self, out: BackupOut, about: BackupAbout, reply: Reply<BackupOutcome>);
+    /// What hears of damage that is met in use.
+    fn alarm(&self) -> Arc<Alarm> {
+        Arc::new(Alarm::new("what is held in memory".into()))
+    }
     /// What it has done, where it counts.
     fn figures(&self) -> Figures {
         Figures::default()

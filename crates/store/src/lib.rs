@@ -28,6 +28,7 @@
 //! Two backends: SQLite, and [`Memory`], the double for tests. `tests/conformance` defines what the shapes
 //! promise and runs against both.
 
+mod alarm;
 mod backend;
 mod backup;
 mod batch;

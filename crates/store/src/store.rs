@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use prost::Message;
 
+use crate::alarm::{Alarm, Heard};
 use crate::backend::{
     Backend, Count, CountEntries, Done, Find, Get, IdOf, Owners, PageOf, Place, Query, Scan,
 };
@@ -19,7 +20,7 @@ use crate::key::{AsKey, Key, KeyRange, encoded};
 use crate::limits::Limit;
 use crate::log::{Direction, Entries, Entry, Log, LogId, Marks, Page};
 use crate::owner::Owner;
-use crate::reply::{Answer, Reply, reply};
+use crate::reply::{Reply, reply};
 use crate::table::{Index, Table};
 
 /// An open store. Cheap to clone; the last clone closes it.
@@ -30,6 +31,7 @@ use crate::table::{Index, Table};
 #[derive(Clone)]
 pub struct Store {
     backend: Arc<dyn Backend>,
+    alarm: Arc<Alarm>,
 }
 
 impl fmt::Debug for Store {
@@ -53,7 +55,8 @@ pub struct Found<K, V> {
 /// Writing.
 impl Store {
     pub(crate) fn new(backend: Arc<dyn Backend>) -> Self {
-        Self { backend }
+        let alarm = backend.alarm();
+        Self { backend, alarm }
     }
 
     /// Submits a batch. It is queued at the call, in the order of calls, without waiting. `done` is called once:
@@ -121,11 +124,11 @@ impl Store {
             now_micros: table.now_micros,
         };
         let answer = self.ask(|reply| Query::Get(get, reply));
+        let alarm = Arc::clone(&self.alarm);
         async move {
-            answer
-                .await?
-                .map(|value| table.decode_value(&value))
-                .transpose()
+            let value = answer.await?;
+            let value = value.map(|value| table.decode_value(&value));
+            alarm.heard(value.transpose())
         }
     }
 
@@ -152,11 +155,13 @@ impl Store {
             now_micros: table.now_micros,
         };
         let answer = self.ask_within(limit, |reply| Query::Scan(scan, reply));
+        let alarm = Arc::clone(&self.alarm);
         async move {
             let rows = answer.await?;
-            rows.iter()
-                .map(|row| Ok((table.decode_key(&row.key)?, table.decode_value(&row.value)?)))
-                .collect()
+            let rows = rows
+                .iter()
+                .map(|row| Ok((table.decode_key(&row.key)?, table.decode_value(&row.value)?)));
+            alarm.heard(rows.collect())
         }
     }
 
@@ -229,6 +234,7 @@ impl Store {
             now_micros: table.now_micros,
         };
         let answer = self.ask_within(limit, |reply| Query::Find(find, reply));
+        let alarm = Arc::clone(&self.alarm);
         async move {
             let rows = answer.await?;
             let found = rows.into_iter().map(|row| {
@@ -239,7 +245,7 @@ impl Store {
                     place: row.place,
                 })
             });
-            found.collect()
+            alarm.heard(found.collect())
         }
     }
 
@@ -277,6 +283,7 @@ impl Store {
             page,
         };
         let answer = self.ask_within(limit, |reply| Query::Page(query, reply));
+        let alarm = Arc::clone(&self.alarm);
         async move {
             let page = answer.await?;
             let entries = page.entries.into_iter().map(|entry| {
@@ -289,7 +296,7 @@ impl Store {
                 })
             });
             Ok(Entries {
-                entries: entries.collect::<Result<_, StoreError>>()?,
+                entries: alarm.heard(entries.collect())?,
                 next: page.next,
             })
         }
@@ -385,7 +392,7 @@ impl Store {
         shape: &'static str,
         after: Option<&Owner>,
         limit: usize,
-    ) -> Answer<Vec<Owner>> {
+    ) -> Heard<Vec<Owner>> {
         let owners = Owners {
             shape,
             after: after.cloned(),
@@ -394,18 +401,16 @@ impl Store {
         self.ask_within(limit, |reply| Query::Owners(owners, reply))
     }
 
-    fn ask<T>(&self, query: impl FnOnce(Reply<T>) -> Query) -> Answer<T> {
-        let (reply, answer) = reply();
-        self.backend.read(query(reply));
-        answer
+    fn ask<T>(&self, query: impl FnOnce(Reply<T>) -> Query) -> Heard<T> {
+        self.ask_within(0, query)
     }
 
-    fn ask_within<T>(&self, limit: usize, query: impl FnOnce(Reply<T>) -> Query) -> Answer<T> {
+    fn ask_within<T>(&self, limit: usize, query: impl FnOnce(Reply<T>) -> Query) -> Heard<T> {
         let (reply, answer) = reply();
         match Limit::Rows.check(limit) {
             Ok(()) => self.backend.read(query(reply)),
             Err(error) => reply.send(Err(error)),
         }
-        answer
+        Heard::new(answer, &self.alarm)
     }
 }

@@ -197,3 +197,78 @@ async fn what_is_lost_is_said_in_words_and_as_json() {
     assert_eq!(fs::read(&other).unwrap(), before);
     built.restart().unwrap();
 }
+
+fn private(kind: &str, number: u32, content: &str) -> String {
+    format!(
+        "<iq type='{kind}' id='{kind}{number}'><query xmlns='jabber:iq:private'><n xmlns='urn:n:{number:02}'>{content}</n></query></iq>"
+    )
+}
+
+/// The answer to a request, by its id.
+async fn answer(stream: &mut waxwing_dial::Stream, id: &str) -> (String, String) {
+    loop {
+        let iq = next(stream, "iq").await;
+        if iq.id().as_deref() == Some(id) {
+            return (iq.kind().unwrap_or_default().into_owned(), text(iq.bytes()));
+        }
+    }
+}
+
+#[tokio::test]
+async fn damage_that_a_running_server_meets_is_said_once() {
+    let mut built = server("daemon-doctor-met");
+    let mut alice = log_in(&built, ALICE).await.unwrap();
+    for number in 0..30 {
+        let content = format!("{number:04}").repeat(150);
+        say(&mut alice, &private("set", number, &content)).await;
+        let id = format!("set{number}");
+        assert_eq!(answer(&mut alice, &id).await.0, "result");
+    }
+    drop(alice);
+    put_away(&mut built);
+    // One page of the middle, in a database that is larger than what is checked at the start: the rest of it is a hole.
+    // The first seventeen pages are roots.
+    let database = built.data_dir.join("waxwing.db");
+    let mut bytes = fs::read(&database).unwrap();
+    for page in bytes.chunks_mut(PAGE).skip(17) {
+        if page.windows(16).any(|part| part == b"0015001500150015") {
+            page.fill(0xA5);
+        }
+    }
+    fs::write(&database, &bytes).unwrap();
+    let file = fs::OpenOptions::new().write(true).open(&database).unwrap();
+    file.set_len(65 << 20).unwrap();
+    built.restart().unwrap();
+    let said = || {
+        let log = built.log().unwrap();
+        (log.matches("`waxwing doctor`").count(), log)
+    };
+    assert_eq!(said().0, 0);
+    let mut alice = log_in(&built, ALICE).await.unwrap();
+    for _ in 0..2 {
+        for kind in ["get", "set"] {
+            say(&mut alice, &private(kind, 15, "")).await;
+            let (kind, error) = answer(&mut alice, &format!("{kind}15")).await;
+            assert_eq!(kind, "error", "{error}");
+            assert!(error.contains("<internal-server-error"), "{error}");
+        }
+        // What lies elsewhere is as ever.
+        say(&mut alice, &private("get", 2, "")).await;
+        assert!(answer(&mut alice, "get2").await.1.contains("00020002"));
+        say(&mut alice, "<iq type='set' id='r'><query xmlns='jabber:iq:roster'><item jid='bob@waxwing.example'/></query></iq>").await;
+        assert_eq!(answer(&mut alice, "r").await.0, "result");
+    }
+    let (count, log) = said();
+    assert_eq!(count, 1, "{log}");
+    assert_eq!(log.matches("ERROR").count(), 1, "{log}");
+    assert!(log.contains("waxwing.db is damaged"), "{log}");
+    drop(alice);
+    built.stop().unwrap();
+    let file = built.directory().join("met.backup").display().to_string();
+    let exported = done(&built, &["doctor", "--export", &file]);
+    let saved = exported["exported"]["shapes"]["private"]["records"].as_u64();
+    assert!(
+        saved.is_some_and(|saved| (24..30).contains(&saved)),
+        "{saved:?}"
+    );
+}

@@ -260,6 +260,37 @@ fn a_disk_that_cannot_be_written_is_refused_at_the_start() {
     disk.remount("ro");
     let said = refused(&built);
     assert!(said.contains("its disk is read-only"), "{said}");
+    // Nobody takes that for damage, whether or not the server was killed and left its log.
+    for _ in 0..2 {
+        let dir = built.data_dir.display().to_string();
+        let said = built.command(["doctor", &dir]).unwrap();
+        let (out, last) = (
+            String::from_utf8(said.stdout).unwrap(),
+            String::from_utf8(said.stderr).unwrap(),
+        );
+        assert_eq!(said.status.code(), Some(1), "{out}");
+        assert!(
+            out.contains("waxwing.db cannot be written: its disk is read-only"),
+            "{out}"
+        );
+        assert!(out.contains("ReadWritePaths"), "{out}");
+        assert!(
+            last.contains("is not damaged; the server starts on it when"),
+            "{last}"
+        );
+        let found = check(&built);
+        let data = found["findings"].as_array().unwrap().iter();
+        let data = data.filter(|finding| finding["about"] == "data");
+        let texts: Vec<_> = data
+            .map(|finding| finding["text"].as_str().unwrap())
+            .collect();
+        assert_eq!(texts.len(), 1, "{texts:?}");
+        assert!(texts[0].contains("its disk is read-only"), "{texts:?}");
+        disk.remount("rw");
+        built.restart().unwrap();
+        built.kill().unwrap();
+        disk.remount("ro");
+    }
     disk.remount("rw");
     built.restart().unwrap();
     built.stop().unwrap();

@@ -13,6 +13,9 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
+use super::ahead_index::AheadIndex;
+use super::open::beside;
+
 const HEADER_BYTES: usize = 32;
 const FRAME_HEADER_BYTES: usize = 24;
 /// `377f0682`, and with check sums over big-endian words `377f0683`.
@@ -24,10 +27,10 @@ const FIRST_FRAMES: u64 = 8;
 
 /// A sum over 8 bytes at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Sum(u32, u32);
+pub(super) struct Sum(pub(super) u32, pub(super) u32);
 
 impl Sum {
-    fn over(self, bytes: &[u8], big_endian: bool) -> Self {
+    pub(super) fn over(self, bytes: &[u8], big_endian: bool) -> Self {
         let Sum(mut a, mut b) = self;
         for (first, second) in pairs(bytes, big_endian) {
             a = a.wrapping_add(first).wrapping_add(b);
@@ -158,6 +161,10 @@ pub(super) struct WriteAhead {
     pub(super) header_damaged: bool,
     /// Frames behind the last commit: a write that was not finished.
     pub(super) unfinished: u64,
+    /// Frames that were committed, as its index says, and that are missing at its end or not what was written.
+    pub(super) missing: u64,
+    /// The database itself is newer than what is left of the log, which is not read then.
+    pub(super) is_overtaken: bool,
     /// A power cut does not leave it so.
     pub(super) is_damaged: bool,
 }
@@ -224,6 +231,8 @@ struct Open {
     committed: Vec<(u32, Place)>,
     pages: Option<u32>,
     after_commit: bool,
+    /// Frames up to the last commit.
+    commit: u64,
     damaged: Vec<u64>,
     odd: u64,
     lost: u64,
@@ -242,9 +251,13 @@ impl Open {
 }
 
 impl WriteAhead {
-    /// Reads a log to its end; `None` where there is none.
-    pub(super) fn read(path: &Path, page_bytes: usize) -> io::Result<Option<Self>> {
-        let file = match File::open(path) {
+    /// Reads the log beside a database to its end; `None` where there is none, or it has no page.
+    pub(super) fn read(
+        database: &Path,
+        page_bytes: usize,
+        index: Option<&AheadIndex>,
+    ) -> io::Result<Option<Self>> {
+        let file = match File::open(beside(database, "-wal")) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             file => file?,
         };
@@ -265,6 +278,8 @@ impl WriteAhead {
             lost: 0,
             header_damaged: false,
             unfinished: 0,
+            missing: 0,
+            is_overtaken: false,
             is_damaged: false,
         };
         let written = (length - HEADER_BYTES as u64) / ahead.frame_bytes();
@@ -287,7 +302,8 @@ impl WriteAhead {
             }
         };
         ahead.frames = ahead.last_of(&header, written)?;
-        ahead.follow(&header)?;
+        let index = index.filter(|index| index.salts == header.salts);
+        ahead.follow(&header, index)?;
         if ahead.header_damaged && ahead.pages.is_none() {
             ahead.give_up(written);
         }
@@ -345,7 +361,7 @@ impl WriteAhead {
         Ok(last)
     }
 
-    fn follow(&mut self, header: &Header) -> io::Result<()> {
+    fn follow(&mut self, header: &Header, index: Option<&AheadIndex>) -> io::Result<()> {
         let mut before = header.sum;
         let mut after_lost = false;
         let mut open = Open::default();
@@ -386,6 +402,7 @@ impl WriteAhead {
             open.begun.push((frame.page(), place));
             if frame.commit() != 0 {
                 open.after_commit = true;
+                open.commit = number + 1;
                 open.pages = Some(frame.commit());
                 open.committed.append(&mut open.begun);
                 if open.damaged.is_empty() {
@@ -394,8 +411,22 @@ impl WriteAhead {
                 }
             }
         }
+        let committed = index.map_or(0, |index| index.frames);
+        if open.commit > applied && open.commit <= committed {
+            // Nothing behind it can speak for it, and its index does.
+            self.confirm(&mut open);
+            applied = open.commit;
+        }
+        self.missing = committed.saturating_sub(applied);
+        self.is_damaged |= self.missing > 0;
+        if self.missing > 0 && index.is_some_and(|index| index.copied >= applied) {
+            // What the database has taken over is newer than this.
+            self.is_overtaken = true;
+            self.places.clear();
+            self.pages = None;
+        }
         // The write that a power cut cut short, or what is left of one: nothing of it was acknowledged.
-        self.unfinished = self.frames - applied;
+        self.unfinished = self.frames.saturating_sub(applied.max(committed));
         Ok(())
     }
 

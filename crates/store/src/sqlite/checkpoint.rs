@@ -10,8 +10,10 @@ use rusqlite::hooks::Wal;
 use rusqlite::wal::CheckpointMode;
 use rusqlite::{Connection, ErrorCode};
 
+use super::fault::failed;
 use super::open::beside_connection;
 use super::pool::Pool;
+use crate::alarm::Alarm;
 
 /// Pages of the write-ahead log after which a checkpoint begins beside the writer.
 const PASSIVE_PAGES: u32 = 4_000;
@@ -41,13 +43,17 @@ impl Checkpoints {
     pub(super) fn start(
         path: PathBuf,
         requests: Arc<Pool<()>>,
+        alarm: &Arc<Alarm>,
     ) -> std::io::Result<(Self, JoinHandle<()>)> {
         let shared = Arc::new(Shared::default());
         let seen = Arc::clone(&shared);
+        let alarm = Arc::clone(alarm);
         let mut connection = None;
         let thread = requests.start("store-checkpoint", move |()| {
             if let Err(error) = copy(&mut connection, &path) {
-                tracing::warn!(%error, "a checkpoint failed; the next one does its work");
+                if !alarm.hear(&failed(&error)) {
+                    tracing::warn!(%error, "a checkpoint failed; the next one does its work");
+                }
                 connection = None;
             }
             if seen.pages.load(Ordering::Relaxed) >= RESTART_PAGES {

@@ -22,6 +22,7 @@ use std::thread::{self, JoinHandle};
 
 use rusqlite::Connection;
 
+use crate::alarm::Alarm;
 use crate::backend::{Backend, BackupOut, BackupOutcome, BlobFiles, Done, Query};
 use crate::backup::{BackupAbout, BackupError};
 use crate::batch::Batch;
@@ -33,6 +34,7 @@ use crate::shape::{Shape, declared};
 use crate::store::Store;
 
 mod ahead;
+mod ahead_index;
 mod apply;
 mod apply_log;
 mod blobs;
@@ -43,6 +45,7 @@ mod fault;
 mod migrate;
 mod open;
 mod pool;
+mod probe;
 mod queue;
 mod read;
 mod remove;
@@ -120,6 +123,7 @@ struct Sqlite {
     checkpoints: Arc<Pool<()>>,
     blobs: Arc<FileBlobs>,
     database: PathBuf,
+    alarm: Arc<Alarm>,
     backup: Mutex<Option<JoinHandle<()>>>,
     /// Whether one is being made.
     backing_up: Arc<AtomicBool>,
@@ -148,6 +152,7 @@ impl Sqlite {
         shapes: Shapes,
     ) -> Result<Self, StartError> {
         let database = &directory.database;
+        let alarm = Arc::new(Alarm::new(database.clone()));
         let (queue, workers) = (Arc::new(Queue::default()), Pool::new());
         let blobs = FileBlobs::open(
             directory.blobs.clone(),
@@ -163,6 +168,7 @@ impl Sqlite {
             checkpoints: Pool::new(),
             blobs: Arc::new(blobs),
             database: database.clone(),
+            alarm: Arc::clone(&alarm),
             backup: Mutex::default(),
             backing_up: Arc::default(),
             closing: Arc::default(),
@@ -171,7 +177,7 @@ impl Sqlite {
         };
         let shapes = Arc::new(shapes);
         let (checkpoints, thread) =
-            Checkpoints::start(database.clone(), Arc::clone(&sqlite.checkpoints))?;
+            Checkpoints::start(database.clone(), Arc::clone(&sqlite.checkpoints), &alarm)?;
         sqlite.threads.push(thread);
         checkpoints.watch(&mut db)?;
         sqlite.start_readers(database, options.readers.max(1), &shapes)?;
@@ -182,6 +188,7 @@ impl Sqlite {
             writes: Writes::new(db, shapes)?,
             readers: Arc::clone(&sqlite.readers),
             checkpoints,
+            alarm,
             blobs: Arc::clone(&sqlite.blobs),
             broken: false,
             failing: false,
@@ -277,6 +284,10 @@ impl Backend for Sqlite {
         drop(self.workers.push(work));
     }
 
+    fn alarm(&self) -> Arc<Alarm> {
+        Arc::clone(&self.alarm)
+    }
+
     fn figures(&self) -> Figures {
         self.queue.figures()
     }
@@ -294,6 +305,7 @@ impl Backend for Sqlite {
         let (database, blobs) = (self.database.clone(), Arc::clone(&self.blobs));
         let closing = Arc::clone(&self.closing);
         let backing_up = Arc::clone(&self.backing_up);
+        let alarm = Arc::clone(&self.alarm);
         // A thread of its own: it takes as long as whoever takes what it writes.
         let thread = thread::Builder::new()
             .name("store-backup".to_owned())
@@ -304,6 +316,9 @@ impl Backend for Sqlite {
                     closing: &closing,
                 };
                 let outcome = dump::run(&source, out, about);
+                if let Err(BackupError::Store(error)) = &outcome {
+                    alarm.hear(error);
+                }
                 // Who hears of it may begin the next one at once.
                 backing_up.store(false, Ordering::Release);
                 reply.send(Ok(outcome));

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::Read;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,9 +12,11 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::ahead::WriteAhead;
+use super::ahead_index::{AheadIndex, Waiting, boot};
 use super::blobs::sync_directory;
 use super::fault::{failed, io_failed};
 use super::migrate::{self, check};
+use super::probe::probe;
 use super::shapes::{self, Shapes};
 use crate::error::{OpenError, StoreError};
 use crate::shape::Shape;
@@ -22,8 +25,6 @@ use crate::shape::Shape;
 pub(super) const APPLICATION_ID: u32 = u32::from_be_bytes(*b"Waxw");
 /// The layout of `schema.sql`: SQLite's `user_version`.
 pub(super) const LAYOUT: u32 = 1;
-/// Databases up to this size are checked page by page before they are opened: more would delay the start.
-const CHECKED_BYTES_MAX: u64 = 64 << 20;
 /// The write-ahead log is cut to this length when it starts from its beginning.
 const LOG_BYTES_KEPT: u32 = 64 << 20;
 /// Statements of a connection that are kept prepared: more than there are.
@@ -40,9 +41,23 @@ pub(super) struct Directory {
     pub(super) path: PathBuf,
 }
 
-/// Keeps other processes out as long as it lives.
+/// Keeps other processes out as long as it lives. What its file holds is the [`boot`] of who had it last.
 pub(super) struct Lock {
-    _file: File,
+    file: File,
+}
+
+impl Lock {
+    /// Notes that what lies beside it was written since the machine was started. Without room for that it is not noted.
+    fn note_boot(&self) -> Option<()> {
+        let boot = boot()?;
+        let mut noted = Vec::new();
+        (&self.file).read_to_end(&mut noted).ok()?;
+        if noted != boot {
+            self.file.set_len(0).ok()?;
+            self.file.write_all_at(&boot, 0).ok()?;
+        }
+        Some(())
+    }
 }
 
 impl Directory {
@@ -71,6 +86,7 @@ impl Directory {
         } else {
             create_database(&self.database)?;
         }
+        let _without = lock.note_boot();
         let (db, shapes) = self.migrate(bytes_max, declared)?;
         Ok((lock, db, shapes))
     }
@@ -184,6 +200,7 @@ impl Directory {
         let file = OpenOptions::new()
             .create(true)
             .truncate(false)
+            .read(true)
             .write(true)
             .open(&path);
         self.locked(file.map_err(|error| io(&path, &error))?)
@@ -191,7 +208,7 @@ impl Directory {
 
     pub(super) fn locked(&self, file: File) -> Result<Lock, OpenError> {
         match file.try_lock() {
-            Ok(()) => Ok(Lock { _file: file }),
+            Ok(()) => Ok(Lock { file }),
             Err(TryLockError::WouldBlock) => Err(OpenError::InUse(self.path.clone())),
             Err(TryLockError::Error(error)) => Err(io(&self.path, &error)),
         }
@@ -205,8 +222,8 @@ impl Directory {
             let layout: u32 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
             let length = fs::metadata(&self.database).map_or(0, |metadata| metadata.len());
             let mut detail = "ok".to_owned();
-            if length <= CHECKED_BYTES_MAX && layout == LAYOUT {
-                detail = db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+            if layout == LAYOUT {
+                detail = probe(&db, length)?;
             }
             Ok((layout, detail))
         };
@@ -232,13 +249,40 @@ impl Directory {
             Ok(()) => usize::from(u16::from_be_bytes([header[16], header[17]])),
             Err(error) => return Err(io(&self.database, &error)),
         };
-        let ahead = WriteAhead::read(&path, page_bytes).map_err(|error| io(&path, &error))?;
-        match ahead.filter(|ahead| ahead.is_damaged) {
-            Some(_) => Err(OpenError::Damaged {
-                path,
-                detail: "it is not what was written".to_owned(),
-            }),
-            None => Ok(()),
+        let index = AheadIndex::read(&self.database, page_bytes);
+        let ahead = WriteAhead::read(&self.database, page_bytes, index.as_ref());
+        let ahead = ahead.map_err(|error| io(&path, &error))?;
+        let missing = match (&ahead, index) {
+            (Some(ahead), _) => ahead.missing,
+            (None, Some(index)) => match index.of_none(&path, self.is_same_boot()) {
+                Waiting::Lost(frames) => frames,
+                Waiting::Maybe(_) | Waiting::None => 0,
+            },
+            (None, None) => 0,
+        };
+        let detail = if missing > 0 {
+            format!("{missing} pages that were committed to it are missing")
+        } else if ahead.is_some_and(|ahead| ahead.is_damaged) {
+            "it is not what was written".to_owned()
+        } else {
+            return Ok(());
+        };
+        Err(OpenError::Damaged { path, detail })
+    }
+
+    /// Whether what lies here was written since the machine was started.
+    pub(super) fn is_same_boot(&self) -> bool {
+        let noted = fs::read(self.path.join("waxwing.lock")).ok();
+        boot().is_some_and(|boot| noted == Some(boot))
+    }
+
+    /// Has what was committed to the log on the disk before anybody reads it. A process that was killed in the middle
+    /// of a commit may have left one that only the machine's memory holds; its index counts it from now on.
+    fn sync_ahead(&self) -> Result<(), OpenError> {
+        let path = beside(&self.database, "-wal");
+        match File::open(&path).and_then(|log| log.sync_all()) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(io(&path, &error)),
+            _ => Ok(()),
         }
     }
 
@@ -248,6 +292,7 @@ impl Directory {
         bytes_max: Option<u64>,
         declared: &BTreeMap<&'static str, Shape>,
     ) -> Result<(Connection, Shapes), OpenError> {
+        self.sync_ahead()?;
         let open = || {
             let db = writer_connection(&self.database, bytes_max)?;
             // Until the migration is through, closing leaves the database as it is.

@@ -56,7 +56,12 @@ pub(super) fn answer_from_snapshot(db: &Connection, shapes: &Shapes, query: Quer
         return;
     }
     answer(db, shapes, LogId::MIN, query);
-    if let Err(error) = db.execute_batch("COMMIT") {
+    let Err(error) = db.execute_batch("COMMIT") else {
+        return;
+    };
+    // After an error the snapshot may have ended by itself. Who asked has been told of damage, and so has the log.
+    let ended = db.is_autocommit() || db.execute_batch("ROLLBACK").is_ok();
+    if !(ended && matches!(failed(&error), StoreError::Damaged { .. })) {
         tracing::error!(%error, "a reader could not end its snapshot");
     }
 }

@@ -12,6 +12,7 @@ use super::open::writer_connection;
 use super::pool::Pool;
 use super::queue::{Job, Queue, Submitted};
 use super::read::{answer, is_light};
+use crate::alarm::Alarm;
 use crate::backend::{Done, Query};
 use crate::batch::{Batch, Committed};
 use crate::blob::BlobHash;
@@ -29,6 +30,7 @@ pub(super) struct Writer {
     pub(super) writes: Writes,
     pub(super) readers: Arc<Pool<Query>>,
     pub(super) checkpoints: Checkpoints,
+    pub(super) alarm: Arc<Alarm>,
     pub(super) blobs: Arc<FileBlobs>,
     /// The connection could not be brought back to what is committed.
     pub(super) broken: bool,
@@ -180,7 +182,9 @@ impl Writer {
 
     /// Fails the group: nothing of it was stored.
     fn fail(&mut self, group: &mut Group, error: &StoreError) {
-        let is_news = !std::mem::replace(&mut self.failing, true);
+        // Damage in one place says nothing of others.
+        let is_damage = self.alarm.hear(error);
+        let is_news = !is_damage && !std::mem::replace(&mut self.failing, true);
         if is_news {
             tracing::error!(%error, "the database cannot be written; what would have to be stored is refused");
         }
@@ -235,6 +239,7 @@ impl Writer {
         match step {
             Ok(()) => self.finish(Group::default()),
             Err(error) => {
+                self.alarm.hear(&failed(&error));
                 tracing::error!(%error, "what deleted accounts had could not be removed; the next start goes on");
                 if let Err(error) = self.recover() {
                     tracing::error!(
@@ -254,6 +259,7 @@ impl Writer {
             Ok(true) => {}
             Ok(false) => self.blobs.remove(hash),
             Err(error) => {
+                self.alarm.hear(&failed(&error));
                 tracing::error!(%error, "a blob's references could not be read; it stays");
             }
         }

@@ -1,5 +1,6 @@
 //! What is saved from a data directory that is damaged, bit by bit and page by page.
 
+mod index;
 mod lists;
 mod parts;
 
@@ -9,8 +10,8 @@ use std::path::Path;
 
 use rusqlite::Connection;
 use waxwing_store::{
-    Append, BackupAbout, Batch, BlobHash, DamagedPart, Examination, ExamineOptions, Findings,
-    LogId, Marks, OpenError, Owner, SqliteOptions, Store, verify_backup,
+    Append, BackupAbout, Batch, BlobHash, Damage, DamagedPart, Examination, ExamineOptions,
+    Findings, LogId, Marks, OpenError, Owner, SqliteOptions, Store, verify_backup,
 };
 
 use crate::place::{TestDirectory, wait};

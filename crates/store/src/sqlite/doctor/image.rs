@@ -6,7 +6,8 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use super::super::ahead::{WriteAhead, be};
-use super::super::open::{APPLICATION_ID, LAYOUT, beside};
+use super::super::ahead_index::AheadIndex;
+use super::super::open::{APPLICATION_ID, LAYOUT};
 
 /// What SQLite takes by default, and every database of ours has.
 const PAGE_BYTES: usize = 4_096;
@@ -40,6 +41,7 @@ pub(super) enum Read {
 pub(super) struct Image {
     file: File,
     pub(super) ahead: Option<WriteAhead>,
+    pub(super) index: Option<AheadIndex>,
     /// Pages that there should be.
     pub(super) pages: u32,
     /// Pages that the database's file has.
@@ -57,10 +59,12 @@ impl Image {
         let file = File::open(database)?;
         let length = file.metadata()?.len();
         let in_file = u32::try_from(length.div_ceil(PAGE_BYTES as u64)).unwrap_or(u32::MAX);
-        let ahead = WriteAhead::read(&beside(database, "-wal"), PAGE_BYTES)?;
+        let index = AheadIndex::read(database, PAGE_BYTES);
+        let ahead = WriteAhead::read(database, PAGE_BYTES, index.as_ref())?;
         let mut image = Self {
             file,
             ahead,
+            index,
             pages: in_file,
             in_file,
             wrong_fields: Vec::new(),

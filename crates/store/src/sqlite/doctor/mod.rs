@@ -25,6 +25,7 @@ use crate::examination::{Damage, DamagedPart, ExamineOptions, Findings, Loss};
 use crate::owner::Owner;
 use crate::shape::{Shape, declared};
 
+mod files;
 mod guess;
 mod image;
 mod logs;
@@ -113,7 +114,7 @@ impl Examination {
         let mut findings = weigh(&db, &walk, &files, options, &declared).map_err(wrong)?;
         findings.refusal = refusal;
         findings.is_unfinished = (image.ahead.as_ref()).is_some_and(|ahead| ahead.unfinished > 0);
-        let mut damages = of_files(&place, &image);
+        let mut damages = files::damages(&place, &image);
         damages.extend(of_structure(&walk));
         damages.append(&mut findings.damages);
         findings.damages = damages;
@@ -252,71 +253,6 @@ fn weigh(
         shapes,
         blobs,
     })
-}
-
-/// What is wrong with the files as such.
-fn of_files(place: &Directory, image: &Image) -> Vec<Damage> {
-    let mut all = Vec::new();
-    let mut damage = |part, text: String, loss| all.push(Damage { part, text, loss });
-    if !image.wrong_fields.is_empty() {
-        let text = format!(
-            "its first bytes do not say {}",
-            image.wrong_fields.join(", ")
-        );
-        damage(DamagedPart::File, text, Loss::Nothing);
-    }
-    let ahead = beside(&place.database, "-wal");
-    if image.ahead.is_none() && image.counted() != image.in_file {
-        let (counted, there) = (image.counted(), image.in_file);
-        let (text, loss) = if counted > there {
-            (
-                format!("it has {there} pages of {counted}: it was cut short"),
-                Loss::Unknown,
-            )
-        } else {
-            (
-                format!("it has {there} pages and counts {counted}"),
-                Loss::Nothing,
-            )
-        };
-        damage(DamagedPart::File, text, loss);
-    }
-    if beside(&place.database, "-journal").exists() {
-        let text = "there is a rollback journal beside it, which it never has".to_owned();
-        damage(DamagedPart::File, text, Loss::Nothing);
-    }
-    if !ahead.exists() && beside(&place.database, "-shm").exists() {
-        let text =
-            "it is missing, and its index is there: what was written last may be in it".to_owned();
-        damage(DamagedPart::WriteAhead, text, Loss::Unknown);
-    }
-    let Some(ahead) = &image.ahead else {
-        return all;
-    };
-    if ahead.header_damaged {
-        let text = "its first bytes are not what was written".to_owned();
-        damage(DamagedPart::WriteAhead, text, Loss::Nothing);
-    }
-    if !ahead.damaged.is_empty() {
-        let (wrong, frames) = (ahead.damaged.len(), ahead.frames);
-        let mut text = format!("{wrong} of {frames} pages in it are not what was written");
-        if ahead.odd > 0 {
-            let odd = ahead.odd;
-            text.push_str(&format!(", {odd} of them by one bit, nobody knows which"));
-        }
-        if ahead.lost > 0 {
-            let lost = ahead.lost;
-            text.push_str(&format!(
-                ", {lost} of them beyond repair: what they held is as it was before"
-            ));
-        }
-        let loss = match ahead.odd + ahead.lost {
-            0 => Loss::Nothing,
-            _ => Loss::Unknown,
-        };
-        damage(DamagedPart::WriteAhead, text, loss);
-    }
-    all
 }
 
 /// What is wrong with the pages.

@@ -1,14 +1,17 @@
 //! Data that is not ours, not of our time or not whole is refused, and not a byte of it changes.
 
 use std::fs;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use rusqlite::Connection;
-use waxwing_store::{Migration, OpenError, RowError, Shape, Store, Table};
+use waxwing_store::{
+    Direction, KeyRange, Migration, OpenError, RowError, Shape, Store, StoreError, Table,
+};
 
 use super::{copy_while_open, files, open, try_open};
 use crate::place::{TestDirectory, wait};
-use crate::shapes::{BOTH, CARDS, Card, alice, all, append, card, committed};
+use crate::shapes::{BOTH, CARDS, Card, alice, all, append, card, commit, committed};
 
 /// A store with a little of everything, that was closed.
 fn filled() -> TestDirectory {
@@ -159,6 +162,96 @@ fn a_damaged_page_is_refused() {
             matches!(refused(&directory, &all()), OpenError::Damaged { .. }),
             "page {page}"
         );
+    }
+}
+
+/// More than is checked page by page.
+const LARGE_BYTES: u64 = 65 << 20;
+
+fn make_large(directory: &TestDirectory) {
+    let file = fs::OpenOptions::new().write(true).open(database(directory));
+    // A hole: it takes no room.
+    file.unwrap().set_len(LARGE_BYTES).unwrap();
+}
+
+#[test]
+fn a_damaged_root_of_a_large_database_is_refused() {
+    let directory = filled();
+    make_large(&directory);
+    assert_eq!(Store::sqlite_look(directory.path(), &all()), Ok(true));
+    let file = fs::OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(database(&directory))
+        .unwrap();
+    // Each of the trees.
+    for page in 2..=17 {
+        let mut whole = [0; 4_096];
+        let at = (page - 1) * 4_096;
+        file.read_exact_at(&mut whole, at).unwrap();
+        file.write_all_at(&[0xA5; 4_096], at).unwrap();
+        let damaged = refused(&directory, &all());
+        let OpenError::Damaged { path, .. } = damaged else {
+            panic!("page {page}: {damaged:?}");
+        };
+        assert_eq!(path, database(&directory));
+        file.write_all_at(&whole, at).unwrap();
+    }
+    drop(open(&directory));
+}
+
+#[test]
+fn damage_that_is_met_in_use_fails_what_needs_it_and_nothing_else() {
+    let directory = TestDirectory::new();
+    let store = open(&directory);
+    committed(&store, |batch| {
+        for id in 0..1_000 {
+            append(batch, &alice(), id, BOTH());
+            batch.put(
+                &CARDS,
+                &alice(),
+                &format!("{id:04}"),
+                &card(&"x".repeat(200)),
+            );
+        }
+    });
+    drop(store);
+    let mut bytes = fs::read(database(&directory)).unwrap();
+    // In the middle, and behind the first seventeen, which are roots.
+    for page in bytes.chunks_mut(4_096).skip(17) {
+        if page.windows(4).any(|part| part == b"0500") {
+            page.fill(0xA5);
+        }
+    }
+    fs::write(database(&directory), bytes).unwrap();
+    make_large(&directory);
+    let store = open(&directory);
+    let damaged = StoreError::Damaged {
+        shape: "the database",
+    };
+    for _ in 0..2 {
+        let read = wait(store.get(&CARDS, &alice(), "0500"));
+        assert_eq!(read, Err(damaged.clone()));
+        let all = store.scan(
+            &CARDS,
+            &alice(),
+            &KeyRange::all(),
+            Direction::Forward,
+            2_000,
+        );
+        assert_eq!(wait(all).map(|rows| rows.len()), Err(damaged.clone()));
+        let written = commit(&store, |batch| {
+            batch.put(&CARDS, &alice(), "new", &card("new"));
+            batch.put(&CARDS, &alice(), "0500", &card("other"));
+        });
+        assert_eq!(written.err(), Some(damaged.clone()));
+        // All of a batch or nothing.
+        assert_eq!(wait(store.get(&CARDS, &alice(), "new")), Ok(None));
+        // What lies elsewhere is as ever.
+        assert!(wait(store.get(&CARDS, &alice(), "0001")).unwrap().is_some());
+        committed(&store, |batch| {
+            batch.put(&CARDS, &alice(), "0002", &card("y"));
+        });
     }
 }
 
