@@ -1,13 +1,13 @@
 //! `waxwing doctor`: says what is damaged in a data directory, in plain words, and saves what can be read.
 
-use std::io::BufWriter;
+use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use waxwing_server::Server;
 use waxwing_store::{
     BackupAbout, BackupError, BackupSummary, Damage, DamagedPart, Examination, ExamineOptions,
-    Findings, Loss, OpenError, Owner,
+    Findings, Loss, OpenError, Owner, StoreError,
 };
 
 use crate::backups::{self, BackupFailed};
@@ -47,6 +47,12 @@ pub(crate) fn run(config: &Path, how: &Doctor) -> Outcome {
         ));
     }
     let scratch = scratch(how);
+    if !scratch.is_dir() {
+        return Outcome::Refused(format!(
+            "there is no directory {}: an export, and a copy of the database while it works, need one that is there",
+            scratch.display()
+        ));
+    }
     let options = ExamineOptions {
         scratch: &scratch,
         now_micros: unix_micros(),
@@ -113,6 +119,10 @@ fn not_examined(error: &OpenError, scratch: &Path) -> Outcome {
         OpenError::ReadOnly(_) | OpenError::Environment { .. } => {
             Outcome::Failed(error.to_string())
         }
+        OpenError::Occupied { path, found } => Outcome::Refused(format!(
+            "{} holds {found} and no Waxwing database; name the directory in which waxwing.db is",
+            path.display()
+        )),
         error => Outcome::Refused(error.to_string()),
     }
 }
@@ -137,6 +147,11 @@ fn export(examination: &Examination, file: &Path) -> Result<BackupSummary, Backu
         examination
             .export(&mut out, about)
             .map_err(|error| match error {
+                // What it reads from is written already.
+                BackupError::Store(StoreError::DiskFull) => BackupFailed::Io {
+                    path: file.to_owned(),
+                    reason: io::ErrorKind::StorageFull.into(),
+                },
                 BackupError::Open(error) => BackupFailed::Unusable(error.into()),
                 error => BackupFailed::Unusable(error),
             })?;

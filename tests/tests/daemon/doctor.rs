@@ -184,6 +184,29 @@ async fn what_is_lost_is_said_in_words_and_as_json() {
     assert!(said.contains("written by a newer program"), "{said}");
     assert!(!Path::new(&file).exists());
     fs::write(&database, &whole).unwrap();
+    built.restart().unwrap();
+}
+
+#[test]
+fn an_export_goes_where_there_is_room_for_it_and_nothing_else() {
+    let mut built = server("daemon-doctor-places");
+    built.stop().unwrap();
+    // Where the export would go is not there.
+    let nowhere = built
+        .directory()
+        .join("nowhere/x.backup")
+        .display()
+        .to_string();
+    let said = failed(&built, 1, &["doctor", "--export", &nowhere]);
+    assert!(said.contains("there is no directory"), "{said}");
+    let blobs = built.data_dir.join("blobs").display().to_string();
+    fs::write(built.data_dir.join("blobs/note"), "").unwrap();
+    let said = failed(&built, 1, &["doctor", &blobs]);
+    assert!(
+        said.contains("name the directory in which waxwing.db is"),
+        "{said}"
+    );
+    fs::remove_file(built.data_dir.join("blobs/note")).unwrap();
 
     // Nothing is written where the damage is, nor over something else.
     let inside = built.data_dir.join("saved.backup").display().to_string();

@@ -5,7 +5,7 @@
 //! | name | is |
 //! |---|---|
 //! | `waxwing.db`, `-wal`, `-shm` | tables, logs and references to blobs; see `schema.sql` |
-//! | `waxwing.lock` | locked (`flock`) while a process has the directory open |
+//! | `waxwing.lock` | locked (`flock`) while a process has the directory open; says since when the machine ran then |
 //! | `blobs/ab/ab01…` | blobs by their hash |
 //! | `blobs/new/` | blobs that are being written or removed; emptied at the start |
 //! | `restoring/` | what a restore has built until then, while there is no database |
