@@ -111,8 +111,12 @@ pub(crate) fn end(server: &Server, session: &Arc<Session>) {
     let tasks = server.outside().tasks.clone();
     tasks.spawn(
         async move {
+            let turn = server.roster_turn(&[&session.account.jid]).await;
             match crate::presence::ended(&server, &session).await {
-                Ok(effects) => server.stage(&session, effects, None),
+                Ok(mut effects) => {
+                    effects.exclusive = Some(turn);
+                    server.stage(&session, effects, None);
+                }
                 Err(error) => tracing::error!(condition = ?error.condition, "presence of an ended session could not be sent"),
             }
         }

@@ -54,8 +54,13 @@ pub(crate) async fn handle(
                 Some(to) => directed(&cx, kind, to, &stanza).await,
             };
         }
-        // Servers probe, clients need not (§4.3); errors are passed to who caused them.
-        PresenceType::Probe => return Ok(Effects::none()),
+        PresenceType::Probe => {
+            return match to {
+                Some(to) => probe(&cx, to).await,
+                None => Ok(Effects::none()),
+            };
+        }
+        // Errors are passed to who caused them.
         PresenceType::Error => {
             return to.map_or(Ok(Effects::none()), |to| pass_error(&cx, &to, &stanza));
         }
@@ -69,6 +74,42 @@ pub(crate) async fn handle(
         Some(_) => {}
     }
     subscriptions::outbound(&cx, &to.bare(), request, &stanza).await
+}
+
+/// A client asks for presence, which its server has told it by itself: who may see it is shown it once more (§4.3.2).
+async fn probe(cx: &Cx, to: Jid) -> Result<Effects, StanzaError> {
+    let whose = to.bare();
+    match cx.server.place(to.domain()) {
+        None => return Err(cx.server.beyond(&cx.session)),
+        Some(Place::Domain) if whose.node().is_some() => {}
+        Some(_) => return Ok(Effects::none()),
+    }
+    let own = whose == cx.session.account.jid;
+    let may_see = own || roster::sees_presence(&cx.server, &cx.session.account.jid, &whose).await?;
+    let session = cx.session.clone();
+    let mut effects = Effects::none();
+    effects.call(move |server| {
+        let asker = session.account.jid.as_str();
+        if !may_see {
+            // Whether there is such an account or not.
+            let refusal = Element::new(ns::CLIENT, "presence")
+                .with_attr("from", whose.as_str())
+                .with_attr("to", asker)
+                .with_attr("type", "unsubscribed");
+            return session.push(Out::stanza(refusal.to_bytes(ns::CLIENT)));
+        }
+        let mut nobody = true;
+        for other in at(server, &to) {
+            if blocking::is_free(&other, &session) && other.priority().is_some() {
+                show(&other, &session, &session.account.jid);
+                nobody = false;
+            }
+        }
+        if nobody {
+            session.push(Out::stanza(unavailable(to.as_str(), asker)));
+        }
+    });
+    Ok(effects)
 }
 
 fn pass_error(cx: &Cx, to: &Jid, stanza: &Stanza) -> Result<Effects, StanzaError> {
@@ -118,8 +159,10 @@ fn takes_none(available: Option<&Available>) -> bool {
 async fn broadcast(cx: &Cx, kind: PresenceType, stanza: &Stanza) -> Result<Effects, StanzaError> {
     let session = &cx.session;
     let stamped = stamped(cx, stanza, None)?;
-    let contacts = roster::items(&cx.server, &session.account).await?;
     let mut effects = Effects::none();
+    // Who may see it changes before it is told, or after.
+    effects.exclusive = Some(cx.server.roster_turn(&[&session.account.jid]).await);
+    let contacts = roster::items(&cx.server, &session.account).await?;
     if kind == PresenceType::Unavailable {
         if session.state().available.is_some() {
             // Who leaves is told as well, as the other sessions are (§4.5.2).
@@ -239,11 +282,13 @@ fn leave(session: Arc<Session>, stanza: Stanza, audience: Vec<BareJid>, effects:
             last::note_left(server, &session, &stanza);
             tell_all(server, &session, &stanza, &audience);
         }
+        // Of the broadcast, a session that is not available got nothing.
         let told: HashSet<&BareJid> = audience.iter().collect();
-        for to in directed
-            .iter()
-            .filter(|to| was.is_none() || !told.contains(&to.bare()))
-        {
+        let is_told = |to: &Jid| {
+            let of_account = was.is_some() && told.contains(&to.bare());
+            of_account && at(server, to).iter().all(|one| one.priority().is_some())
+        };
+        for to in directed.iter().filter(|to| !is_told(to)) {
             to_address(server, &session, to, &stanza);
         }
     });
@@ -452,14 +497,15 @@ fn unavailable(from: &str, to: &str) -> Bytes {
         .to_bytes(ns::CLIENT)
 }
 
-/// Unavailable presence on behalf of a session that ended without sending it (§4.5.2).
+/// Unavailable presence on behalf of a session that ended without sending it (§4.5.2). The caller has the turn of its
+/// account's roster.
 pub(crate) async fn ended(server: &Server, session: &Arc<Session>) -> Result<Effects, StanzaError> {
     let stanza = server.reparse(unavailable(
         session.jid.as_str(),
         session.account.jid.as_ref(),
     ))?;
-    let contacts = roster::items(server, &session.account).await?;
     let mut effects = Effects::none();
+    let contacts = roster::items(server, &session.account).await?;
     leave(
         session.clone(),
         stanza,

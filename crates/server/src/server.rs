@@ -430,8 +430,9 @@ impl Server {
                 self.submit(session.clone(), number, batch);
             }
         }
-        drop(exclusive);
         session.release.drain(self, session);
+        // What follows at once has followed when another's turn comes.
+        drop(exclusive);
     }
 
     /// Hands an account's removal to the store, at the call; whatever is staged from then on stores nothing for it.

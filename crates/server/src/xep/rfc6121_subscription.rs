@@ -193,6 +193,10 @@ async fn deliver(
             told.push((*request, stanza.clone()));
         }
     }
+    // Before the push that tells what came of it (RFC 6121 §3.1.6, §3.2.3, §3.3.3).
+    for (request, stanza) in told {
+        tell_sessions(account.clone(), request, stanza, effects);
+    }
     if after != before {
         store_change(server, &account, &sender.jid, &before, &after, effects);
     }
@@ -201,9 +205,6 @@ async fn deliver(
     }
     if !before.from && after.from {
         presence::introduce(&account, &sender.jid, effects);
-    }
-    for (request, stanza) in told {
-        tell_sessions(account.clone(), request, stanza, effects);
     }
     Ok(())
 }
@@ -225,9 +226,9 @@ async fn answer(
     let mut after = own.clone();
     after.set_state(state, None);
     if after != own {
-        roster::change(server, asker, &contact.jid, Some(&after), effects);
         let stanza = on_behalf(&contact.jid, &asker.jid, Request::Subscribed);
         tell_sessions(asker.clone(), Request::Subscribed, stanza, effects);
+        roster::change(server, asker, &contact.jid, Some(&after), effects);
     }
     Ok(())
 }

@@ -17,7 +17,7 @@ use crate::accounts;
 use crate::addressee::Addressee;
 use crate::blocking::{self, BLOCKED, BLOCKED_BYTES_MAX, BlockList};
 use crate::cx::{Answer, Cx, Handled, Iq};
-use crate::effects::Effects;
+use crate::effects::{Effects, Turn};
 use crate::options::{OptionDefault, OptionSpec};
 use crate::presence;
 use crate::registry::{Feature, Registrar, Source};
@@ -80,7 +80,7 @@ async fn block(cx: Cx, iq: Iq<Block>) -> Handled {
     if iq.payload.items.is_empty() {
         return Err(Condition::BadRequest.into());
     }
-    let turn = cx.session.account.turn().await;
+    let turn = turn(&cx).await;
     let before = cx.session.account.blocked();
     let mut after = BlockList::clone(&before);
     after.0.append(&mut addresses(&iq.payload.items));
@@ -98,7 +98,7 @@ async fn block(cx: Cx, iq: Iq<Block>) -> Handled {
 
 /// §3.4, §3.5.
 async fn unblock(cx: Cx, iq: Iq<Unblock>) -> Handled {
-    let turn = cx.session.account.turn().await;
+    let turn = turn(&cx).await;
     let before = cx.session.account.blocked();
     let mut after = BlockList::default();
     if !iq.payload.items.is_empty() {
@@ -111,6 +111,14 @@ async fn unblock(cx: Cx, iq: Iq<Unblock>) -> Handled {
     push(&cx, iq.payload.write(), &mut effects);
     presence::unblocked(&cx.server, &cx.session.account, before, after, &mut effects).await?;
     Ok(Answer::empty().and(effects))
+}
+
+/// The list is changed by one at a time, and the roster, which says whom that concerns, by nobody meanwhile.
+async fn turn(cx: &Cx) -> Turn {
+    let account = &cx.session.account;
+    let mut turn = account.turn().await;
+    turn.extend(cx.server.roster_turn(&[&account.jid]).await);
+    turn
 }
 
 /// Makes the list durable, then lets it count: whatever the client sends next finds it so.
