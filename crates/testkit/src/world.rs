@@ -24,6 +24,8 @@ const ITERATIONS: u32 = 1;
 
 /// Longest time that a commit waits for the simulated disk.
 const DISK_MICROS_MAX: u64 = 20_000;
+/// Longest time from one answer of a slow disk to the next.
+const ANSWER_MICROS_MAX: u64 = 2_000;
 
 /// A connection in the world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -75,6 +77,7 @@ pub struct World {
     numbers: u64,
     slow_disk: bool,
     disk_at: Option<u64>,
+    answer_at: Option<u64>,
 }
 
 impl World {
@@ -94,16 +97,19 @@ impl World {
             numbers: 0,
             slow_disk: false,
             disk_at: None,
+            answer_at: None,
         };
         world.start()?;
         Ok(world)
     }
 
     /// From now on commits become durable some time after they were submitted, several at once, as on
-    /// a real disk; those that a crash meets in between are lost.
+    /// a real disk; those that a crash meets in between are lost. Questions are answered some time after they were
+    /// asked, one later perhaps than another that was asked after it.
     pub fn slow_disk(&mut self) {
         self.slow_disk = true;
         self.memory.hold();
+        self.memory.answer_late();
     }
 
     /// Makes an account.
@@ -139,7 +145,8 @@ impl World {
     ) -> Result<serde_json::Value, WorldError> {
         let (server, command) = (self.server()?, command.to_owned());
         let run = async move { server.admin(&command, args).await };
-        Ok(self.executor.block_on(run).ok_or(WorldError::Stuck)??)
+        let done = self.at_once(|| self.executor.block_on(run));
+        Ok(done.ok_or(WorldError::Stuck)??)
     }
 
     /// The simulated time in microseconds since the Unix epoch, whatever [`set_clock`](Self::set_clock) did.
@@ -242,6 +249,7 @@ impl World {
         self.server = None;
         self.executor.kill();
         self.disk_at = None;
+        self.answer_at = None;
     }
 
     /// Starts the server on what the store holds.
@@ -256,9 +264,10 @@ impl World {
             tasks: Arc::new(self.executor.clone()),
         };
         let start = Server::start(self.settings.clone(), outside);
-        self.server = Some(self.executor.block_on(start).ok_or(WorldError::Stuck)??);
+        let started = self.at_once(|| self.executor.block_on(start));
+        self.server = Some(started.ok_or(WorldError::Stuck)??);
         if self.slow_disk {
-            self.memory.hold();
+            self.slow_disk();
         }
         Ok(())
     }
@@ -299,7 +308,9 @@ impl World {
         F: Future<Output = Result<T, StoreError>> + Send + 'static,
     {
         let answer = ask(self.server()?.store());
-        Ok(self.executor.block_on(answer).ok_or(WorldError::Stuck)??)
+        self.at_once(|| self.executor.block_on(answer))
+            .ok_or(WorldError::Stuck)?
+            .map_err(WorldError::from)
     }
 
     /// How many questions the store was asked.
@@ -346,6 +357,16 @@ impl World {
         }
     }
 
+    /// Does something that waits for nothing but the store's answers.
+    fn at_once<T>(&self, work: impl FnOnce() -> T) -> T {
+        let late = self.memory.answer_at_once();
+        let done = work();
+        if late {
+            self.memory.answer_late();
+        }
+        done
+    }
+
     fn next_timer_micros(&self) -> Option<u64> {
         let deadlines = self.lines.values().filter_map(Line::deadline_micros);
         deadlines.chain(self.executor.next_timer_micros()).min()
@@ -355,13 +376,25 @@ impl World {
         if self.slow_disk && self.memory.held() > 0 && self.disk_at.is_none() {
             self.disk_at = Some(self.now_micros() + self.dice.below(DISK_MICROS_MAX));
         }
-        self.disk_at
+        if self.memory.unanswered() > 0 && self.answer_at.is_none() {
+            self.answer_at = Some(self.now_micros() + self.dice.below(ANSWER_MICROS_MAX));
+        }
+        self.disk_at.into_iter().chain(self.answer_at).min()
     }
 
     fn run_due(&mut self) {
         let now = self.now_micros();
         for line in self.lines.values_mut() {
             line.handle_deadline(now);
+        }
+        if self.answer_at.is_some_and(|at| at <= now) {
+            self.answer_at = None;
+            let unanswered = self.memory.unanswered() as u64;
+            if unanswered > 0 {
+                let which = self.dice.below(unanswered);
+                self.memory
+                    .answer_one(usize::try_from(which).unwrap_or_default());
+            }
         }
         if self.disk_at.is_some_and(|at| at <= now) {
             self.disk_at = None;

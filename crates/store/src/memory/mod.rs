@@ -20,6 +20,7 @@ mod read;
 mod state;
 
 use blobs::MemoryBlobs;
+use read::Late;
 use state::State;
 
 /// A store in memory that behaves as one on a disk does, power cuts included, and always the same way.
@@ -42,6 +43,8 @@ struct Inner {
     durable: Option<State>,
     held: VecDeque<Held>,
     failing: Option<StoreError>,
+    /// While questions are answered late: answers as they were found, in the order of asking.
+    late: Option<Vec<Late>>,
     /// Asked since there is this memory.
     questions: u64,
     blobs: Arc<MemoryBlobs>,
@@ -101,6 +104,37 @@ impl Memory {
         self.lock().questions
     }
 
+    /// From now on questions are answered as things are when they are asked, but later.
+    pub fn answer_late(&self) {
+        self.lock().late.get_or_insert_default();
+    }
+
+    /// How many answers are still to be given.
+    #[must_use]
+    pub fn unanswered(&self) -> usize {
+        self.lock().late.as_ref().map_or(0, Vec::len)
+    }
+
+    /// Gives one of these answers.
+    pub fn answer_one(&self, which: usize) {
+        let answer = {
+            let mut inner = self.lock();
+            let late = inner.late.as_mut().filter(|late| which < late.len());
+            late.map(|late| late.remove(which))
+        };
+        if let Some(answer) = answer {
+            answer();
+        }
+    }
+
+    /// Gives all of these answers, and answers at once from now on; whether it was otherwise.
+    pub fn answer_at_once(&self) -> bool {
+        let late = self.lock().late.take();
+        let was = late.is_some();
+        late.into_iter().flatten().for_each(|answer| answer());
+        was
+    }
+
     /// How many commits are held.
     #[must_use]
     pub fn held(&self) -> usize {
@@ -140,12 +174,13 @@ impl Memory {
         inner.blobs = Arc::new(inner.blobs.next_life());
         let held = std::mem::take(&mut inner.held);
         let outcomes = std::mem::take(&mut inner.outcomes);
+        let late = inner.late.as_mut().map(std::mem::take);
         if let Some(durable) = inner.durable.take() {
             inner.staged = durable;
         }
         drop(inner);
         // Their owners may look at the store when they go.
-        drop((held, outcomes));
+        drop((held, outcomes, late));
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -259,12 +294,17 @@ impl Backend for Handle {
     fn read(&self, query: Query) {
         let mut inner = self.memory.lock();
         inner.questions += 1;
-        if inner.life == self.life {
-            // Answering may wake a task, which does not look at the store before it is polled.
-            read::answer(&inner.staged, &inner.shapes, query);
-        } else {
+        if inner.life != self.life {
             drop(inner);
-            query.fail(StoreError::Closed);
+            return query.fail(StoreError::Closed);
+        }
+        let answer = read::answer(&inner.staged, &inner.shapes, query);
+        match &mut inner.late {
+            Some(late) => late.push(answer),
+            None => {
+                drop(inner);
+                answer();
+            }
         }
     }
 

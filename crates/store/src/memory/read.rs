@@ -16,22 +16,31 @@ use crate::key::ByteRange;
 use crate::limits::{PAGE_BYTES_MAX, PAGE_STEP_ENTRIES_MAX};
 use crate::log::{Direction, LogId, Page};
 use crate::owner::Owner;
+use crate::reply::Reply;
 use crate::shape::{Shape, ShapeKind};
 
 type Shapes = BTreeMap<&'static str, Shape>;
 
-pub(super) fn answer(state: &State, shapes: &Shapes, query: Query) {
+/// An answer that has been found, and is still to be given.
+pub(super) type Late = Box<dyn FnOnce() + Send>;
+
+/// Finds the answer to a question in `state`.
+pub(super) fn answer(state: &State, shapes: &Shapes, query: Query) -> Late {
     match query {
-        Query::Get(query, reply) => reply.send(get(state, shapes, &query)),
-        Query::Scan(query, reply) => reply.send(scan(state, shapes, &query)),
-        Query::Find(query, reply) => reply.send(find(state, shapes, query)),
-        Query::Count(query, reply) => reply.send(count(state, shapes, &query)),
-        Query::Owners(query, reply) => reply.send(owners(state, shapes, query)),
-        Query::Page(query, reply) => reply.send(page(state, shapes, &query)),
-        Query::CountEntries(query, reply) => reply.send(count_entries(state, shapes, &query)),
-        Query::IdOf(query, reply) => reply.send(id_of(state, shapes, &query)),
-        Query::LastLogId(reply) => reply.send(Ok(state.last_log_id)),
+        Query::Get(query, reply) => late(reply, get(state, shapes, &query)),
+        Query::Scan(query, reply) => late(reply, scan(state, shapes, &query)),
+        Query::Find(query, reply) => late(reply, find(state, shapes, query)),
+        Query::Count(query, reply) => late(reply, count(state, shapes, &query)),
+        Query::Owners(query, reply) => late(reply, owners(state, shapes, query)),
+        Query::Page(query, reply) => late(reply, page(state, shapes, &query)),
+        Query::CountEntries(query, reply) => late(reply, count_entries(state, shapes, &query)),
+        Query::IdOf(query, reply) => late(reply, id_of(state, shapes, &query)),
+        Query::LastLogId(reply) => late(reply, Ok(state.last_log_id)),
     }
+}
+
+fn late<T: Send + 'static>(reply: Reply<T>, answer: Result<T, StoreError>) -> Late {
+    Box::new(move || reply.send(answer))
 }
 
 /// The rows of a range, expired or not.
