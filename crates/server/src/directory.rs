@@ -11,6 +11,7 @@ use crate::accounts::Role;
 use crate::blocking::BlockList;
 use crate::confirmed::Confirmed;
 use crate::session::Session;
+use crate::turnstile::Turnstile;
 use crate::waiting::Waiting;
 use crate::xep::xep_0175_guests::Pass;
 
@@ -27,7 +28,7 @@ pub struct Account {
     last_id: AtomicU64,
     sessions: Mutex<Vec<Arc<Session>>>,
     /// Held while something of the account is changed on what was read before.
-    turn: Arc<futures_util::lock::Mutex<()>>,
+    turn: Arc<Turnstile>,
     /// What it may do; [`Role`] as its number.
     role: AtomicI32,
     /// Its place among the guests, if it is one.
@@ -142,7 +143,7 @@ impl Account {
 
     /// Waits for the turn to change what sessions of the account change at the same time.
     pub(crate) async fn turn(&self) -> crate::effects::Turn {
-        vec![self.turn.clone().lock_owned().await]
+        vec![self.turn.pass().await]
     }
 
     /// Whom it has blocked (XEP-0191).

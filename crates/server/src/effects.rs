@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures_util::lock::OwnedMutexGuard;
 use waxwing_stanza::FullJid;
 use waxwing_store::Batch;
 use waxwing_wire::Stanza;
@@ -12,6 +11,7 @@ use crate::delivery::Delivery;
 use crate::directory::Account;
 use crate::server::Server;
 use crate::session::{Out, Session};
+pub use crate::turnstile::Pass;
 
 /// Something that happens after the commit, in order.
 pub enum After {
@@ -52,7 +52,7 @@ pub struct Effects {
 }
 
 /// The right to change what others change too, until it is dropped.
-pub type Turn = Vec<OwnedMutexGuard<()>>;
+pub type Turn = Vec<Pass>;
 
 impl Effects {
     /// No effects.

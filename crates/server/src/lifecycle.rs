@@ -38,6 +38,7 @@ pub(crate) fn bind(
         account.clone(),
         server.next_number(),
         connection,
+        server.metrics().limit_count(crate::Limit::SessionPassing),
     ));
     server.directory().add(&session);
     server.metrics().sessions.inc();

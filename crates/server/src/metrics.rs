@@ -334,6 +334,13 @@ impl Metrics {
             .inc();
     }
 
+    /// The count of a limit, for who counts often.
+    pub(crate) fn limit_count(&self, limit: Limit) -> Counter {
+        self.limits.get_or_create_owned(&LimitLabel {
+            limit: limit.name(),
+        })
+    }
+
     /// A batch that took so long, and why it is not durable.
     pub(crate) fn commit(&self, micros: u64, failed: Option<&StoreError>) {
         if let Some(error) = failed {

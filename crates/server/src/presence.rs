@@ -1,5 +1,7 @@
 //! Presence: who is available, and who is told (RFC 6121 §4).
 
+mod blocks;
+
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -7,11 +9,14 @@ use bytes::Bytes;
 use waxwing_stanza::{BareJid, Condition, Jid, PresenceType, StanzaError};
 use waxwing_wire::{Element, Stanza, ns};
 
+pub(crate) use blocks::{blocked, unblocked};
+
 use crate::addressee::{Addressee, Destination, Place, destination};
-use crate::blocking::{self, BlockList};
+use crate::blocking;
 use crate::cx::Cx;
 use crate::directory::Account;
 use crate::effects::Effects;
+use crate::greeting::greet;
 use crate::roster;
 use crate::server::Server;
 use crate::session::{Available, Out, Session};
@@ -24,6 +29,10 @@ use crate::xep::{
 
 /// Most addresses that one session can have sent directed presence to.
 pub(crate) const DIRECTED_MAX: usize = 1_000;
+
+/// Most bytes of a subscription stanza: a request is kept whole until it is answered, and shown at each log-in
+/// (RFC 6121 §3.1.3).
+pub(crate) const REQUEST_BYTES_MAX: usize = 4 * 1024;
 
 /// Handles presence that a session sent.
 pub(crate) async fn handle(
@@ -66,6 +75,10 @@ pub(crate) async fn handle(
         }
     };
     guests::check_subscription(session)?;
+    if stanza.bytes().len() > REQUEST_BYTES_MAX {
+        let text = format!("a subscription stanza has {REQUEST_BYTES_MAX} bytes at most");
+        return Err(StanzaError::from(Condition::PolicyViolation).with_text(text));
+    }
     let to = to.ok_or(Condition::BadRequest)?;
     match server.place(to.domain()) {
         None => return Err(server.beyond(session)),
@@ -200,7 +213,7 @@ async fn broadcast(cx: &Cx, kind: PresenceType, stanza: &Stanza) -> Result<Effec
         let something_waits = takes && !undelivered::skip(server, &own, nothing_until);
         tell_all(server, &own, &stamped, &audience);
         if initial {
-            greet(server, &own, &contacts);
+            greet(server, &own, contacts);
         }
         if something_waits {
             undelivered::start(server, &own);
@@ -241,33 +254,6 @@ fn addressed(stanza: &Stanza, to: &BareJid) -> Bytes {
 fn tell(from: &Session, session: &Session, to: &BareJid, stanza: &Stanza) {
     if blocking::is_free(from, session) {
         session.push(Out::stanza(addressed(stanza, to)));
-    }
-}
-
-/// What a session gets when it becomes available: presence of its contacts and of its own other
-/// sessions (§4.2.3, as an answered probe), and requests that wait for an answer (§3.1.3).
-fn greet(server: &Server, session: &Arc<Session>, contacts: &[(BareJid, roster::StoredItem)]) {
-    let seen = contacts
-        .iter()
-        .filter(|(_, item)| item.to)
-        .map(|(jid, _)| jid);
-    for contact in seen.chain([&session.account.jid]) {
-        let Some(account) = server.directory().known(contact) else {
-            continue;
-        };
-        for other in account.sessions() {
-            let presence = other.state().available.clone();
-            if let (Some(presence), false) = (presence, Arc::ptr_eq(&other, session)) {
-                tell(&other, session, &session.account.jid, &presence.stanza);
-            }
-        }
-    }
-    for (contact, item) in contacts {
-        if let Some(request) = &item.request
-            && !blocking::is_kept_from(&session.account, &contact.clone().into())
-        {
-            session.push(Out::stanza(request.clone()));
-        }
     }
 }
 
@@ -392,99 +378,27 @@ pub(crate) fn withdraw(account: &Arc<Account>, contact: &BareJid, effects: &mut 
     });
 }
 
-/// Presence as it is now, if it was sent.
-fn show(from: &Session, session: &Session, to: &BareJid) {
-    let presence = from.state().available.clone();
-    if let Some(presence) = presence {
-        tell(from, session, to, &presence.stanza);
-    }
-}
-
-/// Whoever is blocked now and was not `before` sees the account's sessions leave, if they saw them
-/// (XEP-0191 §3.3).
-pub(crate) async fn blocked(
-    server: &Server,
-    account: &Arc<Account>,
-    before: Arc<BlockList>,
-    after: Arc<BlockList>,
-    effects: &mut Effects,
-) -> Result<(), StanzaError> {
-    let contacts = contacts_from(&roster::items(server, account).await?);
-    let account = account.clone();
-    effects.call(move |server| {
-        blocking::take_away(server, &account);
-        for session in account.sessions() {
-            let own = Jid::from(session.jid.clone());
-            let is_new = |other: &Session| {
-                let jid = Jid::from(other.jid.clone());
-                after.names(&jid)
-                    && !before.names(&jid)
-                    && other.account.jid != account.jid
-                    && !other.account.blocked().names(&own)
-            };
-            let (available, directed) = {
-                let state = session.state();
-                (state.available.is_some(), state.directed.clone())
-            };
-            let subscribers = contacts.iter().filter(|_| available);
-            let mut told = HashSet::new();
-            for to in subscribers.cloned().map(Jid::from).chain(directed) {
-                for other in at(server, &to) {
-                    if is_new(&other) && told.insert(other.number) {
-                        other.push(Out::stanza(unavailable(session.jid.as_str(), to.as_ref())));
-                    }
-                }
+/// Presence as it is now, if it was sent. Where it changes meanwhile, the change may have been told before: it is told
+/// again, so that what is true comes last.
+pub(crate) fn show(from: &Session, session: &Session, to: &BareJid) {
+    let mut told: Option<Stanza> = None;
+    loop {
+        let now = from.state().available.clone();
+        match (&told, now) {
+            (None, None) => return,
+            (Some(told), Some(now)) if told.bytes().as_ptr() == now.stanza.bytes().as_ptr() => {
+                return;
             }
-        }
-    });
-    Ok(())
-}
-
-/// Whoever was blocked `before` and is not now sees the account's sessions again, if they may see them
-/// (XEP-0191 §3.4); and the account sees theirs, whose presence it missed.
-pub(crate) async fn unblocked(
-    server: &Server,
-    account: &Arc<Account>,
-    before: Arc<BlockList>,
-    after: Arc<BlockList>,
-    effects: &mut Effects,
-) -> Result<(), StanzaError> {
-    let contacts = roster::items(server, account).await?;
-    let account = account.clone();
-    effects.call(move |server| {
-        // What waited because its sender was blocked.
-        crate::lifecycle::look_again(server, &account);
-        for (contact, item) in &contacts {
-            let bare = Jid::from(contact.clone());
-            if before.names(&bare) && !after.names(&bare) {
-                missed(server, &account, contact, item);
+            (_, Some(now)) => {
+                tell(from, session, to, &now.stanza);
+                told = Some(now.stanza);
             }
-            for other in at(server, &bare) {
-                let jid = Jid::from(other.jid.clone());
-                if !before.names(&jid) || after.names(&jid) {
-                    continue;
+            (Some(_), None) => {
+                if blocking::is_free(from, session) {
+                    session.push(Out::stanza(unavailable(from.jid.as_str(), to.as_str())));
                 }
-                for (_, own) in account.available() {
-                    if item.from {
-                        show(&own, &other, contact);
-                    }
-                    if item.to {
-                        show(&other, &own, &account.jid);
-                    }
-                }
+                return;
             }
-        }
-    });
-    Ok(())
-}
-
-/// What the account's sessions were not shown of a contact who was blocked: that they left, and what they asked.
-fn missed(server: &Server, account: &Account, contact: &BareJid, item: &roster::StoredItem) {
-    let left = item.to && at(server, &contact.clone().into()).is_empty();
-    let left = left.then(|| unavailable(contact.as_ref(), account.jid.as_ref()));
-    for bytes in left.iter().chain(&item.request) {
-        for (_, own) in account.available() {
-            own.push(Out::stanza(bytes.clone()));
         }
     }
 }

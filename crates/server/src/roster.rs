@@ -20,6 +20,11 @@ pub(crate) const ROSTER_ITEMS_MAX: usize = 10_000;
 /// Most who only asked: beside the contacts, so that strangers do not keep out whom the owner wants.
 pub(crate) const REQUESTS_MAX: usize = 1_000;
 
+/// Bytes of a contact's name and groups up to which it counts as small.
+pub(crate) const SMALL_ITEM_BYTES: usize = 256;
+/// Most bytes of the names and groups of all contacts that are not small: a roster is read whole, and sent whole.
+pub(crate) const LARGE_ITEMS_BYTES_MAX: usize = 1024 * 1024;
+
 /// Set on sessions that have asked for the roster and so get pushes (RFC 6121 §2.1.6: interested).
 pub(crate) const INTERESTED: Flag = Flag {
     bit: 0,
@@ -70,6 +75,12 @@ pub(crate) struct Version {
 pub(crate) static VERSION: Table<String, Version> = Table::new("roster-version", 1);
 
 impl StoredItem {
+    /// Bytes of what its owner has written of it.
+    fn bytes(&self) -> usize {
+        let groups: usize = self.groups.iter().map(String::len).sum();
+        self.name.as_ref().map_or(0, String::len) + groups
+    }
+
     /// Its subscription state.
     pub(crate) fn state(&self) -> Subscription {
         Subscription {
@@ -175,6 +186,24 @@ pub(crate) async fn is_full(
     let items = items(server, account).await?;
     let found = items.iter().filter(|(_, item)| item.listed == listed);
     Ok(found.count() >= most)
+}
+
+/// Whether what is written of `contact` is too much beside what is written of the others.
+pub(crate) async fn is_too_large(
+    server: &Server,
+    account: &Account,
+    contact: &BareJid,
+    item: &StoredItem,
+) -> Result<bool, StanzaError> {
+    let own = item.bytes();
+    if own <= SMALL_ITEM_BYTES {
+        return Ok(false);
+    }
+    let items = items(server, account).await?;
+    let others = items.iter().filter(|(jid, _)| jid != contact);
+    let large = others.map(|(_, item)| item.bytes());
+    let large: usize = large.filter(|bytes| *bytes > SMALL_ITEM_BYTES).sum();
+    Ok(own + large > LARGE_ITEMS_BYTES_MAX)
 }
 
 /// Whether `viewer` may see the presence of `owner`: it is the same account, or a subscriber. One read

@@ -3,16 +3,16 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
-use futures_util::lock::Mutex;
 use waxwing_stanza::BareJid;
 
 use crate::effects::Turn;
+use crate::turnstile::Turnstile;
 
 /// Turns there are; an account has one of them by its name, and may share it.
 const TURNS: usize = 256;
 
 /// Taken in ascending order, so that nobody waits in a circle.
-pub(crate) struct RosterTurns(Vec<Arc<Mutex<()>>>);
+pub(crate) struct RosterTurns(Vec<Arc<Turnstile>>);
 
 impl Default for RosterTurns {
     fn default() -> Self {
@@ -28,7 +28,7 @@ impl RosterTurns {
         places.dedup();
         let mut turn = Vec::new();
         for turns in places.into_iter().filter_map(|place| self.0.get(place)) {
-            turn.push(turns.clone().lock_owned().await);
+            turn.push(turns.pass().await);
         }
         turn
     }
@@ -37,7 +37,7 @@ impl RosterTurns {
     pub(crate) async fn of_all(&self) -> Turn {
         let mut turn = Vec::new();
         for one in &self.0 {
-            turn.push(one.clone().lock_owned().await);
+            turn.push(one.pass().await);
         }
         turn
     }

@@ -9,9 +9,10 @@ mod tests;
 use std::collections::{HashSet, VecDeque};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Waker;
+use std::task::{Poll, Waker};
 
 use bytes::Bytes;
+use prometheus_client::metrics::counter::Counter;
 use waxwing_stanza::{FullJid, Jid};
 use waxwing_store::LogId;
 use waxwing_stream::sm::Sm;
@@ -132,6 +133,8 @@ pub(crate) struct State {
     outbox_bytes: usize,
     /// The same of all sessions of the account.
     account_bytes: Arc<AtomicUsize>,
+    /// What was not queued, being of the moment.
+    left_out: Counter,
     pub(crate) sm: Option<Resumable>,
     waker: Option<Waker>,
     /// Number of the connection that carries this session; `None` while it is detached.
@@ -141,7 +144,7 @@ pub(crate) struct State {
     /// Why the connection has to end.
     pub(crate) kicked: Option<StreamError>,
     /// Who waits for the queue to become short.
-    room: Option<Waker>,
+    room: Vec<Waker>,
     /// The session is over: nothing is queued any more.
     pub(crate) ended: bool,
 }
@@ -170,10 +173,18 @@ pub struct Session {
 }
 
 impl Session {
-    pub(crate) fn new(jid: FullJid, account: Arc<Account>, number: u64, connection: u64) -> Self {
+    /// A session that `connection` carries; what is of the moment and left out for it counts in `left_out`.
+    pub(crate) fn new(
+        jid: FullJid,
+        account: Arc<Account>,
+        number: u64,
+        connection: u64,
+        left_out: Counter,
+    ) -> Self {
         let state = State {
             connection: Some(connection),
             account_bytes: account.queued_bytes.clone(),
+            left_out,
             ..State::default()
         };
         Session {
@@ -242,6 +253,19 @@ impl Session {
         }
     }
 
+    /// Waits until this is so, or the session has ended: the client takes what is queued for it.
+    pub(crate) async fn room(&self, is_enough: impl Fn(&State) -> bool) {
+        std::future::poll_fn(|cx| {
+            let mut state = self.state();
+            if state.ended || is_enough(&state) {
+                return Poll::Ready(());
+            }
+            state.wait_for_room(cx.waker());
+            Poll::Pending
+        })
+        .await;
+    }
+
     /// What waits here.
     pub(crate) fn waits(&self) -> Waits {
         let input_stanzas = self.release.waiting();
@@ -289,6 +313,7 @@ impl State {
         }
         let bytes = self.outbox_bytes + out.bytes.len();
         if out.passing && bytes > BEHIND_BYTES {
+            self.left_out.inc();
             return None;
         }
         if out.mark.is_some() && bytes > BEHIND_BYTES && !self.is_catching_up() {
@@ -296,7 +321,8 @@ impl State {
         }
         let of_account = self.account_bytes.load(Ordering::Relaxed) + out.bytes.len();
         let is_slow = bytes > BEHIND_BYTES && of_account > ACCOUNT_OUTBOX_BYTES_MAX;
-        if bytes > OUTBOX_BYTES_MAX || is_slow {
+        // One alone always has room: nothing that may be asked for makes a session unusable.
+        if self.outbox_bytes > 0 && (bytes > OUTBOX_BYTES_MAX || is_slow) {
             self.lossy = true;
             self.kicked
                 .get_or_insert(StreamCondition::ResourceConstraint.into());
@@ -365,9 +391,14 @@ impl State {
         }
     }
 
+    /// Whether more may be queued that can wait.
+    pub(crate) fn has_room(&self) -> bool {
+        self.outbox_bytes < BEHIND_BYTES / 2
+    }
+
     /// Whether more undelivered entries may be queued.
-    pub(crate) fn has_room(&self, entries: usize) -> bool {
-        self.outstanding() < entries && self.outbox_bytes < BEHIND_BYTES / 2
+    pub(crate) fn has_room_for(&self, entries: usize) -> bool {
+        self.outstanding() < entries && self.has_room()
     }
 
     /// Elements that wait to be written or acknowledged.
@@ -384,8 +415,10 @@ impl State {
         self.ahead = Some(waker.clone());
     }
 
-    pub(crate) fn wait_for_room(&mut self, waker: &Waker) {
-        self.room = Some(waker.clone());
+    fn wait_for_room(&mut self, waker: &Waker) {
+        if !self.room.iter().any(|waiting| waiting.will_wake(waker)) {
+            self.room.push(waker.clone());
+        }
     }
 
     /// Whether undelivered entries are being read, at a pace that the client keeps up with.
@@ -563,9 +596,7 @@ impl State {
     }
 
     pub(crate) fn wake_room(&mut self) {
-        if let Some(waker) = self.room.take() {
-            waker.wake();
-        }
+        self.room.drain(..).for_each(Waker::wake);
     }
 
     /// Whether the client may lack something that the log holds.

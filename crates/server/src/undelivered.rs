@@ -1,7 +1,6 @@
 //! Sends a session what the account's log holds as undelivered (XEP-0160 §2, XEP-0203).
 
 use std::sync::Arc;
-use std::task::Poll;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -66,7 +65,7 @@ async fn run(server: &Server, session: &Arc<Session>, begun_micros: u64) -> Resu
     let catch_up = session.state().catch_up();
     let mut after = LogId::MIN;
     loop {
-        room(session).await;
+        session.room(|state| state.has_room_for(PAGE_ENTRIES)).await;
         // Whatever was staged before the read is seen by it; what is being staged now may be numbered
         // already, and not with the store yet.
         let staged = server.while_nothing_is_staged(|| account.last_log());
@@ -107,7 +106,7 @@ async fn run(server: &Server, session: &Arc<Session>, begun_micros: u64) -> Resu
             }
             if bytes >= CHUNK_BYTES {
                 queue(server, session, &blocked, std::mem::take(&mut chunk)).await;
-                room(session).await;
+                session.room(|state| state.has_room_for(PAGE_ENTRIES)).await;
                 bytes = 0;
             }
         }
@@ -194,17 +193,4 @@ pub(crate) fn for_session(
             .append(&delay.write().to_bytes(ns::CLIENT))
             .finish(),
     )
-}
-
-/// Waits until the client has taken most of what is queued for it, or is gone.
-async fn room(session: &Session) {
-    std::future::poll_fn(|cx| {
-        let mut state = session.state();
-        if state.ended || state.has_room(PAGE_ENTRIES) {
-            return Poll::Ready(());
-        }
-        state.wait_for_room(cx.waker());
-        Poll::Pending
-    })
-    .await;
 }

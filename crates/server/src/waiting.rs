@@ -251,7 +251,13 @@ mod tests {
         );
         let full: FullJid = "bob@example.org/phone".parse().unwrap();
         assert!(!is_taken(&account, None));
-        let session = Arc::new(Session::new(full.clone(), account.clone(), 1, 1));
+        let session = Arc::new(Session::new(
+            full.clone(),
+            account.clone(),
+            1,
+            1,
+            Default::default(),
+        ));
         directory.add(&session);
         // Without presence it gets what is for it alone.
         assert!(is_taken(&account, Some(&full)));

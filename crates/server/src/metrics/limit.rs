@@ -21,6 +21,8 @@ pub enum Limit {
     SessionsPerAccount,
     /// Bytes or stanzas that wait for a client that does not take them, or does not acknowledge them.
     SessionQueue,
+    /// Bytes that wait for a client, beyond which what is of the moment is left out.
+    SessionPassing,
     /// Time for a client to take something of what is written to it.
     WriteTime,
     /// Time for an acknowledgement that was asked for.
@@ -35,7 +37,7 @@ pub enum Limit {
 
 impl Limit {
     /// Every one, as it is documented.
-    pub(crate) const ALL: [(Limit, &'static str); 14] = [
+    pub(crate) const ALL: [(Limit, &'static str); 15] = [
         (
             Limit::Connections,
             "`connections_max`; one more is closed unseen",
@@ -65,6 +67,10 @@ impl Limit {
         (
             Limit::SessionQueue,
             "what waits for a client that takes nothing, or acknowledges nothing; its stream ends",
+        ),
+        (
+            Limit::SessionPassing,
+            "headlines, typing and directed presence to a client that has much waiting; they are left out",
         ),
         (
             Limit::WriteTime,
@@ -100,6 +106,7 @@ impl Limit {
             Limit::LoginFailures => "login_failures",
             Limit::SessionsPerAccount => "sessions_per_account",
             Limit::SessionQueue => "session_queue",
+            Limit::SessionPassing => "session_passing",
             Limit::WriteTime => "write_time",
             Limit::AckTime => "ack_time",
             Limit::Stored => "stored",

@@ -9,7 +9,7 @@ fn account() -> Arc<Account> {
 
 fn session_of(account: &Arc<Account>) -> Session {
     let jid = "bob@example.org/phone".parse().unwrap();
-    Session::new(jid, account.clone(), 1, 1)
+    Session::new(jid, account.clone(), 1, 1, Counter::default())
 }
 
 fn session() -> Session {
@@ -50,6 +50,7 @@ fn what_is_of_the_moment_never_ends_a_session() {
     for _ in 0..200 {
         session.push(Out::passing(headline.clone()));
     }
+    assert!(session.state().left_out.get() > 0);
     let waits = session.waits().output_bytes;
     assert!((1..=BEHIND_BYTES).contains(&waits), "{waits}");
     assert!(session.state().kicked.is_none() && !session.state().is_lossy());

@@ -82,6 +82,9 @@ async fn update(cx: &Cx, item: &Item, effects: &mut Effects) -> Result<(), Stanz
     stored.name = item.name.clone().filter(|name| !name.is_empty());
     stored.groups.clone_from(&item.groups);
     stored.listed = true;
+    if roster::is_too_large(&cx.server, account, &item.jid, &stored).await? {
+        return Err(Condition::ResourceConstraint.into());
+    }
     roster::change(&cx.server, account, &item.jid, Some(&stored), effects);
     Ok(())
 }
