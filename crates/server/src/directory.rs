@@ -27,6 +27,8 @@ pub struct Account {
     /// The newest entry of its log that was staged while this was in memory.
     last_id: AtomicU64,
     sessions: Mutex<Vec<Arc<Session>>>,
+    /// Held while a session is bound.
+    binding: Mutex<()>,
     /// Held while something of the account is changed on what was read before.
     turn: Arc<Turnstile>,
     /// What it may do; [`Role`] as its number.
@@ -53,6 +55,7 @@ impl Account {
             owner,
             last_id: AtomicU64::new(0),
             sessions: Mutex::default(),
+            binding: Mutex::default(),
             turn: Arc::default(),
             role: AtomicI32::new(role.into()),
             guest: None,
@@ -139,6 +142,11 @@ impl Account {
             .filter(|(priority, _)| Some(*priority) == best)
             .map(|(_, session)| session)
             .collect()
+    }
+
+    /// Held while a session is bound: two must not find the same resource free.
+    pub(crate) fn binding(&self) -> MutexGuard<'_, ()> {
+        self.binding.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits for the turn to change what sessions of the account change at the same time.

@@ -24,11 +24,19 @@ pub(crate) fn bind(
     jid: FullJid,
     connection: u64,
 ) -> Result<Arc<Session>, StanzaError> {
+    // Of several that bind at once, one after the other.
+    let _binding = account.binding();
     if let Some(older) = account.session(jid.resource()) {
         older.kick(StreamCondition::Conflict.into());
         end(server, &older);
     }
     let most = usize::try_from(server.options().number(&SESSIONS_MAX)).unwrap_or(usize::MAX);
+    // A session that only waits for its client yields to one that is here.
+    if account.sessions().len() >= most
+        && let Some(waiting) = longest_detached(account)
+    {
+        end(server, &waiting);
+    }
     if account.sessions().len() >= most {
         server.metrics().limit(crate::Limit::SessionsPerAccount);
         return Err(Condition::ResourceConstraint.into());
@@ -43,6 +51,13 @@ pub(crate) fn bind(
     server.directory().add(&session);
     server.metrics().sessions.inc();
     Ok(session)
+}
+
+/// The oldest of the sessions that have no stream.
+fn longest_detached(account: &Account) -> Option<Arc<Session>> {
+    let sessions = account.sessions().into_iter();
+    let detached = sessions.filter(|session| session.state().connection.is_none());
+    detached.min_by_key(|session| session.number)
 }
 
 /// The stream is gone. A session that can be resumed waits for a while, another ends.

@@ -275,16 +275,23 @@ fn leave(session: Arc<Session>, stanza: Stanza, audience: Vec<BareJid>, effects:
             of_account && at(server, to).iter().all(|one| one.priority().is_some())
         };
         for to in directed.iter().filter(|to| !is_told(to)) {
-            to_address(server, &session, to, &stanza);
+            to_address(server, &session, to, &stanza, Out::stanza);
         }
     });
 }
 
-fn to_address(server: &Server, from: &Session, to: &Jid, stanza: &Stanza) {
+/// What somebody was shown is taken back however much waits for them; the rest is of the moment.
+fn to_address(
+    server: &Server,
+    from: &Session,
+    to: &Jid,
+    stanza: &Stanza,
+    out: impl Fn(Bytes) -> Out,
+) {
     let bytes = stanza.splice().to(Some(to.as_ref())).finish();
     for session in at(server, to) {
         if blocking::is_free(from, &session) {
-            session.push(Out::passing(bytes.clone()));
+            session.push(out(bytes.clone()));
         }
     }
 }
@@ -330,11 +337,19 @@ async fn directed(
     let session = cx.session.clone();
     let mut effects = Effects::none();
     effects.call(move |server| {
-        match kind {
+        let takes_back = match kind {
             PresenceType::Unavailable => session.state().directed.remove(&to),
-            _ => session.state().directed.insert(to.clone()),
+            _ => {
+                session.state().directed.insert(to.clone());
+                false
+            }
         };
-        to_address(server, &session, &to, &stamped);
+        let out = if takes_back {
+            Out::stanza
+        } else {
+            Out::passing
+        };
+        to_address(server, &session, &to, &stamped, out);
     });
     Ok(effects)
 }

@@ -105,8 +105,14 @@ async fn here(
 
 /// Hands a stamped IQ or presence to the session of a full address; a request to nobody is answered with an error.
 pub(crate) fn to_session(server: &Server, to: &FullJid, stanza: &Stanza) {
+    let bytes = stanza.bytes().clone();
     match server.directory().session(to) {
-        Some(session) => session.push(Out::stanza(stanza.bytes().clone())),
+        // Strangers may send as many as they like.
+        Some(session) if session.state().is_behind(bytes.len()) => {
+            session.push(Out::passing(bytes));
+            bounce(server, stanza);
+        }
+        Some(session) => session.push(Out::stanza(bytes)),
         None => bounce(server, stanza),
     }
 }

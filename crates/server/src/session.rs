@@ -312,7 +312,7 @@ impl State {
             return None;
         }
         let bytes = self.outbox_bytes + out.bytes.len();
-        if out.passing && bytes > BEHIND_BYTES {
+        if out.passing && self.is_behind(out.bytes.len()) {
             self.left_out.inc();
             return None;
         }
@@ -389,6 +389,11 @@ impl State {
         if self.catch_ups == catch_up && !self.behind {
             self.given = HashSet::new();
         }
+    }
+
+    /// Whether with so many bytes more, too much waits for what is of the moment.
+    pub(crate) fn is_behind(&self, bytes: usize) -> bool {
+        self.outbox_bytes + bytes > BEHIND_BYTES
     }
 
     /// Whether more may be queued that can wait.

@@ -80,12 +80,14 @@ pub(crate) async fn serve(
             Ok((socket, _)) => {
                 accepting.worked();
                 let (server, reload) = (server.clone(), reload.clone());
-                let listening = listening.clone();
+                let (listening, accepting) = (listening.clone(), accepting.clone());
                 tokio::spawn(async move {
                     // Who asked may have gone; there is nobody else to tell.
                     let _gone = answer(socket, &server, &reload, &listening).await;
+                    accepting.keep_spare();
                 });
             }
+            Err(error) if accepting.lend_spare(&error) => {}
             Err(error) => accepting.failed(error).await,
         }
     }

@@ -8,7 +8,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use waxwing_server::Server;
 
-use crate::accepting::Accepting;
+use crate::accepting::{Accepting, prepare};
 use crate::bosh::Sessions;
 use crate::client::{Client, Protection};
 use crate::proxy::{Announcing, Proxies, announced};
@@ -140,8 +140,7 @@ impl Serving {
         let Some(place) = self.server.admit(peer) else {
             return;
         };
-        // Small elements must not wait for more to send; failing that only costs time.
-        let _nodelay = socket.set_nodelay(true);
+        prepare(&socket);
         if let Some(client) = Client::new(
             self.server.clone(),
             socket,

@@ -11,6 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
+use crate::accepting::prepare;
 use crate::listen::Serving;
 use crate::one_port;
 use crate::proxy::{Announcing, announced};
@@ -62,8 +63,7 @@ pub(crate) async fn serve(
                     // Nothing is said in plaintext instead.
                     (Access::Tls | Access::OnePort, None) => continue,
                 };
-                // Small elements must not wait for more to send; failing that only costs time.
-                let _nodelay = socket.set_nodelay(true);
+                prepare(&socket);
                 let (router, serving) = (router.clone(), serving.clone());
                 tokio::spawn(connection(socket, peer, router, acceptor, access, serving));
             }
