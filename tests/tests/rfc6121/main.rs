@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod iqs;
+mod large;
 mod messages;
 mod payloads;
 mod rig;

@@ -60,3 +60,14 @@ fn what_is_of_the_moment_never_ends_a_session() {
     }
     assert!(session.state().is_lossy());
 }
+
+/// Whatever may be asked for has an answer that can be sent.
+#[test]
+fn one_alone_has_room_however_large_it_is() {
+    let session = session();
+    let large = Bytes::from(vec![b'x'; OUTBOX_BYTES_MAX + 1]);
+    session.push(Out::stanza(large.clone()));
+    assert!(!session.state().is_lossy());
+    session.push(Out::stanza(large));
+    assert!(session.state().is_lossy());
+}
