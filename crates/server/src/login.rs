@@ -19,6 +19,7 @@ use crate::accounts;
 use crate::connection::{Connection, Phase, Step};
 use crate::lifecycle;
 use crate::link::Security;
+use crate::metrics::Limit;
 use crate::options::Options;
 use crate::registry::Registry;
 use crate::server::Server;
@@ -175,7 +176,10 @@ fn admit_guest(connection: &mut Connection, account: &BareJid) {
     connection.guest = server.guests().admit(&options, connection.peer);
     let known = match connection.guest {
         Some(_) => Known::Active(Credentials::new([])),
-        None => Known::Unavailable,
+        None => {
+            server.metrics().limit(Limit::Guests);
+            Known::Unavailable
+        }
     };
     negotiate(connection, |negotiation| {
         negotiation.provide_credentials(known);

@@ -15,6 +15,7 @@ use waxwing_store::{Batch, Expiring, StoreError, Table};
 
 use crate::accounts::owner;
 use crate::counts::Counts;
+use crate::metrics::Limit;
 use crate::options::{OptionDefault, OptionSpec};
 use crate::server::Server;
 
@@ -195,6 +196,7 @@ pub(crate) fn registers(server: &Server, network: Network) -> bool {
     let mut networks = lock(&throttle.registrations_by_network);
     let mut all = lock(&throttle.registrations);
     if networks.is_full(&network, now, by_network) || all.is_full(&(), now, in_all) {
+        server.metrics().limit(Limit::Registrations);
         return false;
     }
     networks.add(network, now, by_network);

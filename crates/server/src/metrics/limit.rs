@@ -17,6 +17,10 @@ pub enum Limit {
     ElementSize,
     /// Failed log-ins to an account, or from a network.
     LoginFailures,
+    /// Guests at a time, or from one network, or what one of them sends.
+    Guests,
+    /// Accounts that are made in an hour, from one network or in all.
+    Registrations,
     /// Sessions of one account.
     SessionsPerAccount,
     /// Bytes or stanzas that wait for a client that does not take them, or does not acknowledge them.
@@ -37,7 +41,7 @@ pub enum Limit {
 
 impl Limit {
     /// Every one, as it is documented.
-    pub(crate) const ALL: [(Limit, &'static str); 15] = [
+    pub(crate) const ALL: [(Limit, &'static str); 17] = [
         (
             Limit::Connections,
             "`connections_max`; one more is closed unseen",
@@ -62,6 +66,14 @@ impl Limit {
         (
             Limit::LoginFailures,
             "`login_failures_per_account_max`, `login_failures_per_network_max`: a log-in refused unseen",
+        ),
+        (
+            Limit::Guests,
+            "`guests_max`, `guests_per_network_max`: a log-in refused; `guest_stanzas_max`: a stream that ends",
+        ),
+        (
+            Limit::Registrations,
+            "`registrations_per_network_max`, `registrations_max`: no account is made",
         ),
         (Limit::SessionsPerAccount, "`sessions_per_account_max`"),
         (
@@ -104,6 +116,8 @@ impl Limit {
             Limit::NegotiationTime => "negotiation_time",
             Limit::ElementSize => "element_size",
             Limit::LoginFailures => "login_failures",
+            Limit::Guests => "guests",
+            Limit::Registrations => "registrations",
             Limit::SessionsPerAccount => "sessions_per_account",
             Limit::SessionQueue => "session_queue",
             Limit::SessionPassing => "session_passing",

@@ -17,6 +17,7 @@ use waxwing_stream::StreamCondition;
 
 use crate::counts::Counts;
 use crate::directory::Account;
+use crate::metrics::Limit;
 use crate::options::{OptionDefault, OptionSpec, Options};
 use crate::registry::{Feature, Source};
 use crate::server::Server;
@@ -134,6 +135,7 @@ pub(crate) fn check_rate(server: &Server, session: &Session) -> Result<(), Strea
     );
     let mut sent = pass.sent.lock().unwrap_or_else(PoisonError::into_inner);
     if sent.is_full(&(), now, limit) {
+        server.metrics().limit(Limit::Guests);
         return Err(StreamCondition::PolicyViolation);
     }
     sent.add((), now, limit);
