@@ -164,7 +164,7 @@ fn refused(jid: &BareJid, error: &accounts::AccountError) -> AdminError {
             "'{jid}' cannot be an account: newer software would read the name differently (RFC 7622 §3.3)"
         )),
         AccountError::Password => AdminError::Refused("this password cannot be used: it is empty or has characters that SASLprep forbids (RFC 4013)".to_owned()),
-        AccountError::Store(error) => AdminError::Failed(format!("the store failed: {error}")),
+        AccountError::Store(error) => AdminError::of_store(error),
         AccountError::Stopped => AdminError::Failed("the server is stopping".to_owned()),
     }
 }

@@ -54,7 +54,21 @@ impl AdminError {
 
 impl From<waxwing_store::StoreError> for AdminError {
     fn from(error: waxwing_store::StoreError) -> Self {
-        AdminError::Failed(format!("the store failed: {error}"))
+        Self::of_store(&error)
+    }
+}
+
+impl AdminError {
+    /// What failed in the store, and what helps where something stored is damaged.
+    pub(crate) fn of_store(error: &waxwing_store::StoreError) -> Self {
+        use waxwing_store::StoreError::Damaged;
+        let help = match error {
+            Damaged { .. } => {
+                "; stop the server and run `waxwing doctor`: it says what is damaged, and saves the rest"
+            }
+            _ => "",
+        };
+        Self::Failed(format!("the store failed: {error}{help}"))
     }
 }
 

@@ -26,6 +26,22 @@ pub enum DamagedPart {
     Blob(BlobHash),
 }
 
+/// What it is, in plain words.
+impl std::fmt::Display for DamagedPart {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::File => f.write_str("the database"),
+            Self::WriteAhead => f.write_str("the write-ahead log"),
+            Self::Pages(title) => f.write_str(title),
+            Self::Shape(name) => f.write_str(name),
+            Self::Owners => f.write_str("the list of owners"),
+            Self::Index(name) => write!(f, "the index {name}"),
+            Self::References => f.write_str("files"),
+            Self::Blob(hash) => write!(f, "{hash}"),
+        }
+    }
+}
+
 /// What a damage costs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Loss {

@@ -299,17 +299,17 @@ fn save(dir: &Path) -> String {
 }
 
 fn damage(damage: &Damage) -> Finding {
-    let (about, what) = match &damage.part {
-        DamagedPart::File => ("file", "the database".to_owned()),
-        DamagedPart::WriteAhead => ("write-ahead", "the write-ahead log".to_owned()),
-        DamagedPart::Pages(title) => ("pages", (*title).to_owned()),
-        DamagedPart::Shape(name) => ("records", name.clone()),
-        DamagedPart::Index(name) => ("index", format!("the index {name}")),
-        DamagedPart::References => ("references", "files".to_owned()),
-        DamagedPart::Blob(hash) => ("stored file", hash.to_string()),
-        _ => ("owners", "the list of owners".to_owned()),
+    let about = match &damage.part {
+        DamagedPart::File => "file",
+        DamagedPart::WriteAhead => "write-ahead",
+        DamagedPart::Pages(_) => "pages",
+        DamagedPart::Shape(_) => "records",
+        DamagedPart::Index(_) => "index",
+        DamagedPart::References => "references",
+        DamagedPart::Blob(_) => "stored file",
+        _ => "owners",
     };
-    let mut text = format!("{what}: {}", damage.text);
+    let mut text = format!("{}: {}", damage.part, damage.text);
     match &damage.loss {
         Loss::Nothing => {
             text.push_str("; nothing is lost by it");

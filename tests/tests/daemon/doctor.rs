@@ -173,16 +173,37 @@ async fn what_is_lost_is_said_in_words_and_as_json() {
     // Another version's.
     let mut newer = whole.clone();
     newer[63] = 2;
+    fs::write(&database, &newer).unwrap();
+    let file = path("newer.backup");
+    let said = doctor(&built, &["--export", &file]);
+    let out = text(&said.stdout) + &text(&said.stderr);
+    assert_eq!(said.status.code(), Some(1), "{out}");
+    assert!(out.contains("written by a newer program"), "{out}");
+    assert!(out.contains("--any-version"), "{out}");
+    assert!(!out.contains("see to the disk"), "{out}");
+    assert!(!out.contains("first bytes"), "{out}");
+    assert!(!Path::new(&file).exists());
     let schema = newer
         .windows(10)
         .position(|part| part == b"high_water")
         .unwrap();
     newer[schema] = b'H';
     fs::write(&database, &newer).unwrap();
-    let file = built.directory().join("newer.backup").display().to_string();
     let said = failed(&built, 1, &["doctor", "--export", &file]);
     assert!(said.contains("written by a newer program"), "{said}");
     assert!(!Path::new(&file).exists());
+
+    // One bit in the index of owners, which begins at page 7: the account would be gone.
+    let mut bytes = whole.clone();
+    let name = bytes[6 * PAGE..7 * PAGE]
+        .windows(3)
+        .position(|part| part == b"bob");
+    bytes[6 * PAGE + name.expect("it is listed")] ^= 0x80;
+    fs::write(&database, &bytes).unwrap();
+    assert!(built.restart().is_err());
+    assert!(fs::read(&database).unwrap() == bytes);
+    let said = doctor(&built, &[]);
+    assert!(text(&said.stdout).contains("the server does not start on it"));
     fs::write(&database, &whole).unwrap();
     built.restart().unwrap();
 }

@@ -55,12 +55,30 @@ pub(super) fn failed(error: &rusqlite::Error) -> StoreError {
             }
             _ => error.extended_code,
         },
+        None if is_of_content(error) => {
+            return StoreError::Damaged {
+                shape: "the database",
+            };
+        }
         None => -1,
     };
     StoreError::Failed {
         code,
         text: error.to_string(),
     }
+}
+
+/// Whether what was read is not what every database of ours has there.
+fn is_of_content(error: &rusqlite::Error) -> bool {
+    use rusqlite::Error;
+    matches!(
+        error,
+        Error::InvalidColumnType(..)
+            | Error::IntegralValueOutOfRange(..)
+            | Error::FromSqlConversionFailure(..)
+            | Error::Utf8Error(..)
+            | Error::QueryReturnedNoRows
+    )
 }
 
 /// Whether a statement failed because a key is there already.

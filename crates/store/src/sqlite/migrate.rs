@@ -109,6 +109,11 @@ fn migrate_shape(
     Ok(numbered)
 }
 
+/// Whether there is nothing to bring to what is declared.
+pub(super) fn is_same(shape: &Shape, stored: &Stored) -> bool {
+    stored.version == shape.version && same(shape, stored).is_some()
+}
+
 /// The stored numbers, where the declared indexes are those that are stored.
 fn same(shape: &Shape, stored: &Stored) -> Option<Numbered> {
     if shape.indexes.len() != stored.indexes.len() {

@@ -6,19 +6,20 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::Read;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
-use super::ahead::WriteAhead;
-use super::ahead_index::{AheadIndex, Waiting, boot};
+use super::ahead_index::{Waiting, boot};
 use super::blobs::sync_directory;
+use super::doctor::{Image, PAGE_BYTES, damages};
 use super::fault::{failed, io_failed};
 use super::migrate::{self, check};
-use super::probe::probe;
+use super::probe::{WEIGHED_BYTES_MAX, probe};
 use super::shapes::{self, Shapes};
 use crate::error::{OpenError, StoreError};
+use crate::examination::{Damage, DamagedPart};
 use crate::shape::Shape;
 
 /// `Waxw`: SQLite's `application_id`, which says whose file it is.
@@ -31,6 +32,9 @@ const LOG_BYTES_KEPT: u32 = 64 << 20;
 const STATEMENTS_KEPT: usize = 128;
 /// Nobody holds a lock for long: this is for a process that is just closing.
 const BUSY_WAIT: Duration = Duration::from_secs(5);
+
+/// A clock that says an earlier time, since 1970, was not set yet: the beginning of 2025.
+const CLOCK_SET: Duration = Duration::from_secs(1_735_689_600);
 
 /// The files of a data directory.
 pub(super) struct Directory {
@@ -131,10 +135,10 @@ impl Directory {
         if number(60) > LAYOUT {
             return Err(newer_layout(number(60)));
         }
-        let page_bytes = match u64::from(number(16) >> 16) {
-            1 => 65_536,
-            bytes => bytes,
-        };
+        let page_bytes = u64::from(number(16) >> 16);
+        if page_bytes != PAGE_BYTES as u64 {
+            return Err(self.damaged("its first bytes do not say the size of its pages"));
+        }
         let length = fs::metadata(&self.database)
             .map_err(|error| io(&self.database, &error))?
             .len();
@@ -216,43 +220,69 @@ impl Directory {
 
     /// Looks into the database, and writes nothing.
     fn inspect(&self, declared: &BTreeMap<&'static str, Shape>) -> Result<(), OpenError> {
-        self.check_ahead()?;
-        let db = inspecting_connection(&self.database).map_err(|error| self.refused(&error))?;
-        let look = || {
-            let layout: u32 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-            let length = fs::metadata(&self.database).map_or(0, |metadata| metadata.len());
-            let mut detail = "ok".to_owned();
-            if layout == LAYOUT {
-                detail = probe(&db, length)?;
-            }
-            Ok((layout, detail))
-        };
-        let (layout, detail) = look().map_err(|error| self.refused(&error))?;
-        if layout > LAYOUT {
-            return Err(newer_layout(layout));
+        let image = Image::open(&self.database).map_err(|error| io(&self.database, &error))?;
+        self.check_ahead(&image)?;
+        if image.layout > LAYOUT {
+            return Err(newer_layout(image.layout));
         }
+        if let Some(detail) = image.wrong_header() {
+            return Err(self.damaged(&detail));
+        }
+        if let Some((there, counted)) = image.wrong_length() {
+            let detail = format!("it has {there} pages and counts {counted}");
+            return Err(self.damaged(&detail));
+        }
+        let db = inspecting_connection(&self.database).map_err(|error| self.refused(&error))?;
+        let detail = probe(&db, &image).map_err(|error| self.refused(&error))?;
         if detail != "ok" {
             // The line before says only which of its databases SQLite speaks of.
             return Err(self.damaged(detail.lines().last().unwrap_or(&detail)));
         }
         let stored = shapes::stored(&db).map_err(|error| self.refused(&error))?;
-        check(&stored, declared)
+        check(&stored, declared)?;
+        drop(db);
+        if image.bytes() > WEIGHED_BYTES_MAX {
+            return Ok(());
+        }
+        let damages = self.weigh(&image, declared)?;
+        // Of a row that a migration cannot read, that says more.
+        let is_due = |name: &String| {
+            let both = declared.get(name.as_str()).zip(stored.get(name));
+            both.is_some_and(|(shape, stored)| !migrate::is_same(shape, stored))
+        };
+        let mut damages = damages
+            .iter()
+            .filter(|damage| !matches!(&damage.part, DamagedPart::Shape(name) if is_due(name)));
+        damages.next().map_or(Ok(()), |damage| {
+            Err(self.damaged(&format!("{}: {}", damage.part, damage.text)))
+        })
+    }
+
+    /// What an examination finds damaged.
+    fn weigh(
+        &self,
+        image: &Image,
+        declared: &BTreeMap<&'static str, Shape>,
+    ) -> Result<Vec<Damage>, OpenError> {
+        // Without a clock that was set nothing is known of the future.
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        let now = now.ok().filter(|now| *now > CLOCK_SET);
+        let now = now.map_or(u64::MAX, |now| {
+            now.as_micros().try_into().unwrap_or(u64::MAX)
+        });
+        damages(image, declared, now).map_err(|error| match error {
+            StoreError::Damaged { .. } => self.damaged(&error.to_string()),
+            error => OpenError::Environment {
+                path: self.database.clone(),
+                error,
+            },
+        })
     }
 
     /// Refuses a write-ahead log that SQLite would read only to its first damage: what stands behind it was acknowledged.
-    fn check_ahead(&self) -> Result<(), OpenError> {
+    fn check_ahead(&self, image: &Image) -> Result<(), OpenError> {
         let path = beside(&self.database, "-wal");
-        let file = File::open(&self.database).map_err(|error| io(&self.database, &error))?;
-        let mut header = [0; 18];
-        let page_bytes = match file.take(18).read_exact(&mut header) {
-            Ok(()) if header[16..] == [0, 1] => 65_536,
-            Ok(()) => usize::from(u16::from_be_bytes([header[16], header[17]])),
-            Err(error) => return Err(io(&self.database, &error)),
-        };
-        let index = AheadIndex::read(&self.database, page_bytes);
-        let ahead = WriteAhead::read(&self.database, page_bytes, index.as_ref());
-        let ahead = ahead.map_err(|error| io(&path, &error))?;
-        let missing = match (&ahead, index) {
+        let missing = match (&image.ahead, image.index) {
             (Some(ahead), _) => ahead.missing,
             (None, Some(index)) => match index.of_none(&path, self.is_same_boot()) {
                 Waiting::Lost(frames) => frames,
@@ -262,7 +292,7 @@ impl Directory {
         };
         let detail = if missing > 0 {
             format!("{missing} pages that were committed to it are missing")
-        } else if ahead.is_some_and(|ahead| ahead.is_damaged) {
+        } else if (image.ahead.as_ref()).is_some_and(|ahead| ahead.is_damaged) {
             "it is not what was written".to_owned()
         } else {
             return Ok(());

@@ -19,11 +19,14 @@ use crate::backup::{
     BackupError, BackupSummary, EntryRecord, Header, Reader, Record, RowRecord, verify_backup,
 };
 use crate::blob::BlobHash;
+use crate::error::{OpenError, StoreError};
 use crate::shape::{Shape, ShapeKind, declared};
 use crate::store::Store;
 
 /// Records that are committed together: what SQLite holds in memory.
 const RECORDS_AT_A_TIME: u64 = 10_000;
+/// What a first start gives its own name when it is whole.
+const NEW: &str = "waxwing.db.new";
 /// Bytes read from the file at a time.
 const READ_BYTES: usize = 1 << 20;
 /// Pages of the write-ahead log after which it is copied: nobody works beside us.
@@ -60,7 +63,14 @@ impl Store {
             let _left = clear(&place);
         }
         drop(lock);
-        restored
+        restored.map_err(|error| match error {
+            // Nothing else is written to.
+            BackupError::Store(error @ (StoreError::DiskFull | StoreError::Unwritable { .. })) => {
+                let path = place.path;
+                BackupError::Open(OpenError::Environment { path, error })
+            }
+            error => error,
+        })
     }
 }
 
@@ -72,9 +82,12 @@ fn check_empty(place: &Directory) -> Result<(), BackupError> {
     };
     let unfinished = place.is_unfinished_restore();
     for file in files {
-        let name = file?.file_name();
-        let ours = match name.to_str() {
-            Some("waxwing.lock" | "lost+found") => true,
+        let file_name = file?.file_name();
+        let ours = match file_name.to_str() {
+            // The socket stays behind when a server is killed.
+            Some("waxwing.lock" | "lost+found" | "admin.sock") => true,
+            // What a first start left that was cut short.
+            Some(name) if name.starts_with(NEW) => place.is_part(&file_name),
             Some("restoring") => unfinished,
             Some("blobs") => unfinished || fs::read_dir(&place.blobs)?.next().is_none(),
             _ => false,
@@ -86,8 +99,14 @@ fn check_empty(place: &Directory) -> Result<(), BackupError> {
     Ok(())
 }
 
-/// Removes what an unfinished restore left.
+/// Removes what an unfinished restore left, or an unfinished first start.
 fn clear(place: &Directory) -> Result<(), BackupError> {
+    for ending in ["", "-wal", "-shm", "-journal"] {
+        match fs::remove_file(place.path.join(format!("{NEW}{ending}"))) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error.into()),
+            _ => {}
+        }
+    }
     for old in [&place.blobs, &place.restoring] {
         match fs::remove_dir_all(old) {
             Err(error) if error.kind() != ErrorKind::NotFound => return Err(error.into()),

@@ -55,7 +55,7 @@ impl Directory {
     }
 
     /// Whether a name is one that we give, or the file system.
-    fn is_part(&self, name: &OsStr) -> bool {
+    pub(super) fn is_part(&self, name: &OsStr) -> bool {
         match name.to_str() {
             // The daemon's socket stays behind when it is killed, and when the database was moved away.
             Some("waxwing.lock" | "admin.sock" | "lost+found") => true,

@@ -3,6 +3,7 @@
 mod index;
 mod lists;
 mod parts;
+mod start;
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -10,15 +10,10 @@ use crate::examination::{Damage, DamagedPart, Loss};
 pub(super) fn damages(place: &Directory, image: &Image) -> Vec<Damage> {
     let mut all = Vec::new();
     let mut damage = |part, text: String, loss| all.push(Damage { part, text, loss });
-    if !image.wrong_fields.is_empty() {
-        let text = format!(
-            "its first bytes do not say {}",
-            image.wrong_fields.join(", ")
-        );
+    if let Some(text) = image.wrong_header() {
         damage(DamagedPart::File, text, Loss::Nothing);
     }
-    if image.ahead.is_none() && image.counted() != image.in_file {
-        let (counted, there) = (image.counted(), image.in_file);
+    if let Some((there, counted)) = image.wrong_length() {
         let (text, loss) = if counted > there {
             (
                 format!("it has {there} pages of {counted}: it was cut short"),

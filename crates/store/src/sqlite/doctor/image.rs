@@ -10,7 +10,7 @@ use super::super::ahead_index::AheadIndex;
 use super::super::open::{APPLICATION_ID, LAYOUT};
 
 /// What SQLite takes by default, and every database of ours has.
-const PAGE_BYTES: usize = 4_096;
+pub(in super::super) const PAGE_BYTES: usize = 4_096;
 /// The page that SQLite locks bytes of, and that is never used: it holds this place of the file.
 const LOCKED_AT: u64 = 0x4000_0000;
 
@@ -23,11 +23,13 @@ const CONSTANT: &[(usize, &[u8], &str)] = &[
     (44, &[0, 0, 0, 4], "the format of its tables"),
     (52, &[0, 0, 0, 0], "that its pages stay in place"),
     (56, &[0, 0, 0, 1], "that its text is UTF-8"),
-    (60, &LAYOUT.to_be_bytes(), "its layout"),
+    (60, &LAYOUT.to_be_bytes(), LAYOUT_NAME),
     (64, &[0, 0, 0, 0], "that its pages stay in place"),
     (68, &APPLICATION_ID.to_be_bytes(), "whose file it is"),
     (72, &[0; 20], "what is left empty"),
 ];
+
+const LAYOUT_NAME: &str = "its layout";
 
 /// A page, or why there is none.
 pub(super) enum Read {
@@ -38,24 +40,24 @@ pub(super) enum Read {
     Unreadable,
 }
 
-pub(super) struct Image {
+pub(in super::super) struct Image {
     file: File,
-    pub(super) ahead: Option<WriteAhead>,
-    pub(super) index: Option<AheadIndex>,
+    pub(in super::super) ahead: Option<WriteAhead>,
+    pub(in super::super) index: Option<AheadIndex>,
     /// Pages that there should be.
     pub(super) pages: u32,
     /// Pages that the database's file has.
     pub(super) in_file: u32,
     /// Fields of the first hundred bytes that are not what they always are.
-    pub(super) wrong_fields: Vec<&'static str>,
-    pub(super) layout: u32,
+    wrong_fields: Vec<&'static str>,
+    pub(in super::super) layout: u32,
     pub(super) is_marked: bool,
     pub(super) free_first: u32,
     pub(super) free_count: u32,
 }
 
 impl Image {
-    pub(super) fn open(database: &Path) -> io::Result<Self> {
+    pub(in super::super) fn open(database: &Path) -> io::Result<Self> {
         let file = File::open(database)?;
         let length = file.metadata()?.len();
         let in_file = u32::try_from(length.div_ceil(PAGE_BYTES as u64)).unwrap_or(u32::MAX);
@@ -74,15 +76,17 @@ impl Image {
             free_count: 0,
         };
         if let Read::Whole(first) = image.page(1) {
+            image.layout = be(&first, 60);
             let differs = |field: &&(usize, &[u8], _)| {
                 first.get(field.0..field.0 + field.1.len()) != Some(field.1)
             };
             image.wrong_fields = CONSTANT
                 .iter()
                 .filter(differs)
+                // A greater one is no damage, but of a newer program.
+                .filter(|field| field.2 != LAYOUT_NAME || image.layout < LAYOUT)
                 .map(|field| field.2)
                 .collect();
-            image.layout = be(&first, 60);
             image.is_marked = be(&first, 68) == APPLICATION_ID;
             image.free_first = be(&first, 32);
             image.free_count = be(&first, 36);
@@ -103,8 +107,25 @@ impl Image {
         Ok(image)
     }
 
+    /// How large it is with its log.
+    pub(in super::super) fn bytes(&self) -> u64 {
+        u64::from(self.pages) * PAGE_BYTES as u64
+    }
+
+    /// What the first hundred bytes do not say as they should, in words.
+    pub(in super::super) fn wrong_header(&self) -> Option<String> {
+        let wrong = &self.wrong_fields;
+        (!wrong.is_empty()).then(|| format!("its first bytes do not say {}", wrong.join(", ")))
+    }
+
+    /// How many pages there are, and how many the header counts, where that is not the same and no log says more.
+    pub(in super::super) fn wrong_length(&self) -> Option<(u32, u32)> {
+        let both = (self.in_file, self.counted());
+        (self.ahead.is_none() && both.0 != both.1).then_some(both)
+    }
+
     /// How many pages the header counts.
-    pub(super) fn counted(&self) -> u32 {
+    fn counted(&self) -> u32 {
         match self.page(1) {
             Read::Whole(first) => be(&first, 28),
             _ => self.pages,

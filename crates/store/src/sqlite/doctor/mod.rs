@@ -39,7 +39,7 @@ mod walk;
 mod weigh;
 
 use guess::Lists;
-use image::Image;
+pub(super) use image::{Image, PAGE_BYTES};
 use trees::TREES;
 use walk::Walk;
 use weigh::Weighing;
@@ -107,12 +107,14 @@ impl Examination {
         if !is_ours(&db, &image, &walk, &declared).map_err(|error| wrong(failed(&error)))? {
             return Err(OpenError::Foreign(place.database));
         }
-        if image.layout > LAYOUT && !walk.schema_is_whole {
-            return Err(newer_layout(image.layout));
+        let layout = (image.layout > LAYOUT).then(|| newer_layout(image.layout));
+        if let Some(error) = layout.clone().filter(|_| !walk.schema_is_whole) {
+            return Err(error);
         }
         let files = BlobPlace::new(place.blobs.clone());
-        let mut findings = weigh(&db, &walk, &files, options, &declared).map_err(wrong)?;
+        let mut findings = weigh(&db, &walk, Some(&files), options, &declared).map_err(wrong)?;
         findings.refusal = refusal;
+        findings.versions.splice(..0, layout);
         findings.is_unfinished = (image.ahead.as_ref()).is_some_and(|ahead| ahead.unfinished > 0);
         let mut damages = files::damages(&place, &image);
         damages.extend(of_structure(&walk));
@@ -153,6 +155,29 @@ impl Examination {
         self.db.execute_batch("ROLLBACK")?;
         written
     }
+}
+
+/// What is damaged in a database, as an examination finds it: stored files, which take long to read, are not looked at.
+/// What was read is held in memory.
+pub(super) fn damages(
+    image: &Image,
+    declared: &BTreeMap<&'static str, Shape>,
+    now_micros: u64,
+) -> Result<Vec<Damage>, StoreError> {
+    let sql = |error: rusqlite::Error| failed(&error);
+    let mut walk = Walk::new(image);
+    let db = scratch::in_memory().map_err(sql)?;
+    scratch::fill(&db, &mut walk)?;
+    let mut damages = of_structure(&walk);
+    if damages.is_empty() {
+        let how = ExamineOptions {
+            scratch: Path::new(""),
+            now_micros,
+            any_version: false,
+        };
+        damages = weigh(&db, &walk, None, &how, declared)?.damages;
+    }
+    Ok(damages)
 }
 
 /// Whether there is a database to look at.
@@ -203,7 +228,7 @@ fn is_ours(
 fn weigh(
     db: &Connection,
     walk: &Walk<'_>,
-    files: &BlobPlace,
+    files: Option<&BlobPlace>,
     options: &ExamineOptions<'_>,
     declared: &BTreeMap<&'static str, Shape>,
 ) -> Result<Findings, StoreError> {
@@ -233,10 +258,11 @@ fn weigh(
         weighing.high_water()?;
         weighing.losses()?;
         shapes = weighing.shapes_left()?;
+        weighing.references()?;
         Ok(())
     };
     run().map_err(|error: rusqlite::Error| failed(&error))?;
-    let blobs = weighing.files(files)?;
+    let blobs = files.map_or(Ok(0), |files| weighing.files(files))?;
     let count = || {
         db.execute_batch("COMMIT")?;
         weighing.count(

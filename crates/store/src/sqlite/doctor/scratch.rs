@@ -57,6 +57,15 @@ pub(super) fn open(directory: &Path) -> Result<Connection, OpenError> {
     })
 }
 
+/// One in memory, for a database that is small.
+pub(super) fn in_memory() -> rusqlite::Result<Connection> {
+    let db = Connection::open_in_memory()?;
+    db.execute_batch("PRAGMA journal_mode = OFF; PRAGMA temp_store = MEMORY;")?;
+    db.execute_batch(include_str!("../schema.sql"))?;
+    db.execute_batch(MORE)?;
+    Ok(db)
+}
+
 /// Fills it with every record that can be reached.
 pub(super) fn fill(db: &Connection, walk: &mut Walk<'_>) -> Result<(), StoreError> {
     let schema = fresh_schema().map_err(|error| failed(&error))?;

@@ -163,15 +163,8 @@ impl Weighing<'_> {
         Ok(())
     }
 
-    /// Files that are referred to are there and are what their names say; what is not goes with its references.
-    pub(super) fn files(&mut self, files: &BlobPlace) -> Result<u64, StoreError> {
-        let sql = |error: rusqlite::Error| failed(&error);
-        self.db
-            .execute_batch(
-                "CREATE TABLE x_file (hash BLOB PRIMARY KEY) WITHOUT ROWID;
-                 CREATE INDEX x_hash ON blob_ref (hash);",
-            )
-            .map_err(sql)?;
+    /// References to files are somebody's, and are counted; the others go.
+    pub(super) fn references(&mut self) -> rusqlite::Result<()> {
         let (unknown, senseless) = (
             "SELECT count(*) FROM blob_ref WHERE owner NOT IN (SELECT id FROM owner)",
             "SELECT count(*) FROM blob_ref WHERE count < 1 OR length(hash) <> 32",
@@ -180,16 +173,25 @@ impl Weighing<'_> {
             (unknown, "references to files belong to nobody who is known"),
             (senseless, "references to files are counted wrong"),
         ] {
-            let count = self.count(counted).map_err(sql)?;
+            let count = self.count(counted)?;
             if count > 0 {
                 let loss = Loss::Records(count, Vec::new());
                 self.damage(DamagedPart::References, format!("{count} {text}"), loss);
             }
         }
+        self.db.execute_batch(
+            "DELETE FROM blob_ref WHERE owner NOT IN (SELECT id FROM owner) OR length(hash) <> 32;
+             UPDATE blob_ref SET count = 1 WHERE count < 1;",
+        )
+    }
+
+    /// Files that are referred to are there and are what their names say; what is not goes with its references.
+    pub(super) fn files(&mut self, files: &BlobPlace) -> Result<u64, StoreError> {
+        let sql = |error: rusqlite::Error| failed(&error);
         self.db
             .execute_batch(
-                "DELETE FROM blob_ref WHERE owner NOT IN (SELECT id FROM owner) OR length(hash) <> 32;
-                 UPDATE blob_ref SET count = 1 WHERE count < 1;",
+                "CREATE TABLE x_file (hash BLOB PRIMARY KEY) WITHOUT ROWID;
+                 CREATE INDEX x_hash ON blob_ref (hash);",
             )
             .map_err(sql)?;
         let mut select = self

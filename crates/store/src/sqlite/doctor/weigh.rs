@@ -41,8 +41,14 @@ impl Known<'_> {
         }
     }
 
+    /// Whether its rows have the keys that are declared: a start makes them anew where it has other indexes too.
     fn is_current(&self) -> bool {
+        let declared = self.shape.indexes.iter().map(|index| index.name);
         self.version == self.shape.version
+            && self.indexes.len() == self.shape.indexes.len()
+            && declared
+                .into_iter()
+                .all(|name| self.indexes.iter().any(|(stored, _)| stored == name))
     }
 }
 

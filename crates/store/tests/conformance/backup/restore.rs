@@ -108,6 +108,27 @@ fn a_directory_that_is_not_empty_is_refused() {
     assert_eq!(wait(store.get(&CARDS, &alice(), "a")), Ok(Some(card("a"))));
 }
 
+#[test]
+fn what_a_first_start_left_that_was_cut_short_is_no_obstacle() {
+    let (_folder, file, _) = saved(&InMemory::new());
+    let directory = TestDirectory::new();
+    fs::create_dir_all(directory.path().join("blobs")).unwrap();
+    let left = [
+        "waxwing.lock",
+        "waxwing.db.new",
+        "waxwing.db.new-wal",
+        "waxwing.db.new-journal",
+        "admin.sock",
+    ];
+    for name in left {
+        fs::write(directory.path().join(name), "").unwrap();
+    }
+    Store::sqlite_restore(&file, directory.path(), &all()).unwrap();
+    assert!(!directory.path().join("waxwing.db.new").exists());
+    assert!(!directory.path().join("waxwing.db.new-wal").exists());
+    drop(open(&directory).unwrap());
+}
+
 fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for file in fs::read_dir(from).unwrap() {

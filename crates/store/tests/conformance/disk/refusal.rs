@@ -170,8 +170,11 @@ const LARGE_BYTES: u64 = 65 << 20;
 
 fn make_large(directory: &TestDirectory) {
     let file = fs::OpenOptions::new().write(true).open(database(directory));
+    let file = file.unwrap();
     // A hole: it takes no room.
-    file.unwrap().set_len(LARGE_BYTES).unwrap();
+    file.set_len(LARGE_BYTES).unwrap();
+    let pages = u32::try_from(LARGE_BYTES / 4_096).unwrap();
+    file.write_all_at(&pages.to_be_bytes(), 28).unwrap();
 }
 
 #[test]

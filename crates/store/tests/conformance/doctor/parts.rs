@@ -395,13 +395,23 @@ fn versions_that_are_not_known_are_not_exported_unasked() {
     drop(any);
     // A layout is another when the tables are; a number alone has flipped.
     edit("UPDATE shape SET version = 1; PRAGMA user_version = 3");
-    assert_eq!(records(&export(&examine(directory.path()).unwrap())), whole);
-    edit("CREATE TABLE what_comes_next (id INTEGER)");
     let newer = OpenError::Newer {
         what: "the layout of the database".to_owned(),
         stored: 3,
         known: 1,
     };
+    let examination = examine(directory.path()).unwrap();
+    let findings = examination.findings();
+    assert_eq!(findings.versions, std::slice::from_ref(&newer));
+    assert_eq!(findings.refusal, Some(newer.clone()));
+    assert_eq!(findings.damages, []);
+    let refused = examination.export(&mut Vec::new(), BackupAbout::default());
+    assert_eq!(refused, Err(newer.clone().into()));
+    drop(examination);
+    let any = examine_as(directory.path(), true).unwrap();
+    assert_eq!(records(&export(&any)), whole);
+    drop(any);
+    edit("CREATE TABLE what_comes_next (id INTEGER)");
     assert_eq!(examine_as(directory.path(), true).err(), Some(newer));
 }
 
