@@ -9,6 +9,8 @@ use waxwing_tests::Built;
 use crate::rig::{ALICE, BOB, done, failed, log_in, next, say, server, settle};
 
 const PAGE: usize = 4_096;
+/// More than is checked page by page at the start.
+const LARGE_BYTES: usize = 65 << 20;
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
@@ -193,8 +195,16 @@ async fn what_is_lost_is_said_in_words_and_as_json() {
     assert!(said.contains("written by a newer program"), "{said}");
     assert!(!Path::new(&file).exists());
 
-    // One bit in the index of owners, which begins at page 7: the account would be gone.
-    let mut bytes = whole.clone();
+    a_hidden_account_is_refused(&mut built, &whole);
+    fs::write(&database, &whole).unwrap();
+    built.restart().unwrap();
+}
+
+/// One bit in the index of owners: an account would be gone.
+fn a_hidden_account_is_refused(built: &mut Built, whole: &[u8]) {
+    let database = built.data_dir.join("waxwing.db");
+    // It begins at page 7.
+    let mut bytes = whole.to_vec();
     let name = bytes[6 * PAGE..7 * PAGE]
         .windows(3)
         .position(|part| part == b"bob");
@@ -202,10 +212,8 @@ async fn what_is_lost_is_said_in_words_and_as_json() {
     fs::write(&database, &bytes).unwrap();
     assert!(built.restart().is_err());
     assert!(fs::read(&database).unwrap() == bytes);
-    let said = doctor(&built, &[]);
+    let said = doctor(built, &[]);
     assert!(text(&said.stdout).contains("the server does not start on it"));
-    fs::write(&database, &whole).unwrap();
-    built.restart().unwrap();
 }
 
 #[test]
@@ -279,9 +287,11 @@ async fn damage_that_a_running_server_meets_is_said_once() {
             page.fill(0xA5);
         }
     }
+    let pages = u32::try_from(LARGE_BYTES / PAGE).unwrap();
+    bytes[28..32].copy_from_slice(&pages.to_be_bytes());
     fs::write(&database, &bytes).unwrap();
     let file = fs::OpenOptions::new().write(true).open(&database).unwrap();
-    file.set_len(65 << 20).unwrap();
+    file.set_len(LARGE_BYTES as u64).unwrap();
     built.restart().unwrap();
     let said = || {
         let log = built.log().unwrap();
