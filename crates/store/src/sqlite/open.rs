@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::Read;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
@@ -34,7 +34,7 @@ const STATEMENTS_KEPT: usize = 128;
 const BUSY_WAIT: Duration = Duration::from_secs(5);
 
 /// A clock that says an earlier time, since 1970, was not set yet: the beginning of 2025.
-const CLOCK_SET: Duration = Duration::from_secs(1_735_689_600);
+const CLOCK_SET_SECS: i64 = 1_735_689_600;
 
 /// The files of a data directory.
 pub(super) struct Directory {
@@ -264,11 +264,14 @@ impl Directory {
         image: &Image,
         declared: &BTreeMap<&'static str, Shape>,
     ) -> Result<Vec<Damage>, OpenError> {
+        // The time is not asked for: nothing that is stored is later than the last write.
+        let files = [self.database.clone(), beside(&self.database, "-wal")];
+        let written = files.iter().filter_map(|path| fs::metadata(path).ok());
+        let written = written.map(|found| found.mtime()).max();
         // Without a clock that was set nothing is known of the future.
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-        let now = now.ok().filter(|now| *now > CLOCK_SET);
-        let now = now.map_or(u64::MAX, |now| {
-            now.as_micros().try_into().unwrap_or(u64::MAX)
+        let now = written.filter(|secs| *secs > CLOCK_SET_SECS);
+        let now = now.map_or(u64::MAX, |secs| {
+            secs.cast_unsigned().saturating_mul(1_000_000)
         });
         damages(image, declared, now).map_err(|error| match error {
             StoreError::Damaged { .. } => self.damaged(&error.to_string()),
