@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::Read;
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -33,8 +33,9 @@ const STATEMENTS_KEPT: usize = 128;
 /// Nobody holds a lock for long: this is for a process that is just closing.
 const BUSY_WAIT: Duration = Duration::from_secs(5);
 
-/// A clock that says an earlier time, since 1970, was not set yet: the beginning of 2025.
-const CLOCK_SET_SECS: i64 = 1_735_689_600;
+/// The year 2200, in microseconds since 1970: no clock says a later time. One that was years ahead, and was set right,
+/// has damaged nothing.
+const CLOCK_MICROS_MAX: u64 = 7_258_118_400 * 1_000_000;
 
 /// The files of a data directory.
 pub(super) struct Directory {
@@ -264,16 +265,7 @@ impl Directory {
         image: &Image,
         declared: &BTreeMap<&'static str, Shape>,
     ) -> Result<Vec<Damage>, OpenError> {
-        // The time is not asked for: nothing that is stored is later than the last write.
-        let files = [self.database.clone(), beside(&self.database, "-wal")];
-        let written = files.iter().filter_map(|path| fs::metadata(path).ok());
-        let written = written.map(|found| found.mtime()).max();
-        // Without a clock that was set nothing is known of the future.
-        let now = written.filter(|secs| *secs > CLOCK_SET_SECS);
-        let now = now.map_or(u64::MAX, |secs| {
-            secs.cast_unsigned().saturating_mul(1_000_000)
-        });
-        damages(image, declared, now).map_err(|error| match error {
+        damages(image, declared, CLOCK_MICROS_MAX).map_err(|error| match error {
             StoreError::Damaged { .. } => self.damaged(&error.to_string()),
             error => OpenError::Environment {
                 path: self.database.clone(),
