@@ -173,14 +173,26 @@ pub(crate) fn is_kept_from(account: &Account, from: &Jid) -> bool {
     between((from, &from.bare(), &nobody), &to, &list) != Verdict::Free
 }
 
-/// Whether a stanza on its way to `account` is kept from it.
+/// Whether a stanza on its way to `account` is kept from it. What became of something that the account itself sent is not:
+/// this server says so in the other's name, and a message that was refused would be left without an answer.
 pub(crate) fn keeps_away(account: &Account, stanza: &Bytes) -> bool {
     if account.blocked().0.is_empty() {
         return false;
     }
-    let stanza = Stanza::parse(stanza.clone(), ns::CLIENT, &REPARSE_LIMITS);
-    let from = stanza.ok().and_then(|stanza| stanza.from()?.parse().ok());
-    from.is_some_and(|from| is_kept_from(account, &from))
+    let Ok(stanza) = Stanza::parse(stanza.clone(), ns::CLIENT, &REPARSE_LIMITS) else {
+        return false;
+    };
+    let from = stanza.from().and_then(|from| from.parse::<Jid>().ok());
+    from.is_some_and(|from| !is_answer(&stanza, &from) && is_kept_from(account, &from))
+}
+
+/// An error, or the result that an account gives whether anybody is there or not.
+fn is_answer(stanza: &Stanza, from: &Jid) -> bool {
+    match stanza.kind().as_deref() {
+        Some("error") => true,
+        Some("result") => stanza.name() == "iq" && from.resource().is_none(),
+        _ => false,
+    }
 }
 
 /// Takes back what the account's sessions have not been sent yet of those whom it has blocked (§3.3). Messages stay in

@@ -177,11 +177,14 @@ async fn broadcast(cx: &Cx, kind: PresenceType, stanza: &Stanza) -> Result<Effec
     effects.exclusive = Some(cx.server.roster_turn(&[&session.account.jid]).await);
     let contacts = roster::items(&cx.server, &session.account).await?;
     if kind == PresenceType::Unavailable {
-        if session.state().available.is_some() {
-            // Who leaves is told as well, as the other sessions are (§4.5.2).
-            let (own, stanza) = (session.clone(), stamped.clone());
-            effects.call(move |_| tell(&own, &own, &own.account.jid, &stanza));
-        }
+        // Who leaves is told as well, as the other sessions are (§4.5.2), if it is available once what was sent before is
+        // done.
+        let (own, stanza) = (session.clone(), stamped.clone());
+        effects.call(move |_| {
+            if own.priority().is_some() {
+                tell(&own, &own, &own.account.jid, &stanza);
+            }
+        });
         leave(
             session.clone(),
             stamped,

@@ -169,6 +169,7 @@ impl Releaser {
             {
                 session.release.committed(number, result);
                 session.release.drain(server, &session);
+                server.note_released();
             }
         }
     }

@@ -102,6 +102,8 @@ pub(crate) struct Inner {
     numbers: AtomicU64,
     /// How many removals of accounts were staged.
     removals: AtomicU64,
+    /// Batches of streams whose effects are still to come.
+    unreleased: AtomicU64,
     stopping: AtomicBool,
     started_micros: u64,
 }
@@ -150,6 +152,7 @@ impl Server {
             staging: Mutex::new(last),
             numbers: AtomicU64::new(1),
             removals: AtomicU64::new(0),
+            unreleased: AtomicU64::new(0),
             stopping: AtomicBool::new(false),
             started_micros: outside.clock.steady_micros(),
             outside,
@@ -424,7 +427,9 @@ impl Server {
                 on_failure,
                 counts,
             };
-            let waits = !batch.is_empty();
+            // What is told because of what others staged, as presence because of a roster, is not told before that is.
+            let is_behind = exclusive.is_some() && self.0.unreleased.load(Ordering::SeqCst) > 0;
+            let waits = !batch.is_empty() || is_behind;
             let number = session.release.push(held, waits);
             if waits {
                 self.submit(session.clone(), number, batch);
@@ -487,6 +492,7 @@ impl Server {
     fn submit(&self, session: Arc<Session>, number: u64, batch: Batch) {
         let inner = self.0.clone();
         let since = self.steady_micros();
+        self.0.unreleased.fetch_add(1, Ordering::SeqCst);
         let done = move |result: Result<waxwing_store::Committed, StoreError>| {
             inner.metrics.commit(
                 inner.outside.clock.steady_micros().saturating_sub(since),
@@ -495,6 +501,11 @@ impl Server {
             inner.releaser.note(session, number, result.map(|_| ()));
         };
         self.store().submit(batch, done);
+    }
+
+    /// What a batch of a stream had to cause has come.
+    pub(crate) fn note_released(&self) {
+        self.0.unreleased.fetch_sub(1, Ordering::SeqCst);
     }
 
     /// Writes down how many of the stream's stanzas are handled with this commit, so that
