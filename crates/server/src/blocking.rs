@@ -174,7 +174,8 @@ pub(crate) fn is_kept_from(account: &Account, from: &Jid) -> bool {
 }
 
 /// Whether a stanza on its way to `account` is kept from it. What became of something that the account itself sent is not:
-/// this server says so in the other's name, and a message that was refused would be left without an answer.
+/// this server says so in the other's name, and a message that was refused would be left without an answer. Nor is that
+/// somebody left.
 pub(crate) fn keeps_away(account: &Account, stanza: &Bytes) -> bool {
     if account.blocked().0.is_empty() {
         return false;
@@ -183,13 +184,13 @@ pub(crate) fn keeps_away(account: &Account, stanza: &Bytes) -> bool {
         return false;
     };
     let from = stanza.from().and_then(|from| from.parse::<Jid>().ok());
-    from.is_some_and(|from| !is_answer(&stanza, &from) && is_kept_from(account, &from))
+    from.is_some_and(|from| !is_of_the_server(&stanza, &from) && is_kept_from(account, &from))
 }
 
-/// An error, or the result that an account gives whether anybody is there or not.
-fn is_answer(stanza: &Stanza, from: &Jid) -> bool {
+/// An error, a leave, or the result that an account gives whether anybody is there or not.
+fn is_of_the_server(stanza: &Stanza, from: &Jid) -> bool {
     match stanza.kind().as_deref() {
-        Some("error") => true,
+        Some("error" | "unavailable") => true,
         Some("result") => stanza.name() == "iq" && from.resource().is_none(),
         _ => false,
     }

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use waxwing_stanza::{BareJid, Condition, Jid, PresenceType, StanzaError};
 use waxwing_wire::{Element, Stanza, ns};
 
-pub(crate) use blocks::{blocked, unblocked};
+pub(crate) use blocks::{block, unblock};
 
 use crate::addressee::{Addressee, Destination, Place, destination};
 use crate::blocking;

@@ -110,6 +110,19 @@ impl Peer {
         self
     }
 
+    /// Sends these from now on at the beginning of every new session.
+    pub fn set_greeting(&mut self, stanzas: impl IntoIterator<Item = Bytes>) {
+        self.greeting = stanzas.into_iter().collect();
+    }
+
+    /// The client's process ends: the session and what came are forgotten, and the next connection begins another one.
+    /// What the server has not acknowledged is sent again, as by a client that keeps it on disk.
+    pub fn forget(&mut self) {
+        self.requeue();
+        self.stream = None;
+        self.received.clear();
+    }
+
     /// The account.
     #[must_use]
     pub fn account(&self) -> &BareJid {

@@ -3,13 +3,12 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use waxwing_stanza::{BareJid, Jid, StanzaError};
+use waxwing_stanza::{BareJid, Jid};
 
 use super::{at, contacts_from, show, unavailable};
 use crate::blocking::{self, BlockList};
 use crate::directory::Account;
-use crate::effects::Effects;
-use crate::roster;
+use crate::roster::StoredItem;
 use crate::server::Server;
 use crate::session::{Out, Session};
 
@@ -30,34 +29,33 @@ impl Cut {
     }
 }
 
-/// Whoever is blocked now and was not `before` sees the account's sessions leave, if they saw them; and the account sees
+/// Makes another list of blocked addresses count, and tells what that changes, all at once: nobody's leave is kept away
+/// before they were seen to leave.
+///
+/// Whoever is blocked now and was not before sees the account's sessions leave, if they saw them; and the account sees
 /// theirs leave, since it is not told any more when they do.
-pub(crate) async fn blocked(
+pub(crate) fn block(
     server: &Server,
     account: &Arc<Account>,
-    before: Arc<BlockList>,
     after: Arc<BlockList>,
-    effects: &mut Effects,
-) -> Result<(), StanzaError> {
-    let contacts = roster::items(server, account).await?;
+    contacts: &[(BareJid, StoredItem)],
+) {
     let cut = Cut {
         account: account.clone(),
-        before,
-        after,
+        before: account.blocked(),
+        after: after.clone(),
     };
-    effects.call(move |server| {
-        blocking::take_away(server, &cut.account);
-        let subscribers = contacts_from(&contacts);
-        let seen = contacts.iter().filter(|(_, item)| item.to);
-        let seen: HashSet<&BareJid> = seen.map(|(contact, _)| contact).collect();
-        for own in cut.account.sessions() {
-            hide(server, &cut, &own, &subscribers);
-            if own.priority().is_some() {
-                lose(server, &cut, &own, &seen);
-            }
-        }
-    });
-    Ok(())
+    let subscribers = contacts_from(contacts);
+    let seen = contacts.iter().filter(|(_, item)| item.to);
+    let seen: HashSet<&BareJid> = seen.map(|(contact, _)| contact).collect();
+    for own in account.sessions() {
+        hide(server, &cut, &own, &subscribers);
+    }
+    account.set_blocked(after);
+    blocking::take_away(server, account);
+    for (_, own) in account.available() {
+        lose(server, &cut, &own, &seen);
+    }
 }
 
 /// Who is cut off and saw a session sees it leave.
@@ -101,42 +99,38 @@ fn lose(server: &Server, cut: &Cut, own: &Session, seen: &HashSet<&BareJid>) {
     }
 }
 
-/// Whoever was blocked `before` and is not now sees the account's sessions again, if they may see them; and the account
-/// sees theirs, and what they asked.
-pub(crate) async fn unblocked(
+/// Makes another list count: whoever was blocked before and is not now sees the account's sessions again, if they may see
+/// them; and the account sees theirs, and what they asked.
+pub(crate) fn unblock(
     server: &Server,
     account: &Arc<Account>,
-    before: Arc<BlockList>,
     after: Arc<BlockList>,
-    effects: &mut Effects,
-) -> Result<(), StanzaError> {
-    let contacts = roster::items(server, account).await?;
-    let account = account.clone();
-    effects.call(move |server| {
-        // What waited because its sender was blocked.
-        crate::lifecycle::look_again(server, &account);
-        let is_free = |jid: &Jid| before.names(jid) && !after.names(jid);
-        for (contact, item) in &contacts {
-            let bare = Jid::from(contact.clone());
-            if let (Some(request), true) = (&item.request, is_free(&bare)) {
-                for (_, own) in account.available() {
-                    own.push(Out::stanza(request.clone()));
-                }
+    contacts: &[(BareJid, StoredItem)],
+) {
+    let before = account.blocked();
+    account.set_blocked(after.clone());
+    // What waited because its sender was blocked.
+    crate::lifecycle::look_again(server, account);
+    let is_free = |jid: &Jid| before.names(jid) && !after.names(jid);
+    for (contact, item) in contacts {
+        let bare = Jid::from(contact.clone());
+        if let (Some(request), true) = (&item.request, is_free(&bare)) {
+            for (_, own) in account.available() {
+                own.push(Out::stanza(request.clone()));
             }
-            for other in at(server, &bare) {
-                if !is_free(&other.jid.clone().into()) {
-                    continue;
+        }
+        for other in at(server, &bare) {
+            if !is_free(&other.jid.clone().into()) {
+                continue;
+            }
+            for (_, own) in account.available() {
+                if item.from {
+                    show(&own, &other, contact);
                 }
-                for (_, own) in account.available() {
-                    if item.from {
-                        show(&own, &other, contact);
-                    }
-                    if item.to {
-                        show(&other, &own, &account.jid);
-                    }
+                if item.to {
+                    show(&other, &own, &account.jid);
                 }
             }
         }
-    });
-    Ok(())
+    }
 }

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use waxwing_stanza::xep::xep_0191_blocking::{Block, BlockList as Query, Item, NS, Unblock};
-use waxwing_stanza::{Condition, IqType, Jid, Payload, StanzaError};
+use waxwing_stanza::{BareJid, Condition, IqType, Jid, Payload, StanzaError};
 use waxwing_store::Batch;
 use waxwing_wire::{Element, ns};
 
@@ -17,11 +17,13 @@ use crate::accounts;
 use crate::addressee::Addressee;
 use crate::blocking::{self, BLOCKED, BLOCKED_BYTES_MAX, BlockList};
 use crate::cx::{Answer, Cx, Handled, Iq};
-use crate::effects::{Effects, Turn};
+use crate::directory::Account;
+use crate::effects::{After, Effects, Turn};
 use crate::options::{OptionDefault, OptionSpec};
 use crate::presence;
 use crate::registry::{Feature, Registrar, Source};
-use crate::server::unavailable;
+use crate::roster::{self, StoredItem};
+use crate::server::{Server, unavailable};
 use crate::session::{Flag, Out};
 
 /// Set on sessions that have asked for the list and so get pushes (§3.3).
@@ -88,11 +90,10 @@ async fn block(cx: Cx, iq: Iq<Block>) -> Handled {
     if after.0.len() as u64 > most || after.bytes() > BLOCKED_BYTES_MAX {
         return Err(Condition::ResourceConstraint.into());
     }
-    let after = change(&cx, after).await?;
+    change(&cx, after, presence::block).await?;
     let mut effects = Effects::none();
     effects.exclusive = Some(turn);
     push(&cx, iq.payload.write(), &mut effects);
-    presence::blocked(&cx.server, &cx.session.account, before, after, &mut effects).await?;
     Ok(Answer::empty().and(effects))
 }
 
@@ -105,11 +106,10 @@ async fn unblock(cx: Cx, iq: Iq<Unblock>) -> Handled {
         let gone = addresses(&iq.payload.items);
         after.0 = before.0.difference(&gone).cloned().collect();
     }
-    let after = change(&cx, after).await?;
+    change(&cx, after, presence::unblock).await?;
     let mut effects = Effects::none();
     effects.exclusive = Some(turn);
     push(&cx, iq.payload.write(), &mut effects);
-    presence::unblocked(&cx.server, &cx.session.account, before, after, &mut effects).await?;
     Ok(Answer::empty().and(effects))
 }
 
@@ -121,17 +121,29 @@ async fn turn(cx: &Cx) -> Turn {
     turn
 }
 
-/// Makes the list durable, then lets it count: whatever the client sends next finds it so.
-async fn change(cx: &Cx, after: BlockList) -> Result<Arc<BlockList>, StanzaError> {
+/// How a list is made to count, with the account's contacts.
+type Count = fn(&Server, &Arc<Account>, Arc<BlockList>, &[(BareJid, StoredItem)]);
+
+/// Makes the list durable, then lets it count: whatever the client sends next finds it so, and what was done before is told
+/// as it was then.
+async fn change(cx: &Cx, after: BlockList, count: Count) -> Result<(), StanzaError> {
     let account = &cx.session.account;
+    let contacts = roster::items(&cx.server, account).await?;
     let mut batch = Batch::new();
     accounts::require(&mut batch, &account.owner);
     blocking::save(&mut batch, &account.owner, &after);
     let committed = cx.server.store().commit(batch).await;
     committed.map_err(|error| unavailable(&error))?;
-    let after = Arc::new(after);
-    account.set_blocked(after.clone());
-    Ok(after)
+    let (done, counts) = futures_channel::oneshot::channel();
+    let own = account.clone();
+    let then = After::Call(Box::new(move |server| {
+        count(server, &own, Arc::new(after), &contacts);
+        // Nobody waits where the server stops.
+        let _gone = done.send(());
+    }));
+    cx.server.stage_behind_commits(&cx.session, vec![then]);
+    let _stopped = counts.await;
+    Ok(())
 }
 
 /// Tells the sessions that have asked for the list.
