@@ -26,7 +26,7 @@ use crate::release::ReleaseQueue;
 /// Most bytes that wait for one session, before its stream and the session end as too slow: presence,
 /// answers, and whatever else no log holds.
 pub const OUTBOX_BYTES_MAX: usize = 8 * 1024 * 1024;
-/// Most bytes that wait for all sessions of one account together. Beyond it, those that have more than [`BEHIND_BYTES`]
+/// Most bytes that wait for all sessions of one account together. Beyond it, those that have more than a MiB
 /// waiting end as too slow: somebody with many sessions that read nothing holds no more memory than with a few.
 pub const ACCOUNT_OUTBOX_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Bytes that wait for one session, from which on messages wait in the account's log instead.
