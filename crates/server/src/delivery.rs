@@ -132,10 +132,15 @@ fn is_kept_away(delivery: &Delivery) -> bool {
 
 /// What the log holds waits there until its sender is free again.
 fn keep_away(server: &Server, delivery: &Delivery) -> Vec<Arc<Session>> {
+    refuse_lost(server, delivery);
+    Vec::new()
+}
+
+/// §8.5.2.2.1: what nobody gets, and is not kept for later either, is refused.
+fn refuse_lost(server: &Server, delivery: &Delivery) {
     if delivery.id.is_none() && keep::says_something(delivery.kind, &delivery.stanza) {
         refuse(server, delivery, &Condition::ServiceUnavailable.into());
     }
-    Vec::new()
 }
 
 fn to_full(server: &Server, delivery: &Delivery, full: &FullJid) -> Vec<Arc<Session>> {
@@ -180,10 +185,8 @@ fn to_bare(server: &Server, delivery: &Delivery) -> Vec<Arc<Session>> {
             undelivered::start(server, session);
         }
     }
-    // §8.5.2.2.1: what is not kept for later either is refused.
-    let lost = got.is_empty() && delivery.id.is_none();
-    if lost && keep::says_something(delivery.kind, &delivery.stanza) {
-        refuse(server, delivery, &Condition::ServiceUnavailable.into());
+    if got.is_empty() {
+        refuse_lost(server, delivery);
     }
     got
 }

@@ -102,24 +102,21 @@ async fn probe(cx: &Cx, to: Jid) -> Result<Effects, StanzaError> {
     let session = cx.session.clone();
     let mut effects = Effects::none();
     effects.call(move |server| {
-        let asker = session.account.jid.as_str();
+        let asker = &session.account.jid;
         if !may_see {
             // Whether there is such an account or not.
-            let refusal = Element::new(ns::CLIENT, "presence")
-                .with_attr("from", whose.as_str())
-                .with_attr("to", asker)
-                .with_attr("type", "unsubscribed");
-            return session.push(Out::stanza(refusal.to_bytes(ns::CLIENT)));
+            let refusal = subscriptions::on_behalf(&whose, asker, Request::Unsubscribed);
+            return session.push(Out::stanza(refusal));
         }
         let mut nobody = true;
         for other in at(server, &to) {
             if blocking::is_free(&other, &session) && other.priority().is_some() {
-                show(&other, &session, &session.account.jid);
+                show(&other, &session, asker);
                 nobody = false;
             }
         }
         if nobody {
-            session.push(Out::stanza(unavailable(to.as_str(), asker)));
+            session.push(Out::stanza(unavailable(to.as_str(), asker.as_str())));
         }
     });
     Ok(effects)

@@ -526,10 +526,7 @@ impl State {
                 continue;
             }
             self.no_longer_wait(out.bytes.len());
-            match out.mark {
-                Some(id) => drop(self.given.remove(&id)),
-                None => unlogged.push(out.bytes),
-            }
+            unlogged.extend(self.take_back(out.mark, out.bytes));
         }
         self.wake_room();
         unlogged
@@ -541,12 +538,20 @@ impl State {
         let taken = sm.map(|sm| sm.take_out(|unacked| !is_one(&unacked.bytes)));
         let mut unlogged = Vec::new();
         for unacked in taken.into_iter().flatten() {
-            match unacked.tag {
-                Some(id) => drop(self.given.remove(&id)),
-                None => unlogged.push(unacked.bytes),
-            }
+            unlogged.extend(self.take_back(unacked.tag, unacked.bytes));
         }
         unlogged
+    }
+
+    /// What the client does not get after all: the log has it still, or it is given back.
+    fn take_back(&mut self, mark: Option<LogId>, bytes: Bytes) -> Option<Bytes> {
+        match mark {
+            Some(id) => {
+                self.given.remove(&id);
+                None
+            }
+            None => Some(bytes),
+        }
     }
 
     /// Moves what can be written into `into`; without stream management, entries to be marked delivered once written

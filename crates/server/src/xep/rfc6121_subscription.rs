@@ -147,7 +147,8 @@ async fn tell(
     deliver(server, account, contact, &stanzas, effects).await
 }
 
-fn on_behalf(from: &BareJid, to: &BareJid, request: Request) -> Bytes {
+/// A subscription stanza that nobody sent.
+pub(crate) fn on_behalf(from: &BareJid, to: &BareJid, request: Request) -> Bytes {
     Element::new(ns::CLIENT, "presence")
         .with_attr("from", from.to_string())
         .with_attr("to", to.to_string())

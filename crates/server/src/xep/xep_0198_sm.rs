@@ -300,7 +300,10 @@ fn resumption(session: &Session, previd: String, h: u32) -> Result<Resumption, R
         Err(ResumeError::Unsettled(_)) => return Err(Refusal::Gone),
     };
     // What its senders wrote before they were blocked (XEP-0191 §3.3).
-    let taken = state.take_unacknowledged(|bytes| blocking::keeps_away(&session.account, bytes));
+    let taken = match session.account.blocked().0.is_empty() {
+        true => Vec::new(),
+        false => state.take_unacknowledged(|bytes| blocking::keeps_away(&session.account, bytes)),
+    };
     let Some(resumable) = state.sm.as_mut() else {
         return Err(Refusal::Gone);
     };
