@@ -21,7 +21,8 @@ pub use crate::transport::Tls;
 pub use settings::{NegotiationError, Settings};
 
 use crate::error::{StreamCondition, StreamError};
-use crate::header::{CLOSE, OwnHeader, is_version_1};
+use crate::framing::Framing;
+use crate::header::{OwnHeader, is_version_1};
 use crate::sasl::{Stretch, Stretched, TlsBinding};
 use crate::seed::Seed;
 use crate::sm::{Enabled, Failed};
@@ -70,6 +71,7 @@ pub struct Negotiation {
     settings: Settings,
     seed: Seed,
     transport: Transport,
+    framing: Framing,
     phase: Phase,
     /// What the server offers in the stream as it is now.
     features: Option<Element>,
@@ -94,10 +96,17 @@ enum Phase {
 impl Negotiation {
     /// Begins a stream; its header is the first output. `seed` is its randomness: nonces.
     pub fn new(settings: Settings, tls: Tls, seed: Seed) -> Negotiation {
+        Negotiation::framed(settings, tls, seed, Framing::Document)
+    }
+
+    /// The same over a transport that frames its streams in its own way. What is sent in elements is yet to be given to
+    /// [`Framing::element`].
+    pub fn framed(settings: Settings, tls: Tls, seed: Seed, framing: Framing) -> Negotiation {
         let mut negotiation = Negotiation {
             settings,
             seed,
             transport: tls.into(),
+            framing,
             phase: Phase::Header,
             features: None,
             step: None,
@@ -181,7 +190,7 @@ impl Negotiation {
     /// Negotiation takes too long for the owner.
     pub fn handle_timeout(&mut self) {
         let error = StreamError::from(StreamCondition::ConnectionTimeout);
-        self.end(&error.to_bytes(), Some(NegotiationError::Timeout));
+        self.end(self.framing.error(&error), Some(NegotiationError::Timeout));
     }
 
     /// The TLS handshake is done, with a certificate that the owner trusts.
@@ -257,13 +266,12 @@ impl Negotiation {
             Transport::Tls(_) | Transport::Loopback => Some(self.settings.account.as_str()),
         };
         let to = Some(self.settings.account.domain());
-        let bytes = OwnHeader {
+        let bytes = self.framing.header(&OwnHeader {
             to,
             from,
             id: None,
             lang: self.settings.lang.as_deref(),
-        }
-        .to_bytes();
+        });
         self.send(bytes);
     }
 
@@ -282,20 +290,25 @@ impl Negotiation {
 
     /// Tells the server what it did wrong, and goes.
     fn complain(&mut self, error: StreamError) {
-        self.end(&error.to_bytes(), Some(NegotiationError::Protocol(error)));
+        let words = self.framing.error(&error);
+        self.end(words, Some(NegotiationError::Protocol(error)));
     }
 
     /// Gives up without blaming anyone on the wire.
     fn finish(&mut self, error: Option<NegotiationError>) {
-        self.end(CLOSE, error);
+        self.end(vec![self.framing.close()], error);
     }
 
-    fn end(&mut self, last: &[u8], error: Option<NegotiationError>) {
+    fn end(&mut self, last: Vec<Bytes>, error: Option<NegotiationError>) {
         match self.phase {
             Phase::Closed => return,
             // What we say in the clear now would stand in the way of TLS.
             Phase::Handshake => {}
-            Phase::Header | Phase::Open | Phase::Done => self.send(Bytes::copy_from_slice(last)),
+            Phase::Header | Phase::Open | Phase::Done => {
+                for bytes in last {
+                    self.send(bytes);
+                }
+            }
         }
         self.phase = Phase::Closed;
         self.step = None;

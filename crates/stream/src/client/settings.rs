@@ -29,6 +29,8 @@ pub struct Settings {
     /// Language of what the user writes, as `xml:lang` says it, where it is known: the server notes it on stanzas that
     /// name none (RFC 6120 §8.1.5).
     pub lang: Option<String>,
+    /// Whether to make the account before logging in to it (XEP-0077 §3.1); that it is there already is no error.
+    pub register: bool,
 }
 
 impl Settings {
@@ -49,6 +51,7 @@ impl Settings {
             }),
             resume: None,
             lang: None,
+            register: false,
         }
     }
 }
@@ -88,6 +91,9 @@ pub enum NegotiationError {
         /// What the server has to say about it.
         text: Option<String>,
     },
+    /// The server makes no such account.
+    #[error("the server makes no account of that name: {0:?}")]
+    RegistrationRefused(Box<StanzaError>),
     /// The server gave no resource.
     #[error("the server gave no resource: {0:?}")]
     BindRefused(Box<StanzaError>),

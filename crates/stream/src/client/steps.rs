@@ -4,6 +4,7 @@ mod rfc3921_session;
 mod rfc6120_bind;
 mod rfc6120_sasl;
 mod rfc6120_tls;
+mod xep_0077_register;
 mod xep_0198_enable;
 mod xep_0198_resume;
 
@@ -17,8 +18,9 @@ use crate::sm::Enabled;
 
 pub(super) use rfc6120_sasl::{Login, handle_stretched};
 
-static STEPS: [&Step; 7] = [
+static STEPS: [&Step; 8] = [
     &rfc6120_tls::STEP,
+    &xep_0077_register::STEP,
     &rfc6120_sasl::STEP,
     &MANDATORY,
     &xep_0198_resume::STEP,
@@ -53,6 +55,7 @@ pub(super) struct Session {
     pub(super) version_1: bool,
     pub(super) jid: Option<FullJid>,
     pub(super) resumed: bool,
+    register_tried: bool,
     resume_tried: bool,
     session_done: bool,
     enable_tried: bool,
