@@ -24,8 +24,8 @@ use crate::proxy::Proxy;
 use crate::seconds::{Seconds, seconds};
 use crate::session::{Former, Session};
 use crate::stream::Stream;
-use crate::tls::Trust;
-use crate::transport::Transport;
+use crate::tls::{Alpn, Trust};
+use crate::transport::{Carrier, Document, Frames, Transport};
 
 /// Dials: cheap to clone, shared by the accounts that go the same way.
 #[derive(Clone)]
@@ -163,11 +163,7 @@ impl Dialer {
         place: &Place,
         dice: &mut Seed,
     ) -> Result<Vec<Target>, DialError> {
-        let at = |port, security| Target {
-            host: domain.clone(),
-            port,
-            security,
-        };
+        let at = |port, security| Target::stream(domain.clone(), port, security);
         match (place, domain) {
             (
                 Place::At {
@@ -176,11 +172,8 @@ impl Dialer {
                     security,
                 },
                 _,
-            ) => Ok(vec![Target {
-                host: Host::parse(host)?,
-                port: *port,
-                security: *security,
-            }]),
+            ) => Ok(vec![Target::stream(Host::parse(host)?, *port, *security)]),
+            (Place::WebSocket { url }, _) => Ok(vec![Target::websocket(url)?]),
             (Place::Domain, _) if self.proxy.is_some() => Ok(vec![
                 at(DIRECT_TLS_PORT, Security::DirectTls),
                 at(STARTTLS_PORT, Security::StartTls),
@@ -210,12 +203,26 @@ impl Dialer {
             Security::StartTls => (Transport::Plain(socket), Tls::Required),
             Security::Plain => (Transport::Plain(socket), Tls::PlainAllowed),
             Security::DirectTls => {
-                let handshake = self.trust.handshake(domain, target.security, socket);
+                // The certificate of HTTP is that of its host, which need not be the domain.
+                let (name, alpn) = match &target.websocket {
+                    Some(_) => (&target.host, Alpn::None),
+                    None => (domain, Alpn::XmppClient),
+                };
+                let handshake = self.trust.handshake(name, alpn, socket);
                 let limit = seconds(self.seconds.tls_secs_max);
                 let (stream, binding) = timeout(limit, handshake)
                     .await
                     .map_err(|_elapsed| DialError::Timeout(Stage::Tls))??;
                 (Transport::Tls(Box::new(stream)), Tls::Started(binding))
+            }
+        };
+        let carrier = match &target.websocket {
+            None => Carrier::Document(Document::new(transport)),
+            Some(url) => {
+                let limit = seconds(self.seconds.connect_secs_max);
+                let opened = timeout(limit, Frames::open(transport, url)).await;
+                let frames = opened.map_err(|_elapsed| DialError::Timeout(Stage::WebSocket))??;
+                Carrier::Frames(Box::new(frames))
             }
         };
         let login = Login {
@@ -224,7 +231,7 @@ impl Dialer {
             seconds: self.seconds,
             former,
         };
-        login.run(settings, transport, tls, seed).await
+        login.run(settings, carrier, tls, seed).await
     }
 
     async fn directly(&self, target: &Target) -> Result<TcpStream, DialError> {

@@ -29,6 +29,8 @@ pub enum Stage {
     Proxy,
     /// The TLS handshake.
     Tls,
+    /// The answer of HTTP.
+    WebSocket,
     /// Negotiation of the stream.
     Stream,
 }
@@ -61,6 +63,9 @@ pub enum DialError {
     /// The TLS handshake failed otherwise.
     #[error("the TLS handshake failed")]
     Tls,
+    /// Who answers for HTTP does not take up a WebSocket of XMPP; its status, if that is why.
+    #[error("no WebSocket for XMPP was opened{}", status(*.0))]
+    WebSocket(Option<u16>),
     /// The connection broke.
     #[error("the connection broke: {}", describe(*.0))]
     Broken(io::ErrorKind),
@@ -136,13 +141,15 @@ impl DialError {
             | DialError::Broken(_)
             | DialError::Timeout(_) => Blame::Environment,
             DialError::NoService | DialError::Certificate(_) => Blame::Peer,
-            DialError::Tls => Blame::Incompatible,
+            DialError::Tls | DialError::WebSocket(_) => Blame::Incompatible,
             DialError::Stream(error) => match error {
                 NegotiationError::LoginRefused {
                     reason: Failure::TemporaryAuthFailure,
                     ..
                 } => Blame::Peer,
-                NegotiationError::NoName | NegotiationError::LoginRefused { .. } => Blame::Caller,
+                NegotiationError::NoName
+                | NegotiationError::LoginRefused { .. }
+                | NegotiationError::RegistrationRefused(_) => Blame::Caller,
                 NegotiationError::NoMechanism | NegotiationError::TlsMissing => Blame::Incompatible,
                 NegotiationError::Timeout => Blame::Environment,
                 _ => Blame::Peer,
@@ -178,7 +185,7 @@ impl DialError {
         match self {
             DialError::Certificate(_) => 4,
             DialError::Stream(_) => 3,
-            DialError::Tls | DialError::Broken(_) => 2,
+            DialError::Tls | DialError::WebSocket(_) | DialError::Broken(_) => 2,
             DialError::Proxy(_) | DialError::Connect(_) | DialError::Timeout(_) => 1,
             _ => 0,
         }
@@ -191,9 +198,14 @@ impl Stage {
             Stage::Connect => "connecting",
             Stage::Proxy => "the proxy's answer",
             Stage::Tls => "the TLS handshake",
+            Stage::WebSocket => "opening the WebSocket",
             Stage::Stream => "the log-in",
         }
     }
+}
+
+fn status(status: Option<u16>) -> String {
+    status.map_or_else(String::new, |status| format!(": HTTP status {status}"))
 }
 
 /// In words, without what an [`io::Error`] might add.

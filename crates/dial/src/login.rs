@@ -8,12 +8,12 @@ use waxwing_stream::sasl::Stretch;
 use waxwing_stream::sm::{Sm, SmLimits};
 
 use crate::error::{DialError, Stage};
-use crate::place::{Host, Security};
+use crate::place::Host;
 use crate::seconds::{Seconds, seconds};
 use crate::session::{Former, Session};
 use crate::stream::{INCOMING, Managed, Stream};
-use crate::tls::Trust;
-use crate::transport::{Fault, Link, Transport};
+use crate::tls::{Alpn, Trust};
+use crate::transport::{Carrier, Document, Fault, Link, Transport};
 use waxwing_wire::Stanza;
 
 /// How long last words may take where time has run out already.
@@ -41,16 +41,17 @@ impl Login<'_> {
     pub(crate) async fn run(
         self,
         mut settings: Settings,
-        transport: Transport,
+        carrier: Carrier,
         tls: Tls,
         seed: Seed,
     ) -> Result<Stream, DialError> {
         settings.resume = self.former.session.as_ref().map(Session::request);
         let limit = seconds(self.seconds.stream_secs_max);
+        let link = Link::new(carrier);
         let mut running = Running {
             login: self,
-            negotiation: Negotiation::new(settings, tls, seed),
-            link: Some(Link::new(transport)),
+            negotiation: Negotiation::framed(settings, tls, seed, link.framing()),
+            link: Some(link),
             early: Vec::new(),
         };
         match timeout(limit, running.drive()).await {
@@ -90,11 +91,11 @@ impl Running<'_> {
             Output::Send(bytes) => self.link()?.queue(&bytes),
             Output::StartTls => self.start_tls().await?,
             Output::RestartReader => {
-                let dropped = self.link()?.reader().restart();
+                let dropped = self.link()?.restart();
                 self.negotiation.handle_restart(dropped);
             }
             Output::Stretch(stretch) => self.stretch(stretch).await?,
-            Output::Authenticated => self.link()?.reader().set_limits(INCOMING),
+            Output::Authenticated => self.link()?.set_limits(INCOMING),
             Output::ResumeFailed(failed) => {
                 if let Some(session) = self.login.former.session.take() {
                     self.login.former.lost = session.end(&failed);
@@ -124,7 +125,7 @@ impl Running<'_> {
         let link = self.link()?;
         link.flush().await.map_err(DialError::Broken)?;
         // Nothing read in the clear survives: neither in the reader nor, as it is new then, elsewhere.
-        let dropped = link.reader().restart();
+        let dropped = link.restart();
         self.negotiation.handle_restart(dropped);
         if dropped {
             return Ok(());
@@ -132,11 +133,12 @@ impl Running<'_> {
         let socket = self.link.take().and_then(Link::into_plain);
         let socket = socket.ok_or(DialError::Tls)?;
         let Login { trust, domain, .. } = self.login;
-        let handshake = trust.handshake(domain, Security::StartTls, socket);
+        let handshake = trust.handshake(domain, Alpn::None, socket);
         let (stream, binding) = timeout(limit, handshake)
             .await
             .map_err(|_elapsed| DialError::Timeout(Stage::Tls))??;
-        self.link = Some(Link::new(Transport::Tls(Box::new(stream))));
+        let transport = Transport::Tls(Box::new(stream));
+        self.link = Some(Link::new(Carrier::Document(Document::new(transport))));
         self.negotiation.tls_started(binding);
         Ok(())
     }

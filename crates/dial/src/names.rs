@@ -127,19 +127,16 @@ pub(crate) async fn targets(
     if records.is_empty() {
         return match refused {
             true => Err(DialError::NoService),
-            false => Ok(vec![Target {
-                host: Host::Name(domain.to_owned()),
-                port: STARTTLS_PORT,
-                security: Security::StartTls,
-            }]),
+            false => Ok(vec![Target::stream(
+                Host::Name(domain.to_owned()),
+                STARTTLS_PORT,
+                Security::StartTls,
+            )]),
         };
     }
     let ordered = order::order(records, dice).into_iter();
-    let targets = ordered.map(|(record, security)| Target {
-        host: Host::Name(record.target),
-        port: record.port,
-        security,
-    });
+    let targets = ordered
+        .map(|(record, security)| Target::stream(Host::Name(record.target), record.port, security));
     Ok(targets.take(HOSTS_MAX).collect())
 }
 

@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use tokio_tungstenite::tungstenite::http::Uri;
+
 use crate::error::DialError;
 use waxwing_stanza::jid::domain_to_ascii;
 
@@ -36,6 +38,12 @@ pub enum Place {
         port: u16,
         /// What protects the stream.
         security: Security,
+    },
+    /// By WebSocket (RFC 7395) at this address: `wss://…`, or `ws://…` on this machine. Certificates are verified for the
+    /// address's host.
+    WebSocket {
+        /// The whole address.
+        url: String,
     },
 }
 
@@ -77,6 +85,36 @@ pub(crate) struct Target {
     pub(crate) host: Host,
     pub(crate) port: u16,
     pub(crate) security: Security,
+    /// Where the stream is carried by a WebSocket: its address.
+    pub(crate) websocket: Option<Uri>,
+}
+
+impl Target {
+    /// A stream of its own, without HTTP around it.
+    pub(crate) fn stream(host: Host, port: u16, security: Security) -> Target {
+        Target {
+            host,
+            port,
+            security,
+            websocket: None,
+        }
+    }
+
+    /// What `wss://…` or `ws://…` names.
+    pub(crate) fn websocket(url: &str) -> Result<Target, DialError> {
+        let url: Uri = url.parse().map_err(|_| DialError::Domain)?;
+        let (security, port) = match url.scheme_str() {
+            Some("wss") => (Security::DirectTls, 443),
+            Some("ws") => (Security::Plain, 80),
+            _ => return Err(DialError::Domain),
+        };
+        Ok(Target {
+            host: Host::parse(url.host().ok_or(DialError::Domain)?)?,
+            port: url.port_u16().unwrap_or(port),
+            security,
+            websocket: Some(url),
+        })
+    }
 }
 
 /// Whether bytes sent there stay on this machine.
@@ -110,6 +148,33 @@ mod tests {
             "[::1",
         ] {
             assert_eq!(Host::parse(wrong), Err(DialError::Domain), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn websockets_are_named_by_their_address() {
+        for (url, host, port, security) in [
+            (
+                "wss://example.org/xmpp-websocket",
+                "example.org",
+                443,
+                Security::DirectTls,
+            ),
+            ("wss://[::1]:5443/ws?a=b", "::1", 5443, Security::DirectTls),
+            ("ws://127.0.0.1:5280/ws", "127.0.0.1", 5280, Security::Plain),
+        ] {
+            let target = Target::websocket(url).unwrap();
+            assert_eq!(target.host, Host::parse(host).unwrap());
+            assert_eq!((target.port, target.security), (port, security));
+        }
+        for wrong in [
+            "",
+            "example.org",
+            "https://example.org/",
+            "wss:///x",
+            "wss://a b/",
+        ] {
+            assert_eq!(Target::websocket(wrong), Err(DialError::Domain), "{wrong}");
         }
     }
 

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use tokio::time::timeout;
 use waxwing_stanza::FullJid;
 use waxwing_stream::sm::{Nonza, Sm};
-use waxwing_stream::{CLOSE, StreamCondition, StreamError};
+use waxwing_stream::{StreamCondition, StreamError};
 use waxwing_wire::{Event, Limits, Stanza, ns};
 
 use crate::seconds::{Seconds, seconds};
@@ -155,6 +155,18 @@ impl Stream {
     /// # Errors
     /// [`SendError`].
     pub async fn send(&mut self, stanza: Bytes) -> Result<(), SendError> {
+        self.queue(stanza)?;
+        // That is the end, but the server's last words, which say why, may wait to be read.
+        let written = self.link.flush().await;
+        written.map_err(|kind| End::Broken(kind).into())
+    }
+
+    /// Queues one stanza, which [`next`](Stream::next) or the next [`send`](Stream::send) writes with whatever else is queued
+    /// by then.
+    ///
+    /// # Errors
+    /// [`SendError`].
+    pub fn queue(&mut self, stanza: Bytes) -> Result<(), SendError> {
         let parsed = Stanza::parse(stanza.clone(), ns::CLIENT, &INCOMING);
         if !parsed.is_ok_and(|parsed| is_stanza(&parsed)) {
             return Err(SendError::NotAStanza);
@@ -167,9 +179,7 @@ impl Stream {
         }
         self.link.queue(&stanza);
         self.queue_nonzas();
-        // That is the end, but the server's last words, which say why, may wait to be read.
-        let written = self.link.flush().await;
-        written.map_err(|kind| End::Broken(kind).into())
+        Ok(())
     }
 
     /// The next stanza: a message, presence or iq. The one before it is acknowledged from now on, so it
@@ -199,7 +209,7 @@ impl Stream {
                 }
                 Ok(Event::Close) => {
                     let end = self.ended(End::Server(None));
-                    self.say(CLOSE).await;
+                    self.say(vec![self.link.framing().close()]).await;
                     return Err(end);
                 }
                 Err(Fault::Wire(error)) => return Err(self.complain(error.into()).await),
@@ -223,7 +233,8 @@ impl Stream {
             sm.answer_now();
         }
         self.queue_nonzas();
-        self.link.queue(CLOSE);
+        let close = self.link.framing().close();
+        self.link.queue(&close);
         let limit = seconds(self.seconds.close_secs_max);
         let ended = timeout(limit, async {
             loop {
@@ -273,7 +284,7 @@ impl Stream {
         if (stanza.ns(), stanza.name()) == (ns::STREAMS, "error") {
             let error = StreamError::read(&stanza.element());
             let end = self.ended(End::Server(Some(Box::new(error))));
-            self.say(CLOSE).await;
+            self.say(vec![self.link.framing().close()]).await;
             return Err(end);
         }
         let managed = self.sm.as_mut();
@@ -302,15 +313,17 @@ impl Stream {
     }
 
     async fn complain(&mut self, error: StreamError) -> End {
-        let words = error.to_bytes();
+        let words = self.link.framing().error(&error);
         let end = self.ended(End::Protocol(Box::new(error)));
-        self.say(&words).await;
+        self.say(words).await;
         end
     }
 
     /// Last words, if they can be said. Whoever is cancelled meanwhile has noted the end before.
-    async fn say(&mut self, bytes: &[u8]) {
-        self.link.queue(bytes);
+    async fn say(&mut self, words: Vec<Bytes>) {
+        for bytes in words {
+            self.link.queue(&bytes);
+        }
         let limit = seconds(self.seconds.close_secs_max);
         let _said = timeout(limit, self.link.flush()).await;
     }

@@ -13,7 +13,7 @@ use tokio_rustls::client::TlsStream;
 use waxwing_stream::sasl::{TlsBinding, server_end_point};
 
 use crate::error::{CertificateProblem, DialError};
-use crate::place::{Host, Security};
+use crate::place::Host;
 
 /// Registered for direct TLS (XEP-0368).
 const ALPN: &[u8] = b"xmpp-client";
@@ -25,7 +25,7 @@ const EXPORTER_LABEL: &[u8] = b"EXPORTER-Channel-Binding";
 #[derive(Clone)]
 pub struct Trust {
     direct: Arc<ClientConfig>,
-    starttls: Arc<ClientConfig>,
+    without_alpn: Arc<ClientConfig>,
 }
 
 /// Why authorities cannot be used.
@@ -40,6 +40,15 @@ pub enum TrustError {
     /// The library of cryptography cannot do TLS.
     #[error("TLS cannot be set up")]
     Unsupported,
+}
+
+/// What is asked for by ALPN (RFC 7301).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Alpn {
+    /// `xmpp-client` (XEP-0368 §3).
+    XmppClient,
+    /// Nothing.
+    None,
 }
 
 impl Trust {
@@ -78,11 +87,11 @@ impl Trust {
     #[must_use]
     pub fn with_config(mut config: ClientConfig) -> Trust {
         config.alpn_protocols = Vec::new();
-        let starttls = Arc::new(config.clone());
+        let without_alpn = Arc::new(config.clone());
         config.alpn_protocols = vec![ALPN.to_vec()];
         Trust {
             direct: Arc::new(config),
-            starttls,
+            without_alpn,
         }
     }
 
@@ -90,7 +99,7 @@ impl Trust {
     pub(crate) async fn handshake(
         &self,
         domain: &Host,
-        security: Security,
+        alpn: Alpn,
         socket: TcpStream,
     ) -> Result<(TlsStream<TcpStream>, TlsBinding), DialError> {
         let name = match domain {
@@ -99,9 +108,9 @@ impl Trust {
                 ServerName::try_from(name.clone()).map_err(|_| DialError::Domain)?
             }
         };
-        let config = match security {
-            Security::DirectTls => &self.direct,
-            Security::StartTls | Security::Plain => &self.starttls,
+        let config = match alpn {
+            Alpn::XmppClient => &self.direct,
+            Alpn::None => &self.without_alpn,
         };
         let handshake = TlsConnector::from(config.clone()).connect(name, socket);
         let stream = handshake.await.map_err(|error| refused(&error))?;

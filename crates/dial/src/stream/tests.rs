@@ -7,7 +7,7 @@ use tokio::net::{TcpListener, TcpStream};
 use waxwing_stream::sm::SmLimits;
 
 use super::*;
-use crate::transport::Transport;
+use crate::transport::{Carrier, Document, Transport};
 
 const HEADER: &str = "<stream:stream xmlns='jabber:client' version='1.0' \
     xmlns:stream='http://etherx.jabber.org/streams'>";
@@ -20,8 +20,8 @@ async fn pair(sm: bool) -> (Stream, TcpStream) {
         .unwrap();
     let (mut far, _) = listener.accept().await.unwrap();
     far.write_all(HEADER.as_bytes()).await.unwrap();
-    let mut link = Link::new(Transport::Plain(near));
-    link.reader().set_limits(INCOMING);
+    let mut link = Link::new(Carrier::Document(Document::new(Transport::Plain(near))));
+    link.set_limits(INCOMING);
     assert!(matches!(link.event().await, Ok(Event::Header(_))));
     let managed = sm.then(|| Managed {
         sm: Sm::new(SmLimits::CLIENT),

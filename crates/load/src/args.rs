@@ -1,0 +1,321 @@
+//! The command line.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::Duration;
+
+use clap::{Parser, Subcommand};
+use tokio::task::LocalSet;
+use waxwing_stream::sasl::Mechanism;
+
+use crate::accounts::{self, Account, AccountError};
+use crate::process::with_descendants;
+use crate::progress::{Progress, say, summary};
+use crate::report::{Report, page};
+use crate::run::Run;
+use crate::scenario::{self, Need, Plan, SCENARIOS, Scenario};
+use crate::target::{Belief, Target, TargetError, Transport};
+use crate::units::{Rate, rate, time};
+
+/// Puts an XMPP server under load and says how it carries it.
+#[derive(Debug, Parser)]
+#[command(name = "waxwing-load", version)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Plays a scenario against a server.
+    Run(Box<RunArgs>),
+    /// Writes a page that compares runs, from the files that `run --json` wrote.
+    Report {
+        /// Files of runs.
+        #[arg(required = true)]
+        runs: Vec<PathBuf>,
+        /// The page.
+        #[arg(long, default_value = "report.html")]
+        out: PathBuf,
+    },
+    /// Says which scenarios there are.
+    Scenarios,
+}
+
+#[derive(Debug, clap::Args)]
+struct RunArgs {
+    /// The server's address and port, such as 127.0.0.1:5222 or [::1]:5223.
+    #[arg(long, value_name = "HOST:PORT")]
+    server: String,
+    /// The domain that accounts are at.
+    #[arg(long)]
+    domain: String,
+    /// What clients do; `waxwing-load scenarios` lists what there is.
+    #[arg(long)]
+    scenario: String,
+    /// How many clients there are.
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    clients: u32,
+    /// How often, by all clients together, such as 500/s.
+    #[arg(long, value_parser = rate)]
+    rate: Option<Rate>,
+    /// How long it is measured, such as 60s.
+    #[arg(long, value_parser = time, default_value = "30s")]
+    duration: Duration,
+    /// How long the last messages are waited for.
+    #[arg(long, value_parser = time, default_value = "10s")]
+    settle: Duration,
+    /// How clients connect.
+    #[arg(long, value_enum, default_value_t = Transport::Starttls)]
+    transport: Transport,
+    /// PEM file of authorities whose certificates are believed; without it, anybody's are.
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+    /// How many log in at once, where no rate says when.
+    #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    at_once: u32,
+    /// Messages that each client has under way, in `flood`.
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    window: u32,
+    /// Contacts of each client, in `presence` and `prepare`.
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(0..=10_000))]
+    roster: u32,
+    /// Bytes of each message's text.
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(0..=200_000))]
+    body_bytes: u32,
+    /// Asks that messages are not stored (XEP-0334 `no-store`).
+    #[arg(long)]
+    no_store: bool,
+    /// TOML file with the weights of `mixed`: a line such as `chat = 3` for each scenario.
+    #[arg(long, value_name = "FILE")]
+    mix: Option<PathBuf>,
+    /// What the names of accounts begin with; a number follows.
+    #[arg(long, default_value = "load")]
+    prefix: String,
+    /// Password of these accounts.
+    #[arg(long, default_value = "load-password")]
+    password: String,
+    /// Makes each account in its own stream first (XEP-0077).
+    #[arg(long, conflicts_with_all = ["account_command", "accounts"])]
+    register: bool,
+    /// Makes each account by a command, in which {user}, {domain} and {password} are filled in.
+    #[arg(long, value_name = "COMMAND", conflicts_with = "accounts")]
+    account_command: Option<String>,
+    /// File of accounts: an address and a password on each line.
+    #[arg(long, value_name = "FILE")]
+    accounts: Option<PathBuf>,
+    /// The only SASL mechanism to log in by, such as SCRAM-SHA-256.
+    #[arg(long)]
+    mechanism: Option<String>,
+    /// Sends passwords inside TLS to a server that knows nothing better.
+    #[arg(long)]
+    plain_passwords: bool,
+    /// Leaves stream management (XEP-0198) out.
+    #[arg(long)]
+    no_stream_management: bool,
+    /// Addresses of this machine to connect from, in turn: one has some 28,000 ports.
+    #[arg(long, value_name = "ADDRESS", value_delimiter = ',')]
+    source: Vec<IpAddr>,
+    /// The server's process, on this machine: says what it uses. Those that it started count with it.
+    #[arg(long, value_name = "PID", value_delimiter = ',')]
+    pid: Vec<u32>,
+    /// What this run is called where several are compared.
+    #[arg(long)]
+    label: Option<String>,
+    /// Writes a page with charts.
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+    /// Writes what was measured as JSON.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Says nothing while it runs.
+    #[arg(long)]
+    quiet: bool,
+}
+
+/// Why nothing was measured.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RunError {
+    #[error("there is no scenario `{0}`; `waxwing-load scenarios` lists what there is")]
+    Scenario(String),
+    #[error("`{0}` is no address and port, such as 127.0.0.1:5222")]
+    Server(String),
+    #[error("the scenario `{0}` needs a rate, such as --rate 500/s")]
+    RateMissing(&'static str),
+    #[error("the scenario `{0}` goes as fast as it can and takes no rate")]
+    RateUnused(&'static str),
+    #[error("the scenario `mixed` needs a file of weights (--mix)")]
+    MixMissing,
+    #[error("{0}: {1}")]
+    Mix(String, String),
+    #[error("there is no mechanism `{0}`")]
+    Mechanism(String),
+    #[error(transparent)]
+    Accounts(#[from] AccountError),
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    #[error("{0}: {1}")]
+    File(String, String),
+    #[error("the program cannot be started: {0}")]
+    Start(std::io::Error),
+}
+
+/// Does what was asked for; whether all went well.
+pub(crate) fn run(args: Args) -> Result<bool, RunError> {
+    match args.command {
+        Command::Run(args) => load(&args),
+        Command::Report { runs, out } => {
+            let reports: Result<Vec<Report>, RunError> = runs.iter().map(read).collect();
+            write(&out, &page(&reports?))?;
+            Ok(true)
+        }
+        Command::Scenarios => {
+            for scenario in SCENARIOS {
+                say(&format!("{:<10} {}\n", scenario.name, scenario.about));
+            }
+            Ok(true)
+        }
+    }
+}
+
+fn load(args: &RunArgs) -> Result<bool, RunError> {
+    let scenario = scenario::find(&args.scenario);
+    let scenario = scenario.ok_or_else(|| RunError::Scenario(args.scenario.clone()))?;
+    let plan = plan(args, scenario)?;
+    let target = target(args)?;
+    let accounts = accounts(args)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(RunError::Start)?;
+    let report = LocalSet::new().block_on(&runtime, async {
+        if let Some(command) = &args.account_command {
+            let words: Vec<String> = command.split_whitespace().map(str::to_owned).collect();
+            accounts::make(&accounts, &words).await?;
+        }
+        let processes = with_descendants(&args.pid);
+        let run = Run::new(plan, accounts, &target, processes)?;
+        let progress = Rc::new(Progress::new(args.quiet));
+        let shown = progress.clone();
+        let watching = tokio::task::spawn_local(
+            run.clone()
+                .watch(move |run, second| shown.tell(run, second)),
+        );
+        (scenario.play)(run.clone()).await;
+        watching.abort();
+        progress.end();
+        let (sum, readings) = run.sum();
+        Ok::<Report, RunError>(Report {
+            label: args.label.clone().unwrap_or_else(|| args.server.clone()),
+            scenario: scenario.name.to_owned(),
+            server: args.server.clone(),
+            transport: format!("{:?}", args.transport).to_lowercase(),
+            clients: args.clients as usize,
+            rate_per_second: args.rate.map(Rate::per_second),
+            sum,
+            readings,
+        })
+    })?;
+    say(&summary(&report));
+    if let Some(path) = &args.json {
+        let json = serde_json::to_string_pretty(&report);
+        let json =
+            json.map_err(|error| RunError::File(path.display().to_string(), error.to_string()))?;
+        write(path, &json)?;
+    }
+    if let Some(path) = &args.report {
+        write(path, &page(std::slice::from_ref(&report)))?;
+    }
+    Ok(report.is_clean())
+}
+
+fn plan(args: &RunArgs, scenario: &'static Scenario) -> Result<Plan, RunError> {
+    match (scenario.rate, args.rate) {
+        (Need::Must, None) => return Err(RunError::RateMissing(scenario.name)),
+        (Need::No, Some(_)) => return Err(RunError::RateUnused(scenario.name)),
+        _ => {}
+    }
+    let mechanism = args.mechanism.as_ref().map(|name| {
+        let mut known = Mechanism::ALL.into_iter();
+        let found = known.find(|mechanism| mechanism.name() == name);
+        found.ok_or_else(|| RunError::Mechanism(name.clone()))
+    });
+    let mix = match &args.mix {
+        Some(path) => mix(path)?,
+        None if scenario.name == "mixed" => return Err(RunError::MixMissing),
+        None => Vec::new(),
+    };
+    Ok(Plan {
+        clients: args.clients as usize,
+        rate: args.rate,
+        duration: args.duration,
+        settle: args.settle,
+        at_once: args.at_once as usize,
+        window: args.window as usize,
+        roster: args.roster as usize,
+        body: "x".repeat(args.body_bytes as usize),
+        no_store: args.no_store,
+        register: args.register,
+        mechanism: mechanism.transpose()?,
+        plain_passwords: args.plain_passwords,
+        stream_management: !args.no_stream_management,
+        mix,
+    })
+}
+
+/// Weights of scenarios, from a file.
+fn mix(path: &PathBuf) -> Result<Vec<(&'static Scenario, f64)>, RunError> {
+    let shown = path.display().to_string();
+    let wrong = |reason: String| RunError::Mix(shown.clone(), reason);
+    let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
+    let table: toml::Table = toml::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+    let mut mix = Vec::new();
+    for (name, weight) in table {
+        let scenario = scenario::find(&name).filter(|scenario| scenario.name != "mixed");
+        let scenario =
+            scenario.ok_or_else(|| wrong(format!("there is no scenario `{name}` to mix")))?;
+        let weight = weight
+            .as_float()
+            .or_else(|| weight.as_integer().map(|weight| weight as f64));
+        let weight = weight.filter(|weight| *weight > 0.0 && weight.is_finite());
+        let weight =
+            weight.ok_or_else(|| wrong(format!("the weight of `{name}` is no number above 0")))?;
+        mix.push((scenario, weight));
+    }
+    if mix.is_empty() {
+        return Err(wrong("nothing is to be mixed".to_owned()));
+    }
+    Ok(mix)
+}
+
+fn target(args: &RunArgs) -> Result<Target, RunError> {
+    let wrong = || RunError::Server(args.server.clone());
+    let (host, port) = args.server.rsplit_once(':').ok_or_else(wrong)?;
+    Ok(Target {
+        host: host.to_owned(),
+        port: port.parse().map_err(|_| wrong())?,
+        transport: args.transport,
+        belief: args.ca.clone().map_or(Belief::Anybody, Belief::Authorities),
+        sources: args.source.clone(),
+    })
+}
+
+fn accounts(args: &RunArgs) -> Result<Vec<Account>, RunError> {
+    let count = args.clients as usize;
+    Ok(match &args.accounts {
+        Some(path) => accounts::from_file(path, count)?,
+        None => accounts::numbered(&args.prefix, &args.domain, &args.password, count)?,
+    })
+}
+
+fn read(path: &PathBuf) -> Result<Report, RunError> {
+    let wrong = |reason: String| RunError::File(path.display().to_string(), reason);
+    let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
+    serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))
+}
+
+fn write(path: &PathBuf, text: &str) -> Result<(), RunError> {
+    let written = std::fs::write(path, text);
+    written.map_err(|error| RunError::File(path.display().to_string(), error.to_string()))
+}

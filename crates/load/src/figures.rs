@@ -1,0 +1,251 @@
+//! What a run measures.
+
+use std::collections::BTreeMap;
+
+use hdrhistogram::Histogram;
+use serde::{Deserialize, Serialize};
+
+use crate::ledger::{Came, Ledger, Mark, Tally};
+use crate::process::Usage;
+
+/// Significant digits of a latency.
+const DIGITS: u8 = 3;
+
+/// What took longer counts as this long: an hour.
+const LONGEST_MICROS: u64 = 3_600_000_000;
+
+/// What is timed. One time each, in microseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Timed {
+    /// From when a message was to be sent until its receiver had it.
+    Delivery,
+    /// From when a log-in was to begin until a resource was bound.
+    Login,
+    /// From when a session was to be resumed until it was.
+    Resumption,
+    /// From available presence until the server had shown it to its sender.
+    Presence,
+}
+
+impl Timed {
+    /// Its name in reports.
+    #[must_use]
+    pub fn title(self) -> &'static str {
+        match self {
+            Timed::Delivery => "delivery",
+            Timed::Login => "log-in",
+            Timed::Resumption => "resumption",
+            Timed::Presence => "presence",
+        }
+    }
+}
+
+/// Times in few numbers, in microseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Latency {
+    /// How many there were.
+    pub count: u64,
+    /// Half are not above.
+    pub p50_micros: u64,
+    /// 95 of 100 are not above.
+    pub p95_micros: u64,
+    /// 99 of 100 are not above.
+    pub p99_micros: u64,
+    /// 999 of 1,000 are not above.
+    pub p999_micros: u64,
+    /// None is above.
+    pub max_micros: u64,
+}
+
+impl Latency {
+    fn of(times: &Histogram<u64>) -> Latency {
+        Latency {
+            count: times.len(),
+            p50_micros: times.value_at_quantile(0.50),
+            p95_micros: times.value_at_quantile(0.95),
+            p99_micros: times.value_at_quantile(0.99),
+            p999_micros: times.value_at_quantile(0.999),
+            max_micros: times.max(),
+        }
+    }
+}
+
+/// One second of a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Second {
+    /// Stanzas that came.
+    pub delivered: u64,
+    /// Times of what is timed most.
+    pub latency: Latency,
+    /// Sessions that were there at its end.
+    pub sessions: u64,
+    /// The server's processor time in it, in seconds, user and system.
+    pub cpu: (f64, f64),
+    /// The server's resident memory at its end, in bytes.
+    pub rss_bytes: u64,
+}
+
+/// What is counted while a run goes on.
+#[derive(Debug)]
+pub struct Figures {
+    /// Messages.
+    pub ledger: Ledger,
+    /// Whether what comes counts: after everybody is there, before everybody leaves.
+    pub measuring: bool,
+    times: BTreeMap<Timed, Histogram<u64>>,
+    of_second: Histogram<u64>,
+    seconds: Vec<Second>,
+    delivered: u64,
+    delivered_before: u64,
+    errors: BTreeMap<String, u64>,
+    /// Sessions that are there.
+    pub sessions: u64,
+}
+
+impl Default for Figures {
+    fn default() -> Self {
+        Figures {
+            ledger: Ledger::default(),
+            measuring: false,
+            times: BTreeMap::new(),
+            of_second: histogram(),
+            seconds: Vec::new(),
+            delivered: 0,
+            delivered_before: 0,
+            errors: BTreeMap::new(),
+            sessions: 0,
+        }
+    }
+}
+
+fn histogram() -> Histogram<u64> {
+    #[expect(clippy::expect_used, reason = "these bounds are possible")]
+    Histogram::new_with_bounds(1, LONGEST_MICROS, DIGITS).expect("a histogram of three digits")
+}
+
+impl Figures {
+    /// A message came to `to`, so long after the run began.
+    pub fn came(&mut self, to: u32, mark: Mark, now_micros: u64) {
+        if self.ledger.came(to, mark) != Came::Again {
+            self.delivered();
+            self.timed(
+                Timed::Delivery,
+                now_micros.saturating_sub(mark.planned_micros),
+            );
+        }
+    }
+
+    /// A stanza came that somebody was meant to get.
+    pub fn delivered(&mut self) {
+        self.delivered += u64::from(self.measuring);
+    }
+
+    /// Something took so long.
+    pub fn timed(&mut self, what: Timed, micros: u64) {
+        if self.measuring {
+            self.of_second.saturating_record(micros);
+            let times = self.times.entry(what).or_insert_with(histogram);
+            times.saturating_record(micros);
+        }
+    }
+
+    /// Something went wrong.
+    pub fn error(&mut self, kind: impl Into<String>) {
+        *self.errors.entry(kind.into()).or_default() += 1;
+    }
+
+    /// Stanzas that came while it was measured.
+    #[must_use]
+    pub fn delivered_count(&self) -> u64 {
+        self.delivered
+    }
+
+    /// How many errors there were.
+    #[must_use]
+    pub fn errors_count(&self) -> u64 {
+        self.errors.values().sum()
+    }
+
+    /// A second is over.
+    pub fn end_second(&mut self, used: &Usage) -> Second {
+        let second = Second {
+            delivered: self.delivered - self.delivered_before,
+            latency: Latency::of(&self.of_second),
+            sessions: self.sessions,
+            cpu: (used.user_secs, used.system_secs),
+            rss_bytes: used.rss_bytes,
+        };
+        self.delivered_before = self.delivered;
+        self.of_second.reset();
+        self.seconds.push(second);
+        second
+    }
+
+    /// Everything in few numbers.
+    #[must_use]
+    pub fn sum(&self) -> Sum {
+        let times = self.times.iter();
+        Sum {
+            messages: self.ledger.tally(),
+            delivered: self.delivered,
+            latency: times
+                .map(|(what, times)| (*what, Latency::of(times)))
+                .collect(),
+            errors: self.errors.clone(),
+            seconds: self.seconds.clone(),
+        }
+    }
+}
+
+/// What a run has measured.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Sum {
+    /// Messages of the whole run, by what became of them.
+    pub messages: Tally,
+    /// Stanzas that came while it was measured.
+    pub delivered: u64,
+    /// Times, by what was timed.
+    pub latency: BTreeMap<Timed, Latency>,
+    /// How often what went wrong.
+    pub errors: BTreeMap<String, u64>,
+    /// Second by second.
+    pub seconds: Vec<Second>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_comes_while_it_is_measured_counts() {
+        let mut figures = Figures::default();
+        let marks: Vec<Mark> = (0..4)
+            .map(|at| figures.ledger.send(1, 2, at * 10))
+            .collect();
+        figures.came(2, marks[0], 1_000);
+        figures.measuring = true;
+        figures.came(2, marks[1], 1_010);
+        figures.came(2, marks[1], 1_020);
+        figures.came(2, marks[2], 3_020);
+        let second = figures.end_second(&Usage::default());
+        assert_eq!(second.delivered, 2);
+        // Three digits of it.
+        assert!(
+            (2_990..=3_010).contains(&second.latency.max_micros),
+            "{second:?}"
+        );
+        assert_eq!(figures.end_second(&Usage::default()).delivered, 0);
+        let sum = figures.sum();
+        assert_eq!(sum.delivered, 2);
+        assert_eq!(
+            (
+                sum.messages.delivered,
+                sum.messages.lost,
+                sum.messages.doubled
+            ),
+            (3, 1, 1)
+        );
+        assert_eq!(sum.latency[&Timed::Delivery].count, 2);
+    }
+}

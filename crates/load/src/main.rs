@@ -1,0 +1,7 @@
+//! Runs the load generator's program.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    waxwing_load::main()
+}

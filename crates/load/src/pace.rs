@@ -1,0 +1,80 @@
+//! When things are due: the plan of an open-loop run.
+//!
+//! A plan does not wait for anybody. What could not be sent in time, because the server or this machine was busy, is
+//! sent late and counts from when it was planned; a run that waited for answers before it went on would leave out just the
+//! times at which the server was slow (coordinated omission).
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+use crate::units::Rate;
+
+/// Something is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tick {
+    /// The how-manieth, from zero.
+    pub number: u64,
+    /// Since when, in microseconds after the run began.
+    pub planned_micros: u64,
+}
+
+/// Sleeps end this much before something is due at the earliest, in real time.
+const SLACK: Duration = Duration::from_micros(60);
+
+/// Ticks of a rate from now on for so long, each as soon as it is due. They are counted by a thread of their own: timers of
+/// the runtime are a thousandth of a second apart.
+pub fn ticks(began: Instant, rate: Rate, duration: Duration) -> UnboundedReceiver<Tick> {
+    let (send, receive) = unbounded_channel();
+    let start = Instant::now();
+    let apart = Duration::from_secs_f64(1.0 / rate.per_second());
+    thread::spawn(move || {
+        for number in 0.. {
+            let after = apart.mul_f64(number as f64);
+            if after >= duration {
+                return;
+            }
+            let due = start + after;
+            let wait = due.saturating_duration_since(Instant::now());
+            if wait > SLACK {
+                thread::sleep(wait - SLACK);
+            }
+            let planned_micros = micros(due.saturating_duration_since(began));
+            let tick = Tick {
+                number,
+                planned_micros,
+            };
+            if send.send(tick).is_err() {
+                return;
+            }
+        }
+    });
+    receive
+}
+
+/// Whole microseconds.
+#[must_use]
+pub fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_that_is_planned_comes_in_order() {
+        let rate = crate::units::rate("2000/s").unwrap();
+        let mut ticks = ticks(Instant::now(), rate, Duration::from_millis(50));
+        let mut got = Vec::new();
+        while let Some(tick) = ticks.blocking_recv() {
+            got.push(tick);
+        }
+        assert_eq!(got.len(), 100);
+        assert!(got.windows(2).all(|pair| {
+            let apart = pair[1].planned_micros - pair[0].planned_micros;
+            pair[1].number == pair[0].number + 1 && (499..=501).contains(&apart)
+        }));
+    }
+}

@@ -1,0 +1,145 @@
+//! What a server's processes use, as `/proc` tells.
+
+use std::fs;
+use std::io;
+
+/// What processes have used until now, and hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Usage {
+    /// Processor time in its own code, in seconds.
+    pub user_secs: f64,
+    /// Processor time in the kernel on its behalf, in seconds.
+    pub system_secs: f64,
+    /// Resident memory, in bytes.
+    pub rss_bytes: u64,
+    /// The same, with what is shared with others counted as a share, in bytes. 0 where it cannot be read.
+    pub pss_bytes: u64,
+}
+
+/// Clock ticks in a second, in which Linux counts processor time for programs on every architecture that we build for.
+const TICKS: f64 = 100.0;
+/// Bytes of a page of memory, as `/proc/PID/statm` counts.
+const PAGE_BYTES: u64 = 4096;
+
+impl Usage {
+    /// Of these processes together.
+    ///
+    /// # Errors
+    /// One of them is gone, or may not be looked at.
+    pub fn of(processes: &[u32]) -> io::Result<Usage> {
+        let mut sum = Usage::default();
+        for process in processes {
+            let one = one(*process)?;
+            sum.user_secs += one.user_secs;
+            sum.system_secs += one.system_secs;
+            sum.rss_bytes += one.rss_bytes;
+            sum.pss_bytes += one.pss_bytes;
+        }
+        Ok(sum)
+    }
+
+    /// Processor time, in seconds.
+    #[must_use]
+    pub fn cpu_secs(&self) -> f64 {
+        self.user_secs + self.system_secs
+    }
+
+    /// Processor time since another reading; memory as it is now.
+    #[must_use]
+    pub fn since(&self, earlier: &Usage) -> Usage {
+        Usage {
+            user_secs: self.user_secs - earlier.user_secs,
+            system_secs: self.system_secs - earlier.system_secs,
+            ..*self
+        }
+    }
+}
+
+fn one(process: u32) -> io::Result<Usage> {
+    let broken = || {
+        io::Error::new(
+            io::ErrorKind::InvalidData,
+            "/proc says something unexpected",
+        )
+    };
+    let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
+    let (user, system) = times(&stat).ok_or_else(broken)?;
+    let statm = fs::read_to_string(format!("/proc/{process}/statm"))?;
+    let pages: Option<u64> = statm.split(' ').nth(1).and_then(|pages| pages.parse().ok());
+    // Another user's may not be read; its size still can.
+    let rollup = fs::read_to_string(format!("/proc/{process}/smaps_rollup")).unwrap_or_default();
+    Ok(Usage {
+        user_secs: user as f64 / TICKS,
+        system_secs: system as f64 / TICKS,
+        rss_bytes: pages.ok_or_else(broken)? * PAGE_BYTES,
+        pss_bytes: pss_bytes(&rollup).unwrap_or_default(),
+    })
+}
+
+/// Fields 14 and 15 of `/proc/PID/stat`; the second one, the program's name, may contain anything.
+fn times(stat: &str) -> Option<(u64, u64)> {
+    let (_, rest) = stat.rsplit_once(')')?;
+    let mut fields = rest.split_whitespace().skip(11);
+    Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
+}
+
+fn pss_bytes(rollup: &str) -> Option<u64> {
+    let line = rollup.lines().find_map(|line| line.strip_prefix("Pss:"))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib * 1024)
+}
+
+/// The processes that these have started, and those that they have, and these themselves.
+#[must_use]
+pub fn with_descendants(processes: &[u32]) -> Vec<u32> {
+    let parents: Vec<(u32, u32)> = fs::read_dir("/proc")
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok())
+        .filter_map(|process| Some((process, parent(process)?)))
+        .collect();
+    let mut found = processes.to_vec();
+    let mut at = 0;
+    while let Some(&process) = found.get(at) {
+        let children = parents.iter().filter(|(_, parent)| *parent == process);
+        for (child, _) in children {
+            if !found.contains(child) {
+                found.push(*child);
+            }
+        }
+        at += 1;
+    }
+    found
+}
+
+fn parent(process: u32) -> Option<u32> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    let (_, rest) = stat.rsplit_once(')')?;
+    rest.split_whitespace().nth(1)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_with_anything_in_it_confuses_nobody() {
+        let stat = "7 (a) b (c) S 1 7 7 0 -1 4194560 100 0 0 0 250 50 0 0 20 0 1 0 5";
+        assert_eq!(times(stat), Some((250, 50)));
+        assert_eq!(times("7 (a"), None);
+        assert_eq!(
+            pss_bytes("Rss:   10 kB\nPss:     12 kB\nPss_Dirty: 3 kB\n"),
+            Some(12 * 1024)
+        );
+        assert_eq!(pss_bytes(""), None);
+    }
+
+    #[test]
+    fn this_process_uses_something() {
+        let own = std::process::id();
+        let usage = Usage::of(&[own]).unwrap();
+        assert!(usage.rss_bytes > PAGE_BYTES && usage.cpu_secs() >= 0.0);
+        assert!(with_descendants(&[own]).contains(&own));
+        assert!(Usage::of(&[u32::MAX]).is_err());
+    }
+}

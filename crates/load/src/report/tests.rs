@@ -1,0 +1,90 @@
+use super::*;
+use crate::figures::Second;
+use crate::process::Usage;
+
+fn report() -> Report {
+    let empty = Usage {
+        rss_bytes: 10 << 20,
+        pss_bytes: 9 << 20,
+        ..Usage::default()
+    };
+    let end = Usage {
+        user_secs: 3.0,
+        system_secs: 1.0,
+        rss_bytes: 20 << 20,
+        pss_bytes: 14 << 20,
+    };
+    let begin = Usage {
+        user_secs: 1.0,
+        ..empty
+    };
+    Report {
+        label: "one <server>".to_owned(),
+        scenario: "chat".to_owned(),
+        server: "127.0.0.1:5222".to_owned(),
+        transport: "tls".to_owned(),
+        clients: 1_024,
+        rate_per_second: Some(500.0),
+        sum: Sum {
+            delivered: 10_000,
+            seconds: vec![Second::default(); 3],
+            ..Sum::default()
+        },
+        readings: Readings {
+            empty: Some(empty),
+            begin: Some(begin),
+            end: Some(end),
+            secs: 20.0,
+            sessions: 1_024,
+        },
+    }
+}
+
+#[test]
+fn what_each_cost() {
+    let report = report();
+    let cost = report.cost().unwrap();
+    assert_eq!((cost.user_micros, cost.system_micros), (200.0, 100.0));
+    let memory = report.memory().unwrap();
+    assert_eq!(
+        (memory.session_rss_bytes, memory.session_pss_bytes),
+        (10_240.0, 5_120.0)
+    );
+    assert_eq!(report.throughput(), 500.0);
+    let nobody = Report {
+        sum: Sum::default(),
+        readings: Readings::default(),
+        ..report
+    };
+    assert_eq!(
+        (nobody.cost(), nobody.memory(), nobody.throughput()),
+        (None, None, 0.0)
+    );
+}
+
+#[test]
+fn a_run_is_read_as_it_was_written() {
+    let report = report();
+    let json = serde_json::to_string(&report).unwrap();
+    assert_eq!(serde_json::from_str::<Report>(&json).unwrap(), report);
+}
+
+#[test]
+fn what_is_lost_or_failed_is_not_clean() {
+    let mut report = report();
+    assert!(report.is_clean());
+    report.sum.messages.lost = 1;
+    assert!(!report.is_clean());
+    report.sum.messages.lost = 0;
+    report.sum.errors.insert("log-in: refused".to_owned(), 1);
+    assert!(!report.is_clean());
+}
+
+#[test]
+fn the_page_needs_nothing_else_and_shows_texts_as_texts() {
+    let page = page(&[report(), report()]);
+    assert!(page.contains("one &lt;server&gt;") && !page.contains("<server>"));
+    for link in ["http:", "https:", "src=", "href=", "@import", "url("] {
+        assert!(!page.contains(link), "{link}");
+    }
+}

@@ -1,0 +1,466 @@
+//! One run: the clients, what they measure, and the server's processes.
+
+mod steered;
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use tokio::sync::Barrier;
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::time::{sleep, timeout};
+use waxwing_dial::{DialError, Dialer, Place, Session, Stream};
+use waxwing_stream::client;
+use waxwing_stream::sasl::Mechanism;
+use waxwing_wire::Stanza;
+
+use crate::accounts::Account;
+use crate::figures::{Figures, Second, Sum, Timed};
+use crate::ledger::Mark;
+use crate::pace::{Tick, micros, ticks};
+use crate::process::Usage;
+use crate::scenario::{Plan, Scenario};
+use crate::target::{Target, TargetError};
+
+pub use steered::{Steered, leave};
+
+/// How long presence may take to come back to its sender.
+const PRESENCE_SECS_MAX: u64 = 60;
+
+/// What clients ask first, and who does not is not told of changes.
+const ROSTER: &[u8] = b"<iq type='get' id='roster'><query xmlns='jabber:iq:roster'/></iq>";
+
+/// Asks that a message is not stored (XEP-0334 §4.2).
+const NO_STORE: &str = "<no-store xmlns='urn:xmpp:hints'/>";
+
+/// A run under way, or a part of it that has clients of its own.
+pub struct Run {
+    /// What is to be done.
+    pub plan: Plan,
+    /// As whom.
+    pub accounts: Vec<Account>,
+    /// Number of the first of them among all of the run.
+    first: u32,
+    shared: Rc<Shared>,
+}
+
+/// What the parts of a run have in common.
+struct Shared {
+    dialer: Dialer,
+    place: Place,
+    began: Instant,
+    figures: RefCell<Figures>,
+    /// What is going on, for who watches.
+    stage: Cell<&'static str>,
+    processes: Vec<u32>,
+    usage: Cell<Readings>,
+    /// Parts that have something to measure begin together.
+    ready: Barrier,
+    /// Parts that have begun and not ended.
+    measuring: Cell<usize>,
+}
+
+/// What the server's processes used, at the points that matter.
+#[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Readings {
+    /// Before the first client came.
+    pub empty: Option<Usage>,
+    /// When it began to be measured.
+    pub begin: Option<Usage>,
+    /// When it ended.
+    pub end: Option<Usage>,
+    /// How long it was measured, in seconds.
+    pub secs: f64,
+    /// Sessions that were there when it ended.
+    pub sessions: u64,
+}
+
+impl Readings {
+    /// What was used while it was measured.
+    #[must_use]
+    pub fn used(&self) -> Option<Usage> {
+        Some(self.end?.since(&self.begin?))
+    }
+}
+
+/// A client that is logged in.
+pub struct Client {
+    /// Its number.
+    pub number: u32,
+    /// Its stream.
+    pub stream: Stream,
+}
+
+impl Run {
+    /// A run that is about to begin.
+    ///
+    /// # Errors
+    /// The server cannot be reached in the way that was asked for.
+    pub fn new(
+        plan: Plan,
+        accounts: Vec<Account>,
+        target: &Target,
+        processes: Vec<u32>,
+    ) -> Result<Rc<Run>, TargetError> {
+        let shared = Shared {
+            dialer: target.dialer()?,
+            place: target.place(),
+            began: Instant::now(),
+            figures: RefCell::default(),
+            stage: Cell::new("begins"),
+            processes,
+            usage: Cell::default(),
+            ready: Barrier::new(plan.mix.len().max(1)),
+            measuring: Cell::new(0),
+        };
+        let run = Run {
+            plan,
+            accounts,
+            first: 0,
+            shared: Rc::new(shared),
+        };
+        let empty = run.read_usage();
+        run.note(|readings| readings.empty = empty);
+        Ok(Rc::new(run))
+    }
+
+    /// The parts of a mixed run: each has its share of the clients, two at least, and of the rate.
+    #[must_use]
+    pub fn parts(&self) -> Vec<(&'static Scenario, Rc<Run>)> {
+        let weights: f64 = self.plan.mix.iter().map(|(_, weight)| weight).sum();
+        let mut first = 0;
+        let mut parts = Vec::new();
+        for (scenario, weight) in &self.plan.mix {
+            let share = weight / weights;
+            let clients = ((self.plan.clients as f64 * share).round() as usize).max(2);
+            let end = (first + clients).min(self.accounts.len());
+            let plan = Plan {
+                clients: end - first,
+                rate: self.plan.rate.map(|rate| rate.part(share)),
+                mix: Vec::new(),
+                ..self.plan.clone()
+            };
+            let part = Run {
+                plan,
+                accounts: self.accounts[first..end].to_vec(),
+                first: u32::try_from(first).unwrap_or(u32::MAX),
+                shared: self.shared.clone(),
+            };
+            first = end;
+            parts.push((*scenario, Rc::new(part)));
+        }
+        parts
+    }
+
+    /// Microseconds since the run began.
+    #[must_use]
+    pub fn now_micros(&self) -> u64 {
+        micros(self.shared.began.elapsed())
+    }
+
+    /// Does something to the figures.
+    pub fn figures<T>(&self, with: impl FnOnce(&mut Figures) -> T) -> T {
+        with(&mut self.shared.figures.borrow_mut())
+    }
+
+    /// What is going on.
+    #[must_use]
+    pub fn stage(&self) -> &'static str {
+        self.shared.stage.get()
+    }
+
+    /// Says what is going on.
+    pub fn enter(&self, stage: &'static str) {
+        self.shared.stage.set(stage);
+    }
+
+    fn read_usage(&self) -> Option<Usage> {
+        if self.shared.processes.is_empty() {
+            return None;
+        }
+        match Usage::of(&self.shared.processes) {
+            Ok(usage) => Some(usage),
+            Err(error) => {
+                self.figures(|figures| figures.error(format!("server's process: {error}")));
+                None
+            }
+        }
+    }
+
+    fn note(&self, with: impl FnOnce(&mut Readings)) {
+        let mut readings = self.shared.usage.get();
+        with(&mut readings);
+        self.shared.usage.set(readings);
+    }
+
+    /// From now on it counts.
+    pub async fn begin_measuring(&self) {
+        self.shared.ready.wait().await;
+        let parts = self.shared.measuring.get();
+        self.shared.measuring.set(parts + 1);
+        if parts > 0 {
+            return;
+        }
+        let begin = self.read_usage();
+        let now = self.now_micros();
+        self.note(|readings| {
+            readings.begin = begin;
+            readings.secs = -(now as f64) / 1e6;
+        });
+        self.figures(|figures| figures.measuring = true);
+    }
+
+    /// From now on it counts no more.
+    pub fn end_measuring(&self) {
+        let others = self.shared.measuring.get() - 1;
+        self.shared.measuring.set(others);
+        if others > 0 {
+            return;
+        }
+        let sessions = self.figures(|figures| {
+            figures.measuring = false;
+            figures.sessions
+        });
+        let end = self.read_usage();
+        let now = self.now_micros();
+        self.note(|readings| {
+            readings.end = end;
+            readings.secs += now as f64 / 1e6;
+            readings.sessions = sessions;
+        });
+    }
+
+    /// What it came to.
+    #[must_use]
+    pub fn sum(&self) -> (Sum, Readings) {
+        (
+            self.figures(|figures| figures.sum()),
+            self.shared.usage.get(),
+        )
+    }
+
+    /// Ends each second until the run is over, and tells of it.
+    pub async fn watch(self: Rc<Self>, mut tell: impl FnMut(&Run, Second)) {
+        let mut before = self.read_usage().unwrap_or_default();
+        let mut every = tokio::time::interval(Duration::from_secs(1));
+        every.tick().await;
+        loop {
+            every.tick().await;
+            let now = self.read_usage().unwrap_or_default();
+            let used = now.since(&before);
+            before = now;
+            let second = self.figures(|figures| figures.end_second(&used));
+            tell(&self, second);
+        }
+    }
+
+    /// The ticks of a rate for as long as the plan says.
+    #[must_use]
+    pub fn ticks(&self, rate: crate::units::Rate) -> UnboundedReceiver<Tick> {
+        ticks(self.shared.began, rate, self.plan.duration)
+    }
+
+    fn settings(&self, number: usize) -> Option<client::Settings> {
+        let account = self.accounts.get(number)?;
+        let mut settings = client::Settings::new(account.jid.clone(), account.password.clone());
+        settings.resource = Some("load".to_owned());
+        settings.register = self.plan.register;
+        settings.iterations = 1..=*settings.iterations.end();
+        if let Some(mechanism) = self.plan.mechanism {
+            settings.mechanisms = vec![mechanism];
+        } else if self.plan.plain_passwords {
+            settings.mechanisms.push(Mechanism::Plain);
+        }
+        if !self.plan.stream_management {
+            settings.stream_management = None;
+        }
+        Some(settings)
+    }
+
+    /// Logs one client in. What goes wrong is counted.
+    pub async fn login(&self, number: u32) -> Option<Client> {
+        self.login_as(number, Some("load".to_owned())).await
+    }
+
+    /// Logs one client in by this resource, or one that the server makes.
+    pub async fn login_as(&self, number: u32, resource: Option<String>) -> Option<Client> {
+        let settings = client::Settings {
+            resource,
+            ..self.settings(number as usize)?
+        };
+        match self
+            .shared
+            .dialer
+            .login(settings, &self.shared.place, seed()?)
+            .await
+        {
+            Ok(stream) => {
+                self.figures(|figures| figures.sessions += 1);
+                Some(Client { number, stream })
+            }
+            Err(error) => {
+                self.failed("log-in", &error);
+                None
+            }
+        }
+    }
+
+    /// Takes a session up again. What goes wrong is counted.
+    pub async fn resume(&self, number: u32, session: Session) -> Option<Client> {
+        let settings = self.settings(number as usize)?;
+        match self
+            .shared
+            .dialer
+            .resume(session, settings, &self.shared.place, seed()?)
+            .await
+        {
+            Ok(stream) => {
+                if !stream.is_resumed() {
+                    self.figures(|figures| figures.error("resumption: another session was begun"));
+                }
+                self.figures(|figures| figures.sessions += 1);
+                Some(Client { number, stream })
+            }
+            Err(failed) => {
+                self.failed("resumption", &failed.error);
+                None
+            }
+        }
+    }
+
+    fn failed(&self, what: &str, error: &DialError) {
+        self.figures(|figures| figures.error(format!("{what}: {error}")));
+    }
+
+    /// Logs all clients of the plan in, a few at a time, and makes them available.
+    pub async fn login_all(&self) -> Vec<Client> {
+        self.enter("logging in");
+        let mut numbers = 0..u32::try_from(self.plan.clients).unwrap_or(u32::MAX);
+        let mut under_way = FuturesUnordered::new();
+        let mut clients = Vec::new();
+        loop {
+            while under_way.len() < self.plan.at_once
+                && let Some(number) = numbers.next()
+            {
+                under_way.push(async move {
+                    let mut client = self.login(number).await?;
+                    self.show(&mut client).await.then_some(client)
+                });
+            }
+            match under_way.next().await {
+                Some(client) => clients.extend(client),
+                None => break,
+            }
+        }
+        clients.sort_by_key(|client| client.number);
+        clients
+    }
+
+    /// Asks for a client's roster and sends its presence, as clients do, and waits until that has come back; whether it
+    /// has.
+    pub async fn show(&self, client: &mut Client) -> bool {
+        let limit = Duration::from_secs(PRESENCE_SECS_MAX);
+        let shown = timeout(limit, async {
+            let roster = client.stream.queue(Bytes::from_static(ROSTER));
+            roster.map_err(|error| error.to_string())?;
+            let presence = Bytes::from_static(b"<presence/>");
+            client
+                .stream
+                .send(presence)
+                .await
+                .map_err(|error| error.to_string())?;
+            let own = client.stream.jid().clone();
+            loop {
+                let stanza = client.stream.next().await.map_err(|end| end.to_string())?;
+                let is_own =
+                    stanza.name() == "presence" && stanza.from().as_deref() == Some(own.as_str());
+                if is_own {
+                    return Ok(());
+                }
+                self.take(client.number, &stanza);
+            }
+        });
+        let error = match shown.await {
+            Ok(Ok(())) => return true,
+            Ok(Err(error)) => error,
+            Err(_elapsed) => "it did not come back".to_owned(),
+        };
+        self.figures(|figures| {
+            figures.sessions -= 1;
+            figures.error(format!("presence: {error}"));
+        });
+        false
+    }
+
+    /// A stanza came to a client.
+    pub fn take(&self, number: u32, stanza: &Stanza) {
+        let now = self.now_micros();
+        self.figures(|figures| match stanza.name() {
+            "message" if stanza.kind().as_deref() == Some("error") => {
+                figures.error("a message came back as an error");
+            }
+            "message" => {
+                if let Some(mark) = stanza.id().as_deref().and_then(Mark::read) {
+                    figures.came(self.first + number, mark, now);
+                }
+            }
+            "presence" => figures.delivered(),
+            _ => {}
+        });
+    }
+
+    /// A chat message from one client to another's account, planned for then.
+    #[must_use]
+    pub fn message(&self, from: u32, to: u32, planned_micros: u64) -> Option<Bytes> {
+        let jid = &self.accounts.get(to as usize)?.jid;
+        let mark = self.figures(|figures| {
+            figures
+                .ledger
+                .send(self.first + from, self.first + to, planned_micros)
+        });
+        let body = &self.plan.body;
+        let hint = if self.plan.no_store { NO_STORE } else { "" };
+        Some(
+            format!(
+                "<message to='{jid}' type='chat' id='{mark}'><body>{body}</body>{hint}</message>"
+            )
+            .into(),
+        )
+    }
+
+    /// Waits until everything that was sent has come, but no longer than the plan says.
+    pub async fn settle(&self) {
+        self.enter("waiting for the last ones");
+        let until = Instant::now() + self.plan.settle;
+        while self.figures(|figures| figures.ledger.open()) > 0 && Instant::now() < until {
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Whoever is meant to talk to this client.
+    #[must_use]
+    pub fn partner(&self, number: u32) -> u32 {
+        let other = number ^ 1;
+        if (other as usize) < self.plan.clients {
+            other
+        } else {
+            0
+        }
+    }
+
+    /// Notes how long something took that was planned for then.
+    pub fn timed(&self, what: Timed, planned_micros: u64) {
+        let took = self.now_micros().saturating_sub(planned_micros);
+        self.figures(|figures| figures.timed(what, took));
+    }
+}
+
+/// Randomness of one stream; `None` where the system has none, which it always has.
+fn seed() -> Option<[u8; 32]> {
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).ok()?;
+    Some(seed)
+}
