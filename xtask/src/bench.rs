@@ -1,103 +1,125 @@
-//! `cargo xtask bench`: the workspace's benchmarks, optimised, one after the other. Each prints its
-//! own table; nothing is compared with an earlier run, since figures of two machines are not.
+//! `cargo xtask bench`: Waxwing beside Prosody and ejabberd, in one run on one machine.
+//!
+//! Each server is pinned to one processor and `waxwing-load` to another. Runs are interleaved, one server after the other
+//! and all of it several times, so that what else the machine does meets all of them. Figures are of the machine; what is
+//! claimed is the ratio. `docs/benchmarks.md` is written from them, and a page of charts.
 
-use serde_json::Value;
+mod machine;
+mod measured;
+mod micro;
+mod numbers;
+mod page;
+mod peer;
+mod play;
+mod running;
+mod scratch;
+mod targets;
+mod works;
 
 use crate::Task;
 use crate::args::Args;
-use crate::child;
 use crate::debian;
 use crate::failure::Failure;
 use crate::place::Place;
-use crate::test;
+use crate::tally::{Failed, Tally};
+use crate::{skips, test};
+use peer::Peer;
+use play::{Play, Programs};
+use works::Shape;
 
 pub(crate) const TASK: Task = Task {
     name: "bench",
-    usage: "[NAME]",
-    about: "runs the benchmarks whose package or name contains NAME",
+    usage: "[--quick] [--rounds N] [--seconds N] [--accounts N] | micro [NAME]",
+    about: "puts Waxwing, Prosody and ejabberd under load and writes docs/benchmarks.md; --quick checks only that nothing \
+            is lost; micro runs the benchmarks whose package or name contains NAME",
     run,
 };
 
-/// A benchmark as Cargo knows it.
-#[derive(Debug, PartialEq)]
-struct Bench {
-    package: String,
-    name: String,
+fn run(place: &Place, mut args: Args) -> Result<(), Failure> {
+    let quick = args.flag("--quick");
+    let mut shape = Shape::FULL;
+    for (name, value) in [
+        ("--rounds", &mut shape.rounds),
+        ("--seconds", &mut shape.secs),
+        ("--accounts", &mut shape.accounts),
+    ] {
+        if let Some(text) = args.value(name)? {
+            *value = number(name, &text)?;
+        }
+    }
+    match args.word().as_deref() {
+        Some("micro") => return micro::run(place, args),
+        Some(other) => {
+            let text = format!("what is `{other}`? (`cargo xtask bench --help`)");
+            return Err(Failure::Usage(text));
+        }
+        None => args.finish()?,
+    }
+    if quick {
+        let mut tally = Tally::default();
+        self::quick(place, &mut tally)?;
+        print!("\n{}", tally.report());
+        test::verdict(&tally)?;
+        return skips::judge(place, &tally);
+    }
+    full(place, &shape)
 }
 
-fn run(place: &Place, mut args: Args) -> Result<(), Failure> {
-    let filter = args.word().unwrap_or_default();
-    args.finish()?;
-    let metadata = child::capture(child::cargo(place, "metadata").args([
-        "--no-deps",
-        "--format-version",
-        "1",
-    ]))?;
-    let all = benches(&metadata)?;
-    let chosen: Vec<_> = all.iter().filter(|bench| bench.matches(&filter)).collect();
-    if chosen.is_empty() {
-        let known: Vec<_> = all.iter().map(Bench::shown).collect();
-        let text = format!("which benchmark? There are: {}", known.join(", "));
-        return Err(Failure::Usage(text));
-    }
-    // They compare with other people's libraries.
-    let missing = debian::ensure(&test::debian_packages());
+fn number(name: &str, text: &str) -> Result<u32, Failure> {
+    let number = text.parse().ok().filter(|number| *number > 0);
+    number.ok_or_else(|| Failure::Usage(format!("{name} wants a number above 0")))
+}
+
+/// Everything, with figures.
+fn full(place: &Place, shape: &Shape) -> Result<(), Failure> {
+    let missing = debian::ensure(&peer::packages());
     if !missing.is_empty() {
         let text = format!("Debian packages missing: {}", missing.join(" "));
         return Err(Failure::Environment(text));
     }
-    for bench in chosen {
-        let (package, name) = (&bench.package, &bench.name);
-        let mut command = child::cargo(place, "bench");
-        child::run(command.args(["--package", package, "--bench", name]))?;
+    let programs = Programs::build(place, "release")?;
+    let mut play = Play::new(place, &programs, &Peer::ALL, shape)?;
+    let results = play.all(&works::full())?;
+    let machine = machine::Machine::look(&programs)?;
+    // What is said there is of so many accounts.
+    let path = match shape.accounts == Shape::FULL.accounts {
+        true => place.root.join("docs/benchmarks.md"),
+        false => place.target.join("bench/benchmarks.md"),
+    };
+    let text = page::text(&machine, shape, &works::full(), &results);
+    std::fs::write(&path, text).map_err(Failure::file(&path))?;
+    let charts = play.charts(&programs)?;
+    println!("{}\n{}", path.display(), charts.display());
+    let unclean = results.complaints();
+    for complaint in &unclean {
+        println!("{complaint}");
     }
+    match unclean.len() {
+        0 => Ok(()),
+        count => Err(Failure::Found {
+            what: "runs in which something went wrong",
+            count,
+        }),
+    }
+}
+
+/// A short run of little, as part of CI: whether all servers are carried through, never how fast. Programs are those that
+/// tests build.
+pub(crate) fn quick(place: &Place, tally: &mut Tally) -> Result<(), Failure> {
+    let programs = Programs::build(place, "debug")?;
+    let missing = debian::ensure(&peer::packages());
+    let is_missing = |name: &str| missing.iter().any(|missing| missing == name);
+    let (absent, there): (Vec<Peer>, Vec<Peer>) = Peer::ALL
+        .into_iter()
+        .partition(|peer| peer.packages().iter().any(|name| is_missing(name)));
+    for peer in absent {
+        let why = format!("Debian packages missing: {}", missing.join(" "));
+        tally.skip(&format!("bench/{}", peer.folder()), &why);
+    }
+    let mut play = Play::new(place, &programs, &there, &Shape::QUICK)?;
+    let results = play.all(&works::quick())?;
+    tally.passed += results.clean_count();
+    let complaints = results.complaints().into_iter();
+    tally.failed.extend(complaints.map(Failed::named));
     Ok(())
-}
-
-impl Bench {
-    fn matches(&self, filter: &str) -> bool {
-        self.shown().contains(filter)
-    }
-
-    fn shown(&self) -> String {
-        format!("{}/{}", self.package, self.name)
-    }
-}
-
-/// Reads `cargo metadata --no-deps`.
-fn benches(metadata: &str) -> Result<Vec<Bench>, Failure> {
-    let metadata: Value = serde_json::from_str(metadata).map_err(|error| Failure::Answer {
-        of: "cargo metadata",
-        why: error.to_string(),
-    })?;
-    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let mut benches = Vec::new();
-    for package in list(&metadata["packages"]) {
-        let targets = list(&package["targets"]);
-        let is_bench = |target: &&Value| list(&target["kind"]).iter().any(|kind| kind == "bench");
-        benches.extend(targets.iter().filter(is_bench).map(|target| Bench {
-            package: text(&package["name"]),
-            name: text(&target["name"]),
-        }));
-    }
-    Ok(benches)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn benchmarks_are_found_and_chosen_by_either_name() {
-        let metadata = r#"{"packages":[{"name":"waxwing-wire","targets":[
-            {"name":"waxwing_wire","kind":["lib"]},{"name":"compare","kind":["bench"]}]}]}"#;
-        let benches = benches(metadata).unwrap();
-        let [bench] = &benches[..] else {
-            panic!("{benches:?}")
-        };
-        assert_eq!(bench.shown(), "waxwing-wire/compare");
-        assert!(bench.matches("") && bench.matches("wire") && bench.matches("compare"));
-        assert!(!bench.matches("store"));
-    }
 }
