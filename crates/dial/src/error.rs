@@ -220,6 +220,9 @@ pub(crate) fn describe(kind: io::ErrorKind) -> &'static str {
         io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
             "the network does not reach the server"
         }
+        io::ErrorKind::AddrNotAvailable | io::ErrorKind::AddrInUse => {
+            "this machine's address has no port left to connect from"
+        }
         io::ErrorKind::PermissionDenied => "this machine does not allow it",
         _ => "the system reports an error",
     }

@@ -10,10 +10,11 @@ use tokio::task::LocalSet;
 use waxwing_stream::sasl::Mechanism;
 
 use crate::accounts::{self, Account, AccountError};
+use crate::descriptors;
 use crate::process::with_descendants;
 use crate::progress::{Progress, say, summary};
 use crate::report::{Report, page};
-use crate::run::Run;
+use crate::run::{PART_CLIENTS_MIN, Run};
 use crate::scenario::{self, Need, Plan, SCENARIOS, Scenario};
 use crate::target::{Belief, Target, TargetError, Transport};
 use crate::units::{Rate, rate, time};
@@ -69,6 +70,9 @@ struct RunArgs {
     /// How clients connect.
     #[arg(long, value_enum, default_value_t = Transport::Starttls)]
     transport: Transport,
+    /// Path of WebSockets, in an address such as wss://HOST:PORT/xmpp-websocket.
+    #[arg(long, default_value = "/xmpp-websocket")]
+    path: String,
     /// PEM file of authorities whose certificates are believed; without it, anybody's are.
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
@@ -147,12 +151,16 @@ pub(crate) enum RunError {
     RateUnused(&'static str),
     #[error("the scenario `mixed` needs a file of weights (--mix)")]
     MixMissing,
+    #[error("each of {0} scenarios that are mixed needs two clients: take at least --clients {min}", min = PART_CLIENTS_MIN * .0)]
+    MixClients(usize),
     #[error("{0}: {1}")]
     Mix(String, String),
     #[error("there is no mechanism `{0}`")]
     Mechanism(String),
     #[error(transparent)]
     Accounts(#[from] AccountError),
+    #[error(transparent)]
+    Descriptors(#[from] descriptors::TooFew),
     #[error(transparent)]
     Target(#[from] TargetError),
     #[error("{0}: {1}")]
@@ -185,6 +193,7 @@ fn load(args: &RunArgs) -> Result<bool, RunError> {
     let plan = plan(args, scenario)?;
     let target = target(args)?;
     let accounts = accounts(args)?;
+    descriptors::allow(args.clients as usize)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -210,7 +219,7 @@ fn load(args: &RunArgs) -> Result<bool, RunError> {
             label: args.label.clone().unwrap_or_else(|| args.server.clone()),
             scenario: scenario.name.to_owned(),
             server: args.server.clone(),
-            transport: format!("{:?}", args.transport).to_lowercase(),
+            transport: args.transport.name().to_owned(),
             clients: args.clients as usize,
             rate_per_second: args.rate.map(Rate::per_second),
             sum,
@@ -246,6 +255,9 @@ fn plan(args: &RunArgs, scenario: &'static Scenario) -> Result<Plan, RunError> {
         None if scenario.name == "mixed" => return Err(RunError::MixMissing),
         None => Vec::new(),
     };
+    if (args.clients as usize) < PART_CLIENTS_MIN * mix.len() {
+        return Err(RunError::MixClients(mix.len()));
+    }
     Ok(Plan {
         clients: args.clients as usize,
         rate: args.rate,
@@ -294,6 +306,8 @@ fn target(args: &RunArgs) -> Result<Target, RunError> {
     let (host, port) = args.server.rsplit_once(':').ok_or_else(wrong)?;
     Ok(Target {
         host: host.to_owned(),
+        domain: args.domain.clone(),
+        path: args.path.clone(),
         port: port.parse().map_err(|_| wrong())?,
         transport: args.transport,
         belief: args.ca.clone().map_or(Belief::Anybody, Belief::Authorities),

@@ -5,6 +5,7 @@
 
 pub mod accounts;
 mod args;
+pub mod descriptors;
 pub mod figures;
 pub mod ledger;
 pub mod pace;

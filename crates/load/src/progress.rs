@@ -125,7 +125,7 @@ pub(crate) fn summary(report: &Report) -> String {
     text
 }
 
-/// What the server used, where it was looked at.
+/// What the server used, where it was looked at, and this program.
 fn used(report: &Report) -> Vec<(&'static str, String)> {
     let cost = report.cost().map(|cost| {
         let each = format!(
@@ -145,5 +145,15 @@ fn used(report: &Report) -> Vec<(&'static str, String)> {
         );
         ("server's memory", held)
     });
-    cost.into_iter().chain(memory).collect()
+    let own = report.own_share().zip(report.readings.own);
+    let own = own.map(|(share, own)| {
+        let busy = match report.is_own_limit() {
+            true => "; it was busy all the time, so that times are its own as well",
+            false => "",
+        };
+        let mib = own.rss_bytes as f64 / 1_048_576.0;
+        let text = format!("{:.0} % of a core, {mib:.1} MiB{busy}", share * 100.0);
+        ("this program", text)
+    });
+    cost.into_iter().chain(memory).chain(own).collect()
 }

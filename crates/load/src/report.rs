@@ -51,6 +51,9 @@ pub struct Memory {
     pub session_pss_bytes: f64,
 }
 
+/// Above this share of one core this program, which has one thread but for the hashes of log-ins, is no longer in time.
+const OWN_SHARE_MAX: f64 = 0.85;
+
 impl Report {
     /// What came in a second.
     #[must_use]
@@ -84,6 +87,20 @@ impl Report {
             session_rss_bytes: each(end.rss_bytes, empty.rss_bytes),
             session_pss_bytes: each(end.pss_bytes, empty.pss_bytes),
         })
+    }
+
+    /// Processor time of this program while it was measured, of one core's.
+    #[must_use]
+    pub fn own_share(&self) -> Option<f64> {
+        let secs = self.readings.secs;
+        let own = self.readings.own.filter(|_| secs > 0.0)?;
+        Some(own.cpu_secs() / secs)
+    }
+
+    /// Whether this program was so busy that times say as much of it as of the server.
+    #[must_use]
+    pub fn is_own_limit(&self) -> bool {
+        self.own_share().is_some_and(|share| share > OWN_SHARE_MAX)
     }
 
     /// Whether everything that was sent came once and in order, and nothing failed.

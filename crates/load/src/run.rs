@@ -1,8 +1,11 @@
 //! One run: the clients, what they measure, and the server's processes.
 
+mod measuring;
+mod parts;
 mod steered;
 
 use std::cell::{Cell, RefCell};
+use std::collections::HashSet;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -13,18 +16,19 @@ use tokio::sync::Barrier;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::{sleep, timeout};
 use waxwing_dial::{DialError, Dialer, Place, Session, Stream};
-use waxwing_stream::client;
+use waxwing_stream::client::{self, Unlisted};
 use waxwing_stream::sasl::Mechanism;
 use waxwing_wire::Stanza;
 
 use crate::accounts::Account;
-use crate::figures::{Figures, Second, Sum, Timed};
+use crate::figures::{Figures, Timed};
 use crate::ledger::Mark;
 use crate::pace::{Tick, micros, ticks};
-use crate::process::Usage;
-use crate::scenario::{Plan, Scenario};
+use crate::scenario::Plan;
 use crate::target::{Target, TargetError};
 
+pub use measuring::Readings;
+pub use parts::PART_CLIENTS_MIN;
 pub use steered::{Steered, leave};
 
 /// How long presence may take to come back to its sender.
@@ -53,6 +57,8 @@ struct Shared {
     place: Place,
     began: Instant,
     figures: RefCell<Figures>,
+    /// Numbers of those whose accounts were made in this run.
+    made: RefCell<HashSet<u32>>,
     /// What is going on, for who watches.
     stage: Cell<&'static str>,
     processes: Vec<u32>,
@@ -61,29 +67,6 @@ struct Shared {
     ready: Barrier,
     /// Parts that have begun and not ended.
     measuring: Cell<usize>,
-}
-
-/// What the server's processes used, at the points that matter.
-#[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
-pub struct Readings {
-    /// Before the first client came.
-    pub empty: Option<Usage>,
-    /// When it began to be measured.
-    pub begin: Option<Usage>,
-    /// When it ended.
-    pub end: Option<Usage>,
-    /// How long it was measured, in seconds.
-    pub secs: f64,
-    /// Sessions that were there when it ended.
-    pub sessions: u64,
-}
-
-impl Readings {
-    /// What was used while it was measured.
-    #[must_use]
-    pub fn used(&self) -> Option<Usage> {
-        Some(self.end?.since(&self.begin?))
-    }
 }
 
 /// A client that is logged in.
@@ -110,6 +93,7 @@ impl Run {
             place: target.place(),
             began: Instant::now(),
             figures: RefCell::default(),
+            made: RefCell::default(),
             stage: Cell::new("begins"),
             processes,
             usage: Cell::default(),
@@ -125,34 +109,6 @@ impl Run {
         let empty = run.read_usage();
         run.note(|readings| readings.empty = empty);
         Ok(Rc::new(run))
-    }
-
-    /// The parts of a mixed run: each has its share of the clients, two at least, and of the rate.
-    #[must_use]
-    pub fn parts(&self) -> Vec<(&'static Scenario, Rc<Run>)> {
-        let weights: f64 = self.plan.mix.iter().map(|(_, weight)| weight).sum();
-        let mut first = 0;
-        let mut parts = Vec::new();
-        for (scenario, weight) in &self.plan.mix {
-            let share = weight / weights;
-            let clients = ((self.plan.clients as f64 * share).round() as usize).max(2);
-            let end = (first + clients).min(self.accounts.len());
-            let plan = Plan {
-                clients: end - first,
-                rate: self.plan.rate.map(|rate| rate.part(share)),
-                mix: Vec::new(),
-                ..self.plan.clone()
-            };
-            let part = Run {
-                plan,
-                accounts: self.accounts[first..end].to_vec(),
-                first: u32::try_from(first).unwrap_or(u32::MAX),
-                shared: self.shared.clone(),
-            };
-            first = end;
-            parts.push((*scenario, Rc::new(part)));
-        }
-        parts
     }
 
     /// Microseconds since the run began.
@@ -177,97 +133,20 @@ impl Run {
         self.shared.stage.set(stage);
     }
 
-    fn read_usage(&self) -> Option<Usage> {
-        if self.shared.processes.is_empty() {
-            return None;
-        }
-        match Usage::of(&self.shared.processes) {
-            Ok(usage) => Some(usage),
-            Err(error) => {
-                self.figures(|figures| figures.error(format!("server's process: {error}")));
-                None
-            }
-        }
-    }
-
-    fn note(&self, with: impl FnOnce(&mut Readings)) {
-        let mut readings = self.shared.usage.get();
-        with(&mut readings);
-        self.shared.usage.set(readings);
-    }
-
-    /// From now on it counts.
-    pub async fn begin_measuring(&self) {
-        self.shared.ready.wait().await;
-        let parts = self.shared.measuring.get();
-        self.shared.measuring.set(parts + 1);
-        if parts > 0 {
-            return;
-        }
-        let begin = self.read_usage();
-        let now = self.now_micros();
-        self.note(|readings| {
-            readings.begin = begin;
-            readings.secs = -(now as f64) / 1e6;
-        });
-        self.figures(|figures| figures.measuring = true);
-    }
-
-    /// From now on it counts no more.
-    pub fn end_measuring(&self) {
-        let others = self.shared.measuring.get() - 1;
-        self.shared.measuring.set(others);
-        if others > 0 {
-            return;
-        }
-        let sessions = self.figures(|figures| {
-            figures.measuring = false;
-            figures.sessions
-        });
-        let end = self.read_usage();
-        let now = self.now_micros();
-        self.note(|readings| {
-            readings.end = end;
-            readings.secs += now as f64 / 1e6;
-            readings.sessions = sessions;
-        });
-    }
-
-    /// What it came to.
-    #[must_use]
-    pub fn sum(&self) -> (Sum, Readings) {
-        (
-            self.figures(|figures| figures.sum()),
-            self.shared.usage.get(),
-        )
-    }
-
-    /// Ends each second until the run is over, and tells of it.
-    pub async fn watch(self: Rc<Self>, mut tell: impl FnMut(&Run, Second)) {
-        let mut before = self.read_usage().unwrap_or_default();
-        let mut every = tokio::time::interval(Duration::from_secs(1));
-        every.tick().await;
-        loop {
-            every.tick().await;
-            let now = self.read_usage().unwrap_or_default();
-            let used = now.since(&before);
-            before = now;
-            let second = self.figures(|figures| figures.end_second(&used));
-            tell(&self, second);
-        }
-    }
-
     /// The ticks of a rate for as long as the plan says.
     #[must_use]
     pub fn ticks(&self, rate: crate::units::Rate) -> UnboundedReceiver<Tick> {
         ticks(self.shared.began, rate, self.plan.duration)
     }
 
-    fn settings(&self, number: usize) -> Option<client::Settings> {
-        let account = self.accounts.get(number)?;
+    fn settings(&self, number: u32) -> Option<client::Settings> {
+        let account = self.accounts.get(number as usize)?;
         let mut settings = client::Settings::new(account.jid.clone(), account.password.clone());
         settings.resource = Some("load".to_owned());
-        settings.register = self.plan.register;
+        // The server under load is known by its address, and old ones are to be reached too.
+        settings.unlisted = Unlisted::Unbound;
+        let is_made = |number| self.shared.made.borrow().contains(&number);
+        settings.register = self.plan.register && !is_made(self.first + number);
         settings.iterations = 1..=*settings.iterations.end();
         if let Some(mechanism) = self.plan.mechanism {
             settings.mechanisms = vec![mechanism];
@@ -289,7 +168,7 @@ impl Run {
     pub async fn login_as(&self, number: u32, resource: Option<String>) -> Option<Client> {
         let settings = client::Settings {
             resource,
-            ..self.settings(number as usize)?
+            ..self.settings(number)?
         };
         match self
             .shared
@@ -298,6 +177,7 @@ impl Run {
             .await
         {
             Ok(stream) => {
+                self.shared.made.borrow_mut().insert(self.first + number);
                 self.figures(|figures| figures.sessions += 1);
                 Some(Client { number, stream })
             }
@@ -310,7 +190,7 @@ impl Run {
 
     /// Takes a session up again. What goes wrong is counted.
     pub async fn resume(&self, number: u32, session: Session) -> Option<Client> {
-        let settings = self.settings(number as usize)?;
+        let settings = self.settings(number)?;
         match self
             .shared
             .dialer
@@ -333,6 +213,25 @@ impl Run {
 
     fn failed(&self, what: &str, error: &DialError) {
         self.figures(|figures| figures.error(format!("{what}: {error}")));
+    }
+
+    /// Makes the accounts, where that is asked for and a log-in would be measured with it.
+    pub async fn register_all(&self) {
+        if !self.plan.register {
+            return;
+        }
+        let numbers = 0..u32::try_from(self.plan.clients).unwrap_or(u32::MAX);
+        let is_made = |number: &u32| self.shared.made.borrow().contains(&(self.first + number));
+        let numbers = numbers.filter(|number| !is_made(number));
+        self.enter("making accounts");
+        let visits = numbers.map(|number| async move {
+            if let Some(client) = self.login(number).await {
+                self.figures(|figures| figures.sessions -= 1);
+                client.stream.close().await;
+            }
+        });
+        let visits = futures_util::stream::iter(visits).buffer_unordered(self.plan.at_once);
+        visits.for_each(|()| async {}).await;
     }
 
     /// Logs all clients of the plan in, a few at a time, and makes them available.
@@ -410,6 +309,13 @@ impl Run {
             "presence" => figures.delivered(),
             _ => {}
         });
+    }
+
+    /// Which client of this part sent a message.
+    #[must_use]
+    pub fn sender(&self, message: &Stanza) -> Option<u32> {
+        let mark = message.id().as_deref().and_then(Mark::read)?;
+        mark.from.checked_sub(self.first)
     }
 
     /// A chat message from one client to another's account, planned for then.

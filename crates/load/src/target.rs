@@ -13,13 +13,16 @@ use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signat
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use tokio::net::{TcpSocket, TcpStream};
-use waxwing_dial::{Connect, Dialer, Place, Security, SystemResolver, Trust, TrustError};
+use waxwing_dial::{
+    Connect, Dialer, Family, NameError, Place, Resolve, Security, SrvRecord, SystemResolver, Trust,
+    TrustError,
+};
 
 /// How clients connect.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, serde::Serialize, serde::Deserialize,
 )]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum Transport {
     /// TCP without TLS; to this machine only.
     Plain,
@@ -27,6 +30,24 @@ pub enum Transport {
     Starttls,
     /// TLS from the first byte (XEP-0368).
     Tls,
+    /// WebSocket inside TLS, `wss://` (RFC 7395).
+    Websocket,
+    /// WebSocket without TLS, `ws://`; to this machine only.
+    WebsocketPlain,
+}
+
+impl Transport {
+    /// Its name on the command line and in reports.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Transport::Plain => "plain",
+            Transport::Starttls => "starttls",
+            Transport::Tls => "tls",
+            Transport::Websocket => "websocket",
+            Transport::WebsocketPlain => "websocket-plain",
+        }
+    }
 }
 
 /// Whose certificates are believed.
@@ -43,6 +64,10 @@ pub enum Belief {
 pub struct Target {
     /// Host name or address.
     pub host: String,
+    /// The domain that accounts are at: whom a WebSocket is asked for where `host` is an address.
+    pub domain: String,
+    /// Path of WebSockets.
+    pub path: String,
     /// Port.
     pub port: u16,
     /// How.
@@ -67,6 +92,14 @@ pub enum TargetError {
     /// It holds no certificates.
     #[error(transparent)]
     Trust(#[from] TrustError),
+    /// Something to connect from is no address of this machine.
+    #[error("{address} is no address of this machine to connect from: {error}")]
+    Source {
+        /// Which.
+        address: IpAddr,
+        /// Why.
+        error: io::Error,
+    },
     /// The system's resolver cannot be used.
     #[error("names cannot be looked up: {0}")]
     Resolver(String),
@@ -91,29 +124,85 @@ impl Target {
             }
             Belief::Anybody => Trust::with_config(believe_anybody()?),
         };
-        let resolver =
-            SystemResolver::new().map_err(|error| TargetError::Resolver(error.to_string()))?;
+        for &address in &self.sources {
+            let bound = std::net::TcpListener::bind(SocketAddr::new(address, 0));
+            bound.map_err(|error| TargetError::Source { address, error })?;
+        }
+        let names = Names {
+            domain: self.domain.clone(),
+            address: self.address(),
+            system: SystemResolver::new()
+                .map_err(|error| TargetError::Resolver(error.to_string()))?,
+        };
         let connect = From {
             sources: self.sources.clone(),
             next: AtomicUsize::new(0),
         };
-        Ok(Dialer::new(Arc::new(resolver), trust).with_connect(Arc::new(connect)))
+        Ok(Dialer::new(Arc::new(names), trust).with_connect(Arc::new(connect)))
     }
 
     /// Where it is.
     #[must_use]
     pub fn place(&self) -> Place {
-        Place::At {
+        let at = |security| Place::At {
             host: self.host.clone(),
             port: self.port,
-            security: match self.transport {
-                Transport::Plain => Security::Plain,
-                Transport::Starttls => Security::StartTls,
-                Transport::Tls => Security::DirectTls,
-            },
+            security,
+        };
+        match self.transport {
+            Transport::Plain => at(Security::Plain),
+            Transport::Starttls => at(Security::StartTls),
+            Transport::Tls => at(Security::DirectTls),
+            Transport::Websocket => self.websocket("wss"),
+            Transport::WebsocketPlain => self.websocket("ws"),
+        }
+    }
+
+    /// Servers of HTTP know by the host that they are asked for whose they are, and verify nothing by its address.
+    fn websocket(&self, scheme: &str) -> Place {
+        let host = match self.address() {
+            Some(_) => &self.domain,
+            None => &self.host,
+        };
+        let (port, path) = (self.port, self.path.trim_start_matches('/'));
+        Place::WebSocket {
+            url: format!("{scheme}://{host}:{port}/{path}"),
+        }
+    }
+
+    /// The address, where one was given.
+    fn address(&self) -> Option<IpAddr> {
+        let host = self.host.strip_prefix('[').unwrap_or(&self.host);
+        host.strip_suffix(']').unwrap_or(host).parse().ok()
+    }
+}
+
+/// Looks names up, but for the domain's, where the server was named by an address.
+struct Names {
+    domain: String,
+    address: Option<IpAddr>,
+    system: SystemResolver,
+}
+
+impl Resolve for Names {
+    fn srv<'a>(&'a self, name: &'a str) -> Answer<'a, SrvRecord> {
+        self.system.srv(name)
+    }
+
+    fn addresses<'a>(&'a self, host: &'a str, family: Family) -> Answer<'a, IpAddr> {
+        match self.address.filter(|_| host == self.domain) {
+            None => self.system.addresses(host, family),
+            Some(address) => Box::pin(async move {
+                let is_of_family = address.is_ipv4() == (family == Family::V4);
+                let found = is_of_family.then_some(address);
+                found.map(|found| vec![found]).ok_or(NameError::Absent)
+            }),
         }
     }
 }
+
+/// An answer that is on its way.
+type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<Vec<T>, NameError>> + Send + 'a>>;
 
 /// Connects from several addresses in turn: one has some 28,000 ports to one other address and port.
 struct From {

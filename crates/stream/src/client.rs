@@ -18,7 +18,7 @@ use waxwing_stanza::FullJid;
 use waxwing_wire::{Element, Event, Header, Stanza, WireError, ns};
 
 pub use crate::transport::Tls;
-pub use settings::{NegotiationError, Settings};
+pub use settings::{NegotiationError, Settings, Unlisted};
 
 use crate::error::{StreamCondition, StreamError};
 use crate::framing::Framing;

@@ -34,6 +34,10 @@ fn report() -> Report {
             empty: Some(empty),
             begin: Some(begin),
             end: Some(end),
+            own: Some(Usage {
+                user_secs: 0.5,
+                ..Usage::default()
+            }),
             secs: 20.0,
             sessions: 1_024,
         },

@@ -36,10 +36,11 @@ async fn play(run: Rc<Run>) {
     for client in clients {
         let number = client.number;
         let windows = windows.clone();
-        let partner = run.partner(number) as usize;
-        // What came was the partner's: it may send one more.
+        let this = run.clone();
+        // Whoever sent what came may send one more.
         let came = move |stanza: &waxwing_wire::Stanza| {
-            if let ("message", Some(window)) = (stanza.name(), windows.get(partner)) {
+            let sender = this.sender(stanza).map(|sender| sender as usize);
+            if let Some(window) = sender.and_then(|sender| windows.get(sender)) {
                 window.free.set(window.free.get() + 1);
                 window.more.notify_one();
             }

@@ -17,6 +17,7 @@ pub(super) const SCENARIO: Scenario = Scenario {
 };
 
 async fn play(run: Rc<Run>) {
+    run.register_all().await;
     run.enter("logging in and leaving");
     run.begin_measuring().await;
     match run.plan.rate {
@@ -24,6 +25,14 @@ async fn play(run: Rc<Run>) {
             let mut ticks = run.ticks(rate);
             let mut under_way = JoinSet::new();
             while let Some(tick) = ticks.recv().await {
+                while under_way.try_join_next().is_some() {}
+                // Who is still at it cannot begin once more; a server that is too slow is not buried under what it owes.
+                if under_way.len() >= run.plan.clients {
+                    run.figures(|figures| {
+                        figures.error("log-in: not begun, all clients were at it");
+                    });
+                    continue;
+                }
                 let number = number(&run, tick.number);
                 under_way.spawn_local(visit(run.clone(), number, tick.planned_micros));
             }

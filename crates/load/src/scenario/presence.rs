@@ -1,5 +1,6 @@
 //! Rosters, and everybody logging in: each has contacts who see it, and is told of those who are there.
 
+use std::collections::HashSet;
 use std::rc::Rc;
 
 use bytes::Bytes;
@@ -19,6 +20,7 @@ pub(super) const SCENARIO: Scenario = Scenario {
 
 async fn play(run: Rc<Run>) {
     befriend(&run).await;
+    run.register_all().await;
     run.enter("logging in");
     run.begin_measuring().await;
     let mut under_way = JoinSet::new();
@@ -69,28 +71,28 @@ async fn come(run: Rc<Run>, number: u32, planned_micros: u64) -> Option<Steered>
 }
 
 /// The contacts of a client: those after it, in a ring, and so those before it.
-fn contacts(run: &Run, number: u32) -> impl Iterator<Item = u32> {
-    let clients = u32::try_from(run.plan.clients).unwrap_or(u32::MAX);
-    let half = u32::try_from(run.plan.roster / 2).unwrap_or(u32::MAX);
-    let half = half.min(clients.saturating_sub(1) / 2);
-    (1..=half).map(move |step| (number + step) % clients)
+fn contacts(clients: u32, roster: u32, number: u32) -> Vec<u32> {
+    let half = (roster / 2).min(clients.saturating_sub(1) / 2);
+    let after = (1..=half).map(|step| (number + step) % clients);
+    let before = (1..=half).map(|step| (number + clients - step) % clients);
+    after.chain(before).collect()
 }
 
-/// Makes the rosters: half of its contacts each client asks, the other half ask it, and all approve.
+/// Makes the rosters, as far as they are not there from an earlier run: everybody asks their contacts, and all approve.
 async fn befriend(run: &Rc<Run>) {
-    if run.plan.roster < 2 {
+    let clients = u32::try_from(run.plan.clients).unwrap_or(u32::MAX);
+    let roster = u32::try_from(run.plan.roster).unwrap_or(u32::MAX);
+    if contacts(clients, roster, 0).is_empty() {
         return;
     }
-    let clients = run.login_all().await;
+    let here = run.login_all().await;
     run.enter("making rosters");
     let jids: Vec<String> = run.accounts.iter().map(|one| one.jid.to_string()).collect();
     let mut tasks = JoinSet::new();
-    for client in clients {
-        let asked: Vec<Bytes> = contacts(run, client.number)
-            .map(|contact| subscription(&jids[contact as usize], "subscribe"))
-            .collect();
-        let expected = 2 * asked.len();
-        tasks.spawn_local(become_friends(client, asked, expected, run.plan.settle));
+    for client in here {
+        let contacts = contacts(clients, roster, client.number);
+        let contacts = contacts.iter().map(|at| jids[*at as usize].clone());
+        tasks.spawn_local(become_friends(client, contacts.collect(), run.plan.settle));
     }
     let mut clients = Vec::new();
     while let Some(done) = tasks.join_next().await {
@@ -105,7 +107,7 @@ async fn befriend(run: &Rc<Run>) {
             Err(_) => {}
         }
     }
-    run.figures(|figures| figures.sessions = 0);
+    run.figures(|figures| figures.sessions -= clients.len() as u64);
     leave(run, clients).await;
 }
 
@@ -113,46 +115,120 @@ fn subscription(to: &str, kind: &str) -> Bytes {
     format!("<presence to='{to}' type='{kind}'/>").into()
 }
 
-/// Asks, approves and asks back, until as many have approved, and were approved, as are to be contacts; how many have not.
+/// Asks for the presence of those contacts who do not show it yet, and approves who asks, until each sees the other; how many
+/// do not.
 async fn become_friends(
     mut client: Client,
-    asked: Vec<Bytes>,
-    expected: usize,
+    contacts: Vec<String>,
     limit: std::time::Duration,
 ) -> (Client, usize) {
-    let (mut missing, mut unasked) = (expected, expected);
-    let own: std::collections::HashSet<Bytes> = asked.iter().cloned().collect();
-    for presence in asked {
+    let Some(mut unseen) = strangers(&mut client, &contacts, limit).await else {
+        return (client, contacts.len());
+    };
+    let ask = unseen.to.iter().map(|to| subscription(to, "subscribe"));
+    let asking = std::mem::take(&mut unseen.asking);
+    let approve = asking.iter().map(|to| subscription(to, "subscribed"));
+    for presence in ask.chain(approve).collect::<Vec<Bytes>>() {
         if client.stream.send(presence).await.is_err() {
-            return (client, missing.max(unasked));
+            return (client, unseen.count());
         }
     }
-    while missing > 0 || unasked > 0 {
+    for contact in asking {
+        unseen.from.remove(&contact);
+    }
+    while unseen.count() > 0 {
         let Ok(Ok(stanza)) = tokio::time::timeout(limit, client.stream.next()).await else {
             break;
         };
         let (Some(from), Some(kind)) = (stanza.from(), stanza.kind()) else {
             continue;
         };
-        let answers = match (stanza.name(), &*kind) {
+        match (stanza.name(), &*kind) {
             ("presence", "subscribe") => {
-                unasked = unasked.saturating_sub(1);
-                let back = subscription(&from, "subscribe");
-                let is_known = own.contains(&back);
+                unseen.from.remove(&*from);
                 let approved = subscription(&from, "subscribed");
-                [Some(approved), (!is_known).then_some(back)]
+                if client.stream.send(approved).await.is_err() {
+                    break;
+                }
             }
             ("presence", "subscribed") => {
-                missing = missing.saturating_sub(1);
-                continue;
+                unseen.to.remove(&*from);
             }
-            _ => continue,
-        };
-        for answer in answers.into_iter().flatten() {
-            if client.stream.send(answer).await.is_err() {
-                return (client, missing.max(unasked));
+            _ => {}
+        }
+    }
+    (client, unseen.count())
+}
+
+/// Contacts who do not show their presence, and those to whom one's own is not shown (RFC 6121 §2.1.2.5).
+struct Unseen {
+    to: HashSet<String>,
+    from: HashSet<String>,
+    /// Who has asked meanwhile.
+    asking: Vec<String>,
+}
+
+impl Unseen {
+    fn count(&self) -> usize {
+        self.to.len().max(self.from.len())
+    }
+}
+
+/// Who of the contacts is missing in the client's roster; `None` where it does not come.
+async fn strangers(
+    client: &mut Client,
+    contacts: &[String],
+    limit: std::time::Duration,
+) -> Option<Unseen> {
+    let all: HashSet<String> = contacts.iter().cloned().collect();
+    let mut unseen = Unseen {
+        to: all.clone(),
+        from: all,
+        asking: Vec::new(),
+    };
+    let asked = "<iq type='get' id='friends'><query xmlns='jabber:iq:roster'/></iq>";
+    client.stream.send(asked.into()).await.ok()?;
+    loop {
+        let stanza = tokio::time::timeout(limit, client.stream.next()).await;
+        let stanza = stanza.ok()?.ok()?;
+        if stanza.name() == "presence" && stanza.kind().as_deref() == Some("subscribe") {
+            unseen
+                .asking
+                .extend(stanza.from().map(|from| from.into_owned()));
+        }
+        if stanza.name() != "iq" || stanza.id().as_deref() != Some("friends") {
+            continue;
+        }
+        let answer = stanza.element();
+        let items = answer.children().flat_map(waxwing_wire::Element::children);
+        for item in items {
+            let jid = item.attr("jid").unwrap_or_default();
+            let subscription = item.attr("subscription").unwrap_or_default();
+            if matches!(subscription, "to" | "both") {
+                unseen.to.remove(jid);
+            }
+            if matches!(subscription, "from" | "both") {
+                unseen.from.remove(jid);
+            }
+        }
+        return Some(unseen);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_has_a_contact_is_one_of_theirs() {
+        for (clients, roster, count) in [(8, 4, 4), (8, 20, 6), (3, 2, 2), (2, 20, 0), (1, 20, 0)] {
+            for number in 0..clients {
+                let theirs = contacts(clients, roster, number);
+                assert_eq!(theirs.len(), count, "{clients} {roster}");
+                let mutual = |other: &u32| contacts(clients, roster, *other).contains(&number);
+                assert!(theirs.iter().all(mutual), "{clients} {roster} {number}");
+                assert!(!theirs.contains(&number));
             }
         }
     }
-    (client, missing.max(unasked))
 }

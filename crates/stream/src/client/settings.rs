@@ -20,6 +20,8 @@ pub struct Settings {
     /// Mechanisms that may be used. Without [`Mechanism::Plain`] unless somebody allows it, and even
     /// then only inside TLS.
     pub mechanisms: Vec<Mechanism>,
+    /// What is done where a server does not say by what a log-in can be bound to its TLS.
+    pub unlisted: Unlisted,
     /// Rounds of PBKDF2 that are neither too few to be safe nor too many to be borne.
     pub iterations: RangeInclusive<u32>,
     /// Whether to enable stream management, where the server has it.
@@ -44,6 +46,7 @@ impl Settings {
                 .into_iter()
                 .filter(|mechanism| *mechanism != Mechanism::Plain)
                 .collect(),
+            unlisted: Unlisted::EndPoint,
             iterations: ITERATIONS_MIN..=ITERATIONS_MAX,
             stream_management: Some(Enable {
                 resume: true,
@@ -54,6 +57,21 @@ impl Settings {
             register: false,
         }
     }
+}
+
+/// How to log in to a server that has `-PLUS` mechanisms and no list of channel bindings (XEP-0440, rule 4, leaves it to the
+/// client).
+///
+/// Servers from before that list have `tls-unique` at best (RFC 5802 §6.1), which TLS 1.3 does not have: ejabberd 23.01, for
+/// one, offers `-PLUS` over TLS 1.3 and refuses whoever takes it. But who sits in between with a certificate that the client
+/// believes can take the list out: that a server without it is to be believed is for the caller to say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Unlisted {
+    /// By `tls-server-end-point`, which every server must have that has the list. Others refuse the log-in.
+    EndPoint,
+    /// Not bound, by a mechanism without `-PLUS`. A list that was taken out is found out only where the server proves its
+    /// offer (XEP-0474).
+    Unbound,
 }
 
 /// Why a stream was not negotiated, or ended.

@@ -186,6 +186,53 @@ fn chooses_by_what_is_offered() {
     }
 }
 
+/// XEP-0440, rule 4: by the end point, unless the caller says that such a server is not to be bound to. The server's proof of
+/// its offer (XEP-0474) counts all the same.
+#[test]
+fn a_server_without_a_list_is_bound_to_unless_the_caller_says_otherwise() {
+    let offer = mechanisms(&["SCRAM-SHA-1-PLUS", "SCRAM-SHA-1"]);
+    let listed = bindings(&["tls-server-end-point"]);
+    let listed = offer.replace("<mechanisms ", &format!("{listed}<mechanisms "));
+    let began = |offer: &str, unlisted| {
+        let settings = Settings {
+            unlisted,
+            ..settings()
+        };
+        let mut rig = Rig::new(settings, Tls::Started(binding()));
+        let sent = rig.types(&(HEADER.to_owned() + offer));
+        (rig, sent)
+    };
+    for (offer, unlisted, bound) in [
+        (&offer, Unlisted::EndPoint, true),
+        (&offer, Unlisted::Unbound, false),
+        (&listed, Unlisted::Unbound, true),
+    ] {
+        let (_, sent) = began(offer, unlisted);
+        assert_eq!(sent.contains("-PLUS"), bound, "{offer} {unlisted:?}");
+    }
+    for (proof, error) in [
+        ("", None),
+        (
+            ",h=AAAA",
+            Some(NegotiationError::Sasl(SaslError::Downgraded)),
+        ),
+    ] {
+        let (mut rig, sent) = began(&offer, Unlisted::Unbound);
+        let data = sent.split_once('>').unwrap().1.split_once('<').unwrap().0;
+        let first = crate::sasl::base64::decode(data).unwrap();
+        let first = String::from_utf8(first).unwrap();
+        let (header, nonce) = first.split_once("r=").unwrap();
+        assert!(header.starts_with("n,"), "{first}");
+        let challenge = format!("r={nonce}x,s=c2FsdA==,i=1{proof}");
+        let challenge = crate::sasl::base64::encode(challenge.as_bytes());
+        rig.types(&format!(
+            "<challenge xmlns='{}'>{challenge}</challenge>",
+            ns::SASL
+        ));
+        assert_eq!(rig.error(), error.as_ref());
+    }
+}
+
 /// Whoever allows no -PLUS must not claim to be able to.
 #[test]
 fn claims_no_more_than_it_allows() {

@@ -9,7 +9,7 @@ use waxwing_wire::{Element, Stanza, ns};
 use zeroize::Zeroizing;
 
 use super::Step;
-use crate::client::{Negotiation, NegotiationError, Output};
+use crate::client::{Negotiation, NegotiationError, Output, Settings, Unlisted};
 use crate::sasl::{
     BindingFlag, BindingKind, ClientExchange, ClientStep, Failure, Family, Mechanism, Offer,
     PlainClient, SaslError, ScramClient, ScramLogin, Stretched, TlsBinding, base64,
@@ -57,7 +57,7 @@ fn begin(negotiation: &mut Negotiation, features: &Element) -> Result<(), Negoti
         .node()
         .ok_or(NegotiationError::NoName)?
         .to_owned();
-    let choice = choose(&offer, &settings.mechanisms, &negotiation.transport)?;
+    let choice = choose(&offer, settings, &negotiation.transport)?;
     let password = settings.password.clone();
     let mut exchange: Box<dyn ClientExchange> = match choice.mechanism.family() {
         Family::Plain => Box::new(PlainClient::new(user, password)),
@@ -116,9 +116,10 @@ struct Choice {
 /// The strongest mechanism that both sides have, bound to the channel where that is possible.
 fn choose(
     offer: &Offer,
-    allowed: &[Mechanism],
+    settings: &Settings,
     transport: &Transport,
 ) -> Result<Choice, NegotiationError> {
+    let allowed = &settings.mechanisms;
     let is_offered =
         |mechanism: &Mechanism| offer.mechanisms.iter().any(|name| name == mechanism.name());
     let offers_plus = offer.mechanisms.iter().any(|name| name.ends_with("-PLUS"));
@@ -128,9 +129,10 @@ fn choose(
     }
     let can_bind = allowed.iter().any(|mechanism| mechanism.binds_channel());
     let binding = transport.binding().filter(|_| can_bind);
+    let is_unbound = offer.bindings.is_none() && settings.unlisted == Unlisted::Unbound;
     let kind = binding
         .and_then(|binding| common_kind(offer, binding))
-        .filter(|_| offers_plus);
+        .filter(|_| offers_plus && !is_unbound);
     let is_possible = |mechanism: &Mechanism| match mechanism.family() {
         Family::Scram { plus, .. } => kind.is_some() || !plus,
         Family::Plain => matches!(transport, Transport::Tls(_)),
@@ -158,7 +160,11 @@ fn choose(
             .and_then(|(kind, binding)| binding.data(kind))
             .unwrap_or_default()
             .to_vec(),
-        offer_hash_required: has_any && offers_plus && kind.is_none() && !lists_end_point(offer),
+        offer_hash_required: has_any
+            && offers_plus
+            && kind.is_none()
+            && !is_unbound
+            && !lists_end_point(offer),
     })
 }
 
