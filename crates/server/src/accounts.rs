@@ -180,27 +180,29 @@ pub(crate) const ORIGINS: &str = "login-origins";
 /// The key of stanza-ids: they stay what they are after a restart.
 pub(crate) const STANZA_IDS: &str = "stanza-ids";
 
-/// A secret key of the server's own, made once.
-pub(crate) async fn secret(outside: &Outside, name: &str) -> Result<[u8; 32], StoreError> {
-    let name = name.to_owned();
-    if let Some(secret) = outside.store.get(&SECRETS, &Owner::server(), &name).await?
-        && let Ok(bytes) = <[u8; 32]>::try_from(secret.bytes.as_slice())
-    {
-        return Ok(bytes);
+/// Secret keys of the server's own. Those that there are not yet are made, in one commit.
+pub(crate) async fn secrets<const N: usize>(
+    outside: &Outside,
+    names: [&str; N],
+) -> Result<[[u8; 32]; N], StoreError> {
+    let mut secrets = [[0; 32]; N];
+    let mut made = Batch::new();
+    for (name, bytes) in names.into_iter().zip(&mut secrets) {
+        let (name, owner) = (name.to_owned(), Owner::server());
+        let stored = outside.store.get(&SECRETS, &owner, &name).await?;
+        let stored = stored.and_then(|secret| <[u8; 32]>::try_from(secret.bytes).ok());
+        if let Some(stored) = stored {
+            *bytes = stored;
+            continue;
+        }
+        outside.random.fill(bytes);
+        let bytes = bytes.to_vec();
+        made.put(&SECRETS, &owner, &name, &Secret { bytes });
     }
-    let mut bytes = [0; 32];
-    outside.random.fill(&mut bytes);
-    let mut batch = Batch::new();
-    batch.put(
-        &SECRETS,
-        &Owner::server(),
-        &name,
-        &Secret {
-            bytes: bytes.to_vec(),
-        },
-    );
-    outside.store.commit(batch).await?;
-    Ok(bytes)
+    if !made.is_empty() {
+        outside.store.commit(made).await?;
+    }
+    Ok(secrets)
 }
 
 /// Why an account is not made or changed.

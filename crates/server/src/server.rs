@@ -133,9 +133,14 @@ impl Server {
         let settings = settings.prepared()?;
         let registry = Registry::new(xep::FEATURES)?;
         let last = outside.store.last_log_id().await?;
-        let decoy_key = accounts::secret(&outside, accounts::DECOY_SALTS).await?;
-        let throttle = Throttle::new(accounts::secret(&outside, accounts::ORIGINS).await?);
-        let stanza_ids = StanzaIds::new(accounts::secret(&outside, accounts::STANZA_IDS).await?);
+        let names = [
+            accounts::DECOY_SALTS,
+            accounts::ORIGINS,
+            accounts::STANZA_IDS,
+        ];
+        let [decoy_key, origins, stanza_ids] = accounts::secrets(&outside, names).await?;
+        let throttle = Throttle::new(origins);
+        let stanza_ids = StanzaIds::new(stanza_ids);
         let live = Live::new(&settings, &registry, decoy_key)?;
         let server = Server(Arc::new(Inner {
             domains: settings.domains,

@@ -403,10 +403,15 @@ pub(super) fn create_database(path: &Path) -> Result<(), OpenError> {
     };
     let file = fresh().map_err(|error| io(&new, &error))?;
     let fill = || {
-        let db = Connection::open_with_flags(&new, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-        db.execute_batch(include_str!("schema.sql"))?;
-        db.pragma_update(None, "application_id", APPLICATION_ID)?;
-        db.pragma_update(None, "user_version", LAYOUT)?;
+        let mut db = Connection::open_with_flags(&new, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        // Nobody reads it before it has its name, which it gets when the whole of it is on the disk.
+        db.pragma_update(None, "synchronous", "OFF")?;
+        db.pragma_update(None, "journal_mode", "MEMORY")?;
+        let all = db.transaction()?;
+        all.execute_batch(include_str!("schema.sql"))?;
+        all.pragma_update(None, "application_id", APPLICATION_ID)?;
+        all.pragma_update(None, "user_version", LAYOUT)?;
+        all.commit()?;
         db.pragma_update(None, "journal_mode", "WAL")?;
         db.close().map_err(|(_, error)| error)
     };
