@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use waxwing_stanza::{BareJid, FullJid};
 use waxwing_store::{LogId, Owner};
@@ -11,12 +11,16 @@ use crate::accounts::Role;
 use crate::blocking::BlockList;
 use crate::confirmed::Confirmed;
 use crate::session::Session;
+use crate::throttle::Network;
 use crate::turnstile::Turnstile;
 use crate::waiting::Waiting;
 use crate::xep::xep_0175_guests::Pass;
 
 /// Most accounts without sessions that are remembered to exist, so that a message to them needs no read.
 pub const ACCOUNTS_IDLE_MAX: usize = 10_000;
+
+/// Whom most accounts have blocked.
+static NOBODY: LazyLock<Arc<BlockList>> = LazyLock::new(Arc::default);
 
 /// A local account that exists.
 pub struct Account {
@@ -45,6 +49,8 @@ pub struct Account {
     removed: AtomicBool,
     /// Whom it has blocked.
     blocked: Mutex<Arc<BlockList>>,
+    /// The network from which it was logged into last, and when that was written down.
+    visited: Mutex<Option<(Network, u64)>>,
 }
 
 impl Account {
@@ -63,7 +69,11 @@ impl Account {
             queued_bytes: Arc::default(),
             confirmed: Confirmed::default(),
             removed: AtomicBool::new(false),
-            blocked: Mutex::new(Arc::new(blocked)),
+            blocked: Mutex::new(match blocked.0.is_empty() {
+                true => NOBODY.clone(),
+                false => Arc::new(blocked),
+            }),
+            visited: Mutex::default(),
         }
     }
 
@@ -163,6 +173,18 @@ impl Account {
     pub(crate) fn set_blocked(&self, list: Arc<BlockList>) {
         let blocked = self.blocked.lock();
         *blocked.unwrap_or_else(PoisonError::into_inner) = list;
+    }
+
+    /// When it was written down that the account was logged into from this network, if it was the last one.
+    pub(crate) fn visited_micros(&self, from: Network) -> Option<u64> {
+        let visited = self.visited.lock();
+        let (network, at) = (*visited.unwrap_or_else(PoisonError::into_inner))?;
+        (network == from).then_some(at)
+    }
+
+    pub(crate) fn note_visit(&self, from: Network, at_micros: u64) {
+        let visited = self.visited.lock();
+        *visited.unwrap_or_else(PoisonError::into_inner) = Some((from, at_micros));
     }
 
     pub(crate) fn note_log(&self, id: LogId) {

@@ -128,6 +128,9 @@ pub(crate) fn end(server: &Server, session: &Arc<Session>) {
     tasks.spawn(
         async move {
             let turn = server.roster_turn(&[&session.account.jid]).await;
+            if session.is_unseen() {
+                return;
+            }
             match crate::presence::ended(&server, &session).await {
                 Ok(mut effects) => {
                     effects.exclusive = Some(turn);

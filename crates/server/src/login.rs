@@ -216,10 +216,7 @@ fn authenticated(connection: &mut Connection, account: BareJid) {
     if connection.guest.is_some() {
         return;
     }
-    let tasks = server.outside().tasks.clone();
-    // Nobody waits for it.
-    let note = async move { throttle::succeeded(&server, network, &account).await };
-    tasks.spawn(Box::pin(note));
+    throttle::succeeded(&server, network, account);
 }
 
 fn failed(connection: &Connection, account: Option<&BareJid>, reason: Failure) {

@@ -18,7 +18,7 @@ use crate::directory::Account;
 use crate::effects::Effects;
 use crate::greeting::greet;
 use crate::roster;
-use crate::server::Server;
+use crate::server::{REPARSE_LIMITS, Server};
 use crate::session::{Available, Out, Session};
 use crate::stamp::stamp;
 use crate::subscription::Request;
@@ -203,7 +203,7 @@ async fn broadcast(cx: &Cx, kind: PresenceType, stanza: &Stanza) -> Result<Effec
     effects.call(move |server| {
         let before = own.state().available.replace(Available {
             priority,
-            stanza: stamped.clone(),
+            stanza: stamped.bytes().clone(),
         });
         let initial = before.is_none();
         // Undelivered messages wait for a session that takes messages (XEP-0160 §2), as those do that came while this one
@@ -396,16 +396,17 @@ pub(crate) fn withdraw(account: &Arc<Account>, contact: &BareJid, effects: &mut 
 /// Presence as it is now, if it was sent. Where it changes meanwhile, the change may have been told before: it is told
 /// again, so that what is true comes last.
 pub(crate) fn show(from: &Session, session: &Session, to: &BareJid) {
-    let mut told: Option<Stanza> = None;
+    let mut told: Option<Bytes> = None;
     loop {
         let now = from.state().available.clone();
         match (&told, now) {
             (None, None) => return,
-            (Some(told), Some(now)) if told.bytes().as_ptr() == now.stanza.bytes().as_ptr() => {
-                return;
-            }
+            (Some(told), Some(now)) if told.as_ptr() == now.stanza.as_ptr() => return,
             (_, Some(now)) => {
-                tell(from, session, to, &now.stanza);
+                // It was read before it was kept.
+                if let Ok(stanza) = Stanza::parse(now.stanza.clone(), ns::CLIENT, &REPARSE_LIMITS) {
+                    tell(from, session, to, &stanza);
+                }
                 told = Some(now.stanza);
             }
             (Some(_), None) => {

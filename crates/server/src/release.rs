@@ -15,6 +15,9 @@ use crate::effects::After;
 use crate::server::Server;
 use crate::session::Session;
 
+/// Entries that a queue keeps room for, once it was longer.
+const ENTRIES_KEPT: usize = 64;
+
 /// What happens when a stanza's commit has failed.
 pub(crate) type OnFailure = Box<dyn FnOnce(&StoreError) -> Vec<After> + Send>;
 
@@ -55,6 +58,10 @@ impl ReleaseQueue {
     pub(crate) fn push(&self, held: Held, waits: bool) -> u64 {
         let mut inner = self.lock();
         let number = inner.first + inner.entries.len() as u64;
+        if inner.entries.capacity() == 0 {
+            // Most clients wait for what they have sent.
+            inner.entries.reserve_exact(1);
+        }
         inner.entries.push_back(Entry {
             commit: if waits { None } else { Some(Ok(())) },
             after: held.after,
@@ -94,6 +101,9 @@ impl ReleaseQueue {
         };
         if popped.is_none() {
             inner.draining = false;
+            if inner.entries.capacity() > ENTRIES_KEPT {
+                inner.entries.shrink_to(ENTRIES_KEPT);
+            }
         }
         popped
     }

@@ -6,7 +6,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
@@ -17,7 +17,6 @@ use waxwing_stanza::{FullJid, Jid};
 use waxwing_store::LogId;
 use waxwing_stream::sm::Sm;
 use waxwing_stream::{StreamCondition, StreamError};
-use waxwing_wire::Stanza;
 
 use crate::directory::Account;
 use crate::metrics::Waits;
@@ -100,8 +99,8 @@ impl Out {
 pub struct Available {
     /// −128 to 127 (RFC 6121 §4.7.2.3).
     pub priority: i8,
-    /// The stanza, stamped with the full address.
-    pub stanza: Stanza,
+    /// The stanza, stamped with the full address. Its bytes alone: sessions keep it for long, and look into it seldom.
+    pub stanza: Bytes,
 }
 
 /// What changes while a session lives.
@@ -111,7 +110,7 @@ pub(crate) struct State {
     pub(crate) lang: Option<Arc<str>>,
     pub(crate) available: Option<Available>,
     /// Addresses that got directed presence (RFC 6121 §4.6).
-    pub(crate) directed: HashSet<Jid>,
+    pub(crate) directed: BTreeSet<Jid>,
     /// Log entries after this one are delivered as they come; `None` before the undelivered ones were sent.
     pub(crate) live_after: Option<LogId>,
     /// The connection, where it reads no more until stanzas are released.
@@ -128,7 +127,7 @@ pub(crate) struct State {
     /// Something was not queued that no log holds: the session cannot go on.
     lossy: bool,
     /// Entries that were delivered while `live_after` was `None`, or before and are not settled.
-    given: HashSet<LogId>,
+    given: BTreeSet<LogId>,
     outbox: VecDeque<Out>,
     outbox_bytes: usize,
     /// The same of all sessions of the account.
@@ -251,6 +250,13 @@ impl Session {
         if let Some(waker) = waker {
             waker.wake();
         }
+    }
+
+    /// Whether nobody was shown presence of it, nor will be by what it has sent.
+    pub(crate) fn is_unseen(&self) -> bool {
+        let all_released = self.release.waiting() == 0;
+        let state = self.state();
+        all_released && state.available.is_none() && state.directed.is_empty()
     }
 
     /// Waits until this is so, or the session has ended: the client takes what is queued for it.
@@ -387,7 +393,7 @@ impl State {
     /// catching up has begun.
     pub(crate) fn caught_up(&mut self, catch_up: u64) {
         if self.catch_ups == catch_up && !self.behind {
-            self.given = HashSet::new();
+            self.given = BTreeSet::new();
         }
     }
 

@@ -8,6 +8,7 @@
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use futures_util::FutureExt;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use waxwing_stanza::BareJid;
@@ -164,27 +165,52 @@ pub(crate) fn failed(server: &Server, network: Network, account: Option<&BareJid
     }
 }
 
-/// A log-in succeeded: the account is known there from now on.
-pub(crate) async fn succeeded(server: &Server, network: Network, account: &BareJid) {
+/// A log-in succeeded: the account is known there from now on. Nobody waits for it.
+pub(crate) fn succeeded(server: &Server, network: Network, account: BareJid) {
     let now = server.now_micros();
-    let key = server.throttle().hash(network, account);
-    let remember = async {
-        let known = server.store().get(&KNOWN.at(now), &owner(account), &key);
-        if known
-            .await?
-            .is_some_and(|visit| visit.at_micros.abs_diff(now) < RENEW_MICROS)
-        {
-            return Ok(());
-        }
-        let mut batch = Batch::new();
-        let visit = Visit { at_micros: now };
-        batch.put_expiring(&KNOWN, &owner(account), &key, &visit, now + KNOWN_MICROS);
-        server.store().commit(batch).await.map(|_| ())
-    };
-    let outcome: Result<(), StoreError> = remember.await;
-    if let Err(error) = outcome {
-        tracing::warn!(%error, "where an account was logged into could not be noted");
+    let known = server.directory().known(&account);
+    let visited = known
+        .as_ref()
+        .and_then(|known| known.visited_micros(network));
+    if visited.is_some_and(|at| is_recent(at, now)) {
+        return;
     }
+    let (server, tasks) = (server.clone(), server.outside().tasks.clone());
+    let note = async move {
+        match note(&server, network, &account, now).await {
+            // Who is removed is forgotten with it.
+            Ok(at) => known.iter().for_each(|known| known.note_visit(network, at)),
+            Err(error) => {
+                tracing::warn!(%error, "where an account was logged into could not be noted");
+            }
+        }
+    };
+    tasks.spawn(note.boxed());
+}
+
+fn is_recent(at_micros: u64, now: u64) -> bool {
+    at_micros.abs_diff(now) < RENEW_MICROS
+}
+
+/// Has it in the store that the account was logged into from there; when that was written.
+async fn note(
+    server: &Server,
+    network: Network,
+    account: &BareJid,
+    now: u64,
+) -> Result<u64, StoreError> {
+    let key = server.throttle().hash(network, account);
+    let stored = server.store().get(&KNOWN.at(now), &owner(account), &key);
+    if let Some(Visit { at_micros }) = stored.await?
+        && is_recent(at_micros, now)
+    {
+        return Ok(at_micros);
+    }
+    let mut batch = Batch::new();
+    let visit = Visit { at_micros: now };
+    batch.put_expiring(&KNOWN, &owner(account), &key, &visit, now + KNOWN_MICROS);
+    server.store().commit(batch).await?;
+    Ok(now)
 }
 
 /// Whether an account may be asked for from there now; if so, it counts.

@@ -235,7 +235,6 @@ mod tests {
 
     use bytes::Bytes;
     use waxwing_stream::StreamCondition;
-    use waxwing_wire::{Limits, Stanza, ns};
 
     use super::*;
     use crate::directory::Directory;
@@ -263,8 +262,7 @@ mod tests {
         assert!(is_taken(&account, Some(&full)));
         assert!(!is_taken(&account, None));
         for (priority, takes) in [(-1, false), (0, true)] {
-            let presence = Bytes::from_static(b"<presence/>");
-            let stanza = Stanza::parse(presence, ns::CLIENT, &Limits::CLIENT).unwrap();
+            let stanza = Bytes::from_static(b"<presence/>");
             session.state().available = Some(Available { priority, stanza });
             assert_eq!(is_taken(&account, None), takes);
         }

@@ -51,12 +51,17 @@ pub(super) fn answer(db: &Connection, shapes: &Shapes, last_log_id: LogId, query
 
 /// Answers from one snapshot of a reader's connection.
 pub(super) fn answer_from_snapshot(db: &Connection, shapes: &Shapes, query: Query) {
-    if let Err(error) = db.execute_batch("BEGIN") {
+    // One statement has a snapshot of its own.
+    if matches!(query, Query::Get(..) | Query::Scan(..)) {
+        return answer(db, shapes, LogId::MIN, query);
+    }
+    let kept = |sql| db.prepare_cached(sql)?.execute([]);
+    if let Err(error) = kept("BEGIN") {
         query.fail(failed(&error));
         return;
     }
     answer(db, shapes, LogId::MIN, query);
-    let Err(error) = db.execute_batch("COMMIT") else {
+    let Err(error) = kept("COMMIT") else {
         return;
     };
     // After an error the snapshot may have ended by itself. Who asked has been told of damage, and so has the log.
@@ -98,12 +103,18 @@ pub(super) fn value(
         .optional()
 }
 
+/// One statement: see [`answer_from_snapshot`].
 fn get(db: &Connection, shapes: &Shapes, query: &Get) -> Result<Option<Bytes>, Fault> {
     let shape = shapes.table(query.shape)?.id;
-    let Some(owner) = owner_id(db, &query.owner)? else {
-        return Ok(None);
-    };
-    Ok(value(db, shape, owner, &query.key, query.now_micros)?.map(Bytes::from))
+    let mut select = db.prepare_cached(
+        "SELECT value FROM table_row
+         WHERE shape = ?1 AND owner = (SELECT id FROM owner WHERE name = ?2) AND key = ?3
+         AND (expires IS NULL OR expires > ?4)",
+    )?;
+    let owner = query.owner.as_bytes();
+    let given = params![shape, owner, query.key, now(query.now_micros)];
+    let found = select.query_row(given, |row| row.get::<_, Vec<u8>>(0));
+    Ok(found.optional()?.map(Bytes::from))
 }
 
 /// The part of a condition that ends a range of keys.
@@ -115,24 +126,23 @@ fn end(range: &ByteRange) -> &'static str {
     }
 }
 
+/// One statement: see [`answer_from_snapshot`].
 fn scan(db: &Connection, shapes: &Shapes, query: &Scan) -> Result<Vec<RawRow>, Fault> {
     let shape = shapes.table(query.shape)?.id;
-    let Some(owner) = owner_id(db, &query.owner)? else {
-        return Ok(Vec::new());
-    };
     let order = match query.direction {
         Direction::Forward => "",
         Direction::Backward => "DESC",
     };
     let mut select = db.prepare_cached(&format!(
-        "SELECT key, value FROM table_row WHERE shape = ?1 AND owner = ?2 AND key >= ?3
+        "SELECT key, value FROM table_row
+         WHERE shape = ?1 AND owner = (SELECT id FROM owner WHERE name = ?2) AND key >= ?3
          AND (expires IS NULL OR expires > ?4) {} ORDER BY key {order} LIMIT ?6",
         end(&query.range)
     ))?;
     let range = &query.range;
     let given = params![
         shape,
-        owner,
+        query.owner.as_bytes(),
         range.start,
         now(query.now_micros),
         range.end,
