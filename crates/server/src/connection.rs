@@ -193,6 +193,11 @@ impl Connection {
         self.closed();
     }
 
+    /// Whether nothing more comes: all output being taken, [`Connection::poll`] only says [`Action::Close`].
+    pub fn is_over(&self) -> bool {
+        matches!(self.phase, Phase::Ended) && self.output.is_empty()
+    }
+
     /// Moves everything that waits to be written into `into`, one element each.
     pub fn take_output(&mut self, into: &mut Vec<Bytes>) {
         self.taken += self.output.len() as u64;

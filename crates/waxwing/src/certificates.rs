@@ -11,12 +11,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustls::crypto::CryptoProvider;
-use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
-use rustls::{InconsistentKeys, ServerConfig, crypto};
+use rustls::{CipherSuite, InconsistentKeys, ServerConfig, crypto};
 use waxwing_stream::sasl::server_end_point;
 
 use crate::exporter::{ExporterSecrets, server_name};
+use crate::one_port::HTTP;
 
 pub(crate) use pem::read_chain;
 
@@ -79,9 +80,17 @@ impl fmt::Debug for Certificates {
     }
 }
 
+/// Of the suites that are all safe, the one that servers here prefer: processors compute its hash by themselves. With
+/// SHA-384 the keys of a handshake cost as much as its key exchange.
+const QUICK: CipherSuite = CipherSuite::TLS13_AES_128_GCM_SHA256;
+
 /// The provider of cryptography.
 pub(crate) fn provider() -> Arc<CryptoProvider> {
-    Arc::new(crypto::aws_lc_rs::default_provider())
+    let mut provider = crypto::aws_lc_rs::default_provider();
+    let suites = &mut provider.cipher_suites;
+    // Stable: all else stays as the library orders it.
+    suites.sort_by_key(|suite| suite.suite() != QUICK);
+    Arc::new(provider)
 }
 
 impl Certified {
@@ -183,7 +192,13 @@ pub(crate) fn server_config(
         .with_no_client_auth()
         .with_cert_resolver(Arc::new(ByName(certificates.clone())));
     config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
+    config.ignore_client_order = true;
     config.key_log = Arc::new(ExporterSecrets);
     config.max_early_data_size = 0;
+    // Browsers come back many times a minute, XMPP's clients stay for hours: what is kept for those would be for nobody.
+    if !protocols.contains(&HTTP) {
+        config.send_tls13_tickets = 0;
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+    }
     Ok(Arc::new(config))
 }

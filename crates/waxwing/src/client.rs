@@ -15,6 +15,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc::{Sender, WeakSender};
 use tokio::time::Sleep;
+use waxwing_server::admission::Place;
 use waxwing_server::{Action, Connection, Framing, Limit, Link, Security, Server, Transport};
 use waxwing_stanza::jid::domain_to_ascii;
 
@@ -80,6 +81,8 @@ pub(crate) struct TlsSettings {
 /// The future of one client.
 pub(crate) struct Client {
     socket: Limited<TcpStream>,
+    /// Held, not awaited beside: a future around this one would hold it twice.
+    _place: Place,
     peer: IpAddr,
     server: Server,
     settings: Option<Arc<TlsSettings>>,
@@ -106,6 +109,7 @@ impl Client {
     /// Takes over an accepted socket.
     pub(crate) fn new(
         server: Server,
+        place: Place,
         socket: TcpStream,
         peer: IpAddr,
         protection: Protection,
@@ -114,6 +118,7 @@ impl Client {
     ) -> Option<Client> {
         let mut client = Client {
             socket: Limited::new(socket, server.clone()),
+            _place: place,
             peer,
             server,
             settings,
@@ -189,15 +194,21 @@ impl Client {
                     &mut self.out,
                 );
                 scratch.queued.clear();
-                if taken { Turn::Progress } else { Turn::Over }
+                if !taken {
+                    return Turn::Over;
+                }
+                if connection.is_over() {
+                    // The end of TLS goes with the end of the stream.
+                    close(&mut self.tls, &mut self.out);
+                    self.closing = true;
+                }
+                Turn::Progress
             }),
             Poll::Ready(Action::StartTls) if self.tls.is_none() => self.start_tls(),
             // The handshake is under way.
             Poll::Ready(Action::StartTls) | Poll::Pending => Turn::Waiting,
             Poll::Ready(Action::Close) => {
-                if let Some(tls) = &mut self.tls {
-                    tls.close(&mut self.out);
-                }
+                close(&mut self.tls, &mut self.out);
                 self.closing = true;
                 Turn::Progress
             }
@@ -332,6 +343,12 @@ impl Client {
                 Turn::Over => return Poll::Ready(()),
             }
         }
+    }
+}
+
+fn close(tls: &mut Option<Box<Tls>>, out: &mut Vec<u8>) {
+    if let Some(tls) = tls {
+        tls.close(out);
     }
 }
 

@@ -143,16 +143,14 @@ impl Serving {
         prepare(&socket);
         if let Some(client) = Client::new(
             self.server.clone(),
+            place,
             socket,
             peer,
             protection,
             self.tls.borrow().clone(),
             self.alive.downgrade(),
         ) {
-            tokio::spawn(async move {
-                client.await;
-                drop(place);
-            });
+            tokio::spawn(client);
         }
     }
 }
