@@ -113,9 +113,24 @@ pub(crate) fn escape_value(out: &mut Vec<u8>, value: &str) {
     });
 }
 
+/// First byte of the characters among which U+FFFE and U+FFFF are, which XML cannot carry.
+const LAST_OF_PLANE: u8 = 0xEF;
+
 fn escape(out: &mut Vec<u8>, text: &str, special: impl Fn(char) -> Option<&'static str>) {
-    let mut plain = 0;
-    for (at, c) in text.char_indices() {
+    // Nearly all that is written needs nothing: bytes of which no character can begin that does are passed over.
+    let may_need = |byte: &u8| {
+        matches!(
+            *byte,
+            0..0x20 | b'&' | b'<' | b'>' | b'\'' | b'"' | LAST_OF_PLANE
+        )
+    };
+    let (mut plain, mut from) = (0, 0);
+    while let Some(found) = text.as_bytes()[from..].iter().position(may_need) {
+        let at = from + found;
+        let Some(c) = text[at..].chars().next() else {
+            break;
+        };
+        from = at + c.len_utf8();
         let written = match special(c) {
             Some(written) => written,
             None if is_xml_char(c as u32) => continue,
@@ -123,7 +138,7 @@ fn escape(out: &mut Vec<u8>, text: &str, special: impl Fn(char) -> Option<&'stat
         };
         out.extend_from_slice(&text.as_bytes()[plain..at]);
         out.extend_from_slice(written.as_bytes());
-        plain = at + c.len_utf8();
+        plain = from;
     }
     out.extend_from_slice(&text.as_bytes()[plain..]);
 }
