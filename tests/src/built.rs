@@ -353,6 +353,20 @@ impl Built {
         &self.binary
     }
 
+    /// The load generator, which was built as the server was.
+    ///
+    /// # Errors
+    /// It cannot be built.
+    pub fn load() -> Result<PathBuf, BuiltError> {
+        place::load()
+    }
+
+    /// The configuration file.
+    #[must_use]
+    pub fn configuration(&self) -> &Path {
+        &self.config
+    }
+
     /// What the server has logged, over all its lives.
     ///
     /// # Errors

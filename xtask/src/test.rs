@@ -85,7 +85,12 @@ pub(crate) fn run_all(place: &Place, filter: Option<&str>) -> Result<Tally, Fail
         return Ok(tally);
     }
     let server = Kept::of(&place.program("debug", "waxwing"))?;
-    tally.add(cargo_tests(place, filter, &excluded, server.program())?);
+    let load = Kept::of(&place.program("debug", "waxwing-load"))?;
+    let programs = [
+        ("WAXWING_BIN", server.program()),
+        ("WAXWING_LOAD_BIN", load.program()),
+    ];
+    tally.add(cargo_tests(place, filter, &excluded, &programs)?);
     tally.add(interop::run_all(place, filter, server.program())?);
     Ok(tally)
 }
@@ -107,7 +112,7 @@ fn cargo_tests(
     place: &Place,
     filter: Option<&str>,
     excluded: &[String],
-    server: &Path,
+    programs: &[(&str, &Path)],
 ) -> Result<Tally, Failure> {
     let skips = std::env::temp_dir().join(format!("waxwing-skips-{}", std::process::id()));
     std::fs::write(&skips, "").map_err(Failure::file(&skips))?;
@@ -118,7 +123,7 @@ fn cargo_tests(
         .args(filter)
         // For the figures of tests that pass; whatever else they print is not shown.
         .args(["--", "--show-output"])
-        .env("WAXWING_BIN", server)
+        .envs(programs.iter().copied())
         .env(SKIPS_VARIABLE, &skips);
     let mut output = CargoOutput::default();
     let done = read_lines(&mut command, |line| output.line(line));

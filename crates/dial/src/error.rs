@@ -150,7 +150,9 @@ impl DialError {
                 NegotiationError::NoName
                 | NegotiationError::LoginRefused { .. }
                 | NegotiationError::RegistrationRefused(_) => Blame::Caller,
-                NegotiationError::NoMechanism | NegotiationError::TlsMissing => Blame::Incompatible,
+                NegotiationError::NoMechanism
+                | NegotiationError::TlsMissing
+                | NegotiationError::TlsInsisted => Blame::Incompatible,
                 NegotiationError::Timeout => Blame::Environment,
                 _ => Blame::Peer,
             },
@@ -166,6 +168,7 @@ impl DialError {
                     | NegotiationError::Closed
                     | NegotiationError::Protocol(_)
                     | NegotiationError::TlsMissing
+                    | NegotiationError::TlsInsisted
                     | NegotiationError::TlsRefused
                     | NegotiationError::Timeout
             ),

@@ -20,7 +20,7 @@ pub struct Account {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AccountError {
     /// The file cannot be read.
-    #[error("{path}: {reason}")]
+    #[error("{path} cannot be read: {reason}")]
     File {
         /// Which.
         path: String,
@@ -155,7 +155,11 @@ pub async fn make(accounts: &[Account], command: &[String]) -> Result<(), Accoun
         let output = run.await.map_err(|error| failed(error.to_string()))?;
         if !output.status.success() {
             let said = String::from_utf8_lossy(&output.stderr);
-            return Err(failed(said.trim().to_owned()));
+            let status = output.status.to_string();
+            return Err(failed(match said.trim() {
+                "" => status,
+                said => format!("{status}: {said}"),
+            }));
         }
     }
     Ok(())

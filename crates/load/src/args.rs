@@ -1,7 +1,8 @@
 //! The command line.
 
+use std::fs::OpenOptions;
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use waxwing_stream::sasl::Mechanism;
 
 use crate::accounts::{self, Account, AccountError};
 use crate::descriptors;
-use crate::process::with_descendants;
+use crate::process::{Usage, with_descendants};
 use crate::progress::{Progress, say, summary};
 use crate::report::{Report, page};
 use crate::run::{PART_CLIENTS_MIN, Run};
@@ -153,7 +154,7 @@ pub(crate) enum RunError {
     MixMissing,
     #[error("each of {0} scenarios that are mixed needs two clients: take at least --clients {min}", min = PART_CLIENTS_MIN * .0)]
     MixClients(usize),
-    #[error("{0}: {1}")]
+    #[error("--mix {0}: {1}")]
     Mix(String, String),
     #[error("there is no mechanism `{0}`")]
     Mechanism(String),
@@ -163,8 +164,12 @@ pub(crate) enum RunError {
     Descriptors(#[from] descriptors::TooFew),
     #[error(transparent)]
     Target(#[from] TargetError),
-    #[error("{0}: {1}")]
-    File(String, String),
+    #[error("{0} cannot be read: {1}")]
+    Read(String, String),
+    #[error("{0} cannot be written: {1}")]
+    Write(String, String),
+    #[error("--pid {0}: there is no such process to look at: {1}")]
+    Process(u32, std::io::Error),
     #[error("the program cannot be started: {0}")]
     Start(std::io::Error),
 }
@@ -193,7 +198,7 @@ fn load(args: &RunArgs) -> Result<bool, RunError> {
     let plan = plan(args, scenario)?;
     let target = target(args)?;
     let accounts = accounts(args)?;
-    descriptors::allow(args.clients as usize)?;
+    check(args)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -229,8 +234,7 @@ fn load(args: &RunArgs) -> Result<bool, RunError> {
     say(&summary(&report));
     if let Some(path) = &args.json {
         let json = serde_json::to_string_pretty(&report);
-        let json =
-            json.map_err(|error| RunError::File(path.display().to_string(), error.to_string()))?;
+        let json = json.map_err(|error| unwritten(path, &error))?;
         write(path, &json)?;
     }
     if let Some(path) = &args.report {
@@ -324,12 +328,29 @@ fn accounts(args: &RunArgs) -> Result<Vec<Account>, RunError> {
 }
 
 fn read(path: &PathBuf) -> Result<Report, RunError> {
-    let wrong = |reason: String| RunError::File(path.display().to_string(), reason);
+    let wrong = |reason: String| RunError::Read(path.display().to_string(), reason);
     let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
     serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))
 }
 
 fn write(path: &PathBuf, text: &str) -> Result<(), RunError> {
     let written = std::fs::write(path, text);
-    written.map_err(|error| RunError::File(path.display().to_string(), error.to_string()))
+    written.map_err(|error| unwritten(path, &error))
+}
+
+fn unwritten(path: &Path, error: &dyn std::fmt::Display) -> RunError {
+    RunError::Write(path.display().to_string(), error.to_string())
+}
+
+/// Finds out what would spoil the run at its end, or all of it.
+fn check(args: &RunArgs) -> Result<(), RunError> {
+    for path in args.json.iter().chain(&args.report) {
+        let opened = OpenOptions::new().create(true).append(true).open(path);
+        opened.map_err(|error| unwritten(path, &error))?;
+    }
+    for &process in &args.pid {
+        let usage = Usage::of(&[process]);
+        usage.map_err(|error| RunError::Process(process, error))?;
+    }
+    Ok(descriptors::allow(args.clients as usize)?)
 }

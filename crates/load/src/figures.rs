@@ -1,6 +1,7 @@
 //! What a run measures.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
@@ -92,7 +93,9 @@ pub struct Figures {
     /// Messages.
     pub ledger: Ledger,
     /// Whether what comes counts: after everybody is there, before everybody leaves.
-    pub measuring: bool,
+    measuring: bool,
+    /// When that began and ended, in microseconds since the run began.
+    measured: Range<u64>,
     times: BTreeMap<Timed, Histogram<u64>>,
     of_second: Histogram<u64>,
     seconds: Vec<Second>,
@@ -108,6 +111,7 @@ impl Default for Figures {
         Figures {
             ledger: Ledger::default(),
             measuring: false,
+            measured: u64::MAX..u64::MAX,
             times: BTreeMap::new(),
             of_second: histogram(),
             seconds: Vec::new(),
@@ -125,14 +129,27 @@ fn histogram() -> Histogram<u64> {
 }
 
 impl Figures {
-    /// A message came to `to`, so long after the run began.
+    /// From now on it counts.
+    pub fn begin(&mut self, now_micros: u64) {
+        self.measuring = true;
+        self.measured = now_micros..u64::MAX;
+    }
+
+    /// From now on it counts no more.
+    pub fn end(&mut self, now_micros: u64) {
+        self.measuring = false;
+        self.measured.end = now_micros;
+    }
+
+    /// A message came to `to`, so long after the run began. Its time counts by when it was planned: without the last ones,
+    /// which are waited for, the slowest would be left out.
     pub fn came(&mut self, to: u32, mark: Mark, now_micros: u64) {
         if self.ledger.came(to, mark) != Came::Again {
             self.delivered();
-            self.timed(
-                Timed::Delivery,
-                now_micros.saturating_sub(mark.planned_micros),
-            );
+            if self.measured.contains(&mark.planned_micros) {
+                let took = now_micros.saturating_sub(mark.planned_micros);
+                self.record(Timed::Delivery, took);
+            }
         }
     }
 
@@ -144,10 +161,14 @@ impl Figures {
     /// Something took so long.
     pub fn timed(&mut self, what: Timed, micros: u64) {
         if self.measuring {
-            self.of_second.saturating_record(micros);
-            let times = self.times.entry(what).or_insert_with(histogram);
-            times.saturating_record(micros);
+            self.record(what, micros);
         }
+    }
+
+    fn record(&mut self, what: Timed, micros: u64) {
+        self.of_second.saturating_record(micros);
+        let times = self.times.entry(what).or_insert_with(histogram);
+        times.saturating_record(micros);
     }
 
     /// Something went wrong.
@@ -224,7 +245,7 @@ mod tests {
             .map(|at| figures.ledger.send(1, 2, at * 10))
             .collect();
         figures.came(2, marks[0], 1_000);
-        figures.measuring = true;
+        figures.begin(10);
         figures.came(2, marks[1], 1_010);
         figures.came(2, marks[1], 1_020);
         figures.came(2, marks[2], 3_020);
@@ -235,6 +256,11 @@ mod tests {
             (2_990..=3_010).contains(&second.latency.max_micros),
             "{second:?}"
         );
+        figures.end(2_000);
+        let late = figures.ledger.send(1, 2, 1_999);
+        let after = figures.ledger.send(1, 2, 2_000);
+        figures.came(2, late, 3_000);
+        figures.came(2, after, 3_000);
         assert_eq!(figures.end_second(&Usage::default()).delivered, 0);
         let sum = figures.sum();
         assert_eq!(sum.delivered, 2);
@@ -244,8 +270,8 @@ mod tests {
                 sum.messages.lost,
                 sum.messages.doubled
             ),
-            (3, 1, 1)
+            (5, 1, 1)
         );
-        assert_eq!(sum.latency[&Timed::Delivery].count, 2);
+        assert_eq!(sum.latency[&Timed::Delivery].count, 3);
     }
 }

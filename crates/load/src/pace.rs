@@ -23,7 +23,7 @@ pub struct Tick {
 /// Sleeps end this much before something is due at the earliest, in real time.
 const SLACK: Duration = Duration::from_micros(60);
 
-/// Ticks of a rate from now on for so long, each as soon as it is due. They are counted by a thread of their own: timers of
+/// Ticks of a rate from now on, each as soon as it is due; they end when so much time is over. They are counted by a thread of their own: timers of
 /// the runtime are a thousandth of a second apart.
 pub fn ticks(began: Instant, rate: Rate, duration: Duration) -> UnboundedReceiver<Tick> {
     let (send, receive) = unbounded_channel();
@@ -32,13 +32,13 @@ pub fn ticks(began: Instant, rate: Rate, duration: Duration) -> UnboundedReceive
     thread::spawn(move || {
         for number in 0.. {
             let after = apart.mul_f64(number as f64);
-            if after >= duration {
-                return;
-            }
-            let due = start + after;
+            let due = start + after.min(duration);
             let wait = due.saturating_duration_since(Instant::now());
             if wait > SLACK {
                 thread::sleep(wait - SLACK);
+            }
+            if after >= duration {
+                return;
             }
             let planned_micros = micros(due.saturating_duration_since(began));
             let tick = Tick {

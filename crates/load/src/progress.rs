@@ -79,8 +79,10 @@ pub(crate) fn summary(report: &Report) -> String {
     line(
         "scenario",
         format!(
-            "{}, {} clients, {}",
-            report.scenario, report.clients, report.transport
+            "{}, {}, {}",
+            report.scenario,
+            clients(report.clients),
+            report.transport
         ),
     );
     line("measured", format!("{:.1} s", report.readings.secs));
@@ -98,10 +100,15 @@ pub(crate) fn summary(report: &Report) -> String {
             ),
         );
     }
-    line(
-        "throughput",
-        format!("{:.0}/s ({} in all)", report.throughput(), sum.delivered),
-    );
+    if sum.delivered > 0 {
+        line(
+            "throughput",
+            format!("{:.0}/s ({} in all)", report.throughput(), sum.delivered),
+        );
+    }
+    if report.readings.sessions > 0 {
+        line("sessions", report.readings.sessions.to_string());
+    }
     for (what, latency) in &sum.latency {
         line(
             Timed::title(*what),
@@ -122,7 +129,35 @@ pub(crate) fn summary(report: &Report) -> String {
     for (error, count) in &sum.errors {
         line("error", format!("{count} × {error}"));
     }
+    line("result", verdict(report));
     text
+}
+
+/// How many clients, as people say it.
+pub(crate) fn clients(count: usize) -> String {
+    match count {
+        1 => "1 client".to_owned(),
+        count => format!("{count} clients"),
+    }
+}
+
+/// Whether all went well, and what did not.
+fn verdict(report: &Report) -> String {
+    if report.is_clean() {
+        return "good".to_owned();
+    }
+    let messages = &report.sum.messages;
+    let wrong = [
+        (messages.lost, "lost"),
+        (messages.doubled, "doubled"),
+        (messages.reordered, "out of order"),
+        (report.sum.errors.values().sum(), "errors"),
+    ];
+    let wrong = wrong.iter().filter(|(count, _)| *count > 0);
+    let wrong: Vec<String> = wrong
+        .map(|(count, what)| format!("{count} {what}"))
+        .collect();
+    format!("FAILED: {}", wrong.join(", "))
 }
 
 /// What the server used, where it was looked at, and this program.

@@ -82,16 +82,21 @@ pub struct Target {
 #[derive(Debug, thiserror::Error)]
 pub enum TargetError {
     /// The file of authorities cannot be read.
-    #[error("{path}: {error}")]
+    #[error("{path} cannot be read: {error}")]
     Authorities {
         /// Which.
         path: String,
         /// Why.
         error: io::Error,
     },
-    /// It holds no certificates.
-    #[error(transparent)]
-    Trust(#[from] TrustError),
+    /// It holds no certificates of authorities.
+    #[error("{path}: {error}")]
+    Trust {
+        /// Which.
+        path: String,
+        /// Why.
+        error: TrustError,
+    },
     /// Something to connect from is no address of this machine.
     #[error("{address} is no address of this machine to connect from: {error}")]
     Source {
@@ -116,11 +121,13 @@ impl Target {
     pub fn dialer(&self) -> Result<Dialer, TargetError> {
         let trust = match &self.belief {
             Belief::Authorities(path) => {
+                let shown = path.display().to_string();
                 let pem = std::fs::read(path).map_err(|error| TargetError::Authorities {
-                    path: path.display().to_string(),
+                    path: shown.clone(),
                     error,
                 })?;
-                Trust::with_authorities(RootCertStore::empty(), &pem)?
+                let trust = Trust::with_authorities(RootCertStore::empty(), &pem);
+                trust.map_err(|error| TargetError::Trust { path: shown, error })?
             }
             Belief::Anybody => Trust::with_config(believe_anybody()?),
         };

@@ -15,7 +15,8 @@ const CLAIM_PORT: u16 = 5221;
 const CLAIMS_MAX: u32 = 1_000;
 
 static CLAIMS: AtomicU32 = AtomicU32::new(0);
-static BUILT: OnceLock<PathBuf> = OnceLock::new();
+static SERVER: OnceLock<PathBuf> = OnceLock::new();
+static LOAD: OnceLock<PathBuf> = OnceLock::new();
 
 /// An address of 127.0.0.0/8, all of which is loopback on Linux. Fixed ports at an address of one's
 /// own cannot be taken by others between two lives of a server, as free ports of 127.0.0.1 can.
@@ -54,17 +55,30 @@ impl Address {
 /// The program that `WAXWING_BIN` names, as `cargo xtask test` does; otherwise it is built beside
 /// this test.
 pub(super) fn binary() -> Result<PathBuf, BuiltError> {
-    if let Some(named) = std::env::var_os("WAXWING_BIN").filter(|named| !named.is_empty()) {
-        return std::path::absolute(named).map_err(system("WAXWING_BIN"));
-    }
-    if let Some(built) = BUILT.get() {
-        return Ok(built.clone());
-    }
-    let built = build()?;
-    Ok(BUILT.get_or_init(|| built).clone())
+    program("WAXWING_BIN", "waxwing", &SERVER)
 }
 
-fn build() -> Result<PathBuf, BuiltError> {
+/// The load generator: what `WAXWING_LOAD_BIN` names, or built beside this test.
+pub(super) fn load() -> Result<PathBuf, BuiltError> {
+    program("WAXWING_LOAD_BIN", "waxwing-load", &LOAD)
+}
+
+fn program(
+    variable: &str,
+    package: &str,
+    found: &OnceLock<PathBuf>,
+) -> Result<PathBuf, BuiltError> {
+    if let Some(named) = std::env::var_os(variable).filter(|named| !named.is_empty()) {
+        return std::path::absolute(named).map_err(system(variable));
+    }
+    if let Some(built) = found.get() {
+        return Ok(built.clone());
+    }
+    let built = build(package)?;
+    Ok(found.get_or_init(|| built).clone())
+}
+
+fn build(package: &str) -> Result<PathBuf, BuiltError> {
     // TARGET/PROFILE/deps/TEST: Cargo says nowhere else where it builds.
     let test = std::env::current_exe().map_err(system("the test's own program"))?;
     let profile = test.ancestors().nth(2).unwrap_or(Path::new("/"));
@@ -72,12 +86,12 @@ fn build() -> Result<PathBuf, BuiltError> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command
-        .args(["build", "--quiet", "--package=waxwing", "--target-dir"])
+        .args(["build", "--quiet", "--package", package, "--target-dir"])
         .arg(target)
         .current_dir(env!("CARGO_MANIFEST_DIR"));
     if profile.ends_with("release") {
         command.arg("--release");
     }
     run(&mut command, "")?;
-    Ok(profile.join("waxwing"))
+    Ok(profile.join(package))
 }

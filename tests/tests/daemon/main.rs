@@ -30,6 +30,7 @@ mod terminal;
 mod upgrade;
 mod way;
 mod websocket;
+mod websocket_dial;
 mod websocket_frames;
 mod websocket_hostile;
 mod ws;

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::Report;
 use super::chart::{Line, chart};
 use crate::figures::{Second, Timed};
-use crate::progress::time;
+use crate::progress::{clients, time};
 
 /// How many runs have a colour of their own.
 pub(super) const COLOURS: usize = 8;
@@ -110,8 +110,12 @@ fn about(report: &Report) -> String {
         |rate| format!("{rate}/s"),
     );
     format!(
-        "{}: {} with {} clients over {}, {rate}, for {:.0} s",
-        report.label, report.scenario, report.clients, report.transport, report.readings.secs
+        "{}: {} with {} over {}, {rate}, for {:.0} s",
+        report.label,
+        report.scenario,
+        clients(report.clients),
+        report.transport,
+        report.readings.secs
     )
 }
 

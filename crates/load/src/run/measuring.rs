@@ -68,7 +68,7 @@ impl Run {
             readings.own = own();
             readings.secs = -(now as f64) / 1e6;
         });
-        self.figures(|figures| figures.measuring = true);
+        self.figures(|figures| figures.begin(now));
     }
 
     /// From now on it counts no more.
@@ -78,12 +78,12 @@ impl Run {
         if others > 0 {
             return;
         }
+        let now = self.now_micros();
         let sessions = self.figures(|figures| {
-            figures.measuring = false;
+            figures.end(now);
             figures.sessions
         });
         let end = self.read_usage();
-        let now = self.now_micros();
         self.note(|readings| {
             readings.end = end;
             let used = own().zip(readings.own);

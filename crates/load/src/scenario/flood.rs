@@ -57,7 +57,9 @@ async fn play(run: Rc<Run>) {
             senders.spawn_local(send(run.clone(), *number, orders, windows.clone()));
         }
     }
-    tokio::time::sleep(run.plan.duration).await;
+    if !senders.is_empty() {
+        tokio::time::sleep(run.plan.duration).await;
+    }
     run.end_measuring();
     senders.shutdown().await;
     run.settle().await;

@@ -89,6 +89,9 @@ pub enum NegotiationError {
     /// The server offers no TLS, and without it nothing is sent.
     #[error("the server offers no TLS")]
     TlsMissing,
+    /// The server insists on TLS, where the caller said that there would be none.
+    #[error("the server insists on TLS")]
+    TlsInsisted,
     /// The server offers TLS and cannot do it.
     #[error("the server refused TLS")]
     TlsRefused,

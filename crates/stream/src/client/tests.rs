@@ -292,8 +292,9 @@ fn without_tls_it_says_no_password_and_heeds_a_server_that_wants_tls() {
         ))
     };
     let mut rig = Rig::new(settings(), Tls::PlainAllowed);
-    rig.types(&(HEADER.to_owned() + &starttls("<required/>")));
-    assert_eq!(rig.complaint(), StreamCondition::UnsupportedFeature);
+    let sent = rig.types(&(HEADER.to_owned() + &starttls("<required/>")));
+    assert_eq!(rig.error(), Some(&NegotiationError::TlsInsisted));
+    assert!(sent.contains("<unsupported-feature "), "{sent}");
     let mut rig = Rig::new(settings(), Tls::Required);
     let sent = rig.types(&(HEADER.to_owned() + &starttls("")));
     assert_eq!(

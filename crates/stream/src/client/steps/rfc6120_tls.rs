@@ -25,7 +25,9 @@ pub(super) static STEP: Step = Step {
         Transport::Open => negotiation.finish(Some(NegotiationError::TlsMissing)),
         _ => {
             let text = "this connection does without TLS";
-            negotiation.complain(StreamError::new(StreamCondition::UnsupportedFeature, text));
+            let error = StreamError::new(StreamCondition::UnsupportedFeature, text);
+            let words = negotiation.framing.error(&error);
+            negotiation.end(words, Some(NegotiationError::TlsInsisted));
         }
     },
     takes: |_, stanza| stanza.ns() == ns::TLS && matches!(stanza.name(), "proceed" | "failure"),
