@@ -51,6 +51,10 @@ impl Outside {
     pub fn token<const BYTES: usize>(&self) -> String {
         let mut raw = [0; BYTES];
         self.random.fill(&mut raw);
-        raw.iter().map(|byte| format!("{byte:02x}")).collect()
+        let digits = raw.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+        let digits = digits.filter_map(|digit| char::from_digit(u32::from(digit), 16));
+        let mut token = String::with_capacity(2 * BYTES);
+        token.extend(digits);
+        token
     }
 }

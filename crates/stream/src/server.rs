@@ -7,6 +7,7 @@
 
 mod features;
 mod input;
+mod offers;
 mod settings;
 mod stanzas;
 #[cfg(test)]

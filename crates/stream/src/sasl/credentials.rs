@@ -198,31 +198,36 @@ impl Credentials {
 #[derive(Clone)]
 pub struct FakeSalts {
     key: Secret,
+    /// Of all of them: nobody is ever shown what comes of these.
+    stored_key: Secret,
+    server_key: Secret,
     iterations: u32,
 }
 
 impl FakeSalts {
     /// `key` is secret and kept over restarts; `iterations` is what real accounts have.
     pub fn new(key: [u8; 32], iterations: u32) -> FakeSalts {
+        let made = |label: &[u8]| Hash::Sha512.hmac(&key, &[label]);
         FakeSalts {
+            stored_key: made(b"stored"),
+            server_key: made(b"server"),
             key: Secret::copy(&key),
             iterations,
         }
     }
 
-    /// Keys that no password opens, always the same for the same account and hash.
+    /// Keys that no password opens, with a salt that is always the same for the same account and hash.
     pub(crate) fn keys(&self, account: &str, hash: Hash) -> ScramKeys {
-        let part = |label: &[u8]| {
-            let name = [hash.output_bytes() as u8];
-            Hash::Sha512.hmac(self.key.bytes(), &[label, &name, account.as_bytes()])
-        };
-        let key = |label| Secret::copy(&part(label).bytes()[..hash.output_bytes()]);
+        let name = [hash.output_bytes() as u8];
+        let salt: [&[u8]; 3] = [b"salt", &name, account.as_bytes()];
+        let salt = Hash::Sha512.hmac(self.key.bytes(), &salt);
+        let part = |key: &Secret| Secret::copy(&key.bytes()[..hash.output_bytes()]);
         ScramKeys {
             hash,
-            salt: part(b"salt").bytes()[..SALT_BYTES].to_vec(),
+            salt: salt.bytes()[..SALT_BYTES].to_vec(),
             iterations: self.iterations,
-            stored_key: key(b"stored"),
-            server_key: key(b"server"),
+            stored_key: part(&self.stored_key),
+            server_key: part(&self.server_key),
         }
     }
 }

@@ -1,6 +1,8 @@
 //! SCRAM on the server: [RFC 5802 §3](https://www.rfc-editor.org/rfc/rfc5802#section-3),
 //! [RFC 7677](https://www.rfc-editor.org/rfc/rfc7677).
 
+use std::sync::Arc;
+
 use subtle::ConstantTimeEq;
 use zeroize::Zeroize;
 
@@ -18,7 +20,7 @@ pub(crate) struct ScramServer {
     hash: Hash,
     plus: bool,
     bindings: Vec<(BindingKind, Vec<u8>)>,
-    offer: Offer,
+    offer: Arc<Offer>,
     /// Our part of the nonce.
     nonce: String,
     state: State,
@@ -54,14 +56,14 @@ impl ScramServer {
         hash: Hash,
         plus: bool,
         bindings: Vec<(BindingKind, Vec<u8>)>,
-        offer: Offer,
+        offer: impl Into<Arc<Offer>>,
         nonce: String,
     ) -> ScramServer {
         ScramServer {
             hash,
             plus,
             bindings,
-            offer,
+            offer: offer.into(),
             nonce,
             state: State::Start,
         }

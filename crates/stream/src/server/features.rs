@@ -7,8 +7,10 @@ mod rfc6120_tls;
 mod xep_0198_order;
 mod xep_0440_channel_binding;
 
+use bytes::Bytes;
 use waxwing_wire::{Element, Stanza};
 
+use super::offers::{Likeness, Offered};
 use super::{Negotiation, Stage};
 
 pub(super) use rfc6120_bind::{Binding, provide_bind};
@@ -43,6 +45,22 @@ pub(super) fn that_takes(stanza: &Stanza) -> Option<&'static Feature> {
 /// Sends `<stream:features/>`.
 pub(super) fn offer(negotiation: &mut Negotiation) {
     let stage = negotiation.stage();
+    let like = Likeness::new(stage, negotiation.framing, &negotiation.transport);
+    let settings = negotiation.settings.clone();
+    if let Some(Offered { features, offer }) = settings.offers.find(&negotiation.domain, like) {
+        negotiation.login.set_offer(offer);
+        return negotiation.send(features);
+    }
+    let offered = Offered {
+        features: written(negotiation, stage),
+        offer: negotiation.login.offer(),
+    };
+    negotiation.send(offered.features.clone());
+    settings.offers.keep(&negotiation.domain, like, offered);
+}
+
+/// What a stream is offered at this stage: a function of what [`Likeness`] has and of the domain.
+fn written(negotiation: &mut Negotiation, stage: Stage) -> Bytes {
     let own = FEATURES
         .into_iter()
         .filter(|feature| feature.stage == stage);
@@ -55,5 +73,5 @@ pub(super) fn offer(negotiation: &mut Negotiation) {
         .iter()
         .filter(|feature| feature.is_at(stage, &negotiation.domain));
     elements.extend(extra.filter_map(|feature| feature.element.clone()));
-    negotiation.send(negotiation.framing.features(&elements));
+    negotiation.framing.features(&elements)
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use waxwing_wire::{Element, Stanza, ns};
 
+use super::offers::Offers;
 use crate::sasl::{FakeSalts, Mechanism};
 
 /// Log-ins that may fail on one stream before it is closed: RFC 6120 §6.4.5 wants two to five
@@ -33,6 +34,8 @@ pub struct Settings {
     pub features: Vec<ExtraFeature>,
     /// Language of texts, as `xml:lang` says it.
     pub lang: String,
+    /// What was offered until now by these settings.
+    pub(crate) offers: Offers,
 }
 
 impl Settings {
@@ -47,6 +50,7 @@ impl Settings {
             login_failures_max: LOGIN_FAILURES_MAX,
             features: Vec::new(),
             lang: "en".into(),
+            offers: Offers::default(),
         }
     }
 }

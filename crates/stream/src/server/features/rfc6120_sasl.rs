@@ -1,6 +1,7 @@
 //! SASL: [RFC 6120 §6](https://www.rfc-editor.org/rfc/rfc6120#section-6).
 
 use std::fmt;
+use std::sync::Arc;
 
 use waxwing_stanza::BareJid;
 use waxwing_wire::{Element, Stanza, ns};
@@ -28,7 +29,7 @@ pub(super) static FEATURE: Feature = Feature {
 #[derive(Default)]
 pub(in crate::server) struct Login {
     /// What was offered, for XEP-0474.
-    offer: Offer,
+    offer: Arc<Offer>,
     exchange: Option<(Mechanism, Box<dyn ServerExchange>)>,
     /// Who tries to log in.
     candidate: Option<BareJid>,
@@ -39,6 +40,14 @@ pub(in crate::server) struct Login {
 impl Login {
     pub(in crate::server) fn account(&self) -> Option<&BareJid> {
         self.account.as_ref()
+    }
+
+    pub(in crate::server) fn offer(&self) -> Arc<Offer> {
+        self.offer.clone()
+    }
+
+    pub(in crate::server) fn set_offer(&mut self, offer: Arc<Offer>) {
+        self.offer = offer;
     }
 }
 
@@ -58,14 +67,14 @@ impl fmt::Debug for Login {
 fn element(negotiation: &mut Negotiation) -> Option<Element> {
     let offered = offered(negotiation);
     let kinds = xep_0440_channel_binding::kinds(negotiation);
-    negotiation.login.offer = Offer {
+    negotiation.login.offer = Arc::new(Offer {
         mechanisms: offered
             .iter()
             .map(|mechanism| mechanism.name().to_owned())
             .collect(),
         bindings: (!kinds.is_empty())
             .then(|| kinds.iter().map(|kind| kind.name().to_owned()).collect()),
-    };
+    });
     let mechanism =
         |mechanism: Mechanism| Element::new(ns::SASL, "mechanism").with_text(mechanism.name());
     let list = Element::new(ns::SASL, "mechanisms");

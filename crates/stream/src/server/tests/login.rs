@@ -1,6 +1,7 @@
 //! RFC 6120 §6: log-ins that fail, and how; those that succeed are tested with both sides.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::rig::{AUTH, HEADER, Rig, binding, credentials, settings};
 use crate::StreamCondition;
@@ -242,6 +243,39 @@ fn offers_what_policy_and_transport_allow() {
         offered(few, with(super::rig::binding())),
         ["SCRAM-SHA-256", "PLAIN"]
     );
+}
+
+/// Lists are kept for streams to come; each gets the one that a first stream of its kind would have got, and its
+/// challenge is protected by it (XEP-0474).
+#[test]
+fn streams_share_the_lists_of_those_they_are_alike() {
+    let mut shared = settings();
+    shared.guests.insert("second.example".to_owned());
+    let shared = Arc::new(shared);
+    let second = HEADER.replace("example.org", "second.example");
+    // n,,n=alice,r=abc
+    let auth = auth("SCRAM-SHA-256", "biwsbj1hbGljZSxyPWFiYw==");
+    let said = |settings: Arc<Settings>, header: &str, tls: &Tls| {
+        let mut rig = Rig::with(settings, tls.clone());
+        [rig.types(header), rig.types(&auth)]
+    };
+    let kinds = [
+        Tls::Required,
+        Tls::PlainAllowed,
+        Tls::Started(TlsBinding::default()),
+        Tls::Started(binding()),
+    ];
+    let mut different = BTreeSet::new();
+    for _ in 0..2 {
+        for header in [HEADER, &second] {
+            for tls in &kinds {
+                let first = said(Arc::new((*shared).clone()), header, tls);
+                assert_eq!(said(shared.clone(), header, tls), first);
+                different.insert(first);
+            }
+        }
+    }
+    assert_eq!(different.len(), 2 * kinds.len());
 }
 
 #[test]

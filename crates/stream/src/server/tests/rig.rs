@@ -71,9 +71,9 @@ impl Rig {
         Rig::with(settings(), tls)
     }
 
-    pub(super) fn with(settings: Settings, tls: Tls) -> Rig {
+    pub(super) fn with(settings: impl Into<Arc<Settings>>, tls: Tls) -> Rig {
         Rig {
-            negotiation: Negotiation::new(Arc::new(settings), tls, Seed::new([3; 32])),
+            negotiation: Negotiation::new(settings.into(), tls, Seed::new([3; 32])),
             reader: Reader::new(Limits::BEFORE_LOGIN),
             sent: String::new(),
             failures: Vec::new(),
