@@ -141,6 +141,13 @@ impl Figures {
         self.measured.end = now_micros;
     }
 
+    /// How long it has counted, in microseconds; `None` before.
+    #[must_use]
+    pub fn measured_micros(&self, now_micros: u64) -> Option<u64> {
+        let Range { start, end } = self.measured;
+        (start < u64::MAX).then(|| end.min(now_micros).saturating_sub(start))
+    }
+
     /// A message came to `to`, so long after the run began. Its time counts by when it was planned: without the last ones,
     /// which are waited for, the slowest would be left out.
     pub fn came(&mut self, to: u32, mark: Mark, now_micros: u64) {

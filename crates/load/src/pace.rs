@@ -28,18 +28,19 @@ const SLACK: Duration = Duration::from_micros(60);
 pub fn ticks(began: Instant, rate: Rate, duration: Duration) -> UnboundedReceiver<Tick> {
     let (send, receive) = unbounded_channel();
     let start = Instant::now();
-    let apart = Duration::from_secs_f64(1.0 / rate.per_second());
+    let per_second = rate.per_second();
+    // What falls upon the end, but for rounding, is not begun.
+    let count = (per_second * duration.as_secs_f64() - 1e-6).ceil() as u64;
     thread::spawn(move || {
-        for number in 0.. {
-            let after = apart.mul_f64(number as f64);
-            let due = start + after.min(duration);
+        let wait = |due: Instant| {
             let wait = due.saturating_duration_since(Instant::now());
             if wait > SLACK {
                 thread::sleep(wait - SLACK);
             }
-            if after >= duration {
-                return;
-            }
+        };
+        for number in 0..count {
+            let due = start + Duration::from_secs_f64(number as f64 / per_second);
+            wait(due);
             let planned_micros = micros(due.saturating_duration_since(began));
             let tick = Tick {
                 number,
@@ -49,6 +50,7 @@ pub fn ticks(began: Instant, rate: Rate, duration: Duration) -> UnboundedReceive
                 return;
             }
         }
+        wait(start + duration);
     });
     receive
 }
@@ -62,6 +64,19 @@ pub fn micros(duration: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_rate_times_a_time_is_how_many_come() {
+        for (rate, millis, count) in [("3000/s", 12, 36), ("300/s", 21, 7), ("7/s", 1, 1)] {
+            let rate = crate::units::rate(rate).unwrap();
+            let mut ticks = ticks(Instant::now(), rate, Duration::from_millis(millis));
+            let mut got = 0;
+            while ticks.blocking_recv().is_some() {
+                got += 1;
+            }
+            assert_eq!(got, count);
+        }
+    }
 
     #[test]
     fn all_that_is_planned_comes_in_order() {

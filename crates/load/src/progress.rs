@@ -3,6 +3,8 @@
 use std::fmt::Display;
 use std::io::{IsTerminal, Write};
 
+use rustix::termios::tcgetwinsize;
+
 use crate::figures::{Second, Timed};
 use crate::report::Report;
 use crate::run::Run;
@@ -17,6 +19,11 @@ pub(crate) fn say(text: &str) {
     let mut out = std::io::stdout().lock();
     let _closed = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
+
+/// Width of the bar, in characters.
+const BAR: usize = 20;
+/// Width of a terminal that does not tell.
+const COLUMNS: usize = 80;
 
 /// One line that follows the run, where there is a terminal to show it.
 pub(crate) struct Progress {
@@ -39,15 +46,29 @@ impl Progress {
         }
         let errors = run.figures(|figures| figures.errors_count());
         let secs = self.begun.elapsed().as_secs();
-        let line = format!(
-            "\r\x1b[K{secs:>4} s  {:<24} {:>6} sessions  {:>8}/s  p99 {:>9}  {errors} errors",
+        let mut line = format!(
+            "{} {secs} s, {}: {} sessions, {}/s",
+            bar(run.progress()),
             run.stage(),
             second.sessions,
-            second.delivered,
-            time(second.latency.p99_micros),
+            second.delivered
         );
+        if second.latency.count > 0 {
+            line = format!("{line}, p99 {}", time(second.latency.p99_micros));
+        }
+        if errors > 0 {
+            line = format!("{line}, {errors} errors");
+        }
+        // A line that is broken could not be written over.
+        let columns = tcgetwinsize(std::io::stderr()).map_or(0, |size| size.ws_col);
+        let room = if columns == 0 {
+            COLUMNS
+        } else {
+            columns.into()
+        };
+        let line: String = line.chars().take(room.saturating_sub(1)).collect();
         let mut out = std::io::stderr().lock();
-        let _closed = out.write_all(line.as_bytes()).and_then(|()| out.flush());
+        let _closed = write!(out, "\r\x1b[K{line}").and_then(|()| out.flush());
     }
 
     /// The run is over: the line goes.
@@ -58,13 +79,27 @@ impl Progress {
     }
 }
 
-/// A time in the unit in which it is read most easily.
+/// How much of a whole, from nothing to 1.
+fn bar(part: f64) -> String {
+    let full = (part.clamp(0.0, 1.0) * BAR as f64).round() as usize;
+    format!("[{}{}]", "#".repeat(full), " ".repeat(BAR - full))
+}
+
+/// A time in the unit in which it is read most easily, to three digits: more are not measured.
 pub(crate) fn time(micros: u64) -> String {
     match micros {
         0..1_000 => format!("{micros} µs"),
-        1_000..100_000 => format!("{:.2} ms", micros as f64 / 1e3),
-        100_000..1_000_000 => format!("{:.0} ms", micros as f64 / 1e3),
-        _ => format!("{:.2} s", micros as f64 / 1e6),
+        1_000..1_000_000 => format!("{} ms", digits(micros as f64 / 1e3)),
+        _ => format!("{} s", digits(micros as f64 / 1e6)),
+    }
+}
+
+/// A number to three digits.
+pub(crate) fn digits(value: f64) -> String {
+    match value.abs() {
+        0.0..9.995 => format!("{value:.2}"),
+        9.995..99.95 => format!("{value:.1}"),
+        _ => format!("{value:.0}"),
     }
 }
 
@@ -142,7 +177,7 @@ pub(crate) fn clients(count: usize) -> String {
 }
 
 /// Whether all went well, and what did not.
-fn verdict(report: &Report) -> String {
+pub(crate) fn verdict(report: &Report) -> String {
     if report.is_clean() {
         return "good".to_owned();
     }
@@ -164,19 +199,19 @@ fn verdict(report: &Report) -> String {
 fn used(report: &Report) -> Vec<(&'static str, String)> {
     let cost = report.cost().map(|cost| {
         let each = format!(
-            "{:.1} µs each ({:.1} user, {:.1} system)",
-            cost.user_micros + cost.system_micros,
-            cost.user_micros,
-            cost.system_micros
+            "{} µs each ({} user, {} system)",
+            digits(cost.user_micros + cost.system_micros),
+            digits(cost.user_micros),
+            digits(cost.system_micros)
         );
         ("server's processor", each)
     });
     let memory = report.memory().map(|memory| {
         let held = format!(
-            "{:.1} MiB; {:.1} KiB RSS and {:.1} KiB PSS a session above empty",
-            memory.rss_bytes as f64 / 1_048_576.0,
-            memory.session_rss_bytes / 1024.0,
-            memory.session_pss_bytes / 1024.0
+            "{} MiB; {} KiB RSS and {} KiB PSS a session above empty",
+            digits(memory.rss_bytes as f64 / 1_048_576.0),
+            digits(memory.session_rss_bytes / 1024.0),
+            digits(memory.session_pss_bytes / 1024.0)
         );
         ("server's memory", held)
     });
@@ -186,9 +221,38 @@ fn used(report: &Report) -> Vec<(&'static str, String)> {
             true => "; it was busy all the time, so that times are its own as well",
             false => "",
         };
-        let mib = own.rss_bytes as f64 / 1_048_576.0;
-        let text = format!("{:.0} % of a core, {mib:.1} MiB{busy}", share * 100.0);
+        let mib = digits(own.rss_bytes as f64 / 1_048_576.0);
+        let text = format!("{:.0} % of a core, {mib} MiB{busy}", share * 100.0);
         ("this program", text)
     });
     cost.into_iter().chain(memory).chain(own).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bar_is_never_longer_than_it_may_be() {
+        assert_eq!(bar(0.0), "[                    ]");
+        assert_eq!(bar(0.5), "[##########          ]");
+        assert_eq!(bar(7.0), "[####################]");
+        assert_eq!(bar(f64::NAN).len(), BAR + 2);
+    }
+
+    #[test]
+    fn times_have_three_digits() {
+        for (micros, shown) in [
+            (0, "0 µs"),
+            (999, "999 µs"),
+            (1_000, "1.00 ms"),
+            (15_407, "15.4 ms"),
+            (99_960, "100 ms"),
+            (312_400, "312 ms"),
+            (1_005_000, "1.00 s"),
+            (61_000_000, "61.0 s"),
+        ] {
+            assert_eq!(time(micros), shown);
+        }
+    }
 }

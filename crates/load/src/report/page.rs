@@ -3,36 +3,39 @@
 use std::fmt::Write;
 
 use super::Report;
-use super::chart::{Line, chart};
+use super::chart::{Line, Unit, chart};
 use crate::figures::{Second, Timed};
-use crate::progress::{clients, time};
+use crate::progress::{clients, digits, time, verdict};
 
 /// How many runs have a colour of their own.
 pub(super) const COLOURS: usize = 8;
 
 const STYLE: &str = "\
 :root{color-scheme:light dark;--ink:#1d2330;--soft:#5d6677;--line:#dfe3ea;--paper:#fff;--card:#f6f7f9;\
---c0:#2563c9;--c1:#d9600f;--c2:#178a4c;--c3:#b3267e;--c4:#7a4ed0;--c5:#0d8f9c;--c6:#8a6d12;--c7:#6b7280}\
+--good:#146c3a;--bad:#b3261e;--c0:#2563c9;--c1:#d9600f;--c2:#178a4c;--c3:#b3267e;--c4:#7a4ed0;--c5:#0d8f9c;--c6:#8a6d12;--c7:#6b7280}\
 @media(prefers-color-scheme:dark){:root{--ink:#e8ebf1;--soft:#a3acbc;--line:#333b4a;--paper:#12161e;--card:#1b212c;\
---c0:#7aa8f7;--c1:#f59a55;--c2:#5fce93;--c3:#f08ac6;--c4:#b79bf5;--c5:#5fd0db;--c6:#d8b64c;--c7:#a3acbc}}\
+--good:#6fd69c;--bad:#ff8a80;--c0:#7aa8f7;--c1:#f59a55;--c2:#5fce93;--c3:#f08ac6;--c4:#b79bf5;--c5:#5fd0db;--c6:#d8b64c;--c7:#a3acbc}}\
 body{margin:0 auto;max-width:60rem;padding:1.5rem 1rem 3rem;background:var(--paper);color:var(--ink);\
 font:16px/1.5 system-ui,sans-serif}h1{font-size:1.5rem;margin:0 0 .25rem}h2{font-size:1.05rem;margin:2rem 0 .5rem}\
 p{margin:.25rem 0;color:var(--soft)}.wide{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:.9rem}\
 th,td{padding:.4rem .6rem;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap;\
-font-variant-numeric:tabular-nums}th:first-child,td:first-child{text-align:left}thead th{color:var(--soft);font-weight:600}\
+font-variant-numeric:tabular-nums}th:first-child,td:first-child{text-align:left;padding-left:0}th:last-child,td:last-child{padding-right:0}thead th{color:var(--soft);font-weight:600}\
 .charts{display:grid;gap:1rem;grid-template-columns:repeat(auto-fit,minmax(min(100%,26rem),1fr))}\
 figure{margin:0;padding:.75rem;background:var(--card);border-radius:.6rem}figcaption{font-weight:600;margin-bottom:.4rem}\
-svg{width:100%;height:auto;display:block}svg text{font-size:13px;fill:var(--soft)}.grid{stroke:var(--line)}\
-polyline{fill:none;stroke-width:2;stroke-linejoin:round}.bad{color:#c8281e;font-weight:600}\
+svg{width:100%;height:auto;display:block}svg text{font-size:12.5px;fill:var(--soft)}.grid{stroke:var(--line)}\
+polyline{fill:none;stroke-width:2;stroke-linejoin:round;stroke-linecap:round}.bad{color:var(--bad);font-weight:600}.verdict{margin-left:.25rem;padding:.05rem .6rem;border-radius:1rem;font-size:.85rem;white-space:nowrap;\
+font-weight:600;color:var(--good);border:1px solid}.verdict.bad{color:var(--bad)}.legend span{margin-right:1.25rem}\
 .key::before{content:'';display:inline-block;width:.7rem;height:.7rem;border-radius:50%;margin-right:.5rem;background:var(--c)}\
 .run0{stroke:var(--c0)}.run1{stroke:var(--c1)}.run2{stroke:var(--c2)}.run3{stroke:var(--c3)}\
-.run4{stroke:var(--c4)}.run5{stroke:var(--c5)}.run6{stroke:var(--c6)}.run7{stroke:var(--c7)}";
+.run4{stroke:var(--c4)}.run5{stroke:var(--c5)}.run6{stroke:var(--c6)}.run7{stroke:var(--c7)}\
+@media(max-width:34rem){body{padding:1rem .75rem 2rem}h1{font-size:1.3rem}table{font-size:.74rem}\
+th{white-space:normal;vertical-align:bottom}th,td{padding:.35rem .15rem}.wide .key::before{margin-right:.25rem}}";
 
 /// The page of these runs.
 #[must_use]
 pub fn page(reports: &[Report]) -> String {
     let title = match reports {
-        [one] => format!("{}: {}", one.label, one.scenario),
+        [one] => one.label.clone(),
         several => format!("{} runs compared", several.len()),
     };
     let title = escape(&title);
@@ -40,11 +43,40 @@ pub fn page(reports: &[Report]) -> String {
         "<!doctype html><html lang='en'><head><meta charset='utf-8'><title>{title}</title>\
          <meta name='viewport' content='width=device-width,initial-scale=1'><style>{STYLE}</style></head><body><h1>{title}</h1>"
     );
+    html.push_str(&head(reports));
+    html.push_str(&came(reports));
+    html.push_str(&times(reports));
+    html.push_str(&costs(reports));
+    html.push_str(&charts(reports));
+    html.push_str(&errors(reports));
+    html.push_str("</body></html>\n");
+    html
+}
+
+/// Each run in a line, with its result.
+fn head(reports: &[Report]) -> String {
+    let mut html = String::new();
     for report in reports {
-        let _fits = write!(html, "<p>{}</p>", escape(&about(report)));
+        let (class, verdict) = match report.is_clean() {
+            true => ("verdict", "good".to_owned()),
+            false => ("verdict bad", verdict(report)),
+        };
+        let name = match reports {
+            [_] => String::new(),
+            _ => format!("<b>{}</b>: ", escape(&report.label)),
+        };
+        let about = escape(&about(report));
+        let verdict = escape(&verdict);
+        let _fits = write!(
+            html,
+            "<p>{name}{about} <span class='{class}'>{verdict}</span></p>"
+        );
     }
-    html.push_str("<h2>What came</h2>");
-    html.push_str(&table(
+    html
+}
+
+fn came(reports: &[Report]) -> String {
+    let table = table(
         &[
             "",
             "each second",
@@ -67,7 +99,12 @@ pub fn page(reports: &[Report]) -> String {
                 wrong(errors),
             ]
         },
-    ));
+    );
+    format!("<h2>What came</h2>{table}")
+}
+
+fn times(reports: &[Report]) -> String {
+    let mut html = String::new();
     for what in [
         Timed::Delivery,
         Timed::Login,
@@ -96,10 +133,6 @@ pub fn page(reports: &[Report]) -> String {
             },
         ));
     }
-    html.push_str(&costs(reports));
-    html.push_str(&charts(reports));
-    html.push_str(&errors(reports));
-    html.push_str("</body></html>\n");
     html
 }
 
@@ -109,12 +142,19 @@ fn about(report: &Report) -> String {
         || "as fast as it goes".to_owned(),
         |rate| format!("{rate}/s"),
     );
+    let carrier = match report.transport.as_str() {
+        "plain" => "TCP without TLS",
+        "starttls" => "STARTTLS",
+        "tls" => "direct TLS",
+        "websocket" => "WebSocket inside TLS",
+        "websocket-plain" => "WebSocket without TLS",
+        other => other,
+    };
     format!(
-        "{}: {} with {} over {}, {rate}, for {:.0} s",
-        report.label,
+        "{} with {} at {}, {carrier}, {rate}, for {:.0} s",
         report.scenario,
         clients(report.clients),
-        report.transport,
+        report.server,
         report.readings.secs
     )
 }
@@ -123,37 +163,46 @@ fn costs(reports: &[Report]) -> String {
     if reports.iter().all(|report| report.readings.end.is_none()) {
         return String::new();
     }
-    let head = [
-        "",
-        "µs each",
-        "user",
-        "system",
-        "memory",
-        "RSS a session",
-        "PSS a session",
-    ];
     let none = || "–".to_owned();
-    let kib = |bytes: f64| format!("{:.1} KiB", bytes / 1024.0);
-    let table = table(&head, reports, |report| {
+    let shown = |value: Option<f64>| value.map_or_else(none, digits);
+    let processor = table(&["", "each, µs", "user", "system"], reports, |report| {
         let cost = report.cost();
-        let memory = report.memory();
-        let micros = |value: Option<f64>| value.map_or_else(none, |value| format!("{value:.1}"));
         vec![
-            micros(cost.map(|cost| cost.user_micros + cost.system_micros)),
-            micros(cost.map(|cost| cost.user_micros)),
-            micros(cost.map(|cost| cost.system_micros)),
-            memory.map_or_else(none, |memory| {
-                format!("{:.1} MiB", memory.rss_bytes as f64 / 1_048_576.0)
-            }),
-            memory.map_or_else(none, |memory| kib(memory.session_rss_bytes)),
-            memory.map_or_else(none, |memory| kib(memory.session_pss_bytes)),
+            shown(cost.map(|cost| cost.user_micros + cost.system_micros)),
+            shown(cost.map(|cost| cost.user_micros)),
+            shown(cost.map(|cost| cost.system_micros)),
         ]
     });
-    format!("<h2>What it cost the server</h2>{table}")
+    let head = [
+        "",
+        "in all, MiB",
+        "RSS a session, KiB",
+        "PSS a session, KiB",
+    ];
+    let memory = table(&head, reports, |report| {
+        let memory = report.memory();
+        vec![
+            shown(memory.map(|memory| memory.rss_bytes as f64 / 1_048_576.0)),
+            shown(memory.map(|memory| memory.session_rss_bytes / 1024.0)),
+            shown(memory.map(|memory| memory.session_pss_bytes / 1024.0)),
+        ]
+    });
+    let busy: Vec<String> = reports
+        .iter()
+        .filter(|report| report.is_own_limit())
+        .map(|report| {
+            let label = escape(&report.label);
+            format!("<p class='bad'>{label}: the load generator was busy all the time, so that times are its own as well</p>")
+        })
+        .collect();
+    format!(
+        "<h2>Server's processor time</h2>{processor}{}<h2>Server's memory</h2>{memory}",
+        busy.concat()
+    )
 }
 
 fn charts(reports: &[Report]) -> String {
-    let draw = |title: &str, of: fn(&Second) -> f64, shown: fn(f64) -> String| {
+    let draw = |title: &str, unit: Unit, of: fn(&Second) -> Option<f64>| {
         let lines: Vec<Line<'_>> = reports
             .iter()
             .map(|report| Line {
@@ -161,43 +210,47 @@ fn charts(reports: &[Report]) -> String {
                 values: report.sum.seconds.iter().map(of).collect(),
             })
             .collect();
-        if lines
-            .iter()
-            .all(|line| line.values.iter().all(|value| *value <= 0.0))
-        {
+        let mut values = lines.iter().flat_map(|line| line.values.iter().flatten());
+        if values.all(|value| *value <= 0.0) {
             return String::new();
         }
-        let chart = chart(&lines, shown);
+        let chart = chart(title, &lines, unit);
         format!("<figure><figcaption>{title}</figcaption>{chart}</figure>")
     };
-    let micros = |value: f64| time(value.round() as u64);
-    let whole = |value: f64| format!("{value:.0}");
     let drawn = [
-        draw(
-            "Delivered each second",
-            |second| second.delivered as f64,
-            whole,
-        ),
-        draw(
-            "99th percentile",
-            |second| second.latency.p99_micros as f64,
-            micros,
-        ),
-        draw("Sessions", |second| second.sessions as f64, whole),
-        draw(
-            "Server's processor, of one core",
-            |second| (second.cpu.0 + second.cpu.1) * 100.0,
-            |value| format!("{value:.0} %"),
-        ),
-        draw(
-            "Server's resident memory",
-            |second| second.rss_bytes as f64 / 1_048_576.0,
-            |value| format!("{value:.0} MiB"),
-        ),
+        draw("Delivered each second", Unit::Count, |second| {
+            Some(second.delivered as f64)
+        }),
+        draw("Time it took, 99th percentile", Unit::Micros, |second| {
+            let latency = second.latency;
+            (latency.count > 0).then_some(latency.p99_micros as f64)
+        }),
+        draw("Sessions", Unit::Count, |second| {
+            Some(second.sessions as f64)
+        }),
+        draw("Server's processor, of one core", Unit::Percent, |second| {
+            Some((second.cpu.0 + second.cpu.1) * 100.0)
+        }),
+        draw("Server's resident memory", Unit::Mib, |second| {
+            Some(second.rss_bytes as f64 / 1_048_576.0)
+        }),
     ];
+    let drawn = drawn.concat();
+    if drawn.is_empty() {
+        return drawn;
+    }
+    let legend = match reports {
+        [_] => String::new(),
+        several => {
+            let keys = several.iter().enumerate().map(|(at, report)| {
+                let (colour, label) = (at % COLOURS, escape(&report.label));
+                format!("<span class='key' style='--c:var(--c{colour})'>{label}</span>")
+            });
+            format!("<p class='legend'>{}</p>", keys.collect::<String>())
+        }
+    };
     format!(
-        "<h2>Second by second</h2><div class='charts'>{}</div>",
-        drawn.concat()
+        "<h2>Second by second</h2><p>From the first log-in to the last farewell.</p>{legend}<div class='charts'>{drawn}</div>"
     )
 }
 

@@ -93,6 +93,16 @@ impl Run {
         });
     }
 
+    /// How much is done: of the log-ins first, then of the time that is measured.
+    #[must_use]
+    pub fn progress(&self) -> f64 {
+        let now = self.now_micros();
+        self.figures(|figures| match figures.measured_micros(now) {
+            Some(micros) => micros as f64 / 1e6 / self.plan.duration.as_secs_f64(),
+            None => figures.sessions as f64 / self.plan.clients as f64,
+        })
+    }
+
     /// What it came to.
     #[must_use]
     pub fn sum(&self) -> (Sum, Readings) {
