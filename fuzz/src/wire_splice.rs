@@ -1,5 +1,5 @@
 use bytes::Bytes;
-use waxwing_wire::{Element, Limits, Stanza, ns};
+use waxwing_wire::{Element, Limits, Splice, Stanza, ns};
 
 /// Any bytes up to the first line's end as addresses, the rest as a stanza to put them into.
 ///
@@ -27,15 +27,24 @@ pub fn wire_splice(bytes: &[u8]) -> bool {
         .map(|c| if is_xml(c) { c } else { '\u{FFFD}' })
         .collect();
 
-    let set = stanza
-        .splice()
-        .to(Some(&address))
-        .from(None)
-        .id(Some(&address))
-        .append(b"<x/>")
-        .finish();
+    let put = || {
+        stanza
+            .splice()
+            .to(Some(&address))
+            .from(None)
+            .id(Some(&address))
+    };
+    let set = put().append(b"<x/>").finish();
     let set =
         Stanza::parse(set, ns::CLIENT, &wide).unwrap_or_else(|error| panic!("spliced: {error}"));
+    moves_alike(
+        put().append(b"<x xmlns='u:x'/>"),
+        put().append(b"<x xmlns='u:x'/>"),
+    );
+    moves_alike(
+        put().remove_child(0).lang(Some(&address)),
+        put().remove_child(0).lang(Some(&address)),
+    );
     assert_eq!(set.to().as_deref(), Some(&*readable));
     assert_eq!((set.from(), set.id().as_deref()), (None, Some(&*readable)));
     let mut expected = stanza.element();
@@ -70,6 +79,47 @@ pub fn wire_splice(bytes: &[u8]) -> bool {
     fits_other_streams(&stanza);
     assert_eq!(stanza.splice().finish(), stanza.bytes());
     true
+}
+
+/// Where parts stand after changes is the same as if the changed stanza was read.
+fn moves_alike(one: Splice<'_>, other: Splice<'_>) {
+    let read = Stanza::parse(one.finish(), ns::CLIENT, &Limits::SERVER)
+        .unwrap_or_else(|error| panic!("spliced: {error}"));
+    let moved = other
+        .stanza()
+        .unwrap_or_else(|error| panic!("moved: {error}"));
+    assert_eq!(moved, read);
+    assert_eq!((moved.ns(), moved.name()), (read.ns(), read.name()));
+    assert_eq!(
+        (moved.to(), moved.from(), moved.id()),
+        (read.to(), read.from(), read.id())
+    );
+    assert_eq!((moved.kind(), moved.lang()), (read.kind(), read.lang()));
+    assert_eq!(moved.children().len(), read.children().len());
+    for (moved, read) in moved.children().zip(read.children()) {
+        assert_eq!((moved.ns(), moved.name()), (read.ns(), read.name()));
+        assert_eq!(moved.bytes(), read.bytes());
+    }
+    for stanza in [&moved, &read] {
+        let again = stanza
+            .splice()
+            .kind(Some("k"))
+            .remove_child(1)
+            .append(b"<y/>")
+            .finish();
+        assert_eq!(
+            again,
+            read.splice()
+                .kind(Some("k"))
+                .remove_child(1)
+                .append(b"<y/>")
+                .finish()
+        );
+        assert_eq!(
+            stanza.splice().ns("n").finish(),
+            read.splice().ns("n").finish()
+        );
+    }
 }
 
 fn fits_other_streams(stanza: &Stanza) {

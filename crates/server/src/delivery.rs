@@ -6,10 +6,10 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use waxwing_stanza::xep::xep_0359_stanza_ids::StanzaId;
+use waxwing_stanza::xep::xep_0359_stanza_ids::{NS, StanzaId, stanza_id_bytes};
 use waxwing_stanza::{Condition, FullJid, MessageType, Payload, StanzaError};
 use waxwing_store::{Append, Batch, Log, LogId, Marks};
-use waxwing_wire::{Stanza, ns};
+use waxwing_wire::Stanza;
 
 use crate::blocking;
 use crate::directory::Account;
@@ -60,21 +60,17 @@ pub struct Delivery {
 impl Delivery {
     /// Gives the message its place in the account's log: adds the stanza-id (XEP-0359) and the append.
     pub(crate) fn enter_log(&mut self, id: LogId, ids: &StanzaIds, batch: &mut Batch) {
-        let by = self.account.jid.clone().into();
-        let stamp = StanzaId {
-            id: ids.text(id),
-            by,
-        }
-        .write()
-        .to_bytes(ns::CLIENT);
-        let bytes = self.stanza.splice().append(&stamp).finish();
-        if let Ok(stanza) = Stanza::parse(bytes.clone(), ns::CLIENT, &crate::server::REPARSE_LIMITS)
-        {
+        let stamp = stanza_id_bytes(&ids.text(id), &self.account.jid);
+        let stamped = self
+            .stanza
+            .splice()
+            .append_known(&stamp, NS, StanzaId::NAME);
+        if let Ok(stanza) = stamped.stanza() {
             self.stanza = stanza;
         }
         self.id = Some(id);
         let payload = StoredMessage {
-            stanza: bytes,
+            stanza: self.stanza.bytes().clone(),
             stranger: self.stranger,
         };
         let append = Append {

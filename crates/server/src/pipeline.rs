@@ -28,8 +28,7 @@ pub(crate) async fn message(
     session: &Arc<Session>,
     stanza: Stanza,
 ) -> Result<Effects, StanzaError> {
-    let mut sending = read(server, session, stanza)?;
-    let to = sending.stanza.to().and_then(|to| to.parse().ok());
+    let (mut sending, to) = read(server, session, stanza)?;
     blocking::check_message(server, session, &sending.destination, to).await?;
     run(server, Phase::Guard, &mut sending)?;
     // A message without `to` is for the sender's own account (RFC 6120 §10.3.1).
@@ -43,7 +42,11 @@ pub(crate) async fn message(
     Ok(finish(sending, delivery))
 }
 
-fn read(server: &Server, session: &Arc<Session>, stanza: Stanza) -> Result<Sending, StanzaError> {
+fn read(
+    server: &Server,
+    session: &Arc<Session>,
+    stanza: Stanza,
+) -> Result<(Sending, Option<Jid>), StanzaError> {
     let to = match stanza.to() {
         Some(to) => Some(
             to.parse::<Jid>()
@@ -55,13 +58,14 @@ fn read(server: &Server, session: &Arc<Session>, stanza: Stanza) -> Result<Sendi
     let destination = destination(&session.account.jid, to.as_ref(), |domain| {
         server.place(domain)
     });
-    Ok(Sending {
+    let sending = Sending {
         session: session.clone(),
         kind,
         destination,
         stanza,
         effects: Effects::none(),
-    })
+    };
+    Ok((sending, to))
 }
 
 fn run(server: &Server, phase: Phase, sending: &mut Sending) -> Result<(), StanzaError> {

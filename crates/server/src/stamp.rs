@@ -3,7 +3,7 @@
 //! Sources: RFC 6120 §8.1.2.1 and §8.1.5, XEP-0359 §4.
 
 use waxwing_stanza::xep::xep_0359_stanza_ids as stanza_id;
-use waxwing_stanza::{Jid, StanzaError};
+use waxwing_stanza::{Condition, Jid, StanzaError};
 use waxwing_wire::{Element, Stanza};
 
 use crate::server::Server;
@@ -33,7 +33,8 @@ pub(crate) fn stamp(
             splice = splice.remove_child(at);
         }
     }
-    server.reparse(splice.finish())
+    let stamped = splice.stanza();
+    stamped.map_err(|_| Condition::InternalServerError.into())
 }
 
 /// Whether a `<stanza-id/>` claims to be by somebody of ours; one that cannot be read does.

@@ -1,8 +1,13 @@
+mod moved;
+
 use crate::chars::{SPACE, is};
+use crate::error::WireError;
 use crate::escape::escape_value;
-use crate::scope::NsRef;
+use crate::scope::{NsRef, Span};
+use crate::stanza::{CHECKED, Stanza};
 use crate::view::{AttrSpan, View};
 use bytes::Bytes;
+use moved::Copied;
 use smallvec::SmallVec;
 
 /// Changes to a stanza, made by copying its bytes once. See [`Stanza::splice`](crate::Stanza::splice).
@@ -14,6 +19,8 @@ pub struct Splice<'a> {
     inherited: Option<&'a str>,
     removed: SmallVec<[usize; 4]>,
     appended: Vec<u8>,
+    /// What was appended is one element of this namespace and name.
+    known: Option<(&'static str, &'static str)>,
 }
 
 struct Edit<'a> {
@@ -31,6 +38,7 @@ impl<'a> Splice<'a> {
             inherited: None,
             removed: SmallVec::new(),
             appended: Vec::new(),
+            known: None,
         }
     }
 
@@ -98,13 +106,54 @@ impl<'a> Splice<'a> {
     /// root's default namespace ([`Element::to_bytes`](crate::Element::to_bytes)).
     #[must_use]
     pub fn append(mut self, elements: &[u8]) -> Splice<'a> {
+        self.known = None;
         self.appended.extend_from_slice(elements);
+        self
+    }
+
+    /// Appends one complete element, as [`Splice::append`] does, of which it is known what it is: it begins with this name
+    /// and the declaration of this namespace in single quotes. [`Splice::stanza`] does not read it then.
+    #[must_use]
+    pub fn append_known(
+        mut self,
+        element: &[u8],
+        ns: &'static str,
+        name: &'static str,
+    ) -> Splice<'a> {
+        let is_first = self.appended.is_empty();
+        self = self.append(element);
+        self.known = is_first.then_some((ns, name));
         self
     }
 
     /// The changed stanza's bytes.
     #[must_use]
-    pub fn finish(mut self) -> Bytes {
+    pub fn finish(self) -> Bytes {
+        Bytes::from(self.copy().bytes)
+    }
+
+    /// The changed stanza. Where its parts stand follows from the changes, as long as they leave namespaces alone:
+    /// only what was appended is read.
+    ///
+    /// # Errors
+    /// What was appended is not what an element may hold there.
+    pub fn stanza(self) -> Result<Stanza, WireError> {
+        let view = self.view;
+        let leaves_namespaces =
+            self.inherited.is_none() && self.edits.iter().all(|edit| edit.attr != "xmlns");
+        let appended = leaves_namespaces.then(|| moved::read(&self.appended, self.known));
+        let copied = self.copy();
+        match appended.flatten() {
+            Some(appended) => {
+                let moved = copied.view(view, appended);
+                let bytes = Bytes::from(copied.bytes);
+                Ok(Stanza::assemble(bytes, moved, &view.outer_ns))
+            }
+            None => Stanza::parse_in(Bytes::from(copied.bytes), &view.outer_ns, &CHECKED),
+        }
+    }
+
+    fn copy(mut self) -> Copied {
         self.removed.sort_unstable();
         self.removed.dedup();
         // Those that are there in order of place; new ones first, since they stand after the name.
@@ -119,6 +168,8 @@ impl<'a> Splice<'a> {
             from: self.bytes,
             at: 0,
             out: Vec::with_capacity(self.bytes.len() + self.appended.len() + added),
+            moves: SmallVec::new(),
+            set: SmallVec::new(),
         };
         copy.up_to(self.view.qname.end as usize);
         if self.inherited.is_some() {
@@ -136,14 +187,16 @@ impl<'a> Splice<'a> {
         for index in &self.removed {
             if let Some(child) = self.view.children.get(*index) {
                 copy.up_to(child.span.start as usize);
-                copy.at = child.span.end as usize;
+                copy.go_on_at(child.span.end as usize);
             }
         }
+        let mut appended_at = 0;
         if self.appended.is_empty() {
             copy.up_to(self.bytes.len());
         } else if self.bytes.get(head_end - 2..) == Some(b"/>") {
             copy.up_to(head_end - 2);
             copy.out.push(b'>');
+            appended_at = copy.out.len();
             copy.out.extend_from_slice(&self.appended);
             copy.out.extend_from_slice(b"</");
             copy.out
@@ -151,10 +204,17 @@ impl<'a> Splice<'a> {
             copy.out.push(b'>');
         } else {
             copy.up_to(self.view.content_end as usize);
+            appended_at = copy.out.len();
             copy.out.extend_from_slice(&self.appended);
             copy.up_to(self.bytes.len());
         }
-        Bytes::from(copy.out)
+        Copied {
+            bytes: copy.out,
+            moves: copy.moves,
+            set: copy.set,
+            removed: self.removed,
+            appended: Span::new(appended_at, appended_at + self.appended.len()),
+        }
     }
 
     fn prefixed(&self) -> bool {
@@ -194,6 +254,10 @@ struct Copying<'a> {
     from: &'a [u8],
     at: usize,
     out: Vec<u8>,
+    /// From which byte on what is copied stands how many bytes later.
+    moves: SmallVec<[(u32, i64); 8]>,
+    /// Attributes that were edited, and where they stand now.
+    set: SmallVec<[(&'static str, Option<AttrSpan>); 6]>,
 }
 
 impl Copying<'_> {
@@ -202,12 +266,20 @@ impl Copying<'_> {
         self.at = end;
     }
 
+    /// Leaves out what stands before.
+    fn go_on_at(&mut self, at: usize) {
+        self.at = at;
+        let later = self.out.len() as i64 - at as i64;
+        self.moves.push((at as u32, later));
+    }
+
     fn edit(&mut self, edit: &Edit<'_>) {
         match (edit.place, edit.value) {
             (Some(place), Some(value)) => {
+                let name_bytes = place.value.start - place.start;
                 self.up_to(place.value.start as usize);
-                escape_value(&mut self.out, value);
-                self.at = place.value.end as usize;
+                self.value(edit.attr, name_bytes, value);
+                self.go_on_at(place.value.end as usize);
             }
             (Some(place), None) => {
                 let mut start = place.start as usize;
@@ -215,16 +287,30 @@ impl Copying<'_> {
                     start -= 1;
                 }
                 self.up_to(start);
-                self.at = place.value.end as usize + 1;
+                self.go_on_at(place.value.end as usize + 1);
+                self.set.push((edit.attr, None));
             }
             (None, Some(value)) => {
                 self.out.push(b' ');
                 self.out.extend_from_slice(edit.attr.as_bytes());
                 self.out.extend_from_slice(b"='");
-                escape_value(&mut self.out, value);
+                self.value(edit.attr, edit.attr.len() as u32 + 2, value);
                 self.out.push(b'\'');
+                self.go_on_at(self.at);
             }
             (None, None) => {}
         }
+    }
+
+    /// Writes an attribute's value, and notes where. Its name, the sign and the quote took so many bytes before.
+    fn value(&mut self, attr: &'static str, name_bytes: u32, value: &str) {
+        let start = self.out.len();
+        escape_value(&mut self.out, value);
+        let span = AttrSpan {
+            start: start as u32 - name_bytes,
+            value: Span::new(start, self.out.len()),
+            plain: self.out[start..] == *value.as_bytes(),
+        };
+        self.set.push((attr, Some(span)));
     }
 }

@@ -10,7 +10,105 @@ fn spliced(stanza: &'static str, change: impl Fn(Splice<'_>) -> Splice<'_>) -> S
         ns::CLIENT
     };
     let stanza = Stanza::parse(Bytes::from(stanza), outer, &Limits::CLIENT).expect("a stanza");
-    String::from_utf8(change(stanza.splice()).finish().to_vec()).expect("UTF-8")
+    let bytes = change(stanza.splice()).finish();
+    if let Ok(read) = Stanza::parse(bytes.clone(), outer, &Limits::CLIENT) {
+        let moved = change(stanza.splice()).stanza().expect("the same");
+        looks_alike(&moved, &read);
+    }
+    String::from_utf8(bytes.to_vec()).expect("UTF-8")
+}
+
+/// Whether every part of two stanzas is the same, and stands where it is looked for.
+fn looks_alike(moved: &Stanza, read: &Stanza) {
+    assert_eq!(moved, read);
+    let parts = |stanza: &Stanza| {
+        let attrs = [
+            stanza.to(),
+            stanza.from(),
+            stanza.id(),
+            stanza.kind(),
+            stanza.lang(),
+        ];
+        let attrs = attrs.map(|value| value.map(|value| value.into_owned()));
+        let children: Vec<_> = stanza
+            .children()
+            .map(|child| {
+                (
+                    child.ns().to_owned(),
+                    child.name().to_owned(),
+                    child.bytes().to_vec(),
+                )
+            })
+            .collect();
+        let root = (stanza.ns().to_owned(), stanza.name().to_owned());
+        (root, attrs, children)
+    };
+    assert_eq!(parts(moved), parts(read));
+    for stanza in [moved, read].map(Stanza::splice).map(|splice| {
+        splice
+            .to(Some("t"))
+            .from(None)
+            .id(Some("i"))
+            .kind(None)
+            .lang(Some("l"))
+            .remove_child(0)
+            .append(b"<z/>")
+    }) {
+        let again = read.splice().to(Some("t")).from(None).id(Some("i"));
+        let again = again.kind(None).lang(Some("l")).remove_child(0);
+        assert_eq!(stanza.finish(), again.append(b"<z/>").finish());
+    }
+    assert_eq!(
+        moved.splice().ns("n").finish(),
+        read.splice().ns("n").finish()
+    );
+    let declared = |stanza: &Stanza| stanza.splice().declare_ns("n").finish();
+    assert_eq!(declared(moved), declared(read));
+}
+
+/// Each part moves by what was changed before it.
+#[test]
+fn parts_are_known_where_they_stand_after_changes() {
+    for stanza in [
+        "<message/>",
+        "<message></message>",
+        "<message to=''/>",
+        "<message from='a' to='b' id='c' type='chat' xml:lang='de'><body>x</body></message>",
+        "<message xmlns='jabber:client' to='b'><a/><b xmlns='u:b'>x</b><c/>text<d xmlns=\"u:&amp;d\"/></message>",
+        "<p:message xmlns:p='jabber:client' xmlns:q='u:q' p:x='1' id='&lt;'><q:a/><p:b><q:c/></p:b></p:message>",
+        "<message  type = \"chat\"\n to='b@c/d' ><e xmlns='u:e'/> <f/></message >",
+    ] {
+        for value in [None, Some(""), Some("x"), Some("a longer one & \" ' \n")] {
+            for removed in [vec![], vec![0], vec![1, 0], vec![0, 1, 2, 3]] {
+                for appended in [
+                    "",
+                    "<n xmlns='u:n' a='1'/>",
+                    "<n xmlns='u:n'><m/></n><o xmlns='u:o'>x</o>",
+                    "<bare/>",
+                    "<r:n xmlns:r='u:r'/>",
+                    "<n xmlns='u:&amp;n'/>",
+                ] {
+                    spliced(stanza, |splice| {
+                        let splice = splice.to(value).lang(value);
+                        let splice = splice.append(appended.as_bytes());
+                        removed
+                            .iter()
+                            .fold(splice, |splice, at| splice.remove_child(*at))
+                    });
+                    spliced(stanza, |splice| {
+                        splice.from(value).id(Some("i")).kind(value)
+                    });
+                    spliced(stanza, |splice| splice.from(value).ns("u:other"));
+                    let element = b"<n xmlns='u:n' a='1'><m/></n>";
+                    for (ns, name) in [("u:n", "n"), ("u:other", "n"), ("u:n", "other")] {
+                        spliced(stanza, |splice| {
+                            splice.to(value).append_known(element, ns, name)
+                        });
+                    }
+                }
+            }
+        }
+    }
 }
 
 #[test]

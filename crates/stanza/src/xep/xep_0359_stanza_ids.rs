@@ -36,6 +36,24 @@ payload! {
     }
 }
 
+/// A [`StanzaId`] as bytes that stand in any stanza, without a tree in between: every message that a log takes gets one.
+/// `id` is of characters that no attribute escapes.
+pub fn stanza_id_bytes(id: &str, by: &BareJid) -> Vec<u8> {
+    let by = by.as_str();
+    debug_assert!(
+        !id.contains(['&', '<', '>', '\'', '"']) && !by.contains(['&', '<', '>', '\'', '"']),
+        "nodeprep prohibits them (RFC 6122 §A.5), and so does every domain"
+    );
+    let parts = [
+        "<stanza-id xmlns='urn:xmpp:sid:0' id='",
+        id,
+        "' by='",
+        by,
+        "'/>",
+    ];
+    parts.concat().into_bytes()
+}
+
 /// Which children of a message claim to be identifiers that `by` gave: whoever gives identifiers takes
 /// these away first (§3 rule 2). Numbers for [`waxwing_wire::Splice::remove_child`].
 ///
@@ -54,6 +72,25 @@ pub fn claimed(message: &Stanza, by: &BareJid) -> Vec<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use waxwing_wire::{Element, ns};
+
+    #[test]
+    fn bytes_are_what_the_type_writes() {
+        let by = BareJid::new("Romeo@montague.example").unwrap();
+        let id = StanzaId {
+            id: "0-_aZ".to_owned(),
+            by: by.clone().into(),
+        };
+        let bytes = stanza_id_bytes(&id.id, &by);
+        assert_eq!(bytes, id.write().to_bytes(ns::CLIENT));
+        assert!(Element::parse(&bytes).is_ok());
+        for text in [
+            "a'b@c", "a&b@c", "a<b@c", "a\"b@c", "a>b@c", "a@b'c", "a@b&c", "b<c",
+        ] {
+            assert!(BareJid::new(text).is_err(), "{text}");
+        }
+    }
+
     use crate::payload::testing::{read, stanza, written};
     use crate::payload::{PayloadError, TextFault};
 
