@@ -543,6 +543,7 @@ impl Server {
             return;
         }
         let mut batch = Batch::new();
+        batch.unhurried();
         batch.clear_marks(&MESSAGES, &account.owner, ids, crate::delivery::UNDELIVERED);
         let inner = self.0.clone();
         self.store().submit(batch, move |result| {

@@ -24,6 +24,7 @@ pub struct Batch {
     pub(crate) ops: Vec<Op>,
     bytes: usize,
     misuse: Option<StoreError>,
+    unhurried: bool,
 }
 
 /// What a committed batch did, each list in the order of its calls.
@@ -69,6 +70,18 @@ impl Batch {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.requires.is_empty() && self.ops.is_empty()
+    }
+
+    /// Nobody waits for it: it is on disk with the next batch that somebody waits for, and after
+    /// [`UNHURRIED_MILLIS_MAX`](crate::limits::UNHURRIED_MILLIS_MAX) at the latest. What comes before and after it sees it
+    /// in its place all the same. A commit of its own is a write to the disk that nobody has asked for.
+    pub fn unhurried(&mut self) {
+        self.unhurried = true;
+    }
+
+    /// Whether nobody waits for it.
+    pub(crate) fn is_unhurried(&self) -> bool {
+        self.unhurried
     }
 
     /// Bytes of keys and values in it, against [`BATCH_BYTES_MAX`](crate::limits::BATCH_BYTES_MAX).

@@ -37,7 +37,7 @@ impl Condition {
 }
 
 /// A row to be stored.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct PutRow {
     pub(crate) key: Vec<u8>,
     pub(crate) value: Vec<u8>,

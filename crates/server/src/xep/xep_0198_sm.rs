@@ -55,6 +55,9 @@ pub const ACK_SECS: OptionSpec = OptionSpec {
 /// restart of the server, learns exactly what it has to send again.
 pub const COUNT_KEPT_MICROS: u64 = 7 * 24 * 3_600 * 1_000_000;
 
+/// Counts expire in steps of an hour: each new end is an index entry that a commit writes.
+const COUNT_STEP_MICROS: u64 = 3_600 * 1_000_000;
+
 /// Random bytes of a stream-management id.
 const ID_BYTES: usize = 16;
 
@@ -364,6 +367,6 @@ fn put_count(
         &session.account.owner,
         &resumable.id,
         &count,
-        server.now_micros() + COUNT_KEPT_MICROS,
+        (server.now_micros() / COUNT_STEP_MICROS + 1) * COUNT_STEP_MICROS + COUNT_KEPT_MICROS,
     );
 }

@@ -30,12 +30,25 @@ pub(super) struct Writes {
     pub(super) last_log_id: LogId,
     /// The high-water mark has to be written before the next commit.
     pub(super) high_water_due: bool,
+    /// The entry by the last log id was removed: nothing but the high-water mark says that it was given out.
+    pub(super) last_is_gone: bool,
+    /// Some log has entries with unique keys, which go with them.
+    pub(super) has_unique_keys: bool,
     /// An owner was deleted, and something of it may be left.
     pub(super) owners_gone: bool,
     /// Blobs that lost a reference, to be looked at after the commit.
     pub(super) freed: Vec<BlobHash>,
     /// Owners that the batch at hand was the first to write to.
     new_owners: Vec<Owner>,
+    /// A row that is still to be written: what counts a stream's stanzas is mostly put again at once.
+    last_put: Option<LastPut>,
+}
+
+/// A row of a table without indexes, which expires.
+struct LastPut {
+    shape: i64,
+    owner: i64,
+    row: PutRow,
 }
 
 /// One index key that a row has or is to have.
@@ -51,9 +64,12 @@ impl Writes {
             next_payload: 1,
             last_log_id: LogId::MIN,
             high_water_due: false,
+            last_is_gone: false,
+            has_unique_keys: true,
             owners_gone: true,
             freed: Vec::new(),
             new_owners: Vec::new(),
+            last_put: None,
         };
         writes.recall()?;
         Ok(writes)
@@ -67,9 +83,15 @@ impl Writes {
                     row.get(0)
                 })?;
         (self.last_log_id, self.next_payload) = high_water(&self.db)?;
+        self.has_unique_keys = self
+            .db
+            .prepare_cached("SELECT 1 FROM log_unique LIMIT 1")?
+            .exists([])?;
         self.owners.clear();
         self.owners_gone = true;
+        self.last_put = None;
         self.high_water_due = false;
+        self.last_is_gone = false;
         self.freed.clear();
         Ok(())
     }
@@ -80,6 +102,9 @@ impl Writes {
         for (shape, kind) in batch.ops.iter().filter_map(Op::shape) {
             self.shapes.of_kind(shape, kind)?;
         }
+        if !batch.requires.is_empty() {
+            self.write_last_put()?;
+        }
         self.check_requires(batch)?;
         if !batch.ops.iter().any(|op| self.may_be_refused(op)) {
             // Were it refused all the same, what it wrote would have to go, and the group with it.
@@ -88,6 +113,8 @@ impl Writes {
                 .map_err(|fault| Fault::Failed(fault.into()));
         }
         let (last_log_id, freed) = (self.last_log_id, self.freed.len());
+        let last_is_gone = self.last_is_gone;
+        self.write_last_put()?;
         self.db.prepare_cached("SAVEPOINT batch")?.execute([])?;
         let applied = self.apply_ops(batch);
         match &applied {
@@ -97,6 +124,8 @@ impl Writes {
             Err(Fault::Refused(_)) => {
                 self.db.prepare_cached("ROLLBACK TO batch")?.execute([])?;
                 self.last_log_id = last_log_id;
+                self.last_is_gone = last_is_gone;
+                self.last_put = None;
                 self.freed.truncate(freed);
                 for owner in &self.new_owners {
                     self.owners.remove(owner);
@@ -111,6 +140,13 @@ impl Writes {
         self.new_owners.clear();
         let mut committed = Committed::default();
         for op in &batch.ops {
+            let leaves_rows = matches!(
+                op,
+                Op::Put { .. } | Op::Append { .. } | Op::ClearMarks { .. }
+            );
+            if !leaves_rows {
+                self.write_last_put()?;
+            }
             self.op(op, &mut committed)?;
         }
         Ok(committed)
@@ -255,6 +291,10 @@ impl Writes {
         let owner_number = self.owner(owner)?;
         let shapes = Arc::clone(&self.shapes);
         let shape = shapes.table(shape)?;
+        if shape.indexes.is_empty() && row.expires_micros.is_some() {
+            return Ok(self.put_last(shape.id, owner_number, row)?);
+        }
+        self.write_last_put()?;
         let index_keys =
             self.set_index_keys(shape, owner, owner_number, &row.key, &row.index_keys)?;
         let mut upsert = self.db.prepare_cached(
@@ -270,6 +310,44 @@ impl Writes {
             row.expires_micros,
             index_keys
         ])?;
+        Ok(())
+    }
+
+    /// Takes a row that is written before anything else looks at it.
+    fn put_last(&mut self, shape: i64, owner: i64, row: &PutRow) -> rusqlite::Result<()> {
+        match &mut self.last_put {
+            Some(last) if last.shape == shape && last.owner == owner && last.row.key == row.key => {
+                last.row.value.clone_from(&row.value);
+                last.row.expires_micros = row.expires_micros;
+            }
+            _ => {
+                self.write_last_put()?;
+                let row = row.clone();
+                self.last_put = Some(LastPut { shape, owner, row });
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the row that is still to be written. Where it stays as long as before, its value alone: SQLite would write
+    /// the index of what expires again, though nothing of it changes.
+    pub(super) fn write_last_put(&mut self) -> rusqlite::Result<()> {
+        let Some(LastPut { shape, owner, row }) = self.last_put.take() else {
+            return Ok(());
+        };
+        let given = params![shape, owner, row.key, row.value, row.expires_micros];
+        let mut update = self.db.prepare_cached(
+            "UPDATE table_row SET value = ?4
+             WHERE shape = ?1 AND owner = ?2 AND key = ?3 AND expires = ?5 AND index_keys IS NULL",
+        )?;
+        if update.execute(given)? == 0 {
+            let mut upsert = self.db.prepare_cached(
+                "INSERT INTO table_row (shape, owner, key, value, expires) VALUES (?1, ?2, ?3, ?4, ?5)
+                 ON CONFLICT (shape, owner, key) DO UPDATE
+                 SET value = excluded.value, expires = excluded.expires, index_keys = NULL",
+            )?;
+            upsert.execute(given)?;
+        }
         Ok(())
     }
 

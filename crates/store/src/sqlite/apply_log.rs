@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{OptionalExtension, ToSql, params};
 
 use super::apply::Writes;
 use super::fault::{Fault, is_taken};
@@ -15,6 +15,12 @@ use crate::owner::Owner;
 
 /// Payloads after which the greatest known id is written again: as many are looked at when the store is opened.
 const HIGH_WATER_PAYLOADS: i64 = 4_096;
+/// Entries that may stand among those that are confirmed, for each of these, before they are looked for one by one: what
+/// the account itself sent meanwhile, and what has been delivered.
+const BETWEEN_PER_WANTED: usize = 4;
+
+/// An entry's id, its marks, and the number of its payload.
+type Entry = (i64, Marks, i64);
 
 impl Writes {
     pub(super) fn append(
@@ -70,9 +76,13 @@ impl Writes {
                 "INSERT INTO log_unique (log, owner, key, id) VALUES (?1, ?2, ?3, ?4)",
             )?;
             insert.execute(params![log, owner, unique, id])?;
+            self.has_unique_keys = true;
         }
         self.next_payload += 1;
-        self.last_log_id = self.last_log_id.max(entry.id);
+        if entry.id > self.last_log_id {
+            self.last_log_id = entry.id;
+            self.last_is_gone = false;
+        }
         self.high_water_due |= payload % HIGH_WATER_PAYLOADS == 0;
         Ok(new)
     }
@@ -88,11 +98,79 @@ impl Writes {
         let Some(owner) = self.known_owner(owner)? else {
             return Ok(0);
         };
+        if marks == Marks::UNDELIVERED && ids.len() > 1 {
+            return self.clear_undelivered(log, owner, ids);
+        }
         let mut changed = 0;
         for id in ids {
             changed += u64::from(self.clear(log, owner, sql_id(*id), marks)?);
         }
         Ok(changed)
+    }
+
+    /// Clears *undelivered* from entries, by a statement for all where they follow each other, as they do when a client
+    /// confirms what it was sent: what a statement costs by itself is more than a row.
+    fn clear_undelivered(&mut self, log: i64, owner: i64, ids: &[LogId]) -> Result<u64, Fault> {
+        let mut wanted: Vec<i64> = ids.iter().map(|id| sql_id(*id)).collect();
+        wanted.sort_unstable();
+        wanted.dedup();
+        let range = params![log, owner, wanted[0], wanted[wanted.len() - 1]];
+        let found = self.between(range, wanted.len() * BETWEEN_PER_WANTED)?;
+        let undelivered = found
+            .iter()
+            .flatten()
+            .filter(|(_, marks, _)| *marks != marks.without(Marks::UNDELIVERED));
+        let (going, staying): (Vec<&Entry>, Vec<&Entry>) =
+            undelivered.partition(|(_, marks, _)| *marks == Marks::UNDELIVERED);
+        let all_wanted = going
+            .iter()
+            .chain(&staying)
+            .all(|(id, ..)| wanted.binary_search(id).is_ok());
+        if found.is_none() || !all_wanted || !going.is_empty() && self.has_unique_keys {
+            let mut changed = 0;
+            for id in wanted {
+                changed += u64::from(self.clear(log, owner, id, Marks::UNDELIVERED)?);
+            }
+            return Ok(changed);
+        }
+        if !going.is_empty() {
+            let mut delete = self.db.prepare_cached(
+                "DELETE FROM log_entry WHERE log = ?1 AND owner = ?2 AND id BETWEEN ?3 AND ?4 AND marks = 2",
+            )?;
+            delete.execute(range)?;
+            drop(delete);
+            let mut delete = self
+                .db
+                .prepare_cached("DELETE FROM log_payload WHERE id = ?1")?;
+            for (id, _, payload) in &going {
+                delete.execute([payload])?;
+                self.last_is_gone |= *id == sql_id(self.last_log_id);
+            }
+        }
+        if !staying.is_empty() {
+            let mut update = self.db.prepare_cached(
+                "UPDATE log_entry SET marks = marks - 2
+                 WHERE log = ?1 AND owner = ?2 AND id BETWEEN ?3 AND ?4 AND marks >= 2",
+            )?;
+            update.execute(range)?;
+        }
+        Ok((going.len() + staying.len()) as u64)
+    }
+
+    /// The entries of a range, with their payloads' numbers; `None` where there are more than `limit`.
+    fn between(&self, range: &[&dyn ToSql], limit: usize) -> rusqlite::Result<Option<Vec<Entry>>> {
+        let mut select = self.db.prepare_cached(
+            "SELECT id, marks, payload FROM log_entry WHERE log = ?1 AND owner = ?2 AND id BETWEEN ?3 AND ?4",
+        )?;
+        let mut rows = select.query(range)?;
+        let mut found = Vec::with_capacity(limit / BETWEEN_PER_WANTED);
+        while let Some(row) = rows.next()? {
+            if found.len() == limit {
+                return Ok(None);
+            }
+            found.push((row.get(0)?, Marks::from_bits(row.get(1)?), row.get(2)?));
+        }
+        Ok(Some(found))
     }
 
     pub(super) fn clear_marks_in(
@@ -216,31 +294,36 @@ impl Writes {
             .db
             .prepare_cached("DELETE FROM log_entry WHERE log = ?1 AND owner = ?2 AND id = ?3")?;
         delete.execute(params![log, owner, id])?;
+        if self.has_unique_keys {
+            let mut select = self
+                .db
+                .prepare_cached("SELECT unique_key FROM log_payload WHERE id = ?1")?;
+            let unique = select.query_row([payload], |row| row.get::<_, Option<Vec<u8>>>(0));
+            if let Some(Some(unique)) = unique.optional()? {
+                let mut delete = self.db.prepare_cached(
+                    "DELETE FROM log_unique WHERE log = ?1 AND owner = ?2 AND key = ?3",
+                )?;
+                delete.execute(params![log, owner, unique])?;
+            }
+        }
         let mut delete = self
             .db
-            .prepare_cached("DELETE FROM log_payload WHERE id = ?1 RETURNING unique_key")?;
-        let unique = delete
-            .query_row([payload], |row| row.get::<_, Option<Vec<u8>>>(0))
-            .optional()?;
-        if let Some(Some(unique)) = unique {
-            let mut delete = self.db.prepare_cached(
-                "DELETE FROM log_unique WHERE log = ?1 AND owner = ?2 AND key = ?3",
-            )?;
-            delete.execute(params![log, owner, unique])?;
-        }
-        // Nothing else that is stored would say that it was given out.
-        self.high_water_due |= id == sql_id(self.last_log_id);
+            .prepare_cached("DELETE FROM log_payload WHERE id = ?1")?;
+        delete.execute([payload])?;
+        // Mostly a newer one follows before the commit.
+        self.last_is_gone |= id == sql_id(self.last_log_id);
         Ok(())
     }
 
     /// Writes the greatest known id, if that is due.
     pub(super) fn write_high_water(&mut self) -> rusqlite::Result<()> {
-        if self.high_water_due {
+        if self.high_water_due || self.last_is_gone {
             let mut update = self
                 .db
                 .prepare_cached("UPDATE high_water SET log_id = ?1, payload = ?2")?;
             update.execute(params![sql_id(self.last_log_id), self.next_payload])?;
             self.high_water_due = false;
+            self.last_is_gone = false;
         }
         Ok(())
     }

@@ -2,12 +2,14 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use crate::backend::{Done, Query};
 use crate::batch::Batch;
 use crate::blob::BlobHash;
 use crate::error::StoreError;
 use crate::figures::Figures;
+use crate::limits::{UNHURRIED_MAX, UNHURRIED_MILLIS_MAX};
 use crate::owner::Owner;
 
 /// Work of the writer's thread, done in order.
@@ -42,6 +44,28 @@ struct Waiting {
     settled: u64,
     figures: Figures,
     closing: bool,
+    /// Somebody waits for one of the jobs.
+    hurried: bool,
+    /// Jobs that nobody waits for.
+    unhurried: usize,
+    sleep: Sleep,
+}
+
+/// Whether the writer sleeps. Waking it costs as much as some of its work.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Sleep {
+    #[default]
+    Awake,
+    /// It wakes by itself before what nobody waits for is due.
+    Short,
+    /// It wakes when it is told to.
+    Long,
+}
+
+impl Waiting {
+    fn is_due(&self) -> bool {
+        self.hurried || self.unhurried >= UNHURRIED_MAX || self.closing
+    }
 }
 
 impl Queue {
@@ -63,14 +87,13 @@ impl Queue {
                 }
             }
         }
-        self.push(
-            waiting,
-            Job::Commit(Submitted {
-                number,
-                batch,
-                done,
-            }),
-        );
+        let hurried = !batch.is_unhurried();
+        let submitted = Submitted {
+            number,
+            batch,
+            done,
+        };
+        self.push(waiting, Job::Commit(submitted), hurried);
     }
 
     /// Queues a question that looks at staged state; gives any other back.
@@ -88,7 +111,7 @@ impl Queue {
             drop(waiting);
             query.fail(StoreError::Closed);
         } else {
-            self.push(waiting, Job::Read(query));
+            self.push(waiting, Job::Read(query), true);
         }
         None
     }
@@ -97,27 +120,60 @@ impl Queue {
     pub(super) fn collect(&self, hash: BlobHash) {
         let waiting = self.lock();
         if !waiting.closing {
-            self.push(waiting, Job::Collect(hash));
+            self.push(waiting, Job::Collect(hash), true);
         }
     }
 
-    /// Everything that waits. Sleeps until there is something, unless the writer has other work; `None` when
-    /// the queue is closed and empty.
+    /// Everything that waits. Sleeps until somebody waits for something of it, or it has waited long enough, unless the
+    /// writer has other work; `None` when the queue is closed and empty.
     pub(super) fn take(&self, other_work: bool) -> Option<VecDeque<Job>> {
         let mut waiting = self.lock();
-        while waiting.jobs.is_empty() {
-            if waiting.closing {
-                return None;
-            }
-            if other_work {
+        let mut rested = false;
+        while !waiting.is_due() && !other_work {
+            if rested && !waiting.jobs.is_empty() {
                 break;
             }
-            waiting = self
-                .arrived
-                .wait(waiting)
-                .unwrap_or_else(PoisonError::into_inner);
+            // First a short sleep: what nobody waits for mostly comes soon after what somebody did, and need not wake it.
+            waiting = if rested {
+                self.sleep_long(waiting)
+            } else {
+                self.sleep_short(waiting)
+            };
+            rested = !rested;
         }
+        if waiting.closing && waiting.jobs.is_empty() {
+            return None;
+        }
+        waiting.hurried = false;
+        waiting.unhurried = 0;
         Some(std::mem::take(&mut waiting.jobs))
+    }
+
+    /// Sleeps until something is due, at most as long as what nobody waits for may be kept.
+    fn sleep_short<'w>(&self, mut waiting: MutexGuard<'w, Waiting>) -> MutexGuard<'w, Waiting> {
+        let until = Instant::now() + Duration::from_millis(UNHURRIED_MILLIS_MAX);
+        while !waiting.is_due() {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            waiting.sleep = Sleep::Short;
+            let woken = self.arrived.wait_timeout(waiting, left);
+            waiting = woken.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        waiting.sleep = Sleep::Awake;
+        waiting
+    }
+
+    /// Sleeps until something comes.
+    fn sleep_long<'w>(&self, mut waiting: MutexGuard<'w, Waiting>) -> MutexGuard<'w, Waiting> {
+        waiting.sleep = Sleep::Long;
+        while waiting.sleep == Sleep::Long && !waiting.closing {
+            let woken = self.arrived.wait(waiting);
+            waiting = woken.unwrap_or_else(PoisonError::into_inner);
+        }
+        waiting.sleep = Sleep::Awake;
+        waiting
     }
 
     /// Notes that these batches are on disk, or are not going to be.
@@ -167,12 +223,19 @@ impl Queue {
         }
     }
 
-    fn push(&self, mut waiting: MutexGuard<'_, Waiting>, job: Job) {
-        let first = waiting.jobs.is_empty();
+    fn push(&self, mut waiting: MutexGuard<'_, Waiting>, job: Job, hurried: bool) {
         waiting.jobs.push_back(job);
-        drop(waiting);
-        // There is one taker, and it takes everything: where something waited already, it is awake.
-        if first {
+        waiting.hurried |= hurried;
+        waiting.unhurried += usize::from(!hurried);
+        let wakes = match waiting.sleep {
+            Sleep::Awake => false,
+            Sleep::Short => waiting.is_due(),
+            Sleep::Long => true,
+        };
+        if wakes {
+            // There is one sleeper, and it is woken once.
+            waiting.sleep = Sleep::Awake;
+            drop(waiting);
             self.arrived.notify_one();
         }
     }

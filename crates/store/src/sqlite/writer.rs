@@ -91,6 +91,7 @@ impl Writer {
                     }
                 }
                 Job::Read(query) if is_light(&query) => {
+                    self.write_last_put(&mut group);
                     answer(
                         &self.writes.db,
                         &self.writes.shapes,
@@ -174,7 +175,18 @@ impl Writer {
         }
     }
 
+    /// Whoever reads sees what was put.
+    fn write_last_put(&mut self, group: &mut Group) {
+        if group.begun
+            && group.failed.is_none()
+            && let Err(error) = self.writes.write_last_put()
+        {
+            self.fail(group, &failed(&error));
+        }
+    }
+
     fn commit(&mut self) -> rusqlite::Result<()> {
+        self.writes.write_last_put()?;
         self.writes.write_high_water()?;
         self.writes.db.prepare_cached("COMMIT")?.execute([])?;
         Ok(())

@@ -61,6 +61,7 @@ conformance! {
         expired_values_are_purged_in_steps
         counters_add_and_stop_at_their_bounds
         a_counter_keeps_the_time_at_which_it_expires
+        what_expires_and_is_put_again_is_what_was_put_last
         a_range_is_removed_in_steps
         owners_are_listed_in_order;
     index:
@@ -81,6 +82,8 @@ conformance! {
         a_unique_key_goes_with_its_entry
         an_entry_goes_when_no_mark_is_left
         marks_are_cleared_over_a_range_in_steps
+        what_is_confirmed_together_is_cleared_together
+        what_nobody_waits_for_is_seen_and_stored
         an_entry_without_a_mark_is_not_stored
         entries_are_counted_by_marks
         a_tombstone_takes_the_place_of_a_payload

@@ -330,6 +330,53 @@ pub(crate) fn a_counter_keeps_the_time_at_which_it_expires(place: &dyn Place) {
     );
 }
 
+/// Whatever stands between two puts of one row, and wherever batches and commits end.
+pub(crate) fn what_expires_and_is_put_again_is_what_was_put_last(place: &dyn Place) {
+    let store = place.open(&all());
+    let get = |key: &str, now| {
+        let card = wait(store.get(&SESSIONS.at(now), &alice(), key)).unwrap();
+        card.map(|card| card.text)
+    };
+    let put = |batch: &mut Batch, key: &str, name: &str, until| {
+        batch.put_expiring(&SESSIONS, &alice(), key, &card(name), until);
+    };
+    committed(&store, |batch| {
+        put(batch, "a", "1", 10);
+        put(batch, "a", "2", 10);
+        put(batch, "b", "1", 10);
+        put(batch, "a", "3", 20);
+    });
+    assert_eq!(
+        (get("a", 15), get("b", 5)),
+        (Some("3".into()), Some("1".into()))
+    );
+    for name in ["4", "5", "6"] {
+        let mut batch = Batch::new();
+        put(&mut batch, "a", name, 20);
+        store.submit(batch, |_| {});
+    }
+    assert_eq!(get("a", 15).as_deref(), Some("6"), "a question sees it");
+    committed(&store, |batch| {
+        put(batch, "a", "7", 20);
+        batch.put(&SESSIONS.at(0), &alice(), "a", &card("8"));
+        put(batch, "b", "2", 30);
+        batch.delete(&SESSIONS.at(0), &alice(), "b");
+    });
+    assert_eq!((get("a", 1_000).as_deref(), get("b", 5)), (Some("8"), None));
+    committed(&store, |batch| {
+        put(batch, "a", "9", 40);
+        batch.delete_owner(&alice());
+        put(batch, "a", "10", 50);
+        batch.require_present(&SESSIONS.at(1), &alice(), "a");
+    });
+    assert_eq!(get("a", 45).as_deref(), Some("10"));
+    drop(store);
+    let store = place.open(&all());
+    let stored = wait(store.get(&SESSIONS.at(45), &alice(), "a")).unwrap();
+    assert_eq!(stored.map(|card| card.text).as_deref(), Some("10"));
+    assert_eq!(wait(store.get(&SESSIONS.at(50), &alice(), "a")), Ok(None));
+}
+
 pub(crate) fn a_range_is_removed_in_steps(place: &dyn Place) {
     let store = place.open(&all());
     put_all(&store, &["a", "b1", "b2", "b3", "c"]);
