@@ -30,7 +30,10 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Plays a scenario against a server.
+    /// Plays a scenario against a server and says how it went.
+    ///
+    /// Ends with 0 if everything that was sent came once and in order and nothing failed, with 1 if something did not, and
+    /// with 2 if it could not begin.
     Run(Box<RunArgs>),
     /// Writes a page that compares runs, from the files that `run --json` wrote.
     Report {
@@ -47,19 +50,13 @@ enum Command {
 
 #[derive(Debug, clap::Args)]
 struct RunArgs {
-    /// The server's address and port, such as 127.0.0.1:5222 or [::1]:5223.
-    #[arg(long, value_name = "HOST:PORT")]
-    server: String,
-    /// The domain that accounts are at.
-    #[arg(long)]
-    domain: String,
     /// What clients do; `waxwing-load scenarios` lists what there is.
     #[arg(long)]
     scenario: String,
     /// How many clients there are.
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     clients: u32,
-    /// How often, by all clients together, such as 500/s.
+    /// How often it is done, by all clients together, such as 500/s.
     #[arg(long, value_parser = rate)]
     rate: Option<Rate>,
     /// How long it is measured, such as 60s.
@@ -68,15 +65,6 @@ struct RunArgs {
     /// How long the last messages are waited for.
     #[arg(long, value_parser = time, default_value = "10s")]
     settle: Duration,
-    /// How clients connect.
-    #[arg(long, value_enum, default_value_t = Transport::Starttls)]
-    transport: Transport,
-    /// Path of WebSockets, in an address such as wss://HOST:PORT/xmpp-websocket.
-    #[arg(long, default_value = "/xmpp-websocket")]
-    path: String,
-    /// PEM file of authorities whose certificates are believed; without it, anybody's are.
-    #[arg(long, value_name = "FILE")]
-    ca: Option<PathBuf>,
     /// How many log in at once, where no rate says when.
     #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     at_once: u32,
@@ -95,47 +83,80 @@ struct RunArgs {
     /// TOML file with the weights of `mixed`: a line such as `chat = 3` for each scenario.
     #[arg(long, value_name = "FILE")]
     mix: Option<PathBuf>,
-    /// What the names of accounts begin with; a number follows.
-    #[arg(long, default_value = "load")]
-    prefix: String,
-    /// Password of these accounts.
-    #[arg(long, default_value = "load-password")]
-    password: String,
-    /// Makes each account in its own stream first (XEP-0077).
-    #[arg(long, conflicts_with_all = ["account_command", "accounts"])]
-    register: bool,
-    /// Makes each account by a command, in which {user}, {domain} and {password} are filled in.
-    #[arg(long, value_name = "COMMAND", conflicts_with = "accounts")]
-    account_command: Option<String>,
-    /// File of accounts: an address and a password on each line.
-    #[arg(long, value_name = "FILE")]
-    accounts: Option<PathBuf>,
-    /// The only SASL mechanism to log in by, such as SCRAM-SHA-256.
-    #[arg(long)]
-    mechanism: Option<String>,
-    /// Sends passwords inside TLS to a server that knows nothing better.
-    #[arg(long)]
-    plain_passwords: bool,
-    /// Leaves stream management (XEP-0198) out.
-    #[arg(long)]
-    no_stream_management: bool,
+
+    /// The server's address and port, such as 127.0.0.1:5222 or [::1]:5223.
+    #[arg(long, value_name = "HOST:PORT", help_heading = "The server")]
+    server: String,
+    /// The domain that accounts are at.
+    #[arg(long, help_heading = "The server")]
+    domain: String,
+    /// How clients connect.
+    #[arg(long, value_enum, default_value_t = Transport::Starttls, help_heading = "The server")]
+    transport: Transport,
+    /// Path of WebSockets, as in wss://HOST:PORT/xmpp-websocket.
+    #[arg(long, default_value = "/xmpp-websocket", help_heading = "The server")]
+    path: String,
+    /// PEM file of authorities whose certificates are believed; without it, anybody's are.
+    #[arg(long, value_name = "FILE", help_heading = "The server")]
+    ca: Option<PathBuf>,
     /// Addresses of this machine to connect from, in turn: one has some 28,000 ports.
-    #[arg(long, value_name = "ADDRESS", value_delimiter = ',')]
+    #[arg(
+        long,
+        value_name = "ADDRESS,…",
+        value_delimiter = ',',
+        help_heading = "The server"
+    )]
     source: Vec<IpAddr>,
     /// The server's process, on this machine: says what it uses. Those that it started count with it.
-    #[arg(long, value_name = "PID", value_delimiter = ',')]
+    #[arg(
+        long,
+        value_name = "PID,…",
+        value_delimiter = ',',
+        help_heading = "The server"
+    )]
     pid: Vec<u32>,
+
+    /// What the names of accounts begin with; a number follows, from 0.
+    #[arg(long, default_value = "load", help_heading = "Accounts")]
+    prefix: String,
+    /// Password of these accounts.
+    #[arg(long, default_value = "load-password", help_heading = "Accounts")]
+    password: String,
+    /// Makes each account in its own stream first (XEP-0077); what is there already is no error.
+    #[arg(long, conflicts_with_all = ["account_command", "accounts"], help_heading = "Accounts")]
+    register: bool,
+    /// Makes each account by a command, in whose words {user}, {domain} and {password} are filled in. No shell reads it.
+    #[arg(
+        long,
+        value_name = "COMMAND",
+        conflicts_with = "accounts",
+        help_heading = "Accounts"
+    )]
+    account_command: Option<String>,
+    /// File of accounts: an address and a password on each line.
+    #[arg(long, value_name = "FILE", help_heading = "Accounts")]
+    accounts: Option<PathBuf>,
+    /// The only SASL mechanism to log in by, such as SCRAM-SHA-256.
+    #[arg(long, help_heading = "Accounts")]
+    mechanism: Option<String>,
+    /// Sends passwords inside TLS to a server that knows nothing better.
+    #[arg(long, help_heading = "Accounts")]
+    plain_passwords: bool,
+    /// Leaves stream management (XEP-0198) out.
+    #[arg(long, help_heading = "Accounts")]
+    no_stream_management: bool,
+
     /// What this run is called where several are compared.
-    #[arg(long)]
+    #[arg(long, help_heading = "What is written")]
     label: Option<String>,
     /// Writes a page with charts.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = "What is written")]
     report: Option<PathBuf>,
     /// Writes what was measured as JSON.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = "What is written")]
     json: Option<PathBuf>,
     /// Says nothing while it runs.
-    #[arg(long)]
+    #[arg(long, help_heading = "What is written")]
     quiet: bool,
 }
 

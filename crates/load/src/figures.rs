@@ -129,6 +129,15 @@ fn histogram() -> Histogram<u64> {
 }
 
 impl Figures {
+    /// Figures with this ledger.
+    #[must_use]
+    pub fn new(ledger: Ledger) -> Figures {
+        Figures {
+            ledger,
+            ..Figures::default()
+        }
+    }
+
     /// From now on it counts.
     pub fn begin(&mut self, now_micros: u64) {
         self.measuring = true;
@@ -151,7 +160,7 @@ impl Figures {
     /// A message came to `to`, so long after the run began. Its time counts by when it was planned: without the last ones,
     /// which are waited for, the slowest would be left out.
     pub fn came(&mut self, to: u32, mark: Mark, now_micros: u64) {
-        if self.ledger.came(to, mark) != Came::Again {
+        if matches!(self.ledger.came(to, mark), Came::InOrder | Came::Overtaken) {
             self.delivered();
             if self.measured.contains(&mark.planned_micros) {
                 let took = now_micros.saturating_sub(mark.planned_micros);

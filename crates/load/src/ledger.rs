@@ -9,6 +9,8 @@ use std::fmt;
 /// A message's name, which stands in its `id`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mark {
+    /// In which run: servers keep what an earlier one left.
+    pub run: u32,
     /// Who sent it.
     pub from: u32,
     /// Its number among those from `from` to its receiver, from zero.
@@ -23,8 +25,9 @@ impl Mark {
     pub fn read(id: &str) -> Option<Mark> {
         let mut parts = id.strip_prefix("load-")?.split('-');
         let mut next = || u64::from_str_radix(parts.next()?, 16).ok();
-        let (from, number, planned_micros) = (next()?, next()?, next()?);
+        let (run, from, number, planned_micros) = (next()?, next()?, next()?, next()?);
         Some(Mark {
+            run: u32::try_from(run).ok()?,
             from: u32::try_from(from).ok()?,
             number,
             planned_micros,
@@ -35,11 +38,12 @@ impl Mark {
 impl fmt::Display for Mark {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Mark {
+            run,
             from,
             number,
             planned_micros,
         } = self;
-        write!(f, "load-{from:x}-{number:x}-{planned_micros:x}")
+        write!(f, "load-{run:x}-{from:x}-{number:x}-{planned_micros:x}")
     }
 }
 
@@ -61,11 +65,14 @@ pub enum Came {
     Overtaken,
     /// It had come before.
     Again,
+    /// It was not sent in this run.
+    Foreign,
 }
 
 /// All messages of a run.
 #[derive(Debug, Default)]
 pub struct Ledger {
+    run: u32,
     lines: HashMap<(u32, u32), Line>,
     tally: Tally,
 }
@@ -94,6 +101,15 @@ impl Tally {
 }
 
 impl Ledger {
+    /// Of a run with this number, which others do not have.
+    #[must_use]
+    pub fn new(run: u32) -> Ledger {
+        Ledger {
+            run,
+            ..Ledger::default()
+        }
+    }
+
     /// The name of the next message from one to the other, which counts as sent.
     pub fn send(&mut self, from: u32, to: u32, planned_micros: u64) -> Mark {
         let line = self.lines.entry((from, to)).or_default();
@@ -101,6 +117,7 @@ impl Ledger {
         line.sent += 1;
         self.tally.sent += 1;
         Mark {
+            run: self.run,
             from,
             number,
             planned_micros,
@@ -109,7 +126,11 @@ impl Ledger {
 
     /// A message came to `to`.
     pub fn came(&mut self, to: u32, mark: Mark) -> Came {
-        let line = self.lines.entry((mark.from, to)).or_default();
+        let line = self.lines.get_mut(&(mark.from, to));
+        let line = line.filter(|line| mark.run == self.run && mark.number < line.sent);
+        let Some(line) = line else {
+            return Came::Foreign;
+        };
         let came = if mark.number >= line.next {
             line.missing.extend(line.next..mark.number);
             line.next = mark.number + 1;
@@ -148,6 +169,7 @@ mod tests {
     #[test]
     fn a_mark_is_read_as_it_was_written() {
         let mark = Mark {
+            run: u32::MAX,
             from: 15_000,
             number: u64::MAX,
             planned_micros: 60_000_000,
@@ -157,9 +179,10 @@ mod tests {
             "",
             "load-",
             "load-1-2",
-            "load-1-2-x",
+            "load-1-2-3-x",
+            "load-1-2-3",
             "m1",
-            "load-1ffffffff-0-0",
+            "load-1ffffffff-0-0-0",
         ] {
             assert_eq!(Mark::read(other), None, "{other}");
         }
@@ -190,6 +213,22 @@ mod tests {
             );
             assert_eq!(tally.is_clean(), lost + doubled + reordered == 0);
         }
+    }
+
+    #[test]
+    fn what_another_run_left_is_not_of_this_one() {
+        let mut ledger = Ledger::new(1);
+        let mark = ledger.send(7, 8, 0);
+        for foreign in [
+            Mark { run: 2, ..mark },
+            Mark { number: 1, ..mark },
+            Mark { from: 9, ..mark },
+        ] {
+            assert_eq!(ledger.came(8, foreign), Came::Foreign);
+        }
+        assert_eq!(ledger.open(), 1);
+        assert_eq!(ledger.came(8, mark), Came::InOrder);
+        assert!(ledger.tally().is_clean());
     }
 
     #[test]

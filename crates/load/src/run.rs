@@ -6,6 +6,7 @@ mod steered;
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
+use std::io::ErrorKind;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -22,7 +23,7 @@ use waxwing_wire::Stanza;
 
 use crate::accounts::Account;
 use crate::figures::{Figures, Timed};
-use crate::ledger::Mark;
+use crate::ledger::{Ledger, Mark};
 use crate::pace::{Tick, micros, ticks};
 use crate::scenario::Plan;
 use crate::target::{Target, TargetError};
@@ -92,7 +93,7 @@ impl Run {
             dialer: target.dialer()?,
             place: target.place(),
             began: Instant::now(),
-            figures: RefCell::default(),
+            figures: RefCell::new(Figures::new(Ledger::new(random().unwrap_or_default()))),
             made: RefCell::default(),
             stage: Cell::new("begins"),
             processes,
@@ -212,7 +213,13 @@ impl Run {
     }
 
     fn failed(&self, what: &str, error: &DialError) {
-        self.figures(|figures| figures.error(format!("{what}: {error}")));
+        let hint = match error {
+            DialError::Connect(ErrorKind::AddrNotAvailable | ErrorKind::AddrInUse) => {
+                "; --source names more addresses"
+            }
+            _ => "",
+        };
+        self.figures(|figures| figures.error(format!("{what}: {error}{hint}")));
     }
 
     /// Makes the accounts, where that is asked for and a log-in would be measured with it.
@@ -362,6 +369,12 @@ impl Run {
         let took = self.now_micros().saturating_sub(planned_micros);
         self.figures(|figures| figures.timed(what, took));
     }
+}
+
+/// A number that other runs do not have.
+fn random() -> Option<u32> {
+    let [a, b, c, d, ..] = seed()?;
+    Some(u32::from_be_bytes([a, b, c, d]))
 }
 
 /// Randomness of one stream; `None` where the system has none, which it always has.

@@ -1,14 +1,4 @@
-//! What clients do. A scenario is one file and one line in [`SCENARIOS`].
-
-mod chat;
-mod flood;
-mod idle;
-mod login;
-mod mixed;
-mod offline;
-mod prepare;
-mod presence;
-mod reconnect;
+//! What clients do. A scenario is one file, which has its constant `SCENARIO`, and one line in the list below.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -20,18 +10,26 @@ use waxwing_stream::sasl::Mechanism;
 use crate::run::Run;
 use crate::units::Rate;
 
-/// All scenarios.
-pub static SCENARIOS: &[Scenario] = &[
-    login::SCENARIO,
-    idle::SCENARIO,
-    chat::SCENARIO,
-    flood::SCENARIO,
-    presence::SCENARIO,
-    reconnect::SCENARIO,
-    offline::SCENARIO,
-    mixed::SCENARIO,
-    prepare::SCENARIO,
-];
+macro_rules! scenarios {
+    ($($name:ident)*) => {
+        $(mod $name;)*
+
+        /// All scenarios.
+        pub static SCENARIOS: &[Scenario] = &[$($name::SCENARIO),*];
+    };
+}
+
+scenarios! {
+    login
+    idle
+    chat
+    flood
+    presence
+    reconnect
+    offline
+    mixed
+    prepare
+}
 
 /// What clients do, from the first log-in to the last farewell.
 pub struct Scenario {

@@ -5,6 +5,7 @@
 
 mod accounts;
 mod false_server;
+mod manual;
 mod refusals;
 mod rig;
 mod scenarios;

@@ -13,6 +13,9 @@ pub(super) const SCENARIO: Scenario = Scenario {
     play: |run| Box::pin(play(run)),
 };
 
+/// Messages that may be under way: what a server does not take has to wait here, some 300 bytes each.
+const OPEN_MAX: u64 = 1_000_000;
+
 async fn play(run: Rc<Run>) {
     let clients = run.login_all().await;
     let clients = talk(&run, clients).await;
@@ -36,6 +39,11 @@ pub(super) async fn talk(run: &Rc<Run>, clients: Vec<Client>) -> Vec<Client> {
             let to = run.partner(from);
             // Who has gone was counted as an error, and says no more.
             let talker = steered.get(&from).filter(|one| !one.orders.is_closed());
+            if run.figures(|figures| figures.ledger.open()) >= OPEN_MAX {
+                let error = "message: not sent, a million others were under way";
+                run.figures(|figures| figures.error(error));
+                continue;
+            }
             if let (Some(talker), true) = (talker, steered.contains_key(&to))
                 && let Some(message) = run.message(from, to, tick.planned_micros)
             {
