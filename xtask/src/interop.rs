@@ -38,20 +38,45 @@ struct Partner {
 fn run(place: &Place, mut args: Args) -> Result<(), Failure> {
     let filter = args.word();
     args.finish()?;
-    child::run(child::cargo(place, "build").args(["--package=waxwing"]))?;
-    let server = Kept::of(&place.program("debug", "waxwing"))?;
-    let tally = run_all(place, filter.as_deref(), server.program())?;
+    let packages = ["--package=waxwing", "--package=waxwing-load"];
+    child::run(child::cargo(place, "build").args(packages))?;
+    let built = Built::keep(place)?;
+    let tally = run_all(place, filter.as_deref(), &built.variables())?;
     print!("\n{}", tally.report());
     test::found_any(&tally, filter.as_deref())?;
     test::verdict(&tally)?;
     skips::judge(place, &tally)
 }
 
-/// Runs the partners that the filter chooses; the server is already built.
+/// Our programs, kept for as long as they are tested.
+pub(crate) struct Built {
+    server: Kept,
+    load: Kept,
+}
+
+impl Built {
+    /// Keeps what was just built.
+    pub(crate) fn keep(place: &Place) -> Result<Built, Failure> {
+        Ok(Built {
+            server: Kept::of(&place.program("debug", "waxwing"))?,
+            load: Kept::of(&place.program("debug", "waxwing-load"))?,
+        })
+    }
+
+    /// Where tests and partners find them.
+    pub(crate) fn variables(&self) -> [(&'static str, &Path); 2] {
+        [
+            ("WAXWING_BIN", self.server.program()),
+            ("WAXWING_LOAD_BIN", self.load.program()),
+        ]
+    }
+}
+
+/// Runs the partners that the filter chooses; our programs are already built.
 pub(crate) fn run_all(
     place: &Place,
     filter: Option<&str>,
-    server: &Path,
+    programs: &[(&str, &Path)],
 ) -> Result<Tally, Failure> {
     let mut partners = partners(&place.root.join("interop"))?;
     let filter = filter.unwrap_or_default();
@@ -75,7 +100,7 @@ pub(crate) fn run_all(
             .cloned()
             .collect();
         if lacks.is_empty() {
-            tally.add(run_one(place, partner, case, server)?);
+            tally.add(run_one(place, partner, case, programs)?);
         } else {
             tally.skip(
                 &partner.name,
@@ -90,14 +115,14 @@ fn run_one(
     place: &Place,
     partner: &Partner,
     case: Option<&str>,
-    server: &Path,
+    programs: &[(&str, &Path)],
 ) -> Result<Tally, Failure> {
     let mut command = Command::new(&partner.path);
     command
         .args(case)
         .current_dir(&place.root)
         .env("CARGO_TARGET_DIR", &place.target)
-        .env("WAXWING_BIN", server);
+        .envs(programs.iter().copied());
     let mut tally = Tally::default();
     let done = test::read_lines(&mut command, |line| {
         tally.partner_line(line);

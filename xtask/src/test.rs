@@ -12,7 +12,6 @@ use crate::child;
 use crate::debian;
 use crate::failure::Failure;
 use crate::interop;
-use crate::kept::Kept;
 use crate::place::Place;
 use crate::skips;
 use crate::tally::{Failed, Tally};
@@ -84,14 +83,10 @@ pub(crate) fn run_all(place: &Place, filter: Option<&str>) -> Result<Tally, Fail
         tally.failed.push(Failed::named(failure.to_string()));
         return Ok(tally);
     }
-    let server = Kept::of(&place.program("debug", "waxwing"))?;
-    let load = Kept::of(&place.program("debug", "waxwing-load"))?;
-    let programs = [
-        ("WAXWING_BIN", server.program()),
-        ("WAXWING_LOAD_BIN", load.program()),
-    ];
+    let built = interop::Built::keep(place)?;
+    let programs = built.variables();
     tally.add(cargo_tests(place, filter, &excluded, &programs)?);
-    tally.add(interop::run_all(place, filter, server.program())?);
+    tally.add(interop::run_all(place, filter, &programs)?);
     Ok(tally)
 }
 

@@ -130,7 +130,7 @@ fn mixed() {
     let mix = built.directory().join("mix.toml");
     std::fs::write(&mix, "chat = 2\nlogin = 1\nidle = 0.5\nreconnect = 0.5\n").unwrap();
     let words = format!(
-        "--scenario mixed --clients 12 --rate 20/s --duration 1s --mix {}",
+        "--scenario mixed --clients 24 --rate 20/s --duration 1s --mix {}",
         mix.display()
     );
     let run = play_plain(&built, &words);
