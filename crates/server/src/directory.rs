@@ -16,7 +16,8 @@ use crate::turnstile::Turnstile;
 use crate::waiting::Waiting;
 use crate::xep::xep_0175_guests::Pass;
 
-/// Most accounts without sessions that are remembered to exist, so that a message to them needs no read.
+/// Most accounts without sessions that are remembered to exist, so that a message to them needs no read: beside as many
+/// as were in use when those that are not were forgotten last.
 pub const ACCOUNTS_IDLE_MAX: usize = 10_000;
 
 /// Whom most accounts have blocked.
@@ -200,6 +201,8 @@ impl Account {
 #[derive(Default)]
 pub struct Directory {
     accounts: Mutex<HashMap<BareJid, Arc<Account>>>,
+    /// How many accounts were in use when the others were forgotten last.
+    used: AtomicUsize,
     resumable: Mutex<HashMap<String, Arc<Session>>>,
 }
 
@@ -222,11 +225,14 @@ impl Directory {
     /// Notes that the account exists, what it may do, and whom it has blocked unless that is known already.
     pub(crate) fn note(&self, jid: &BareJid, role: Role, blocked: BlockList) -> Arc<Account> {
         let mut accounts = self.accounts();
-        if accounts.len() >= ACCOUNTS_IDLE_MAX && !accounts.contains_key(jid) {
+        // Not each time: where all are in use, each newcomer would have all of them looked at.
+        let most = self.used.load(Ordering::Relaxed) + ACCOUNTS_IDLE_MAX;
+        if accounts.len() >= most && !accounts.contains_key(jid) {
             let idle = |account: &Arc<Account>| {
                 Arc::strong_count(account) == 1 && account.lock().is_empty()
             };
             accounts.retain(|_, account| !idle(account));
+            self.used.store(accounts.len(), Ordering::Relaxed);
         }
         accounts
             .entry(jid.clone())
@@ -298,5 +304,31 @@ impl Directory {
 
     pub(crate) fn find_resumable(&self, id: &str) -> Option<Arc<Session>> {
         self.resumable().get(id).cloned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn accounts_in_use_stay_and_the_others_are_forgotten_together() {
+        let directory = Directory::default();
+        let note = |number: usize| {
+            let jid = format!("a{number}@example.org").parse().unwrap();
+            directory.note(&jid, Role::default(), BlockList::default())
+        };
+        let known = || directory.accounts().len();
+        let used: Vec<_> = (0..10).map(note).collect();
+        (10..ACCOUNTS_IDLE_MAX).for_each(|number| drop(note(number)));
+        assert_eq!(known(), ACCOUNTS_IDLE_MAX);
+        drop(note(ACCOUNTS_IDLE_MAX));
+        assert_eq!(known(), used.len() + 1);
+        // There is room for as many beside those in use, which are known all the while.
+        (ACCOUNTS_IDLE_MAX + 1..2 * ACCOUNTS_IDLE_MAX).for_each(|number| drop(note(number)));
+        assert_eq!(known(), used.len() + ACCOUNTS_IDLE_MAX);
+        assert!(Arc::ptr_eq(&note(0), &used[0]));
+        drop(note(2 * ACCOUNTS_IDLE_MAX));
+        assert_eq!(known(), used.len() + 1);
     }
 }
