@@ -60,7 +60,8 @@ listen:
   - {{ port: {plain}, ip: "127.0.0.1", module: ejabberd_c2s, starttls: true, shaper: none }}
   - {{ port: {tls}, ip: "127.0.0.1", module: ejabberd_c2s, tls: true, shaper: none }}
   - {{ port: {http}, ip: "127.0.0.1", module: ejabberd_http, request_handlers: {{ "/ws": ejabberd_http_ws }} }}
-  - {{ port: {https}, ip: "127.0.0.1", module: ejabberd_http, tls: true, request_handlers: {{ "/ws": ejabberd_http_ws }} }}
+  - {{ port: {https}, ip: "127.0.0.1", module: ejabberd_http, tls: true,
+      request_handlers: {{ "/ws": ejabberd_http_ws }} }}
 s2s_access: none
 auth_method: mnesia
 auth_password_format: scram
@@ -177,7 +178,7 @@ def main(chosen: list[str]) -> int:
                     where = ["--server", f"{HOST}:{port}", "--domain", DOMAIN, "--transport", transport, "--path", path]
                     what = ["--scenario", "mixed", "--mix", str(folder / "mix.toml"), "--register"]
                     # Three log-ins, for which there are four clients: no machine is too slow for them.
-                    size = "--clients 28 --rate 21/s --duration 1s --roster 2 --window 5".split()
+                    size = ["--clients", "28", "--rate", "21/s", "--duration", "1s", "--roster", "2", "--window", "5"]
                     why = load([*where, *what, *size])
                     if why is None:
                         print(f"ok load/{case}", flush=True)

@@ -237,7 +237,11 @@ fn load(args: &RunArgs) -> Result<bool, RunError> {
             run.clone()
                 .watch(move |run, second| shown.tell(run, second)),
         );
-        (scenario.play)(run.clone()).await;
+        tokio::select! {
+            () = (scenario.play)(run.clone()) => {}
+            // Where nobody can press anything, it is played to its end.
+            Ok(()) = tokio::signal::ctrl_c() => run.interrupt(),
+        }
         watching.abort();
         progress.end();
         let (sum, readings) = run.sum();

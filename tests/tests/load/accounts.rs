@@ -92,6 +92,11 @@ fn registration_may_be_refused() {
     let built = Built::start(BuiltOptions::new("load-closed")).unwrap();
     let server = built.plain.to_string();
     let run = play(built.directory(), &server, &format!("{CHAT} --register"));
-    assert!(run.failed().contains("2 × log-in: "), "{}", run.out);
+    assert!(
+        run.failed()
+            .contains("2 × log-in: the server makes no account: service-unavailable\n"),
+        "{}",
+        run.out
+    );
     assert_eq!(run.count("/sum/messages/sent"), 0);
 }

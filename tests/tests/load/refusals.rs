@@ -1,5 +1,8 @@
 //! What is wrong with a command line is said before anything is done.
 
+use std::net::TcpListener;
+use std::process::{Command, Stdio};
+
 use waxwing_tests::Scratch;
 
 use crate::rig::program;
@@ -160,6 +163,37 @@ fn each_file_that_is_of_no_use_is_named() {
     );
 }
 
+/// Ctrl-C while a server, which never answers, is waited for.
+#[test]
+fn who_does_not_wait_for_the_end_is_told_what_there_is() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let server = silent.local_addr().unwrap().to_string();
+    let mut command = Command::new(waxwing_tests::Built::load().unwrap());
+    command.args(["run", "--server", &server, "--domain", "waxwing.example"]);
+    command.args([
+        "--transport",
+        "plain",
+        "--scenario",
+        "idle",
+        "--clients",
+        "1",
+    ]);
+    let running = command.stdout(Stdio::piped()).spawn().unwrap();
+    let _client = silent.accept().unwrap();
+    let kill = format!("kill -INT {}", running.id());
+    assert!(
+        Command::new("sh")
+            .args(["-c", &kill])
+            .status()
+            .unwrap()
+            .success()
+    );
+    let output = running.wait_with_output().unwrap();
+    let out = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{out}");
+    assert!(out.contains("1 × interrupted: "), "{out}");
+}
+
 /// A limit of this system, as a shell sets it.
 #[test]
 fn open_files_are_counted_beforehand() {
@@ -170,10 +204,7 @@ fn open_files_are_counted_beforehand() {
             "ulimit -Sn 50; ulimit -Hn 100; exec {} {words} {clients}",
             load.display()
         );
-        let output = std::process::Command::new("sh")
-            .args(["-c", &script])
-            .output()
-            .unwrap();
+        let output = Command::new("sh").args(["-c", &script]).output().unwrap();
         (
             output.status.code(),
             String::from_utf8(output.stderr).unwrap(),

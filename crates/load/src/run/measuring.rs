@@ -103,6 +103,16 @@ impl Run {
         })
     }
 
+    /// Nobody waits for the end: what there is counts.
+    pub fn interrupt(&self) {
+        if self.shared.measuring.get() > 0 {
+            self.shared.measuring.set(1);
+            self.end_measuring();
+        }
+        let error = "interrupted: what was on its way counts as lost";
+        self.figures(|figures| figures.error(error));
+    }
+
     /// What it came to.
     #[must_use]
     pub fn sum(&self) -> (Sum, Readings) {

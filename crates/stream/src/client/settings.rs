@@ -113,12 +113,45 @@ pub enum NegotiationError {
         text: Option<String>,
     },
     /// The server makes no such account.
-    #[error("the server makes no account of that name: {0:?}")]
+    #[error("the server makes no account: {}", told(.0))]
     RegistrationRefused(Box<StanzaError>),
     /// The server gave no resource.
-    #[error("the server gave no resource: {0:?}")]
+    #[error("the server gave no resource: {}", told(.0))]
     BindRefused(Box<StanzaError>),
     /// Negotiation took too long.
     #[error("negotiation took too long")]
     Timeout,
+}
+
+/// A stanza error as people read it: its condition, and what the server has to say.
+fn told(error: &StanzaError) -> String {
+    let condition = error.condition.as_str();
+    match &error.text {
+        Some(text) => format!("{condition}: {text}"),
+        None => condition.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use waxwing_stanza::Condition;
+
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_told_in_words() {
+        let mut refused = StanzaError::from(Condition::ResourceConstraint);
+        let shown = |error: &StanzaError| {
+            NegotiationError::RegistrationRefused(Box::new(error.clone())).to_string()
+        };
+        assert_eq!(
+            shown(&refused),
+            "the server makes no account: resource-constraint"
+        );
+        refused.text = Some("try again later".to_owned());
+        assert_eq!(
+            shown(&refused),
+            "the server makes no account: resource-constraint: try again later"
+        );
+    }
 }
