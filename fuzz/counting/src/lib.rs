@@ -1,4 +1,5 @@
-//! An allocator that counts what the current thread holds, for tests of memory limits.
+//! An allocator that counts what the current thread holds, for tests of memory limits, and how often it asks, for
+//! benches.
 //!
 //! ```
 //! #[global_allocator]
@@ -19,6 +20,7 @@ thread_local! {
     // Constant and without destructor: using them allocates nothing.
     static HELD: Cell<isize> = const { Cell::new(0) };
     static PEAK: Cell<isize> = const { Cell::new(0) };
+    static ASKED: Cell<u64> = const { Cell::new(0) };
 }
 
 /// What `work` returns, and the most bytes that it held at one time beyond those held before, in this
@@ -33,6 +35,14 @@ pub fn peak_of<T>(work: impl FnOnce() -> T) -> (T, usize) {
     )
 }
 
+/// What `work` returns, and how often it asked for memory, or for more of it, in this thread. Zero if [`Counting`] is
+/// not the program's allocator.
+pub fn allocations_of<T>(work: impl FnOnce() -> T) -> (T, u64) {
+    let before = ASKED.get();
+    let result = work();
+    (result, ASKED.get() - before)
+}
+
 fn count(bytes: usize, sign: isize) {
     let held = HELD.get() + sign * bytes as isize;
     HELD.set(held);
@@ -43,6 +53,7 @@ fn count(bytes: usize, sign: isize) {
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count(layout.size(), 1);
+        ASKED.set(ASKED.get() + 1);
         // SAFETY: the caller keeps the contract of `alloc`.
         unsafe { System.alloc(layout) }
     }
@@ -56,6 +67,7 @@ unsafe impl GlobalAlloc for Counting {
     unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         // Old and new exist at one time, if only for the copy.
         count(size, 1);
+        ASKED.set(ASKED.get() + 1);
         count(layout.size(), -1);
         // SAFETY: the caller keeps the contract of `realloc`.
         unsafe { System.realloc(memory, layout, size) }
