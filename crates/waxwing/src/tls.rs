@@ -198,6 +198,12 @@ impl Tls {
         self.established
     }
 
+    /// What is kept of a record whose rest has not arrived.
+    #[cfg(test)]
+    pub(crate) fn incoming(&self) -> &Vec<u8> {
+        &self.incoming
+    }
+
     /// Encrypts `plain` behind what is in `out`.
     ///
     /// # Errors
@@ -285,7 +291,3 @@ fn encode(out: &mut Vec<u8>, mut encode: impl FnMut(&mut [u8]) -> Result<usize, 
         }
     }
 }
-
-#[cfg(test)]
-#[path = "tls_tests.rs"]
-mod tests;

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use rustls::pki_types::ServerName;
 use rustls::{
-    AlertDescription, ClientConfig, ClientConnection, RootCertStore, SupportedProtocolVersion,
-    version,
+    AlertDescription, ClientConfig, ClientConnection, RootCertStore, ServerConfig,
+    SupportedProtocolVersion, version,
 };
 
-use super::*;
 use crate::certificates::{Certificates, provider, read_chain, server_config};
+use crate::tls::{Tls, TlsError};
 
 struct Dir(PathBuf);
 
@@ -144,7 +144,7 @@ fn both_sides_derive_the_same_exporter_and_speak() {
             0,
             "close_notify arrived"
         );
-        assert!(server.incoming.is_empty() && server.incoming.capacity() < 20_000);
+        assert!(server.incoming().is_empty() && server.incoming().capacity() < 20_000);
     }
 }
 
