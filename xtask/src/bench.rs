@@ -4,6 +4,7 @@
 //! and all of it several times, so that what else the machine does meets all of them. Figures are of the machine; what is
 //! claimed is the ratio. `docs/benchmarks.md` is written from them, and a page of charts.
 
+pub(crate) mod counts;
 mod machine;
 mod measured;
 mod micro;
@@ -29,9 +30,9 @@ use works::Shape;
 
 pub(crate) const TASK: Task = Task {
     name: "bench",
-    usage: "[--quick] [--rounds N] [--seconds N] [--accounts N] | micro [NAME]",
+    usage: "[--quick] [--rounds N] [--seconds N] [--accounts N] | counts [--write [--because NNNN]] | micro [NAME]",
     about: "puts Waxwing, Prosody and ejabberd under load and writes docs/benchmarks.md; --quick checks only that nothing \
-            is lost; micro runs the benchmarks whose package or name contains NAME",
+            is lost; counts counts the instructions of a message's way, and fails where they grew; micro runs the benchmarks whose package or name contains NAME",
     run,
 };
 
@@ -48,6 +49,7 @@ fn run(place: &Place, mut args: Args) -> Result<(), Failure> {
         }
     }
     match args.word().as_deref() {
+        Some("counts") => return counts::run(place, args),
         Some("micro") => return micro::run(place, args),
         Some(other) => {
             let text = format!("what is `{other}`? (`cargo xtask bench --help`)");

@@ -22,6 +22,15 @@ pub(crate) fn run(command: &mut Command) -> Result<(), Failure> {
     expect_success(command, status)
 }
 
+/// Runs it; what it says is shown only where it fails.
+pub(crate) fn run_quietly(command: &mut Command) -> Result<(), Failure> {
+    let output = command.output().map_err(start_failure(command))?;
+    if !output.status.success() {
+        eprint!("{}", String::from_utf8_lossy(&output.stderr));
+    }
+    expect_success(command, output.status)
+}
+
 /// Runs it and gives what it wrote to standard output.
 pub(crate) fn capture(command: &mut Command) -> Result<String, Failure> {
     command.stderr(std::process::Stdio::inherit());

@@ -84,10 +84,15 @@ const SECTIONS: &[Section] = &[
         budget_minutes: 4.0,
         run: carried,
     },
+    Section {
+        name: "counts",
+        budget_minutes: 8.0,
+        run: counted,
+    },
 ];
 
 /// The whole, on two cores, from nothing.
-const BUDGET_MINUTES: f64 = 29.0;
+const BUDGET_MINUTES: f64 = 37.0;
 
 /// What became of a section.
 struct Done {
@@ -147,6 +152,14 @@ fn carried(place: &Place, tally: &mut Tally) -> Result<(), Failure> {
     let mut found = Tally::default();
     bench::quick(place, &mut found)?;
     let verdict = test::verdict(&found);
+    tally.add(found);
+    verdict
+}
+
+/// Whether a message takes as many instructions as it did.
+fn counted(place: &Place, tally: &mut Tally) -> Result<(), Failure> {
+    let mut found = Tally::default();
+    let verdict = bench::counts::check(place, &mut found);
     tally.add(found);
     verdict
 }
@@ -224,7 +237,7 @@ mod tests {
             table.contains("     2.0     0.2  failed: 2 untidy places\n"),
             "{table}"
         );
-        assert!(table.contains("all              3.0    29.0"), "{table}");
+        assert!(table.contains("all              3.0    37.0"), "{table}");
         assert!(matches!(
             verdict(&all, false),
             Err(Failure::Found { count: 1, .. })

@@ -27,7 +27,7 @@ pub const INDEXES_MAX: usize = 4;
 /// Most keys that one value has in one index.
 pub const INDEX_KEYS_MAX: usize = 256;
 /// How long a batch that nobody waits for is kept for the next commit that somebody does wait for.
-pub const UNHURRIED_MILLIS_MAX: u64 = 1_000;
+pub const UNHURRIED_MILLIS_MAX: u64 = 100;
 /// Batches that nobody waits for, after which they are committed all the same: they are held in memory.
 pub const UNHURRIED_MAX: usize = 1_000;
 /// Most bytes that one read of a blob returns: they are held in memory.

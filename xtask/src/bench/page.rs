@@ -44,7 +44,6 @@ const OPEN: &str = "\
   the receiver's, on disk before the sender's acknowledgement, gone when the receiver has confirmed the message. The
   peers' archives have two entries, and promise nothing of when they are on disk: Prosody's own files and PostgreSQL with
   `synchronous_commit = off` are their fastest. These rows show both as they are, and no target counts as reached by them.
-- **A start with 100,000 accounts.** 8,000 are made for each run, since making one takes each server milliseconds.
 ";
 
 /// The whole page.

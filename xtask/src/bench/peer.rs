@@ -71,7 +71,7 @@ impl Peer {
     /// Debian's packages of it, and of what its fastest store needs.
     pub(super) fn packages(self) -> &'static [&'static str] {
         match self {
-            Peer::Waxwing => &[],
+            Peer::Waxwing => &["sqlite3"],
             Peer::Prosody => &["prosody"],
             Peer::Ejabberd => &["ejabberd", "erlang-p1-pgsql", "postgresql-15"],
         }

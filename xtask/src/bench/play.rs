@@ -10,7 +10,7 @@ use super::measured::{Results, Run};
 use super::peer::{self, DOMAIN, Kept, PLAIN_PORT, Peer, Site, TLS_PORT};
 use super::running::Running;
 use super::scratch::Scratch;
-use super::works::{Kind, Load, Pace, STORED, Shape, Work};
+use super::works::{Accounts, Kind, Load, Pace, STORED, Shape, Work};
 use crate::child;
 use crate::debian;
 use crate::failure::Failure;
@@ -188,7 +188,7 @@ impl<'p> Play<'p> {
     }
 
     /// A copy of what was prepared.
-    fn copy(&self, peer: Peer) -> Result<Site, Failure> {
+    pub(super) fn copy(&self, peer: Peer) -> Result<Site, Failure> {
         let site = self.site("run")?;
         let from = self.scratch.path().join(peer.folder());
         let mut copy = Command::new("cp");
@@ -197,9 +197,29 @@ impl<'p> Play<'p> {
         Ok(site)
     }
 
+    /// A copy of what was prepared, with 100,000 accounts more.
+    fn with_many_accounts(&self, peer: Peer) -> Result<Site, Failure> {
+        let site = self.copy(peer)?;
+        let script = self
+            .place
+            .root
+            .join("crates/store/benches/many-accounts.sql");
+        let script = fs::File::open(&script).map_err(Failure::file(&script))?;
+        let mut command = Command::new("sqlite3");
+        command.args(["-bail", "-batch"]);
+        command.arg(site.folder.join("data/waxwing.db"));
+        child::run_quietly(command.stdin(script))?;
+        Ok(site)
+    }
+
     fn one(&self, work: &Work, peer: Peer, round: u32, so_far: &Results) -> Result<Run, Failure> {
         let site = match work.kind {
-            Kind::Start { accounts: false } => self.site("run")?,
+            Kind::Start {
+                accounts: Accounts::None,
+            } => self.site("run")?,
+            Kind::Start {
+                accounts: Accounts::Many,
+            } => self.with_many_accounts(peer)?,
             _ => self.copy(peer)?,
         };
         // What was copied is on disk before it begins, so that nobody's own writes wait for it.
@@ -272,7 +292,7 @@ impl<'p> Play<'p> {
         })
     }
 
-    fn generator(&self, tls: bool) -> Command {
+    pub(super) fn generator(&self, tls: bool) -> Command {
         let mut command = peer::pinned(self.processors[0]);
         let (port, transport) = if tls {
             (TLS_PORT, "tls")
@@ -289,7 +309,7 @@ impl<'p> Play<'p> {
 }
 
 /// A run that is not measured, and in which nothing may go wrong either: what it says is shown only then.
-fn expect_clean(generator: &mut Command) -> Result<(), Failure> {
+pub(super) fn expect_clean(generator: &mut Command) -> Result<(), Failure> {
     let output = generator
         .output()
         .map_err(child::start_failure(generator))?;

@@ -51,10 +51,19 @@ pub(super) struct Work {
 pub(super) enum Kind {
     /// Starts it, and looks at it when it has had nothing to do.
     Start {
-        /// With all accounts; otherwise with none.
-        accounts: bool,
+        accounts: Accounts,
     },
     Load(Load),
+}
+
+/// How many accounts a server is started with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Accounts {
+    None,
+    /// As many as all works have.
+    All,
+    /// 100,000 more.
+    Many,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -88,6 +97,7 @@ pub(super) const LOGIN: &str = "login";
 pub(super) const IDLE: &str = "idle";
 pub(super) const EMPTY: &str = "empty";
 pub(super) const START_FULL: &str = "start-accounts";
+pub(super) const START_MANY: &str = "start-many";
 pub(super) const STEADY_FEW: &str = "steady-100";
 pub(super) const STEADY_MANY: &str = "steady-8000";
 pub(super) const STEADY_OLD: &str = "steady-after-logins";
@@ -125,13 +135,26 @@ pub(super) fn full() -> Vec<Work> {
         Work {
             key: EMPTY,
             title: "started on an empty folder",
-            kind: Kind::Start { accounts: false },
+            kind: Kind::Start {
+                accounts: Accounts::None,
+            },
             ..WORK
         },
         Work {
             key: START_FULL,
             title: "started with 8,000 accounts",
-            kind: Kind::Start { accounts: true },
+            kind: Kind::Start {
+                accounts: Accounts::All,
+            },
+            ..WORK
+        },
+        Work {
+            key: START_MANY,
+            title: "started with 108,000 accounts",
+            own_only: true,
+            kind: Kind::Start {
+                accounts: Accounts::Many,
+            },
             ..WORK
         },
         Work {

@@ -1,5 +1,6 @@
 //! [XEP-0198: Stream Management](https://xmpp.org/extensions/xep-0198.html)
 
+use bytes::Bytes;
 use waxwing_wire::{Element, ns};
 
 use crate::Condition;
@@ -104,11 +105,49 @@ fn write_condition(failed: &mut Element, condition: &Option<Condition>) {
     }
 }
 
+/// One of both comes with nearly every message: no tree for what mostly looks the same.
+impl Request {
+    /// The element, without a tree in between.
+    pub fn bytes() -> Bytes {
+        Bytes::from_static(b"<r xmlns='urn:xmpp:sm:3'/>")
+    }
+}
+
+impl Ack {
+    /// The element, without a tree in between.
+    pub fn bytes(&self) -> Bytes {
+        format!("<a xmlns='urn:xmpp:sm:3' h='{}'/>", self.h).into()
+    }
+
+    /// Reads one that is written as nearly everybody writes it.
+    pub fn read_usual(bytes: &[u8]) -> Option<Ack> {
+        let text = std::str::from_utf8(bytes).ok()?;
+        let rest = text.strip_prefix("<a xmlns=")?;
+        let quote = rest.chars().next().filter(|c| matches!(c, '\'' | '"'))?;
+        let rest = rest[1..].strip_prefix(NS)?.strip_prefix(quote)?;
+        let rest = rest.strip_prefix(" h=")?.strip_prefix(quote)?;
+        let digits = rest.strip_suffix("/>")?.strip_suffix(quote)?;
+        let is_number = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+        let h = is_number.then(|| digits.parse().ok()).flatten()?;
+        Some(Ack { h })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::payload::TextFault;
+    use crate::payload::{Payload, TextFault};
     use crate::payload::testing::{read, written};
+
+    #[test]
+    fn usual_ones_are_what_their_types_write() {
+        assert_eq!(Request::bytes(), Request {}.write().to_bytes(ns::CLIENT));
+        for h in [0, 17, u32::MAX] {
+            let ack = Ack { h };
+            assert_eq!(ack.bytes(), ack.write().to_bytes(ns::CLIENT));
+            assert_eq!(Ack::read_usual(&ack.bytes()), Some(ack));
+        }
+    }
 
     #[test]
     fn enabling() {

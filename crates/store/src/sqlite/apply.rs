@@ -7,6 +7,7 @@ use prost::Message;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::fault::Fault;
+use super::last_put::LastPut;
 use super::read::{now, owner_id, value};
 use super::shapes::{Numbered, NumberedIndex, Shapes, pack, unpack};
 use crate::batch::{Batch, Committed};
@@ -32,6 +33,8 @@ pub(super) struct Writes {
     pub(super) high_water_due: bool,
     /// The entry by the last log id was removed: nothing but the high-water mark says that it was given out.
     pub(super) last_is_gone: bool,
+    /// Payloads whose entries were removed, which go before the next commit.
+    pub(super) payloads_gone: Vec<i64>,
     /// Some log has entries with unique keys, which go with them.
     pub(super) has_unique_keys: bool,
     /// An owner was deleted, and something of it may be left.
@@ -41,14 +44,7 @@ pub(super) struct Writes {
     /// Owners that the batch at hand was the first to write to.
     new_owners: Vec<Owner>,
     /// A row that is still to be written: what counts a stream's stanzas is mostly put again at once.
-    last_put: Option<LastPut>,
-}
-
-/// A row of a table without indexes, which expires.
-struct LastPut {
-    shape: i64,
-    owner: i64,
-    row: PutRow,
+    pub(super) last_put: Option<LastPut>,
 }
 
 /// One index key that a row has or is to have.
@@ -65,6 +61,7 @@ impl Writes {
             last_log_id: LogId::MIN,
             high_water_due: false,
             last_is_gone: false,
+            payloads_gone: Vec::new(),
             has_unique_keys: true,
             owners_gone: true,
             freed: Vec::new(),
@@ -90,6 +87,7 @@ impl Writes {
         self.owners.clear();
         self.owners_gone = true;
         self.last_put = None;
+        self.payloads_gone.clear();
         self.high_water_due = false;
         self.last_is_gone = false;
         self.freed.clear();
@@ -113,6 +111,7 @@ impl Writes {
                 .map_err(|fault| Fault::Failed(fault.into()));
         }
         let (last_log_id, freed) = (self.last_log_id, self.freed.len());
+        let payloads_gone = self.payloads_gone.len();
         let last_is_gone = self.last_is_gone;
         self.write_last_put()?;
         self.db.prepare_cached("SAVEPOINT batch")?.execute([])?;
@@ -126,6 +125,7 @@ impl Writes {
                 self.last_log_id = last_log_id;
                 self.last_is_gone = last_is_gone;
                 self.last_put = None;
+                self.payloads_gone.truncate(payloads_gone);
                 self.freed.truncate(freed);
                 for owner in &self.new_owners {
                     self.owners.remove(owner);
@@ -310,44 +310,6 @@ impl Writes {
             row.expires_micros,
             index_keys
         ])?;
-        Ok(())
-    }
-
-    /// Takes a row that is written before anything else looks at it.
-    fn put_last(&mut self, shape: i64, owner: i64, row: &PutRow) -> rusqlite::Result<()> {
-        match &mut self.last_put {
-            Some(last) if last.shape == shape && last.owner == owner && last.row.key == row.key => {
-                last.row.value.clone_from(&row.value);
-                last.row.expires_micros = row.expires_micros;
-            }
-            _ => {
-                self.write_last_put()?;
-                let row = row.clone();
-                self.last_put = Some(LastPut { shape, owner, row });
-            }
-        }
-        Ok(())
-    }
-
-    /// Writes the row that is still to be written. Where it stays as long as before, its value alone: SQLite would write
-    /// the index of what expires again, though nothing of it changes.
-    pub(super) fn write_last_put(&mut self) -> rusqlite::Result<()> {
-        let Some(LastPut { shape, owner, row }) = self.last_put.take() else {
-            return Ok(());
-        };
-        let given = params![shape, owner, row.key, row.value, row.expires_micros];
-        let mut update = self.db.prepare_cached(
-            "UPDATE table_row SET value = ?4
-             WHERE shape = ?1 AND owner = ?2 AND key = ?3 AND expires = ?5 AND index_keys IS NULL",
-        )?;
-        if update.execute(given)? == 0 {
-            let mut upsert = self.db.prepare_cached(
-                "INSERT INTO table_row (shape, owner, key, value, expires) VALUES (?1, ?2, ?3, ?4, ?5)
-                 ON CONFLICT (shape, owner, key) DO UPDATE
-                 SET value = excluded.value, expires = excluded.expires, index_keys = NULL",
-            )?;
-            upsert.execute(given)?;
-        }
         Ok(())
     }
 

@@ -138,12 +138,8 @@ impl Writes {
                 "DELETE FROM log_entry WHERE log = ?1 AND owner = ?2 AND id BETWEEN ?3 AND ?4 AND marks = 2",
             )?;
             delete.execute(range)?;
-            drop(delete);
-            let mut delete = self
-                .db
-                .prepare_cached("DELETE FROM log_payload WHERE id = ?1")?;
             for (id, _, payload) in &going {
-                delete.execute([payload])?;
+                self.payloads_gone.push(*payload);
                 self.last_is_gone |= *id == sql_id(self.last_log_id);
             }
         }
@@ -312,6 +308,23 @@ impl Writes {
         delete.execute([payload])?;
         // Mostly a newer one follows before the commit.
         self.last_is_gone |= id == sql_id(self.last_log_id);
+        Ok(())
+    }
+
+    /// Removes the payloads that entries have left. They were numbered in the order of commits, so that those that go
+    /// together mostly follow each other.
+    pub(super) fn remove_payloads(&mut self) -> rusqlite::Result<()> {
+        if self.payloads_gone.is_empty() {
+            return Ok(());
+        }
+        self.payloads_gone.sort_unstable();
+        let mut delete = self
+            .db
+            .prepare_cached("DELETE FROM log_payload WHERE id BETWEEN ?1 AND ?2")?;
+        for run in self.payloads_gone.chunk_by(|one, next| one + 1 == *next) {
+            delete.execute([run[0], run[run.len() - 1]])?;
+        }
+        self.payloads_gone.clear();
         Ok(())
     }
 

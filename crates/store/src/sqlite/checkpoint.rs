@@ -17,6 +17,11 @@ use crate::alarm::Alarm;
 
 /// Pages of the write-ahead log after which a checkpoint begins beside the writer.
 const PASSIVE_PAGES: u32 = 4_000;
+/// Commits after which one begins though there are fewer pages: few at a time are the same ones again and again, and
+/// SQLite's index of the log looks through all that have a page's number for each that is written.
+const PASSIVE_COMMITS: u32 = 250;
+/// Pages below which none is worth its waits for the disk.
+const WORTHWHILE_PAGES: u32 = 1_000;
 /// Pages at which the writer starts the log from its beginning: readers and steady writing kept the log from
 /// doing so by itself.
 const RESTART_PAGES: u32 = 16_000;
@@ -35,6 +40,8 @@ struct Shared {
     pages: AtomicU32,
     /// The length at which a checkpoint was asked for last.
     asked_at: AtomicU32,
+    /// Commits since then.
+    commits: AtomicU32,
     restart_due: AtomicBool,
 }
 
@@ -73,8 +80,11 @@ impl Checkpoints {
             if pages < before {
                 shared.asked_at.store(0, Ordering::Relaxed);
             }
-            if pages - shared.asked_at.load(Ordering::Relaxed).min(pages) >= PASSIVE_PAGES {
+            let more = pages - shared.asked_at.load(Ordering::Relaxed).min(pages);
+            let commits = shared.commits.fetch_add(1, Ordering::Relaxed) + 1;
+            if more >= PASSIVE_PAGES || more >= WORTHWHILE_PAGES && commits >= PASSIVE_COMMITS {
                 shared.asked_at.store(pages, Ordering::Relaxed);
+                shared.commits.store(0, Ordering::Relaxed);
                 requests.push(());
             }
             Ok(())

@@ -42,6 +42,7 @@ mod checkpoint;
 mod doctor;
 mod dump;
 mod fault;
+mod last_put;
 mod migrate;
 mod open;
 mod pool;

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::backend::{Done, Query};
 use crate::batch::Batch;
@@ -151,16 +151,11 @@ impl Queue {
 
     /// Sleeps until something is due, at most as long as what nobody waits for may be kept.
     fn sleep_short<'w>(&self, mut waiting: MutexGuard<'w, Waiting>) -> MutexGuard<'w, Waiting> {
-        let until = Instant::now() + Duration::from_millis(UNHURRIED_MILLIS_MAX);
-        while !waiting.is_due() {
-            let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                break;
-            }
-            waiting.sleep = Sleep::Short;
-            let woken = self.arrived.wait_timeout(waiting, left);
-            waiting = woken.unwrap_or_else(PoisonError::into_inner).0;
-        }
+        waiting.sleep = Sleep::Short;
+        let longest = Duration::from_millis(UNHURRIED_MILLIS_MAX);
+        let asleep = |waiting: &mut Waiting| !waiting.is_due();
+        let woken = self.arrived.wait_timeout_while(waiting, longest, asleep);
+        waiting = woken.unwrap_or_else(PoisonError::into_inner).0;
         waiting.sleep = Sleep::Awake;
         waiting
     }

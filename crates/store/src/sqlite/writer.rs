@@ -187,6 +187,7 @@ impl Writer {
 
     fn commit(&mut self) -> rusqlite::Result<()> {
         self.writes.write_last_put()?;
+        self.writes.remove_payloads()?;
         self.writes.write_high_water()?;
         self.writes.db.prepare_cached("COMMIT")?.execute([])?;
         Ok(())

@@ -13,6 +13,7 @@
 mod backup;
 mod batch;
 mod blob;
+mod confirmed;
 mod disk;
 mod doctor;
 mod double;
@@ -73,6 +74,9 @@ conformance! {
         an_index_hides_expired_rows
         a_counter_can_be_indexed
         a_foreign_index_is_refused;
+    confirmed:
+        what_is_confirmed_together_is_cleared_together
+        what_nobody_waits_for_is_seen_and_stored;
     log:
         entries_are_paged_in_both_directions
         a_page_goes_on_where_the_last_one_ended
@@ -82,8 +86,6 @@ conformance! {
         a_unique_key_goes_with_its_entry
         an_entry_goes_when_no_mark_is_left
         marks_are_cleared_over_a_range_in_steps
-        what_is_confirmed_together_is_cleared_together
-        what_nobody_waits_for_is_seen_and_stored
         an_entry_without_a_mark_is_not_stored
         entries_are_counted_by_marks
         a_tombstone_takes_the_place_of_a_payload

@@ -42,9 +42,15 @@ impl Nonza {
         if stanza.ns() != NS {
             return Ok(None);
         }
+        // One of both comes with nearly every message: no tree for what mostly looks the same.
+        if stanza.name() == Request::NAME {
+            return Ok(Some(Nonza::Ask));
+        }
+        if let Some(Ack { h }) = Ack::read_usual(stanza.bytes()) {
+            return Ok(Some(Nonza::Answer { h }));
+        }
         let element = stanza.element();
         let nonza = match stanza.name() {
-            Request::NAME => Ok(Nonza::Ask),
             Ack::NAME => Ack::read(&element).map(|Ack { h }| Nonza::Answer { h }),
             Enable::NAME => Enable::read(&element).map(Nonza::Enable),
             Enabled::NAME => Enabled::read(&element).map(Nonza::Enabled),
@@ -61,8 +67,8 @@ impl Nonza {
     /// The element, as a stream of clients carries it.
     pub fn to_bytes(&self) -> Bytes {
         let element = match self {
-            Nonza::Ask => Request {}.write(),
-            Nonza::Answer { h } => Ack { h: *h }.write(),
+            Nonza::Ask => return Request::bytes(),
+            Nonza::Answer { h } => return Ack { h: *h }.bytes(),
             Nonza::Enable(enable) => enable.write(),
             Nonza::Enabled(enabled) => enabled.write(),
             Nonza::Resume(resume) => resume.write(),
@@ -76,4 +82,42 @@ impl Nonza {
 /// The application-specific condition for a peer that acknowledges too much.
 pub(super) fn too_high(h: u32, send_count: u32) -> Element {
     HandledCountTooHigh { h, send_count }.write()
+}
+
+#[cfg(test)]
+mod tests {
+    use waxwing_wire::Limits;
+
+    use super::*;
+
+    fn read(text: &str) -> Result<Option<Nonza>, StreamError> {
+        let bytes = Bytes::copy_from_slice(text.as_bytes());
+        Nonza::read(&Stanza::parse(bytes, ns::CLIENT, &Limits::CLIENT).unwrap())
+    }
+
+    /// However it is written, it is the same.
+    #[test]
+    fn answers_are_read_in_every_form() {
+        for text in [
+            "<a xmlns='urn:xmpp:sm:3' h='5'/>",
+            "<a xmlns=\"urn:xmpp:sm:3\" h=\"5\"/>",
+            "<a h='5' xmlns='urn:xmpp:sm:3'/>",
+            "<a xmlns='urn:xmpp:sm:3' h='5' />",
+            "<a xmlns='urn:xmpp:sm:3' h='5'></a>",
+            "<a xmlns='urn:xmpp:sm:3' x='1' h='5'/>",
+            "<s:a xmlns:s='urn:xmpp:sm:3' h='5'/>",
+        ] {
+            assert_eq!(read(text), Ok(Some(Nonza::Answer { h: 5 })), "{text}");
+        }
+        for text in [
+            "<a xmlns='urn:xmpp:sm:3'/>",
+            "<a xmlns='urn:xmpp:sm:3' h=''/>",
+            "<a xmlns='urn:xmpp:sm:3' h='-5'/>",
+            "<a xmlns='urn:xmpp:sm:3' h='4294967296'/>",
+            "<a xmlns='urn:xmpp:sm:3' h='5&#49;x'/>",
+        ] {
+            assert!(read(text).is_err(), "{text}");
+        }
+        assert_eq!(read("<a xmlns='urn:xmpp:sm:2' h='5'/>"), Ok(None));
+    }
 }
