@@ -42,6 +42,8 @@ struct Shared {
     asked_at: AtomicU32,
     /// Commits since then.
     commits: AtomicU32,
+    /// The copy that was asked for is for a log of small commits.
+    of_small_commits: AtomicBool,
     restart_due: AtomicBool,
 }
 
@@ -63,7 +65,9 @@ impl Checkpoints {
                 }
                 connection = None;
             }
-            if seen.pages.load(Ordering::Relaxed) >= RESTART_PAGES {
+            // What is copied beside the writer is behind it where it writes steadily, and the log goes on.
+            let is_long = seen.pages.load(Ordering::Relaxed) >= RESTART_PAGES;
+            if is_long || seen.of_small_commits.load(Ordering::Relaxed) {
                 seen.restart_due.store(true, Ordering::Relaxed);
             }
         })?;
@@ -82,7 +86,11 @@ impl Checkpoints {
             }
             let more = pages - shared.asked_at.load(Ordering::Relaxed).min(pages);
             let commits = shared.commits.fetch_add(1, Ordering::Relaxed) + 1;
-            if more >= PASSIVE_PAGES || more >= WORTHWHILE_PAGES && commits >= PASSIVE_COMMITS {
+            let of_small_commits = more >= WORTHWHILE_PAGES && commits >= PASSIVE_COMMITS;
+            if more >= PASSIVE_PAGES || of_small_commits {
+                shared
+                    .of_small_commits
+                    .store(of_small_commits, Ordering::Relaxed);
                 shared.asked_at.store(pages, Ordering::Relaxed);
                 shared.commits.store(0, Ordering::Relaxed);
                 requests.push(());
@@ -110,7 +118,12 @@ impl Checkpoints {
 fn copy(connection: &mut Option<Connection>, path: &std::path::Path) -> rusqlite::Result<()> {
     let db = match connection {
         Some(db) => db,
-        None => connection.insert(beside_connection(path)?),
+        None => {
+            let db = beside_connection(path)?;
+            // A connection that has read nothing does not know that there is a log, and copies nothing.
+            let _schema: i64 = db.query_row("PRAGMA schema_version", [], |row| row.get(0))?;
+            connection.insert(db)
+        }
     };
     unless_busy(db.wal_checkpoint_v2(None::<&str>, CheckpointMode::PASSIVE))
 }

@@ -198,6 +198,24 @@ fn the_log_before_the_database_stays_short() {
     assert!(rows.len() == 20 && rows.iter().all(|(_, card)| *card == value));
 }
 
+/// One at a time, they write the same pages again and again; what is in the database already is overwritten in the log.
+#[test]
+fn the_log_of_small_commits_is_shorter_still() {
+    const COMMITS: u64 = 1_500;
+    let directory = TestDirectory::new();
+    let store = open(&directory);
+    for id in 1..=COMMITS {
+        let payload = "x".repeat(2_000);
+        committed(&store, |batch| {
+            batch.put(&CARDS, &alice(), &format!("{}", id % 7), &card(&payload));
+            append(batch, &alice(), id, BOTH());
+        });
+    }
+    let log = fs::metadata(directory.path().join("waxwing.db-wal")).unwrap();
+    let written = COMMITS * 3 * 4_096;
+    assert!(log.len() < written / 2, "{} of {written}", log.len());
+}
+
 #[test]
 fn blobs_that_nothing_refers_to_go_at_the_start() {
     let directory = TestDirectory::new();
