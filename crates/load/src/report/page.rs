@@ -120,7 +120,9 @@ fn times(reports: &[Report]) -> String {
             &["", "p50", "p95", "p99", "p99.9", "max"],
             reports,
             |report| {
-                let latency = of(report).unwrap_or_default();
+                let Some(latency) = of(report) else {
+                    return vec!["–".to_owned(); 5];
+                };
                 [
                     latency.p50_micros,
                     latency.p95_micros,

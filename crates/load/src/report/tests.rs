@@ -92,3 +92,23 @@ fn the_page_needs_nothing_else_and_shows_texts_as_texts() {
         assert!(!page.contains(link), "{link}");
     }
 }
+
+/// What a run did not time is no time at all.
+#[test]
+fn what_was_not_timed_is_no_figure() {
+    let mut timed = report();
+    let latency = crate::figures::Latency {
+        count: 1,
+        p50_micros: 1_500,
+        ..Default::default()
+    };
+    timed
+        .sum
+        .latency
+        .insert(crate::figures::Timed::Login, latency);
+    let page = page(&[timed, report()]);
+    let table = page.split("How long it took: log-in").nth(1).unwrap();
+    let table = table.split("</table>").next().unwrap();
+    assert!(table.contains("1.50 ms"), "{table}");
+    assert_eq!(table.matches("<td>–</td>").count(), 5, "{table}");
+}
