@@ -136,8 +136,8 @@ impl Ack {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::payload::{Payload, TextFault};
     use crate::payload::testing::{read, written};
+    use crate::payload::{Payload, TextFault};
 
     #[test]
     fn usual_ones_are_what_their_types_write() {
