@@ -22,7 +22,7 @@ use crate::transport::{Fault, Link};
 pub(crate) const INCOMING: Limits = Limits {
     stanza_bytes_max: 1024 * 1024,
     elements_max: 64 * 1024,
-    ..Limits::CLIENT
+    ..Limits::CLIENT.with_room()
 };
 
 /// Stream management of a session that has some.

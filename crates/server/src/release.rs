@@ -86,6 +86,12 @@ impl ReleaseQueue {
         self.lock().entries.len()
     }
 
+    /// Whether nothing waits, and nothing of what was released is still to take effect.
+    pub(crate) fn is_idle(&self) -> bool {
+        let inner = self.lock();
+        inner.entries.is_empty() && !inner.draining
+    }
+
     fn pop_ready(&self) -> Option<(Entry, Result<(), StoreError>)> {
         let mut inner = self.lock();
         let ready = inner
@@ -182,5 +188,29 @@ impl Releaser {
                 server.note_released();
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is about to be shown is not unseen.
+    #[test]
+    fn a_queue_is_idle_once_effects_have_run() {
+        let queue = ReleaseQueue::default();
+        assert!(queue.is_idle());
+        let held = Held {
+            after: vec![After::Call(Box::new(|_| {}))],
+            on_failure: None,
+            counts: true,
+        };
+        queue.push(held, false);
+        assert!(!queue.is_idle());
+        queue.lock().draining = true;
+        assert!(queue.pop_ready().is_some());
+        assert!(queue.waiting() == 0 && !queue.is_idle());
+        assert!(queue.pop_ready().is_none());
+        assert!(queue.is_idle());
     }
 }

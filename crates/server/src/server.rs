@@ -35,10 +35,10 @@ use crate::throttle::Throttle;
 use crate::xep::xep_0175_guests::Guests;
 use crate::xep::{self, xep_0198_sm as stream_management};
 
-/// Limits for stanzas that passed the gate and were changed by us: additions must never make them too large.
+/// Limits for stanzas that passed the gate and were changed by us: additions must never make them too large, nor too many.
 pub(crate) const REPARSE_LIMITS: Limits = Limits {
     stanza_bytes_max: 1024 * 1024,
-    ..Limits::SERVER
+    ..Limits::SERVER.with_room()
 };
 
 /// Why a server does not start.

@@ -254,7 +254,7 @@ impl Session {
 
     /// Whether nobody was shown presence of it, nor will be by what it has sent.
     pub(crate) fn is_unseen(&self) -> bool {
-        let all_released = self.release.waiting() == 0;
+        let all_released = self.release.is_idle();
         let state = self.state();
         all_released && state.available.is_none() && state.directed.is_empty()
     }

@@ -42,3 +42,42 @@ fn is_forged(server: &Server, child: &Element) -> bool {
     let by = child.attr("by").and_then(|by| by.parse::<Jid>().ok());
     by.is_none_or(|by| server.place(by.domain()).is_some())
 }
+
+#[cfg(test)]
+mod tests {
+    use waxwing_wire::{Limits, ns};
+
+    use super::*;
+    use crate::server::REPARSE_LIMITS;
+
+    /// Whatever a client may send can be read again with all that we add to it, and as a copy of another.
+    #[test]
+    fn what_is_added_never_makes_a_stanza_unreadable() {
+        let attributes: String = (0..61).map(|n| format!(" a{n}=''")).collect();
+        let most = Limits::CLIENT;
+        let elements = "<i/>".repeat(most.elements_max as usize - 2);
+        let levels = usize::from(most.depth_max) - 1;
+        let deep = "<d>".repeat(levels) + &"</d>".repeat(levels);
+        for inside in [format!("<x>{elements}</x>"), deep] {
+            let sent =
+                format!("<message to='a@b' id='1' type='chat'{attributes}>{inside}</message>");
+            let stanza = Stanza::parse(sent.into(), ns::CLIENT, &most).expect("at the limits");
+            let stored = stanza
+                .splice()
+                .from(Some("c@d/e"))
+                .lang(Some("de"))
+                .append(b"<stanza-id xmlns='urn:xmpp:sid:0'/>")
+                .append(b"<delay xmlns='urn:xmpp:delay'/>")
+                .finish();
+            let stored = Stanza::parse(stored, ns::CLIENT, &REPARSE_LIMITS).expect("it was stored");
+            let whole = String::from_utf8_lossy(&stored.splice().declare_ns(ns::CLIENT).finish())
+                .into_owned();
+            let copy = format!(
+                "<message><received xmlns='u:c'><forwarded xmlns='u:f'>{whole}</forwarded></received></message>"
+            );
+            Stanza::parse(copy.into(), ns::CLIENT, &REPARSE_LIMITS).expect("a copy");
+        }
+        let beyond = format!("<message{attributes} b='' c='' d='' e=''/>");
+        assert!(Stanza::parse(beyond.into(), ns::CLIENT, &most).is_err());
+    }
+}

@@ -165,7 +165,10 @@ pub(crate) fn for_session(
     id: LogId,
     now_micros: u64,
 ) -> Option<Bytes> {
-    let stanza = Stanza::parse(stored.stanza.clone(), ns::CLIENT, &REPARSE_LIMITS).ok()?;
+    let read = Stanza::parse(stored.stanza.clone(), ns::CLIENT, &REPARSE_LIMITS);
+    let stanza = read
+        .inspect_err(|error| tracing::error!(%error, "a stored message cannot be read; it stays where it is"))
+        .ok()?;
     let to = stanza.to().and_then(|to| to.parse::<FullJid>().ok());
     if let Some(to) = to
         && to != session.jid

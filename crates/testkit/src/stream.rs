@@ -72,7 +72,7 @@ impl ClientStream {
     pub fn new(settings: Settings, tls: Tls, seed: [u8; 32], until: Until) -> ClientStream {
         let negotiates = until != Until::Connected;
         let mut stream = ClientStream {
-            reader: Reader::new(Limits::CLIENT),
+            reader: Reader::new(Limits::CLIENT.with_room()),
             negotiation: negotiates.then(|| Negotiation::new(settings, tls, Seed::new(seed))),
             until,
             authenticated: false,

@@ -59,6 +59,19 @@ impl Limits {
         ..Limits::CLIENT
     };
 
+    /// The same, with room for what a server adds to a stanza that was within them: `from`, a language, ids, a delay, a
+    /// wrapper around a copy. Whoever reads what servers send, and a server that reads again what it has stored, takes as
+    /// much more than a client may send.
+    #[must_use]
+    pub const fn with_room(self) -> Limits {
+        Limits {
+            depth_max: self.depth_max + 8,
+            attributes_max: self.attributes_max + 8,
+            elements_max: self.elements_max + 64,
+            ..self
+        }
+    }
+
     /// Offsets are kept in 32 bits.
     pub(crate) fn stanza_bytes_max(&self) -> usize {
         self.stanza_bytes_max.min(u32::MAX as usize)

@@ -59,15 +59,17 @@ impl Checkpoints {
         let alarm = Arc::clone(alarm);
         let mut connection = None;
         let thread = requests.start("store-checkpoint", move |()| {
-            if let Err(error) = copy(&mut connection, &path) {
+            let copied_all = copy(&mut connection, &path).unwrap_or_else(|error| {
                 if !alarm.hear(&failed(&error)) {
                     tracing::warn!(%error, "a checkpoint failed; the next one does its work");
                 }
                 connection = None;
-            }
-            // What is copied beside the writer is behind it where it writes steadily, and the log goes on.
+                false
+            });
+            // What is copied beside the writer is behind it where it writes steadily, and the log goes on. While somebody
+            // reads what is in it, a restart would wait in vain.
             let is_long = seen.pages.load(Ordering::Relaxed) >= RESTART_PAGES;
-            if is_long || seen.of_small_commits.load(Ordering::Relaxed) {
+            if is_long || copied_all && seen.of_small_commits.load(Ordering::Relaxed) {
                 seen.restart_due.store(true, Ordering::Relaxed);
             }
         })?;
@@ -107,7 +109,7 @@ impl Checkpoints {
     pub(super) fn restart(&self, db: &Connection) {
         self.shared.restart_due.store(false, Ordering::Relaxed);
         let restarted = db.busy_timeout(RESTART_WAIT).and_then(|()| {
-            unless_busy(db.wal_checkpoint_v2(None::<&str>, CheckpointMode::RESTART))
+            unless_busy(db.wal_checkpoint_v2(None::<&str>, CheckpointMode::RESTART)).map(drop)
         });
         if let Err(error) = restarted {
             tracing::warn!(%error, "the write-ahead log could not be restarted");
@@ -115,7 +117,8 @@ impl Checkpoints {
     }
 }
 
-fn copy(connection: &mut Option<Connection>, path: &std::path::Path) -> rusqlite::Result<()> {
+/// Copies; whether that was everything there was when it began.
+fn copy(connection: &mut Option<Connection>, path: &std::path::Path) -> rusqlite::Result<bool> {
     let db = match connection {
         Some(db) => db,
         None => {
@@ -125,14 +128,15 @@ fn copy(connection: &mut Option<Connection>, path: &std::path::Path) -> rusqlite
             connection.insert(db)
         }
     };
-    unless_busy(db.wal_checkpoint_v2(None::<&str>, CheckpointMode::PASSIVE))
+    let copied = unless_busy(db.wal_checkpoint_v2(None::<&str>, CheckpointMode::PASSIVE))?;
+    Ok(copied.is_some_and(|(pages, copied)| pages == copied))
 }
 
 /// Another checkpoint or a reader in the way is no failure: there will be another time.
-fn unless_busy<T>(checkpoint: rusqlite::Result<T>) -> rusqlite::Result<()> {
+fn unless_busy<T>(checkpoint: rusqlite::Result<T>) -> rusqlite::Result<Option<T>> {
     match checkpoint {
-        Ok(_) => Ok(()),
-        Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => Ok(()),
+        Ok(done) => Ok(Some(done)),
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => Ok(None),
         Err(error) => Err(error),
     }
 }

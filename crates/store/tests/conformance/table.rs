@@ -1,10 +1,11 @@
 //! Values by key.
 
-use waxwing_store::{Batch, Direction, KeyRange, Owner, Store};
+use waxwing_store::{Append, Batch, Direction, KeyRange, LogId, Marks, Owner, Store};
 
 use crate::place::{Place, wait};
 use crate::shapes::{
-    CARDS, COUNTERS, Card, EXPIRING_COUNTERS, PAIRS, SESSIONS, alice, all, bob, card, committed,
+    CARDS, COUNTERS, Card, EXPIRING_COUNTERS, MESSAGES, PAIRS, SESSIONS, alice, all, bob, card,
+    committed,
 };
 
 fn get(store: &Store, key: &str) -> Option<Card> {
@@ -333,48 +334,78 @@ pub(crate) fn a_counter_keeps_the_time_at_which_it_expires(place: &dyn Place) {
 /// Whatever stands between two puts of one row, and wherever batches and commits end.
 pub(crate) fn what_expires_and_is_put_again_is_what_was_put_last(place: &dyn Place) {
     let store = place.open(&all());
-    let get = |key: &str, now| {
-        let card = wait(store.get(&SESSIONS.at(now), &alice(), key)).unwrap();
-        card.map(|card| card.text)
+    let get = |key: &str, now| wait(store.get(&EXPIRING_COUNTERS.at(now), &alice(), key)).unwrap();
+    let put = |batch: &mut Batch, key: &str, value: i64, until| {
+        batch.put_expiring(&EXPIRING_COUNTERS, &alice(), key, &value, until);
     };
-    let put = |batch: &mut Batch, key: &str, name: &str, until| {
-        batch.put_expiring(&SESSIONS, &alice(), key, &card(name), until);
-    };
-    committed(&store, |batch| {
-        put(batch, "a", "1", 10);
-        put(batch, "a", "2", 10);
-        put(batch, "b", "1", 10);
-        put(batch, "a", "3", 20);
-    });
-    assert_eq!(
-        (get("a", 15), get("b", 5)),
-        (Some("3".into()), Some("1".into()))
-    );
-    for name in ["4", "5", "6"] {
+    let put_alone = |key: &str, value, until| {
         let mut batch = Batch::new();
-        put(&mut batch, "a", name, 20);
+        put(&mut batch, key, value, until);
         store.submit(batch, |_| {});
+    };
+    committed(&store, |batch| {
+        put(batch, "a", 1, 10);
+        put(batch, "a", 2, 10);
+        put(batch, "b", 1, 10);
+        put(batch, "a", 3, 20);
+    });
+    assert_eq!((get("a", 15), get("b", 5)), (Some(3), Some(1)));
+    // A question, a condition, a sum and a refusal, each in the commit of the put before it.
+    for (value, until) in [(4, 20), (5, 20), (6, 20)] {
+        put_alone("a", value, until);
     }
-    assert_eq!(get("a", 15).as_deref(), Some("6"), "a question sees it");
+    assert_eq!(get("a", 15), Some(6));
+    put_alone("c", 1, 20);
     committed(&store, |batch| {
-        put(batch, "a", "7", 20);
-        batch.put(&SESSIONS.at(0), &alice(), "a", &card("8"));
-        put(batch, "b", "2", 30);
-        batch.delete(&SESSIONS.at(0), &alice(), "b");
+        batch.require_present(&EXPIRING_COUNTERS.at(1), &alice(), "c");
+        put(batch, "c", 2, 20);
     });
-    assert_eq!((get("a", 1_000).as_deref(), get("b", 5)), (Some("8"), None));
+    put_alone("c", 3, 20);
+    let sum = committed(&store, |batch| {
+        batch.add(&EXPIRING_COUNTERS.at(1), &alice(), "c", 4);
+    });
+    assert_eq!(sum.sums, [7]);
+    append(&store, 10);
+    put_alone("c", 8, 20);
+    let mut refused = Batch::new();
+    put(&mut refused, "c", 9, 20);
+    // An id that was given out is refused, and with it all of its batch.
+    refused.append(&MESSAGES, &alice(), entry(10, &card("10")));
+    assert!(wait(store.commit(refused)).is_err());
+    assert_eq!(get("c", 5), Some(8));
     committed(&store, |batch| {
-        put(batch, "a", "9", 40);
+        put(batch, "a", 7, 20);
+        batch.put(&EXPIRING_COUNTERS.at(0), &alice(), "a", &8);
+        put(batch, "b", 2, 30);
+        batch.delete(&EXPIRING_COUNTERS.at(0), &alice(), "b");
+    });
+    assert_eq!((get("a", 1_000), get("b", 5)), (Some(8), None));
+    committed(&store, |batch| {
+        put(batch, "a", 9, 40);
         batch.delete_owner(&alice());
-        put(batch, "a", "10", 50);
-        batch.require_present(&SESSIONS.at(1), &alice(), "a");
+        put(batch, "a", 10, 50);
     });
-    assert_eq!(get("a", 45).as_deref(), Some("10"));
+    assert_eq!((get("a", 45), get("c", 5)), (Some(10), None));
     drop(store);
     let store = place.open(&all());
-    let stored = wait(store.get(&SESSIONS.at(45), &alice(), "a")).unwrap();
-    assert_eq!(stored.map(|card| card.text).as_deref(), Some("10"));
-    assert_eq!(wait(store.get(&SESSIONS.at(50), &alice(), "a")), Ok(None));
+    let get = |now| wait(store.get(&EXPIRING_COUNTERS.at(now), &alice(), "a"));
+    assert_eq!((get(45), get(50)), (Ok(Some(10)), Ok(None)));
+}
+
+fn entry(id: u64, payload: &Card) -> Append<'_, Card> {
+    Append {
+        id: LogId(id),
+        marks: Marks::ARCHIVED,
+        unique: None,
+        address: None,
+        payload,
+    }
+}
+
+fn append(store: &Store, id: u64) {
+    committed(store, |batch| {
+        batch.append(&MESSAGES, &alice(), entry(id, &card(&id.to_string())));
+    });
 }
 
 pub(crate) fn a_range_is_removed_in_steps(place: &dyn Place) {
