@@ -4,7 +4,7 @@ use waxwing_store::{Batch, LogId, Marks, Page};
 
 use crate::log::{append_all, ids};
 use crate::place::{Place, wait};
-use crate::shapes::{BOTH, MESSAGES, alice, all, committed};
+use crate::shapes::{BOTH, MESSAGES, alice, all, append, committed};
 
 /// Whatever stands between those that are confirmed stays as it is.
 pub(crate) fn what_is_confirmed_together_is_cleared_together(place: &dyn Place) {
@@ -79,4 +79,20 @@ pub(crate) fn what_nobody_waits_for_is_seen_and_stored(place: &dyn Place) {
     drop(store);
     let store = place.open(&all());
     assert_eq!(ids(&store, Page::forward(9)), [0; 0]);
+}
+
+/// With what it confirmed, the contents stay too.
+pub(crate) fn a_batch_that_is_refused_confirms_nothing(place: &dyn Place) {
+    let store = place.open(&all());
+    append_all(&store, [10, 20, 30], Marks::UNDELIVERED);
+    let mut refused = Batch::new();
+    let given = [LogId(10), LogId(20)];
+    refused.clear_marks(&MESSAGES, &alice(), &given, Marks::UNDELIVERED);
+    append(&mut refused, &alice(), 30, BOTH());
+    assert!(wait(store.commit(refused)).is_err(), "30 was given out");
+    append_all(&store, [40], Marks::UNDELIVERED);
+    assert_eq!(ids(&store, Page::forward(9)), [10, 20, 30, 40]);
+    drop(store);
+    let store = place.open(&all());
+    assert_eq!(ids(&store, Page::forward(9)), [10, 20, 30, 40]);
 }

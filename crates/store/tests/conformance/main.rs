@@ -76,7 +76,8 @@ conformance! {
         a_foreign_index_is_refused;
     confirmed:
         what_is_confirmed_together_is_cleared_together
-        what_nobody_waits_for_is_seen_and_stored;
+        what_nobody_waits_for_is_seen_and_stored
+        a_batch_that_is_refused_confirms_nothing;
     log:
         entries_are_paged_in_both_directions
         a_page_goes_on_where_the_last_one_ended

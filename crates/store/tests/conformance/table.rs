@@ -340,6 +340,8 @@ pub(crate) fn what_expires_and_is_put_again_is_what_was_put_last(place: &dyn Pla
     };
     let put_alone = |key: &str, value, until| {
         let mut batch = Batch::new();
+        // So that it is in the commit of what follows.
+        batch.unhurried();
         put(&mut batch, key, value, until);
         store.submit(batch, |_| {});
     };
