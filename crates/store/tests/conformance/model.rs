@@ -9,7 +9,7 @@ use waxwing_store::{Batch, Direction, KeyRange, LogId, Page, Store};
 use self::expected::Model;
 use self::writes::{Step, address, batch, marks, owner, steps};
 use crate::place::{Place, wait};
-use crate::shapes::{BY_TAG, BY_TEXT, COUNTERS, MESSAGES, TAGGED, all};
+use crate::shapes::{BY_TAG, BY_TEXT, COUNTERS, EXPIRING_COUNTERS, MESSAGES, TAGGED, all};
 
 /// Everything that the store shows, against the model.
 pub(crate) fn compare(store: &Store, model: &Model) {
@@ -29,6 +29,14 @@ pub(crate) fn compare(store: &Store, model: &Model) {
             .map(|(at, count)| (at.1.to_string(), *count))
             .collect();
         assert_eq!(counters, expected);
+        let table = EXPIRING_COUNTERS.at(0);
+        let expiring =
+            wait(store.scan(&table, of, &KeyRange::all(), Direction::Forward, 99)).unwrap();
+        let expected = model.expiring.iter().filter(|(at, _)| at.0 == number);
+        let expected: Vec<_> = expected
+            .map(|(at, value)| (at.1.to_string(), *value))
+            .collect();
+        assert_eq!(expiring, expected);
         compare_log(store, model, number);
         for unique in 0..4 {
             let found = wait(store.id_of(&MESSAGES, of, &[unique]))
@@ -115,6 +123,7 @@ pub(crate) fn random_writes_do_what_the_model_does(place: &dyn Place) {
     let outcome = runner.run(&steps(), |steps| {
         let mut store = place.open(&all());
         let mut model = start_clean(&store);
+        let mut later = Vec::new();
         for step in steps {
             match step {
                 Step::Commit(writes) => {
@@ -125,10 +134,24 @@ pub(crate) fn random_writes_do_what_the_model_does(place: &dyn Place) {
                     }
                     assert_eq!(wait(store.commit(batch(&writes))), expected, "{writes:?}");
                 }
+                Step::Later(writes) => {
+                    let mut next = model.clone();
+                    let expected = next.apply(&writes);
+                    if expected.is_ok() {
+                        model = next;
+                    }
+                    let mut batch = batch(&writes);
+                    batch.unhurried();
+                    later.push((store.commit(batch), expected, writes));
+                    continue;
+                }
                 Step::Restart => {
                     drop(store);
                     store = place.open(&all());
                 }
+            }
+            for (outcome, expected, writes) in later.drain(..) {
+                assert_eq!(wait(outcome), expected, "{writes:?}");
             }
             compare(&store, &model);
         }

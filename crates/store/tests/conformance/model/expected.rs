@@ -19,6 +19,7 @@ pub(crate) struct ModelEntry {
 pub(crate) struct Model {
     pub(crate) cards: BTreeMap<(u8, u8), Card>,
     pub(crate) counters: BTreeMap<(u8, u8), i64>,
+    pub(crate) expiring: BTreeMap<(u8, u8), i64>,
     pub(crate) entries: BTreeMap<(u8, u64), ModelEntry>,
     pub(crate) last: u64,
 }
@@ -46,6 +47,7 @@ impl Model {
             if let Write::DeleteOwner { owner } = write {
                 self.cards.retain(|key, _| key.0 != *owner);
                 self.counters.retain(|key, _| key.0 != *owner);
+                self.expiring.retain(|key, _| key.0 != *owner);
                 self.entries.retain(|key, _| key.0 != *owner);
             }
         }
@@ -84,6 +86,16 @@ impl Model {
                 *sum += delta;
                 outcome.sums.push(*sum);
             }
+            Write::Expire {
+                owner, key, value, ..
+            } => {
+                self.expiring.insert((owner, key), value);
+            }
+            Write::AddExpiring { owner, key, delta } => {
+                let sum = self.expiring.entry((owner, key)).or_default();
+                *sum += delta;
+                outcome.sums.push(*sum);
+            }
             _ => {}
         }
         Ok(())
@@ -118,6 +130,13 @@ impl Model {
                         self.entries.remove(&(owner, id));
                     }
                 }
+            }
+            Write::Confirm { owner, ids } => {
+                let mut changed = 0;
+                for id in ids {
+                    changed += u64::from(self.confirm(owner, id));
+                }
+                outcome.changed.push(changed);
             }
             Write::Replace { owner, id } => {
                 let entry = self.entries.get_mut(&(owner, id));
@@ -194,6 +213,18 @@ impl Model {
             self.last = self.last.max(id);
         }
         Ok(Appended::New(LogId(id)))
+    }
+
+    fn confirm(&mut self, owner: u8, id: u64) -> bool {
+        let Some(entry) = self.entries.get_mut(&(owner, id)) else {
+            return false;
+        };
+        let had = entry.marks & 2 != 0;
+        entry.marks &= !2;
+        if entry.marks == 0 {
+            self.entries.remove(&(owner, id));
+        }
+        had
     }
 
     fn ids(

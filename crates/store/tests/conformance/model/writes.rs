@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 use waxwing_store::{Append, Batch, KeyRange, LogId, Marks, Owner};
 
-use crate::shapes::{COUNTERS, Card, MESSAGES, TAGGED};
+use crate::shapes::{COUNTERS, Card, EXPIRING_COUNTERS, MESSAGES, TAGGED};
 
 /// One write, by small numbers, so that they meet.
 #[derive(Clone, Debug)]
@@ -31,12 +31,29 @@ pub(crate) enum Write {
         key: u8,
         delta: i64,
     },
+    /// A row that expires, later than anybody looks.
+    Expire {
+        owner: u8,
+        key: u8,
+        value: i64,
+        at: u64,
+    },
+    AddExpiring {
+        owner: u8,
+        key: u8,
+        delta: i64,
+    },
     Append {
         owner: u8,
         id: u64,
         marks: u8,
         unique: Option<u8>,
         address: u8,
+    },
+    /// Clears *undelivered* from these.
+    Confirm {
+        owner: u8,
+        ids: BTreeSet<u64>,
     },
     Clear {
         owner: u8,
@@ -67,6 +84,8 @@ pub(crate) enum Write {
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
     Commit(Vec<Write>),
+    /// A batch that nobody waits for.
+    Later(Vec<Write>),
     Restart,
 }
 
@@ -83,6 +102,12 @@ fn write() -> impl Strategy<Value = Write> {
             .prop_map(|(owner, key, delta)| Write::Add { owner, key, delta }),
         6 => (owner.clone(), id.clone(), 0..4_u8, proptest::option::of(0..4_u8), 0..3_u8)
             .prop_map(|(owner, id, marks, unique, address)| Write::Append { owner, id, marks, unique, address }),
+        4 => (owner.clone(), 0..2_u8, 0..9_i64, 50..52_u64)
+            .prop_map(|(owner, key, value, at)| Write::Expire { owner, key, value, at }),
+        1 => (owner.clone(), 0..2_u8, -5..5_i64)
+            .prop_map(|(owner, key, delta)| Write::AddExpiring { owner, key, delta }),
+        3 => (owner.clone(), proptest::collection::btree_set(id.clone(), 1..6))
+            .prop_map(|(owner, ids)| Write::Confirm { owner, ids }),
         2 => (owner.clone(), id.clone(), id.clone(), 0..4_u8, 0..4_usize)
             .prop_map(|(owner, first, last, marks, limit)| Write::Clear { owner, first, last, marks, limit }),
         1 => (owner.clone(), id.clone()).prop_map(|(owner, id)| Write::Replace { owner, id }),
@@ -101,6 +126,7 @@ pub(crate) fn commits() -> impl Strategy<Value = Vec<Write>> {
 pub(crate) fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         8 => commits().prop_map(Step::Commit),
+        4 => commits().prop_map(Step::Later),
         1 => Just(Step::Restart),
     ];
     proptest::collection::vec(step, 1..40)
@@ -171,6 +197,22 @@ fn write_table(batch: &mut Batch, write: &Write) {
             key,
             delta,
         } => batch.add(&COUNTERS, &owner(of), &key.to_string(), delta),
+        Write::Expire {
+            owner: of,
+            key,
+            value,
+            at,
+        } => {
+            batch.put_expiring(&EXPIRING_COUNTERS, &owner(of), &key.to_string(), &value, at);
+        }
+        Write::AddExpiring {
+            owner: of,
+            key,
+            delta,
+        } => {
+            let table = EXPIRING_COUNTERS.at(0);
+            batch.add(&table, &owner(of), &key.to_string(), delta);
+        }
         Write::RequireAbsent { owner: of, key } => {
             batch.require_absent(&TAGGED, &owner(of), &key.to_string());
         }
@@ -201,6 +243,10 @@ fn write_log(batch: &mut Batch, write: &Write) {
                 payload: &payload,
             };
             batch.append(&MESSAGES, &owner(of), entry);
+        }
+        Write::Confirm { owner: of, ids } => {
+            let ids: Vec<LogId> = ids.into_iter().map(LogId).collect();
+            batch.clear_marks(&MESSAGES, &owner(of), &ids, Marks::UNDELIVERED);
         }
         Write::Clear {
             owner: of,
