@@ -83,8 +83,8 @@ fn full(place: &Place, shape: &Shape) -> Result<(), Failure> {
     let mut play = Play::new(place, &programs, &Peer::ALL, shape)?;
     let results = play.all(&works::full())?;
     let machine = machine::Machine::look(&programs)?;
-    // What is said there is of so many accounts.
-    let path = match shape.accounts == Shape::FULL.accounts {
+    // What is said there is of a whole run.
+    let path = match *shape == Shape::FULL {
         true => place.root.join("docs/benchmarks.md"),
         false => place.target.join("bench/benchmarks.md"),
     };

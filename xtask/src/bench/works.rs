@@ -3,6 +3,7 @@
 use super::peer::Kept;
 
 /// How much of everything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Shape {
     pub(super) rounds: u32,
     /// Length of a run.
