@@ -100,6 +100,15 @@ impl Counted {
         (self.now as f64 / self.before as f64 - 1.0) * 100.0
     }
 
+    /// What is written.
+    fn taken(&self, raises: bool) -> u64 {
+        if raises {
+            self.now
+        } else {
+            self.now.min(self.before)
+        }
+    }
+
     fn has_grown(&self) -> bool {
         self.now * 100 > self.before * (100 + GROWTH_PERCENT_MAX)
     }
@@ -137,7 +146,9 @@ pub(super) fn run(place: &Place, mut args: Args) -> Result<(), Failure> {
     }
     decided(place, &decision)?;
     let now = |way| all.iter().find(|counted| counted.way == way);
-    let now = |way| now(way).map_or(0, |counted| counted.now);
+    // Without a new decision they only come down: little by little is growth too.
+    let raises = decision != before.decision;
+    let now = |way| now(way).map_or(0, |counted| counted.taken(raises));
     let counts = Counts {
         decision,
         plain: now("plain"),
@@ -290,6 +301,9 @@ mod tests {
         };
         assert!(!counted(1_030).has_grown() && !counted(10).has_grown());
         assert!(counted(1_031).has_grown());
+        let taken = |now, raises| counted(now).taken(raises);
+        assert_eq!((taken(1_010, false), taken(1_010, true)), (1_000, 1_010));
+        assert_eq!((taken(990, false), taken(990, true)), (990, 990));
         let said = "plain: 1050 instructions a message, 1000 before (+5.0 %)";
         assert_eq!(counted(1_050).said(), said);
     }
