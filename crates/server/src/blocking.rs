@@ -7,11 +7,11 @@ use bytes::Bytes;
 use waxwing_stanza::xep::xep_0191_blocking;
 use waxwing_stanza::{BareJid, Condition, Jid, StanzaError};
 use waxwing_store::{Batch, Owner, Store, StoreError, Table};
-use waxwing_wire::{Stanza, ns};
+use waxwing_wire::Stanza;
 
 use crate::addressee::Destination;
 use crate::directory::Account;
-use crate::server::{REPARSE_LIMITS, Server, unavailable};
+use crate::server::{Server, read_again, unavailable};
 use crate::session::Session;
 
 /// Most bytes of all addresses that one account blocks.
@@ -180,7 +180,7 @@ pub(crate) fn keeps_away(account: &Account, stanza: &Bytes) -> bool {
     if account.blocked().0.is_empty() {
         return false;
     }
-    let Ok(stanza) = Stanza::parse(stanza.clone(), ns::CLIENT, &REPARSE_LIMITS) else {
+    let Ok(stanza) = read_again(stanza.clone()) else {
         return false;
     };
     let from = stanza.from().and_then(|from| from.parse::<Jid>().ok());

@@ -18,7 +18,7 @@ use crate::directory::Account;
 use crate::effects::Effects;
 use crate::greeting::greet;
 use crate::roster;
-use crate::server::{REPARSE_LIMITS, Server};
+use crate::server::{Server, read_again};
 use crate::session::{Available, Out, Session};
 use crate::stamp::stamp;
 use crate::subscription::Request;
@@ -404,7 +404,7 @@ pub(crate) fn show(from: &Session, session: &Session, to: &BareJid) {
             (Some(told), Some(now)) if told.as_ptr() == now.stanza.as_ptr() => return,
             (_, Some(now)) => {
                 // It was read before it was kept.
-                if let Ok(stanza) = Stanza::parse(now.stanza.clone(), ns::CLIENT, &REPARSE_LIMITS) {
+                if let Ok(stanza) = read_again(now.stanza.clone()) {
                     tell(from, session, to, &stanza);
                 }
                 told = Some(now.stanza);

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use waxwing_stanza::{Condition, FullJid, IqType, Jid, Reply, StanzaError};
-use waxwing_wire::{Stanza, ns};
+use waxwing_wire::Stanza;
 
 use crate::addressee::{Destination, destination};
 use crate::blocking;
 use crate::cx::{Answer, Cx, IqHead};
 use crate::effects::{After, Effects};
-use crate::server::{REPARSE_LIMITS, Server};
+use crate::server::{Server, read_again};
 use crate::session::{Out, Session};
 use crate::stamp::stamp;
 use crate::xep::{xep_0012_last as last, xep_0175_guests as guests};
@@ -120,7 +120,7 @@ pub(crate) fn to_session(server: &Server, to: &FullJid, stanza: &Stanza) {
 /// Answers the questions among stanzas that nobody gets.
 pub(crate) fn bounce_all(server: &Server, stanzas: Vec<Bytes>) {
     for bytes in stanzas {
-        if let Ok(stanza) = Stanza::parse(bytes, ns::CLIENT, &REPARSE_LIMITS) {
+        if let Ok(stanza) = read_again(bytes) {
             bounce(server, &stanza);
         }
     }

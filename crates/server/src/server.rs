@@ -10,7 +10,7 @@ use futures_util::FutureExt;
 use waxwing_stanza::{BareJid, Condition, ErrorType, Reply, StanzaError};
 use waxwing_store::{Batch, LogId, Shape, Store, StoreError};
 use waxwing_stream::{Seed, StreamCondition};
-use waxwing_wire::{Limits, Stanza, ns};
+use waxwing_wire::{Limits, Stanza, WireError, ns};
 
 use crate::accounts::{self, ACCOUNTS};
 use crate::admin::AdminError;
@@ -36,10 +36,15 @@ use crate::xep::xep_0175_guests::Guests;
 use crate::xep::{self, xep_0198_sm as stream_management};
 
 /// Limits for stanzas that passed the gate and were changed by us: additions must never make them too large, nor too many.
-pub(crate) const REPARSE_LIMITS: Limits = Limits {
+const REPARSE_LIMITS: Limits = Limits {
     stanza_bytes_max: 1024 * 1024,
     ..Limits::SERVER.with_room()
 };
+
+/// Reads again what passed the gate, whatever was added to it.
+pub(crate) fn read_again(bytes: Bytes) -> Result<Stanza, WireError> {
+    Stanza::parse(bytes, ns::CLIENT, &REPARSE_LIMITS)
+}
 
 /// Why a server does not start.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -342,8 +347,7 @@ impl Server {
 
     /// Validates again what we changed, so that nothing ill-formed ever leaves.
     pub(crate) fn reparse(&self, bytes: Bytes) -> Result<Stanza, StanzaError> {
-        Stanza::parse(bytes, ns::CLIENT, &REPARSE_LIMITS)
-            .map_err(|_| Condition::InternalServerError.into())
+        read_again(bytes).map_err(|_| Condition::InternalServerError.into())
     }
 
     /// The error stanza for a stanza that `session` sent; `None` where an error must not be answered.

@@ -48,7 +48,7 @@ mod tests {
     use waxwing_wire::{Limits, ns};
 
     use super::*;
-    use crate::server::REPARSE_LIMITS;
+    use crate::server::read_again;
 
     /// Whatever a client may send can be read again with all that we add to it, and as a copy of another.
     #[test]
@@ -69,13 +69,13 @@ mod tests {
                 .append(b"<stanza-id xmlns='urn:xmpp:sid:0'/>")
                 .append(b"<delay xmlns='urn:xmpp:delay'/>")
                 .finish();
-            let stored = Stanza::parse(stored, ns::CLIENT, &REPARSE_LIMITS).expect("it was stored");
+            let stored = read_again(stored).expect("it was stored");
             let whole = String::from_utf8_lossy(&stored.splice().declare_ns(ns::CLIENT).finish())
                 .into_owned();
             let copy = format!(
                 "<message><received xmlns='u:c'><forwarded xmlns='u:f'>{whole}</forwarded></received></message>"
             );
-            Stanza::parse(copy.into(), ns::CLIENT, &REPARSE_LIMITS).expect("a copy");
+            read_again(copy.into()).expect("a copy");
         }
         let beyond = format!("<message{attributes} b='' c='' d='' e=''/>");
         assert!(Stanza::parse(beyond.into(), ns::CLIENT, &most).is_err());

@@ -8,13 +8,13 @@ use waxwing_stanza::xep::xep_0082_datetime::DateTime;
 use waxwing_stanza::xep::xep_0203_delay::Delay;
 use waxwing_stanza::{FullJid, Jid, Payload};
 use waxwing_store::{LogId, Page, StoreError};
-use waxwing_wire::{Stanza, ns};
+use waxwing_wire::ns;
 
 use crate::blocking::{self, BlockList};
 use crate::delivery::{MESSAGES, StoredMessage, UNDELIVERED};
 use crate::directory::Account;
 use crate::effects::After;
-use crate::server::{REPARSE_LIMITS, Server};
+use crate::server::{Server, read_again};
 use crate::session::Session;
 
 /// Entries read at a time, and outstanding when more are queued.
@@ -165,7 +165,7 @@ pub(crate) fn for_session(
     id: LogId,
     now_micros: u64,
 ) -> Option<Bytes> {
-    let read = Stanza::parse(stored.stanza.clone(), ns::CLIENT, &REPARSE_LIMITS);
+    let read = read_again(stored.stanza.clone());
     let stanza = read
         .inspect_err(|error| tracing::error!(%error, "a stored message cannot be read; it stays where it is"))
         .ok()?;

@@ -138,9 +138,9 @@ impl Writes {
                 "DELETE FROM log_entry WHERE log = ?1 AND owner = ?2 AND id BETWEEN ?3 AND ?4 AND marks = 2",
             )?;
             delete.execute(range)?;
+            drop(delete);
             for (id, _, payload) in &going {
-                self.payloads_gone.push(*payload);
-                self.last_is_gone |= *id == sql_id(self.last_log_id);
+                self.leave(*id, *payload);
             }
         }
         if !staying.is_empty() {
@@ -290,6 +290,7 @@ impl Writes {
             .db
             .prepare_cached("DELETE FROM log_entry WHERE log = ?1 AND owner = ?2 AND id = ?3")?;
         delete.execute(params![log, owner, id])?;
+        drop(delete);
         if self.has_unique_keys {
             let mut select = self
                 .db
@@ -302,13 +303,15 @@ impl Writes {
                 delete.execute(params![log, owner, unique])?;
             }
         }
-        let mut delete = self
-            .db
-            .prepare_cached("DELETE FROM log_payload WHERE id = ?1")?;
-        delete.execute([payload])?;
+        self.leave(id, payload);
+        Ok(())
+    }
+
+    /// Notes what an entry has left that was removed.
+    fn leave(&mut self, id: i64, payload: i64) {
+        self.payloads_gone.push(payload);
         // Mostly a newer one follows before the commit.
         self.last_is_gone |= id == sql_id(self.last_log_id);
-        Ok(())
     }
 
     /// Removes the payloads that entries have left. They were numbered in the order of commits, so that those that go

@@ -11,8 +11,9 @@
 //! | `restoring/` | what a restore has built until then, while there is no database |
 //!
 //! One thread writes, and makes one commit of everything that waits, with `synchronous=FULL`: it never waits
-//! for company, but with what nobody waits for ([`Batch::unhurried`]). Each batch is applied by itself, under a savepoint where it could be refused half-way. Readers
-//! have connections beside it, and so has the checkpoint; the writer itself answers what looks at staged state.
+//! for company, but with what nobody waits for ([`Batch::unhurried`]). Each batch is applied by itself, under a
+//! savepoint where it could be refused half-way. Readers have connections beside it, and so has the checkpoint;
+//! the writer itself answers what looks at staged state.
 
 use std::fmt;
 use std::path::{Path, PathBuf};

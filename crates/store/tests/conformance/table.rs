@@ -1,10 +1,10 @@
 //! Values by key.
 
-use waxwing_store::{Append, Batch, Direction, KeyRange, LogId, Marks, Owner, Store};
+use waxwing_store::{Batch, Direction, KeyRange, Marks, Owner, Store};
 
 use crate::place::{Place, wait};
 use crate::shapes::{
-    CARDS, COUNTERS, Card, EXPIRING_COUNTERS, MESSAGES, PAIRS, SESSIONS, alice, all, bob, card,
+    CARDS, COUNTERS, Card, EXPIRING_COUNTERS, PAIRS, SESSIONS, alice, all, append, bob, card,
     committed,
 };
 
@@ -367,12 +367,12 @@ pub(crate) fn what_expires_and_is_put_again_is_what_was_put_last(place: &dyn Pla
         batch.add(&EXPIRING_COUNTERS.at(1), &alice(), "c", 4);
     });
     assert_eq!(sum.sums, [7]);
-    append(&store, 10);
+    committed(&store, |batch| append(batch, &alice(), 10, Marks::ARCHIVED));
     put_alone("c", 8, 20);
     let mut refused = Batch::new();
     put(&mut refused, "c", 9, 20);
     // An id that was given out is refused, and with it all of its batch.
-    refused.append(&MESSAGES, &alice(), entry(10, &card("10")));
+    append(&mut refused, &alice(), 10, Marks::ARCHIVED);
     assert!(wait(store.commit(refused)).is_err());
     assert_eq!(get("c", 5), Some(8));
     committed(&store, |batch| {
@@ -392,22 +392,6 @@ pub(crate) fn what_expires_and_is_put_again_is_what_was_put_last(place: &dyn Pla
     let store = place.open(&all());
     let get = |now| wait(store.get(&EXPIRING_COUNTERS.at(now), &alice(), "a"));
     assert_eq!((get(45), get(50)), (Ok(Some(10)), Ok(None)));
-}
-
-fn entry(id: u64, payload: &Card) -> Append<'_, Card> {
-    Append {
-        id: LogId(id),
-        marks: Marks::ARCHIVED,
-        unique: None,
-        address: None,
-        payload,
-    }
-}
-
-fn append(store: &Store, id: u64) {
-    committed(store, |batch| {
-        batch.append(&MESSAGES, &alice(), entry(id, &card(&id.to_string())));
-    });
 }
 
 pub(crate) fn a_range_is_removed_in_steps(place: &dyn Place) {
