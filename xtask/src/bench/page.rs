@@ -24,8 +24,8 @@ const HOW: &str = "\
 
 - Each server is pinned to one processor, and the generator, `waxwing-load`, to another. Only one server runs at a time.
 - Runs are interleaved: one server after the other does a work, then the next work, and all of it again. Tables show the
-  median, and the lowest and the highest run where they differ. What takes long is done in the first round only: idle
-  connections, and whether a message costs more with more around it.
+  median, and the lowest and the highest run where they differ. Idle connections, which take long and come out the same,
+  are in the first round only.
 - Processor time is that of all of a server's processes, user and system, PostgreSQL's with ejabberd's, divided by the
   messages that came or the log-ins that were done. Latencies count from when something was planned (no coordinated
   omission). Messages have a text of 64 bytes.

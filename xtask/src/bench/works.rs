@@ -277,7 +277,6 @@ fn steady() -> [Work; 3] {
     };
     let work = Work {
         own_only: true,
-        once: true,
         ..WORK
     };
     [
