@@ -47,6 +47,8 @@ pub struct Iq<P> {
 pub struct Answer {
     /// Child of the `<iq type='result'/>`.
     pub payload: Option<Element>,
+    /// What could not be done of what was asked: the answer is an error, and the rest happens.
+    pub error: Option<StanzaError>,
     /// Writes before it, deliveries beside it.
     pub effects: Effects,
 }
@@ -56,6 +58,7 @@ impl Answer {
     pub fn empty() -> Self {
         Answer {
             payload: None,
+            error: None,
             effects: Effects::none(),
         }
     }
@@ -64,6 +67,16 @@ impl Answer {
     pub fn with<P: waxwing_stanza::Payload>(payload: &P) -> Self {
         Answer {
             payload: Some(payload.write()),
+            error: None,
+            effects: Effects::none(),
+        }
+    }
+
+    /// An error that says what of the request it is about.
+    pub fn refused(payload: Element, error: StanzaError) -> Self {
+        Answer {
+            payload: Some(payload),
+            error: Some(error),
             effects: Effects::none(),
         }
     }

@@ -22,6 +22,9 @@ pub(crate) fn start(server: &Server) {
             if let Err(error) = purge(&server).await {
                 tracing::warn!(%error, "expired rows could not be removed");
             }
+            if let Err(error) = crate::pubsub::sweep(&server).await {
+                tracing::warn!(%error, "items of removed nodes could not be removed");
+            }
             let next = server.steady_micros() + PURGE_EVERY_MICROS;
             let sleep = server.outside().clock.sleep_until(next);
             drop(server);

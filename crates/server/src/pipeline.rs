@@ -17,6 +17,7 @@ use crate::delivery::Delivery;
 use crate::effects::Effects;
 use crate::hooks::{Phase, Sending, Sent};
 use crate::keep;
+use crate::pubsub::{self, authorization};
 use crate::server::Server;
 use crate::session::Session;
 use crate::stamp::stamp;
@@ -36,6 +37,9 @@ pub(crate) async fn message(
     let own = own.then(|| session.account.jid.as_str());
     sending.stanza = stamp(server, session, &sending.stanza, session.jid.as_str(), own)?;
     run(server, Phase::Rewrite, &mut sending)?;
+    if let Some((service, form)) = pubsub::decision(&sending)? {
+        return authorization::decide(server, &service, &session.account.jid, &form).await;
+    }
     let delivery = recipient(server, Parts::of(&sending)).await?;
     run(server, Phase::Act, &mut sending)?;
     run(server, Phase::Observe, &mut sending)?;

@@ -393,6 +393,19 @@ pub(crate) fn withdraw(account: &Arc<Account>, contact: &BareJid, effects: &mut 
     });
 }
 
+/// How available a session is: what `<show/>` says, or `online`; nothing where it is not available.
+pub(crate) fn shown(session: &Session) -> Option<String> {
+    let available = session.state().available.clone()?;
+    let stanza = read_again(available.stanza).ok()?;
+    let show = stanza
+        .child(ns::CLIENT, "show")
+        .map(|show| show.element().text());
+    Some(
+        show.filter(|show| !show.is_empty())
+            .unwrap_or_else(|| "online".to_owned()),
+    )
+}
+
 /// Presence as it is now, if it was sent. Where it changes meanwhile, the change may have been told before: it is told
 /// again, so that what is true comes last.
 pub(crate) fn show(from: &Session, session: &Session, to: &BareJid) {

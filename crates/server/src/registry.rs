@@ -26,6 +26,7 @@ use crate::admin::Command;
 use crate::cx::{Answer, Cx, Iq, IqHead};
 use crate::hooks::{Hooks, Phase, ReceivedHook, SendingHook, SentHook};
 use crate::options::{OptionSpec, Options};
+use crate::pubsub::profile::Profile;
 use crate::session::Flag;
 
 /// Which document a feature implements.
@@ -153,6 +154,7 @@ pub struct Registry {
     forms: Vec<FormOf>,
     pub(crate) stream_features: Vec<(Stage, StreamFeatureOf)>,
     pub(crate) commands: BTreeMap<&'static str, Command>,
+    pub(crate) profiles: Vec<Profile>,
 }
 
 /// Registers things for one feature.
@@ -244,6 +246,11 @@ impl Registrar<'_> {
     /// More about a domain in its disco#info.
     pub fn domain_form(&mut self, form: FormOf) {
         self.registry.forms.push(form);
+    }
+
+    /// What nodes of certain names of an account are by default.
+    pub fn node(&mut self, profile: Profile) {
+        self.registry.profiles.push(profile);
     }
 
     /// An admin command.

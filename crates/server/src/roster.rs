@@ -216,16 +216,19 @@ pub(crate) async fn sees_presence(
     if viewer == owner {
         return Ok(true);
     }
-    let item = server
-        .store()
-        .get(
-            &ROSTER,
-            &Owner::account(owner.as_ref()),
-            &viewer.to_string(),
-        )
-        .await
-        .map_err(|error| unavailable(&error))?;
+    let item = item_of(server, owner, viewer).await?;
     Ok(item.is_some_and(|item| item.from))
+}
+
+/// An entry of the roster of `owner`, whether there is an account of that name or not.
+pub(crate) async fn item_of(
+    server: &Server,
+    owner: &BareJid,
+    contact: &BareJid,
+) -> Result<Option<StoredItem>, StanzaError> {
+    let owner = Owner::account(owner.as_ref());
+    let item = server.store().get(&ROSTER, &owner, contact.as_ref());
+    item.await.map_err(|error| unavailable(&error))
 }
 
 /// The roster's version as text; empty before the first change.

@@ -23,7 +23,7 @@ impl Default for RosterTurns {
 impl RosterTurns {
     /// That of these accounts.
     pub(crate) async fn of(&self, accounts: &[&BareJid]) -> Turn {
-        let mut places: Vec<usize> = accounts.iter().map(|account| place(account)).collect();
+        let mut places: Vec<usize> = accounts.iter().map(place).collect();
         places.sort_unstable();
         places.dedup();
         let mut turn = Vec::new();
@@ -31,6 +31,14 @@ impl RosterTurns {
             turn.push(turns.pass().await);
         }
         turn
+    }
+
+    /// Waits for the turn to change something else that has a name.
+    pub(crate) async fn of_one(&self, name: &(impl Hash + ?Sized)) -> Turn {
+        match self.0.get(place(name)) {
+            Some(turns) => vec![turns.pass().await],
+            None => Turn::new(),
+        }
     }
 
     /// That of all.
@@ -43,7 +51,7 @@ impl RosterTurns {
     }
 }
 
-fn place(account: &BareJid) -> usize {
+fn place(account: &(impl Hash + ?Sized)) -> usize {
     let mut hasher = DefaultHasher::new();
     account.hash(&mut hasher);
     usize::try_from(hasher.finish() % TURNS as u64).unwrap_or_default()

@@ -90,12 +90,16 @@ async fn here(
     };
     let Answer {
         payload,
+        error,
         mut effects,
     } = handler(cx, head, payload).await?;
-    if let Some(result) = Reply::new(stanza)
-        .to(Some(session.jid.as_str()))
-        .result(payload.as_ref())
-    {
+    let reply = Reply::new(stanza).to(Some(session.jid.as_str()));
+    let written = match (&error, &payload) {
+        (Some(error), Some(payload)) => reply.error_about(payload, error),
+        (Some(error), None) => reply.error(error),
+        (None, payload) => reply.result(payload.as_ref()),
+    };
+    if let Some(result) = written {
         effects
             .after
             .insert(0, After::Deliver(session.clone(), Out::stanza(result)));

@@ -17,7 +17,7 @@ use crate::admin::AdminError;
 use crate::admission::Admission;
 use crate::confirmed;
 use crate::connection::Connection;
-use crate::delivery::MESSAGES;
+use crate::delivery::{Delivery, MESSAGES};
 use crate::directory::{Account, Directory};
 use crate::effects::{After, Effects};
 use crate::link::Link;
@@ -102,6 +102,8 @@ pub(crate) struct Inner {
     stanza_ids: StanzaIds,
     /// Subscriptions change two rosters at once, each of which is read first.
     rosters: RosterTurns,
+    /// A node is read before it is changed, too.
+    nodes: RosterTurns,
     /// The newest log id given. Held while a batch is handed to the store, so that ids and commits have one order.
     staging: Mutex<LogId>,
     numbers: AtomicU64,
@@ -159,6 +161,7 @@ impl Server {
             releaser: Releaser::default(),
             stanza_ids,
             rosters: RosterTurns::default(),
+            nodes: RosterTurns::default(),
             staging: Mutex::new(last),
             numbers: AtomicU64::new(1),
             removals: AtomicU64::new(0),
@@ -290,6 +293,11 @@ impl Server {
         self.0.rosters.of_all().await
     }
 
+    /// Waits for the turn to change a node of a service.
+    pub(crate) async fn node_turn(&self, service: &BareJid, node: &str) -> crate::effects::Turn {
+        self.0.nodes.of_one(&(service, node)).await
+    }
+
     /// The served domain that `to` names.
     pub(crate) fn domain_of(&self, to: Option<&str>) -> Option<String> {
         let jid: BareJid = to?.parse().ok()?;
@@ -392,6 +400,7 @@ impl Server {
         let Effects {
             mut batch,
             message,
+            more,
             after: mut follow,
             removes,
             exclusive,
@@ -416,14 +425,12 @@ impl Server {
                 batch = Batch::new();
             }
             if let Some(mut delivery) = message {
-                // Nobody has it any more: its sender is told so.
-                delivery.keep &= !delivery.account.is_removed();
-                if delivery.keep {
-                    *last = LogId(self.now_micros().max(last.0 + 1));
-                    delivery.account.note_log(*last);
-                    delivery.enter_log(*last, &self.0.stanza_ids, &mut batch);
-                }
+                self.enter_log(&mut last, &mut delivery, &mut batch);
                 follow.insert(0, After::Message(delivery));
+            }
+            for mut delivery in more {
+                self.enter_log(&mut last, &mut delivery, &mut batch);
+                follow.push(After::Message(delivery));
             }
             let counts = stanza.is_some() && self.count_inbound(session, &mut batch);
             let mut on_failure = stanza.map(|stanza| stanza.on_failure);
@@ -447,6 +454,17 @@ impl Server {
         session.release.drain(self, session);
         // What follows at once has followed when another's turn comes.
         drop(exclusive);
+    }
+
+    /// Gives a message that is kept the next id of the log.
+    fn enter_log(&self, last: &mut LogId, delivery: &mut Delivery, batch: &mut Batch) {
+        // Nobody has it any more: its sender is told so.
+        delivery.keep &= !delivery.account.is_removed();
+        if delivery.keep {
+            *last = LogId(self.now_micros().max(last.0 + 1));
+            delivery.account.note_log(*last);
+            delivery.enter_log(*last, &self.0.stanza_ids, batch);
+        }
     }
 
     /// Hands an account's removal to the store, at the call; whatever is staged from then on stores nothing for it.

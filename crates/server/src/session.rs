@@ -19,6 +19,7 @@ use waxwing_stream::sm::Sm;
 use waxwing_stream::{StreamCondition, StreamError};
 
 use crate::directory::Account;
+use crate::interests::Interests;
 use crate::metrics::Waits;
 use crate::release::ReleaseQueue;
 
@@ -109,6 +110,8 @@ pub(crate) struct State {
     /// Language of the client's stream (RFC 6120 §4.7.4).
     pub(crate) lang: Option<Arc<str>>,
     pub(crate) available: Option<Available>,
+    /// Nodes of which the client wants to be told (XEP-0060 §9.2).
+    pub(crate) interests: Option<Arc<Interests>>,
     /// Addresses that got directed presence (RFC 6121 §4.6).
     pub(crate) directed: BTreeSet<Jid>,
     /// Log entries after this one are delivered as they come; `None` before the undelivered ones were sent.
@@ -220,6 +223,12 @@ impl Session {
             .available
             .as_ref()
             .map(|available| available.priority)
+    }
+
+    /// Whether the client wants to be told of nodes of this name.
+    pub(crate) fn is_interested(&self, node: &str) -> bool {
+        let state = self.state();
+        state.interests.as_ref().is_some_and(|them| them.has(node))
     }
 
     /// Whether what comes is on its way to the client at once, rather than waiting in the log for it: it is connected,

@@ -6,11 +6,14 @@ pub mod xep_0012_last;
 pub mod xep_0030_disco;
 pub mod xep_0049_private;
 pub mod xep_0054_vcard;
+pub mod xep_0059_rsm;
+pub mod xep_0060_pubsub;
 pub mod xep_0077_registration;
 pub mod xep_0092_version;
 pub mod xep_0115_caps;
 pub mod xep_0157_contacts;
 pub mod xep_0160_offline;
+pub mod xep_0163_pep;
 pub mod xep_0175_guests;
 pub mod xep_0191_blocking;
 pub mod xep_0198_sm;
@@ -21,6 +24,8 @@ pub mod xep_0280_carbons;
 pub mod xep_0334_hints;
 pub mod xep_0359_stanza_ids;
 pub mod xep_0368_direct_tls;
+pub mod xep_0384_omemo;
+pub mod xep_0413_order_by;
 pub mod xep_0440_channel_binding;
 pub mod xep_0474_downgrade;
 pub mod xep_0478_limits;
@@ -35,11 +40,14 @@ pub const FEATURES: &[&Feature] = &[
     &xep_0030_disco::FEATURE,
     &xep_0049_private::FEATURE,
     &xep_0054_vcard::FEATURE,
+    &xep_0059_rsm::FEATURE,
+    &xep_0060_pubsub::FEATURE,
     &xep_0077_registration::FEATURE,
     &xep_0092_version::FEATURE,
     &xep_0115_caps::FEATURE,
     &xep_0157_contacts::FEATURE,
     &xep_0160_offline::FEATURE,
+    &xep_0163_pep::FEATURE,
     &xep_0175_guests::FEATURE,
     &xep_0191_blocking::FEATURE,
     &xep_0198_sm::FEATURE,
@@ -50,6 +58,8 @@ pub const FEATURES: &[&Feature] = &[
     &xep_0334_hints::FEATURE,
     &xep_0359_stanza_ids::FEATURE,
     &xep_0368_direct_tls::FEATURE,
+    &xep_0384_omemo::FEATURE,
+    &xep_0413_order_by::FEATURE,
     &xep_0440_channel_binding::FEATURE,
     &xep_0474_downgrade::FEATURE,
     &xep_0478_limits::FEATURE,

@@ -35,6 +35,7 @@
 mod error;
 mod field;
 mod keywords;
+mod parts;
 mod structs;
 mod text;
 
@@ -49,6 +50,7 @@ pub(crate) use field::{
     write_attr, write_child, write_flag, write_text, write_text_child,
 };
 pub(crate) use keywords::keywords;
+pub(crate) use parts::parts;
 pub(crate) use structs::payload;
 pub use text::{Secret, Text, TextFault};
 

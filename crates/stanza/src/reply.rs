@@ -53,15 +53,21 @@ impl<'a> Reply<'a> {
         if codes::are_wanted(self.original) {
             element.set_attr("code", codes::code(error.condition).to_string());
         }
-        self.write("error", Some(&element))
+        self.write("error", &[&element])
+    }
+
+    /// Writes an error behind what of the original it is about, where the protocol asks for that.
+    pub fn error_about(&self, payload: &Element, error: &StanzaError) -> Option<Bytes> {
+        let error = error.to_element(self.original.ns());
+        self.write("error", &[payload, &error])
     }
 
     /// Writes the result of an IQ, with a payload or empty.
     pub fn result(&self, payload: Option<&Element>) -> Option<Bytes> {
-        self.write("result", payload)
+        self.write("result", payload.as_slice())
     }
 
-    fn write(&self, kind: &str, payload: Option<&Element>) -> Option<Bytes> {
+    fn write(&self, kind: &str, payloads: &[&Element]) -> Option<Bytes> {
         if matches!(self.original.kind().as_deref(), Some("error" | "result")) {
             return None;
         }
@@ -78,7 +84,7 @@ impl<'a> Reply<'a> {
                 writer.attr(name, value);
             }
         }
-        if let Some(payload) = payload {
+        for payload in payloads {
             payload.write(&mut writer);
         }
         writer.end();

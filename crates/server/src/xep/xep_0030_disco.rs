@@ -9,6 +9,8 @@ use waxwing_stanza::{Condition, IqType, StanzaError};
 
 use crate::addressee::Addressee;
 use crate::cx::{Answer, Cx, Handled, Iq, IqHead};
+use crate::hosts::Service;
+use crate::pubsub;
 use crate::registry::{Feature, Registrar, Source};
 use crate::roster;
 use crate::xep::{xep_0115_caps as caps, xep_0175_guests as guests};
@@ -43,8 +45,12 @@ async fn info(cx: Cx, iq: Iq<DiscoInfo>) -> Handled {
     if iq.head.addressee == Addressee::Domain {
         return of_domain(&cx, iq.head.to.domain(), iq.payload.node);
     }
-    if iq.payload.node.is_some() {
-        return Err(Condition::ItemNotFound.into());
+    if let Some(node) = &iq.payload.node {
+        if !has_nodes(iq.head.addressee) {
+            return Err(Condition::ItemNotFound.into());
+        }
+        let info = pubsub::disco::info(cx, &iq.head, node).await?;
+        return Ok(Answer::with(&info));
     }
     let features = registry.disco(iq.head.addressee);
     let info = DiscoInfo {
@@ -54,6 +60,15 @@ async fn info(cx: Cx, iq: Iq<DiscoInfo>) -> Handled {
         forms: Vec::new(),
     };
     Ok(Answer::with(&info))
+}
+
+/// Whether nodes belong to it, as services of XEP-0060 have them.
+fn has_nodes(addressee: Addressee) -> bool {
+    use Addressee as A;
+    matches!(
+        addressee,
+        A::OwnAccount | A::OtherAccount | A::Host(Service::Pubsub)
+    )
 }
 
 fn identities(cx: &Cx, head: &IqHead) -> Vec<Identity> {
@@ -81,13 +96,21 @@ fn of_domain(cx: &Cx, domain: &str, node: Option<String>) -> Handled {
 }
 
 async fn items(cx: Cx, iq: Iq<DiscoItems>) -> Handled {
+    if let (Some(node), true) = (&iq.payload.node, has_nodes(iq.head.addressee)) {
+        let items = pubsub::disco::items(cx, &iq.head, node).await?;
+        let node = iq.payload.node;
+        return Ok(Answer::with(&DiscoItems { node, items }));
+    }
     // §8: who may not see an account's presence sees no items, as where there is no account.
     let may_look = may_look(&cx, &iq.head).await?;
     let items = match (iq.head.addressee, &iq.payload.node) {
         // Available resources: a contact sees them by their presence anyway.
         (Addressee::OwnAccount | Addressee::OtherAccount, None) if may_look => {
-            resources(&cx, &iq.head)
+            let mut items = resources(&cx, &iq.head);
+            items.extend(pubsub::disco::nodes(cx, &iq.head).await?);
+            items
         }
+        (Addressee::Host(Service::Pubsub), None) => pubsub::disco::nodes(cx, &iq.head).await?,
         (Addressee::Domain, None) => cx.server.hosts().items(iq.head.to.domain()),
         _ => Vec::new(),
     };

@@ -1,0 +1,8 @@
+//! *open*: everybody.
+
+use super::Verdict;
+
+/// Yes.
+pub(super) fn verdict() -> Verdict {
+    Verdict::Granted
+}

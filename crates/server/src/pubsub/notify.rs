@@ -1,0 +1,433 @@
+//! Who is told what happened to a node, and how (XEP-0060 §12.2, §12.4, XEP-0163 §4).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use waxwing_stanza::xep::xep_0060_pubsub::event::Event;
+use waxwing_stanza::xep::xep_0060_pubsub::{Affiliation, SubscriptionState};
+use waxwing_stanza::xep::xep_0082_datetime::DateTime;
+use waxwing_stanza::xep::xep_0131_shim::{Headers, SUBID};
+use waxwing_stanza::xep::xep_0203_delay::Delay;
+use waxwing_stanza::{BareJid, Jid, MessageType, Payload, StanzaError};
+use waxwing_wire::{Element, Stanza, ns};
+
+use crate::blocking;
+use crate::delivery::Delivery;
+use crate::directory::Account;
+use crate::effects::Effects;
+use crate::keep;
+use crate::pubsub::node::Node;
+use crate::pubsub::node_options::{
+    access_model, deliver_notifications, notification_type, presence_based_delivery,
+    roster_groups_allowed,
+};
+use crate::pubsub::service::ServiceKind;
+use crate::pubsub::subscribe_options::{deliver, show_values};
+use crate::pubsub::subscriptions::{self, Subscription};
+use crate::pubsub::{access, affiliations};
+use crate::roster;
+use crate::server::Server;
+use crate::session::{Out, Session};
+
+/// A message that says what happened, without an address.
+#[derive(Clone)]
+pub(crate) struct Notice {
+    kind: MessageType,
+    stanza: Stanza,
+}
+
+impl Notice {
+    /// What happened to a node, as its configuration says that it is told.
+    pub(crate) fn of(server: &Server, node: &Node, event: &Event) -> Result<Notice, StanzaError> {
+        Notice::new(server, node, &event.write(), None)
+    }
+
+    /// Something that happened before.
+    pub(crate) fn late(
+        server: &Server,
+        node: &Node,
+        event: &Event,
+        at_micros: u64,
+    ) -> Result<Notice, StanzaError> {
+        let stamp = DateTime::from_unix_micros(at_micros);
+        let delay = Delay::new(node.service.jid.clone(), stamp);
+        Notice::new(server, node, &event.write(), Some(&delay))
+    }
+
+    /// What an owner is asked, which waits for who is not there.
+    pub(crate) fn question(
+        server: &Server,
+        node: &Node,
+        content: &Element,
+    ) -> Result<Notice, StanzaError> {
+        Notice::written(server, node, MessageType::Normal, content, None)
+    }
+
+    /// A message of whatever content.
+    pub(crate) fn new(
+        server: &Server,
+        node: &Node,
+        content: &Element,
+        delay: Option<&Delay>,
+    ) -> Result<Notice, StanzaError> {
+        let kind = match node.text(&notification_type::FIELD) {
+            "normal" => MessageType::Normal,
+            _ => MessageType::Headline,
+        };
+        Notice::written(server, node, kind, content, delay)
+    }
+
+    fn written(
+        server: &Server,
+        node: &Node,
+        kind: MessageType,
+        content: &Element,
+        delay: Option<&Delay>,
+    ) -> Result<Notice, StanzaError> {
+        let mut message = Element::new(ns::CLIENT, "message")
+            .with_attr("from", node.service.jid.to_string())
+            .with_attr("id", format!("pubsub-{}", server.outside().token::<8>()));
+        if kind == MessageType::Headline {
+            message.set_attr("type", "headline");
+        }
+        message.push(content.clone());
+        if let Some(delay) = delay {
+            message.push(delay.write());
+        }
+        let stanza = server.reparse(message.to_bytes(ns::CLIENT))?;
+        Ok(Notice { kind, stanza })
+    }
+
+    fn to(&self, to: &str, ids: &[String]) -> Bytes {
+        let splice = self.stanza.splice().to(Some(to));
+        if ids.len() < 2 {
+            return splice.finish();
+        }
+        // §7.1.2.4: several subscriptions of one address get one notification.
+        let headers = Headers::named(SUBID, ids.iter().map(String::as_str));
+        splice
+            .append(&headers.write().to_bytes(ns::CLIENT))
+            .finish()
+    }
+}
+
+/// A subscriber who is told.
+struct Receiver {
+    jid: Jid,
+    ids: Vec<String>,
+    /// The values of `<show/>` for which it is told; none for all.
+    shows: Vec<String>,
+}
+
+/// Who is told: those who subscribed, and those who said that they are interested.
+pub(crate) struct Audience {
+    explicit: Vec<Receiver>,
+    /// Accounts whose interested sessions are told.
+    implicit: Vec<BareJid>,
+}
+
+impl Audience {
+    /// Nobody.
+    pub(crate) fn none() -> Audience {
+        Audience {
+            explicit: Vec::new(),
+            implicit: Vec::new(),
+        }
+    }
+
+    /// Those who are told what happens to a node.
+    pub(crate) async fn of(server: &Server, node: &Node) -> Result<Audience, StanzaError> {
+        if !node.is(&deliver_notifications::FIELD) {
+            return Ok(Audience::none());
+        }
+        Ok(Audience {
+            explicit: subscribers(server, node, subscriptions::all(server, node).await?).await?,
+            implicit: interested(server, node).await?,
+        })
+    }
+
+    /// The same, and all of these who are not among them.
+    pub(crate) fn with(mut self, subscriptions: &[Subscription]) -> Audience {
+        let known = self.explicit.iter().map(|known| known.jid.clone());
+        let mut known: BTreeSet<Jid> = known.collect();
+        for receiver in Audience::these(subscriptions).explicit {
+            if known.insert(receiver.jid.clone()) {
+                self.explicit.push(receiver);
+            }
+        }
+        self
+    }
+
+    /// Those whose subscriptions these are, whatever their options.
+    pub(crate) fn these(subscriptions: &[Subscription]) -> Audience {
+        let receiver = |one: &Subscription| Receiver {
+            jid: one.jid.clone(),
+            ids: vec![one.id.clone()],
+            shows: Vec::new(),
+        };
+        Audience {
+            explicit: subscriptions.iter().map(receiver).collect(),
+            implicit: Vec::new(),
+        }
+    }
+
+    /// Accounts, whether they have subscribed or not.
+    pub(crate) fn accounts(jids: impl IntoIterator<Item = BareJid>) -> Audience {
+        let receiver = |jid: BareJid| Receiver {
+            jid: jid.into(),
+            ids: Vec::new(),
+            shows: Vec::new(),
+        };
+        Audience {
+            explicit: jids.into_iter().map(receiver).collect(),
+            implicit: Vec::new(),
+        }
+    }
+}
+
+/// Subscriptions that are in force, those of one address together.
+async fn subscribers(
+    server: &Server,
+    node: &Node,
+    subscriptions: Vec<Subscription>,
+) -> Result<Vec<Receiver>, StanzaError> {
+    let mut receivers: BTreeMap<Jid, Receiver> = BTreeMap::new();
+    let kind = node.service.kind;
+    for one in subscriptions {
+        let is_told = one.settings.is(&deliver::FIELD, kind);
+        if one.state != SubscriptionState::Subscribed || !is_told {
+            continue;
+        }
+        let shows = one.settings.values(&show_values::FIELD, kind);
+        let shows: Vec<String> = shows.map(str::to_owned).collect();
+        match receivers.get_mut(&one.jid) {
+            Some(receiver) => {
+                receiver.ids.push(one.id);
+                // Told for one of them is told.
+                match shows.is_empty() || receiver.shows.is_empty() {
+                    true => receiver.shows.clear(),
+                    false => receiver.shows.extend(shows),
+                }
+            }
+            None => {
+                let receiver = Receiver {
+                    jid: one.jid.clone(),
+                    ids: vec![one.id],
+                    shows,
+                };
+                receivers.insert(one.jid, receiver);
+            }
+        }
+    }
+    let receivers: Vec<Receiver> = receivers.into_values().collect();
+    // What others may see of the owner may have changed since they subscribed.
+    match node.text(&access_model::FIELD) {
+        "presence" | "roster" => still_let_in(server, node, receivers).await,
+        _ => Ok(receivers),
+    }
+}
+
+async fn still_let_in(
+    server: &Server,
+    node: &Node,
+    receivers: Vec<Receiver>,
+) -> Result<Vec<Receiver>, StanzaError> {
+    let mut still = Vec::new();
+    for receiver in receivers {
+        let who = receiver.jid.bare();
+        let ask = access::Ask {
+            server,
+            node,
+            who: &who,
+            affiliation: affiliations::of(server, node, &who).await?,
+        };
+        if access::to_read(&ask).await.is_ok() {
+            still.push(receiver);
+        }
+    }
+    Ok(still)
+}
+
+/// Accounts whose sessions are told of a node of an account if they are interested (§9.1): its own, and those of contacts
+/// who see its presence and may read.
+async fn interested(server: &Server, node: &Node) -> Result<Vec<BareJid>, StanzaError> {
+    if node.service.kind == ServiceKind::Host {
+        return Ok(Vec::new());
+    }
+    let own = node.service.jid.clone();
+    let mut accounts = vec![own.clone()];
+    let Some(account) = server.account(&own).await? else {
+        return Ok(Vec::new());
+    };
+    let model = node.text(&access_model::FIELD);
+    let groups: Vec<&str> = node.values(&roster_groups_allowed::FIELD).collect();
+    let affiliated = affiliations::all(server, node).await?;
+    for (jid, item) in roster::items(server, &account).await? {
+        let affiliation = affiliated.iter().find(|(other, _)| *other == jid);
+        let may_read = match affiliation.map(|(_, affiliation)| *affiliation) {
+            Some(Affiliation::Outcast | Affiliation::PublishOnly) => false,
+            Some(Affiliation::Owner | Affiliation::Publisher | Affiliation::Member) => true,
+            Some(Affiliation::None) | None => match model {
+                "open" | "presence" => true,
+                "roster" => item
+                    .groups
+                    .iter()
+                    .any(|group| groups.contains(&group.as_str())),
+                _ => false,
+            },
+        };
+        if item.from && may_read {
+            accounts.push(jid);
+        }
+    }
+    Ok(accounts)
+}
+
+/// Tells an audience once the writes are durable. A message of type *normal* waits in the log of an account that is not
+/// there, and is written with the same commit.
+pub(crate) async fn tell(
+    server: &Server,
+    node: &Node,
+    notice: Notice,
+    audience: Audience,
+    effects: &mut Effects,
+) -> Result<(), StanzaError> {
+    let Audience {
+        mut explicit,
+        implicit,
+    } = audience;
+    if notice.kind == MessageType::Normal {
+        explicit = stored(server, node, &notice, explicit, effects).await?;
+    }
+    let (node, name) = (node.service.jid.clone(), node.name.clone());
+    effects.call(move |server| {
+        let from = Jid::from(node);
+        let mut told = Told::default();
+        for receiver in &explicit {
+            tell_subscriber(server, &from, &notice, receiver, &mut told);
+        }
+        for account in &implicit {
+            tell_interested(server, &from, &name, &notice, account, &mut told);
+        }
+    });
+    Ok(())
+}
+
+/// Sessions that were told.
+#[derive(Default)]
+struct Told(std::collections::HashSet<usize>);
+
+impl Told {
+    /// Whether it is the first time.
+    fn note(&mut self, session: &Arc<Session>) -> bool {
+        self.0.insert(Arc::as_ptr(session).addr())
+    }
+}
+
+/// Gives messages that are kept to the logs of accounts; returns those who are told in another way.
+async fn stored(
+    server: &Server,
+    node: &Node,
+    notice: &Notice,
+    receivers: Vec<Receiver>,
+    effects: &mut Effects,
+) -> Result<Vec<Receiver>, StanzaError> {
+    let only_present = node.is(&presence_based_delivery::FIELD);
+    let mut others = Vec::new();
+    for receiver in receivers {
+        let account = server.account(&receiver.jid.bare()).await?;
+        let Some(account) = account.filter(|account| !account.is_guest()) else {
+            others.push(receiver);
+            continue;
+        };
+        let is_choosy = only_present || !receiver.shows.is_empty();
+        if is_choosy || blocking::is_kept_from(&account, &Jid::from(node.service.jid.clone())) {
+            others.push(receiver);
+            continue;
+        }
+        let bytes = notice.to(receiver.jid.as_str(), &receiver.ids);
+        let stanza = server.reparse(bytes)?;
+        effects.more.push(Box::new(Delivery {
+            account,
+            full: receiver.jid.full(),
+            kind: notice.kind,
+            keep: keep::decide(notice.kind, &stanza),
+            stranger: false,
+            stanza,
+            id: None,
+            sender: None,
+        }));
+    }
+    Ok(others)
+}
+
+fn tell_subscriber(
+    server: &Server,
+    from: &Jid,
+    notice: &Notice,
+    receiver: &Receiver,
+    told: &mut Told,
+) {
+    let Some(account) = server.directory().known(&receiver.jid.bare()) else {
+        return;
+    };
+    if blocking::is_kept_from(&account, from) {
+        return;
+    }
+    let sessions = match receiver.jid.full() {
+        Some(full) => account.session(full.resource()).into_iter().collect(),
+        None => reached(&account, notice.kind),
+    };
+    let mut bytes = None;
+    for session in sessions {
+        if receiver.is_shown_to(&session) && told.note(&session) {
+            let bytes =
+                bytes.get_or_insert_with(|| notice.to(receiver.jid.as_str(), &receiver.ids));
+            session.push(Out::passing(bytes.clone()));
+        }
+    }
+}
+
+/// RFC 6121 §8.5.2.1: the sessions that a message to the account goes to.
+fn reached(account: &Arc<Account>, kind: MessageType) -> Vec<Arc<Session>> {
+    match kind {
+        MessageType::Headline => {
+            let all = account.not_negative().into_iter();
+            all.map(|(_, session)| session).collect()
+        }
+        _ => account.most_available(),
+    }
+}
+
+impl Receiver {
+    /// Whether the session is as available as its subscription asks.
+    fn is_shown_to(&self, session: &Session) -> bool {
+        if self.shows.is_empty() {
+            return true;
+        }
+        let show = crate::presence::shown(session);
+        show.is_some_and(|show| self.shows.contains(&show))
+    }
+}
+
+fn tell_interested(
+    server: &Server,
+    from: &Jid,
+    node: &str,
+    notice: &Notice,
+    account: &BareJid,
+    told: &mut Told,
+) {
+    let Some(account) = server.directory().known(account) else {
+        return;
+    };
+    if blocking::is_kept_from(&account, from) {
+        return;
+    }
+    for (_, session) in account.available() {
+        if session.is_interested(node) && told.note(&session) {
+            session.push(Out::passing(notice.to(session.jid.as_str(), &[])));
+        }
+    }
+}

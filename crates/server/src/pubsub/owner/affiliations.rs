@@ -1,0 +1,123 @@
+//! Manage affiliations (XEP-0060 §8.9).
+
+use std::collections::BTreeSet;
+
+use waxwing_stanza::xep::xep_0060_pubsub::owner::{Affiliated, Affiliations, PubsubOwner};
+use waxwing_stanza::xep::xep_0060_pubsub::{Affiliation, SubscriptionState};
+use waxwing_stanza::{BareJid, Condition, Payload, StanzaError};
+
+use crate::cx::{Answer, Handled};
+use crate::effects::Effects;
+use crate::pubsub::affiliations::{self, AFFILIATIONS_MAX};
+use crate::pubsub::node::Node;
+use crate::pubsub::privilege::may_become;
+use crate::pubsub::request::Request;
+use crate::pubsub::{authorization, notices, subscriptions};
+
+/// Most changes of one request.
+const CHANGES_MAX: usize = 500;
+
+/// All of them.
+pub(super) async fn get(request: &Request, asked: &Affiliations) -> Handled {
+    let node = request.owned(asked.node.as_deref()).await?;
+    let all = affiliations::all(request.server(), &node).await?;
+    let told = all.into_iter().map(|(jid, affiliation)| Affiliated {
+        jid: Some(jid.into()),
+        affiliation: Some(affiliation),
+    });
+    Ok(Answer::with(&PubsubOwner::of(Affiliations {
+        node: Some(node.name),
+        affiliations: told.collect(),
+    })))
+}
+
+/// Changes some. Those that cannot be are told as they are, and the others are made (§8.9.2.4).
+pub(super) async fn set(request: &Request, asked: &Affiliations) -> Handled {
+    let turn = request
+        .turn(asked.node.as_deref().unwrap_or_default())
+        .await;
+    let node = request.owned(asked.node.as_deref()).await?;
+    let changes = changes(asked)?;
+    let mut now = affiliations::all(request.server(), &node).await?;
+    let mut effects = Request::effects(turn);
+    let mut refused = Vec::new();
+    for (who, to) in changes {
+        let at = now.iter().position(|(jid, _)| *jid == who);
+        let from = at.map_or(Affiliation::None, |at| now[at].1);
+        let owners = now
+            .iter()
+            .filter(|(_, affiliation)| *affiliation == Affiliation::Owner);
+        let is_last_owner = from == Affiliation::Owner && owners.count() < 2;
+        let stays_as_it_is = affiliations::is_account(&node.service, &who) || is_last_owner;
+        let has_no_room = at.is_none() && now.len() >= AFFILIATIONS_MAX;
+        if from == to {
+            continue;
+        }
+        if stays_as_it_is || has_no_room || !may_become(from, to) {
+            refused.push(Affiliated {
+                jid: Some(who.into()),
+                affiliation: Some(from),
+            });
+            continue;
+        }
+        match at {
+            Some(at) => now[at].1 = to,
+            None => now.push((who.clone(), to)),
+        }
+        change(request, &node, &who, to, &mut effects).await?;
+    }
+    if refused.is_empty() {
+        return Ok(Answer::empty().and(effects));
+    }
+    let payload = PubsubOwner::of(Affiliations {
+        node: Some(node.name),
+        affiliations: refused,
+    });
+    let error = StanzaError::from(Condition::NotAcceptable);
+    Ok(Answer::refused(payload.write(), error).and(effects))
+}
+
+/// What is asked for, of bare addresses, each once.
+fn changes(asked: &Affiliations) -> Result<Vec<(BareJid, Affiliation)>, StanzaError> {
+    if asked.affiliations.len() > CHANGES_MAX {
+        return Err(Condition::PolicyViolation.into());
+    }
+    let mut seen = BTreeSet::new();
+    let mut changes = Vec::new();
+    for wanted in &asked.affiliations {
+        let who = wanted.jid.as_ref().ok_or(Condition::BadRequest)?.bare();
+        if !seen.insert(who.clone()) {
+            return Err(Condition::BadRequest.into());
+        }
+        if let Some(affiliation) = wanted.affiliation {
+            changes.push((who, affiliation));
+        }
+    }
+    Ok(changes)
+}
+
+/// Makes a change. Requests to subscribe that wait are settled by it (§8.7.4); who is cast out is subscribed no more.
+async fn change(
+    request: &Request,
+    node: &Node,
+    who: &BareJid,
+    to: Affiliation,
+    effects: &mut Effects,
+) -> Result<(), StanzaError> {
+    let server = request.server();
+    affiliations::set(node, who, to, &mut effects.batch);
+    notices::tell_affiliate(server, node, who, to, effects).await?;
+    for one in subscriptions::of_account(server, node, who).await? {
+        let is_pending = one.state == SubscriptionState::Pending;
+        match to {
+            Affiliation::Outcast => {
+                authorization::settle(server, node, one, false, effects).await?;
+            }
+            Affiliation::Owner | Affiliation::Publisher | Affiliation::Member if is_pending => {
+                authorization::settle(server, node, one, true, effects).await?;
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}

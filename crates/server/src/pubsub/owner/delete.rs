@@ -1,0 +1,50 @@
+//! Delete a node (XEP-0060 §8.4).
+
+use waxwing_stanza::xep::xep_0060_pubsub::event::{self, Event};
+use waxwing_stanza::xep::xep_0060_pubsub::owner::Delete;
+use waxwing_stanza::{Condition, StanzaError};
+
+use crate::cx::{Answer, Handled};
+use crate::pubsub::items;
+use crate::pubsub::node_options::notify_delete;
+use crate::pubsub::notify::{self, Audience, Notice};
+use crate::pubsub::request::Request;
+use crate::pubsub::subscriptions;
+
+/// Most bytes of the URI of where a node has gone.
+const URI_BYTES_MAX: usize = 2_048;
+
+/// With everything that belongs to it.
+pub(super) async fn set(request: &Request, asked: &Delete) -> Handled {
+    let turn = request
+        .turn(asked.node.as_deref().unwrap_or_default())
+        .await;
+    let node = request.owned(asked.node.as_deref()).await?;
+    let server = request.server();
+    let uri = asked
+        .redirect
+        .as_ref()
+        .map(|redirect| redirect.uri.as_str());
+    if uri.is_some_and(|uri| uri.is_empty() || uri.len() > URI_BYTES_MAX) {
+        return Err(StanzaError::from(Condition::BadRequest)
+            .with_text(format!("a URI has 1 to {URI_BYTES_MAX} bytes")));
+    }
+    let mut effects = Request::effects(turn);
+    let debris = items::clear(server, &node, &mut effects.batch).await?;
+    node.delete(&mut effects.batch, uri);
+    if node.is(&notify_delete::FIELD) {
+        let event = Event::of(event::Delete {
+            node: node.name.clone(),
+            redirect: uri.map(|uri| event::Redirect {
+                uri: uri.to_owned(),
+            }),
+        });
+        let notice = Notice::of(server, &node, &event)?;
+        // Those who wait for approval or have not configured their subscription are told, too.
+        let subscribed = subscriptions::all(server, &node).await?;
+        let audience = Audience::of(server, &node).await?.with(&subscribed);
+        notify::tell(server, &node, notice, audience, &mut effects).await?;
+    }
+    items::sweep_later(debris, &mut effects);
+    Ok(Answer::empty().and(effects))
+}

@@ -1,0 +1,139 @@
+//! Manage subscriptions (XEP-0060 §8.8).
+
+use waxwing_stanza::xep::xep_0060_pubsub::SubscriptionState;
+use waxwing_stanza::xep::xep_0060_pubsub::owner::{PubsubOwner, Subscribed, Subscriptions};
+use waxwing_stanza::{Condition, Payload, StanzaError};
+
+use crate::cx::{Answer, Handled};
+use crate::effects::Effects;
+use crate::pubsub::fields::Settings;
+use crate::pubsub::node::Node;
+use crate::pubsub::request::Request;
+use crate::pubsub::subscriptions::{self, Subscription};
+use crate::pubsub::{authorization, last, limits, notices};
+
+/// Most changes of one request.
+const CHANGES_MAX: usize = 500;
+
+/// Those that are in force.
+pub(super) async fn get(request: &Request, asked: &Subscriptions) -> Handled {
+    let node = request.owned(asked.node.as_deref()).await?;
+    let all = subscriptions::all(request.server(), &node).await?;
+    let told = all
+        .into_iter()
+        .filter(|one| one.state != SubscriptionState::Pending)
+        .map(|one| shown(&one));
+    Ok(Answer::with(&PubsubOwner::of(Subscriptions {
+        node: Some(node.name),
+        subscriptions: told.collect(),
+    })))
+}
+
+fn shown(one: &Subscription) -> Subscribed {
+    Subscribed {
+        jid: Some(one.jid.clone()),
+        subscription: Some(one.state),
+        subid: Some(one.id.clone()),
+    }
+}
+
+/// Changes some. Those that cannot be are told as they are, and the others are made (§8.8.2.4).
+pub(super) async fn set(request: &Request, asked: &Subscriptions) -> Handled {
+    let turn = request
+        .turn(asked.node.as_deref().unwrap_or_default())
+        .await;
+    let node = request.owned(asked.node.as_deref()).await?;
+    if asked.subscriptions.len() > CHANGES_MAX {
+        return Err(Condition::PolicyViolation.into());
+    }
+    let mut effects = Request::effects(turn);
+    let mut refused = Vec::new();
+    for wanted in &asked.subscriptions {
+        if !change(request, &node, wanted, &mut effects).await? {
+            refused.push(as_it_is(request, &node, wanted).await?);
+        }
+    }
+    if refused.is_empty() {
+        return Ok(Answer::empty().and(effects));
+    }
+    let payload = PubsubOwner::of(Subscriptions {
+        node: Some(node.name),
+        subscriptions: refused,
+    });
+    let error = StanzaError::from(Condition::NotAcceptable);
+    Ok(Answer::refused(payload.write(), error).and(effects))
+}
+
+/// Makes one change; says whether it can be.
+async fn change(
+    request: &Request,
+    node: &Node,
+    wanted: &Subscribed,
+    effects: &mut Effects,
+) -> Result<bool, StanzaError> {
+    let Some(state) = wanted.subscription else {
+        return Ok(true);
+    };
+    let Some(jid) = &wanted.jid else {
+        return Ok(false);
+    };
+    let server = request.server();
+    let mut found = subscriptions::of_jid(server, node, jid).await?;
+    if let Some(id) = wanted.subid.as_deref().filter(|id| !id.is_empty()) {
+        found.retain(|one| one.id == id);
+        if found.is_empty() {
+            return Ok(false);
+        }
+    }
+    match (state, found.is_empty()) {
+        (SubscriptionState::None, true) => {}
+        (SubscriptionState::None, false) => {
+            for mut one in found {
+                one.delete(&node.service, &mut effects.batch);
+                one.state = SubscriptionState::None;
+                notices::tell_subscriber(server, node, &one, effects).await?;
+            }
+        }
+        (SubscriptionState::Subscribed, false) => {
+            for one in found {
+                if one.state != SubscriptionState::Subscribed {
+                    authorization::settle(server, node, one, true, effects).await?;
+                }
+            }
+        }
+        (SubscriptionState::Subscribed, true) => {
+            limits::check_subscriptions(request, node).await?;
+            let one = Subscription {
+                node: node.name.clone(),
+                jid: jid.clone(),
+                id: server.outside().token::<8>(),
+                state,
+                settings: Settings::default(),
+            };
+            one.save(&node.service, &mut effects.batch);
+            notices::tell_subscriber(server, node, &one, effects).await?;
+            last::on_subscription(server, node, &one, effects).await?;
+        }
+        // Only a subscriber can ask, and only the service says that options are missing.
+        (SubscriptionState::Pending | SubscriptionState::Unconfigured, _) => return Ok(false),
+    }
+    Ok(true)
+}
+
+async fn as_it_is(
+    request: &Request,
+    node: &Node,
+    wanted: &Subscribed,
+) -> Result<Subscribed, StanzaError> {
+    let found = match &wanted.jid {
+        Some(jid) => subscriptions::of_jid(request.server(), node, jid).await?,
+        None => Vec::new(),
+    };
+    Ok(match found.first() {
+        Some(one) => shown(one),
+        None => Subscribed {
+            subscription: Some(SubscriptionState::None),
+            ..wanted.clone()
+        },
+    })
+}

@@ -1,0 +1,158 @@
+//! Who asks what of which service: what all requests need first.
+
+use waxwing_stanza::xep::xep_0060_pubsub::Affiliation;
+use waxwing_stanza::xep::xep_0060_pubsub::errors::Fault;
+use waxwing_stanza::{BareJid, Condition, Jid, StanzaError};
+
+use crate::cx::{Cx, IqHead};
+use crate::effects::{Effects, Turn};
+use crate::pubsub::access::{self, Verdict};
+use crate::pubsub::affiliations;
+use crate::pubsub::node::{self, Node};
+use crate::pubsub::privilege::{Privilege, may};
+use crate::pubsub::service::{Service, ServiceKind};
+use crate::roster;
+use crate::server::Server;
+
+/// A request.
+pub(crate) struct Request {
+    /// The server and the session that asks.
+    pub(crate) cx: Cx,
+    /// Who answers.
+    pub(crate) service: Service,
+    /// Who asks: the account.
+    pub(crate) who: BareJid,
+}
+
+/// A node, and what who asks may do with it.
+pub(crate) struct Standing {
+    /// The node.
+    pub(crate) node: Node,
+    /// The affiliation of who asks.
+    pub(crate) affiliation: Affiliation,
+}
+
+impl Request {
+    /// The request of this head.
+    pub(crate) fn new(cx: Cx, head: &IqHead) -> Request {
+        Request {
+            cx,
+            service: Service::asked(head),
+            who: head.from.bare(),
+        }
+    }
+
+    /// The server.
+    pub(crate) fn server(&self) -> &Server {
+        &self.cx.server
+    }
+
+    /// Whether who asks is the account whose service this is.
+    pub(crate) fn is_own(&self) -> bool {
+        affiliations::is_account(&self.service, &self.who)
+    }
+
+    /// Waits for the turn to change a node; what is written is to be given the turn.
+    pub(crate) async fn turn(&self, node: &str) -> Turn {
+        self.server().node_turn(&self.service.jid, node).await
+    }
+
+    /// Effects that hold the turn until they are staged.
+    pub(crate) fn effects(turn: Turn) -> Effects {
+        let mut effects = Effects::none();
+        effects.exclusive = Some(turn);
+        effects
+    }
+
+    /// The node that is named.
+    pub(crate) async fn node(&self, name: Option<&str>) -> Result<Standing, StanzaError> {
+        let name = node::named(name)?;
+        match self.find(name).await? {
+            Some(standing) => Ok(standing),
+            None => Err(self.absent(name).await?),
+        }
+    }
+
+    /// The node of this name, if there is one.
+    pub(crate) async fn find(&self, name: &str) -> Result<Option<Standing>, StanzaError> {
+        let server = self.server();
+        let Some(node) = node::find(server, &self.service, name).await? else {
+            return Ok(None);
+        };
+        let affiliation = affiliations::of(server, &node, &self.who).await?;
+        Ok(Some(Standing { node, affiliation }))
+    }
+
+    /// Why there is no such node.
+    pub(crate) async fn absent(&self, name: &str) -> Result<StanzaError, StanzaError> {
+        let error = node::absent(self.server(), &self.service, name).await?;
+        self.told(error).await
+    }
+
+    /// The node that is named, which who asks owns.
+    pub(crate) async fn owned(&self, name: Option<&str>) -> Result<Node, StanzaError> {
+        // A stranger to an account is told the same of all nodes, whether they are there or not.
+        let standing = match self.node(name).await {
+            Err(error) if error.app == Fault::PresenceSubscriptionRequired.error().app => {
+                return Err(Condition::Forbidden.into());
+            }
+            standing => standing?,
+        };
+        match may(standing.affiliation, Privilege::Own) {
+            true => Ok(standing.node),
+            false => Err(Condition::Forbidden.into()),
+        }
+    }
+
+    /// What who asks is told of an error: of an account whose presence they do not see, nothing that tells a node that is
+    /// there from one that is not, nor an account from none.
+    pub(crate) async fn told(&self, error: StanzaError) -> Result<StanzaError, StanzaError> {
+        if self.service.kind == ServiceKind::Host || self.is_own() {
+            return Ok(error);
+        }
+        let server = self.server();
+        Ok(
+            match roster::sees_presence(server, &self.who, &self.service.jid).await? {
+                true => error,
+                false => Fault::PresenceSubscriptionRequired.error(),
+            },
+        )
+    }
+
+    fn ask<'a>(&'a self, standing: &'a Standing) -> access::Ask<'a> {
+        access::Ask {
+            server: self.server(),
+            node: &standing.node,
+            who: &self.who,
+            affiliation: standing.affiliation,
+        }
+    }
+
+    /// Whether who asks may subscribe.
+    pub(crate) async fn may_subscribe(&self, standing: &Standing) -> Result<Verdict, StanzaError> {
+        match access::to_subscribe(&self.ask(standing)).await? {
+            Verdict::Refused(error) => Ok(Verdict::Refused(self.told(error).await?)),
+            verdict => Ok(verdict),
+        }
+    }
+
+    /// Refuses who may not read.
+    pub(crate) async fn check_read(&self, standing: &Standing) -> Result<(), StanzaError> {
+        match access::to_read(&self.ask(standing)).await {
+            Err(error) => Err(self.told(error).await?),
+            Ok(()) => Ok(()),
+        }
+    }
+
+    /// Whose subscription is meant: it must be that of who asks.
+    pub(crate) fn own_jid(&self, jid: &Jid) -> bool {
+        jid.bare() == self.who
+    }
+}
+
+impl Standing {
+    /// Whether the affiliation allows this.
+    pub(crate) fn may(&self, privilege: Privilege) -> bool {
+        may(self.affiliation, privilege)
+    }
+}

@@ -1,0 +1,37 @@
+//! Retrieve affiliations (XEP-0060 §5.7).
+
+use waxwing_stanza::StanzaError;
+use waxwing_stanza::xep::xep_0060_pubsub::Affiliation;
+use waxwing_stanza::xep::xep_0060_pubsub::request::{Affiliated, Affiliations, Pubsub};
+
+use crate::cx::{Answer, Handled};
+use crate::pubsub::affiliations;
+use crate::pubsub::node;
+use crate::pubsub::request::Request;
+
+/// Those of who asks, with all nodes or one.
+pub(super) async fn get(request: &Request, asked: &Affiliations) -> Handled {
+    let affiliated = |(node, affiliation)| Affiliated {
+        node: Some(node),
+        jid: None,
+        affiliation,
+    };
+    let mut all = all(request).await?;
+    if let Some(node) = &asked.node {
+        all.retain(|(name, _)| name == node);
+    }
+    Ok(Answer::with(&Pubsub::of(Affiliations {
+        node: asked.node.clone(),
+        affiliations: all.into_iter().map(affiliated).collect(),
+    })))
+}
+
+async fn all(request: &Request) -> Result<Vec<(String, Affiliation)>, StanzaError> {
+    let (server, service) = (request.server(), &request.service);
+    if !request.is_own() {
+        return affiliations::of_entity(server, service, &request.who).await;
+    }
+    // An account owns whatever it has.
+    let nodes = node::all(server, service).await?.into_iter();
+    Ok(nodes.map(|node| (node.name, Affiliation::Owner)).collect())
+}
