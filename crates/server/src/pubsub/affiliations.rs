@@ -22,11 +22,21 @@ pub(crate) async fn of(
     node: &Node,
     who: &BareJid,
 ) -> Result<Affiliation, StanzaError> {
-    if is_account(&node.service, who) {
+    at(server, &node.service, &node.name, who).await
+}
+
+/// The same, whether there is such a node or not.
+pub(crate) async fn at(
+    server: &Server,
+    service: &Service,
+    node: &str,
+    who: &BareJid,
+) -> Result<Affiliation, StanzaError> {
+    if is_account(service, who) {
         return Ok(Affiliation::Owner);
     }
-    let key = (node.name.as_str(), who.as_ref());
-    let stored = server.store().get(&AFFILIATIONS, &node.service.owner, &key);
+    let key = (node, who.as_ref());
+    let stored = server.store().get(&AFFILIATIONS, &service.owner, &key);
     let stored = stored.await.map_err(|error| unavailable(&error))?;
     Ok(stored.as_ref().map_or(Affiliation::None, read))
 }

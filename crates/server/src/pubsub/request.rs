@@ -9,6 +9,7 @@ use crate::effects::{Effects, Turn};
 use crate::pubsub::access::{self, Verdict};
 use crate::pubsub::affiliations;
 use crate::pubsub::node::{self, Node};
+use crate::pubsub::node_options::access_model;
 use crate::pubsub::privilege::{Privilege, may};
 use crate::pubsub::service::{Service, ServiceKind};
 use crate::roster;
@@ -73,14 +74,27 @@ impl Request {
         }
     }
 
-    /// The node of this name, if there is one.
+    /// The node of this name, if there is one. A stranger to an account is told the same of a node that is hidden from
+    /// strangers, of one that is not there, and where there is no such account, after the same work.
     pub(crate) async fn find(&self, name: &str) -> Result<Option<Standing>, StanzaError> {
-        let server = self.server();
-        let Some(node) = node::find(server, &self.service, name).await? else {
-            return Ok(None);
-        };
-        let affiliation = affiliations::of(server, &node, &self.who).await?;
-        Ok(Some(Standing { node, affiliation }))
+        let (server, service) = (self.server(), &self.service);
+        let is_stranger = self.is_stranger().await?;
+        let node = node::find(server, service, name).await?;
+        let affiliation = affiliations::at(server, service, name, &self.who).await?;
+        let found = node.map(|node| Standing { node, affiliation });
+        if is_stranger && !found.as_ref().is_some_and(Standing::is_shown_to_strangers) {
+            return Err(Fault::PresenceSubscriptionRequired.error());
+        }
+        Ok(found)
+    }
+
+    /// Whether this is the service of an account whose presence is not seen by who asks.
+    async fn is_stranger(&self) -> Result<bool, StanzaError> {
+        if self.service.kind == ServiceKind::Host || self.is_own() {
+            return Ok(false);
+        }
+        let sees = roster::sees_presence(self.server(), &self.who, &self.service.jid).await?;
+        Ok(!sees)
     }
 
     /// Why there is no such node.
@@ -107,16 +121,10 @@ impl Request {
     /// What who asks is told of an error: of an account whose presence they do not see, nothing that tells a node that is
     /// there from one that is not, nor an account from none.
     pub(crate) async fn told(&self, error: StanzaError) -> Result<StanzaError, StanzaError> {
-        if self.service.kind == ServiceKind::Host || self.is_own() {
-            return Ok(error);
-        }
-        let server = self.server();
-        Ok(
-            match roster::sees_presence(server, &self.who, &self.service.jid).await? {
-                true => error,
-                false => Fault::PresenceSubscriptionRequired.error(),
-            },
-        )
+        Ok(match self.is_stranger().await? {
+            true => Fault::PresenceSubscriptionRequired.error(),
+            false => error,
+        })
     }
 
     fn ask<'a>(&'a self, standing: &'a Standing) -> access::Ask<'a> {
@@ -151,6 +159,15 @@ impl Request {
 }
 
 impl Standing {
+    /// Whether the node lets in those who do not see the owner's presence, or lets them ask; or this one in particular.
+    fn is_shown_to_strangers(&self) -> bool {
+        match self.affiliation {
+            Affiliation::Outcast => false,
+            Affiliation::None => matches!(self.node.text(&access_model::FIELD), "open" | "authorize"),
+            _ => true,
+        }
+    }
+
     /// Whether the affiliation allows this.
     pub(crate) fn may(&self, privilege: Privilege) -> bool {
         may(self.affiliation, privilege)
