@@ -25,6 +25,9 @@ pub(crate) fn start(server: &Server) {
             if let Err(error) = crate::pubsub::sweep(&server).await {
                 tracing::warn!(%error, "items of removed nodes could not be removed");
             }
+            if let Err(error) = crate::pubsub::expire(&server).await {
+                tracing::warn!(condition = ?error.condition, "items whose time is over could not be removed");
+            }
             let next = server.steady_micros() + PURGE_EVERY_MICROS;
             let sleep = server.outside().clock.sleep_until(next);
             drop(server);

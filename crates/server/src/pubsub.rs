@@ -28,8 +28,9 @@ pub(crate) mod service;
 pub(crate) mod stored;
 mod subscribe_options;
 mod subscriptions;
+mod sweeping;
 
-pub(crate) use items::sweep_all as sweep;
+pub(crate) use sweeping::{expire_all as expire, sweep_all as sweep};
 
 use waxwing_stanza::xep::xep_0004_forms::DataForm;
 use waxwing_stanza::xep::xep_0060_pubsub::FORM_AUTHORIZATION;

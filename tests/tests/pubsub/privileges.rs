@@ -70,5 +70,10 @@ fn an_open_node_lets_in_whom_nobody_has_cast_out() {
 fn ones_own_item_can_be_taken_back() {
     let mut rig = world(Affiliation::PublishOnly, "whitelist");
     done(&mut rig, WHO, HOST, REQUESTS[2]);
-    done(&mut rig, WHO, HOST, "set any <retract node='n'><item id='bobs'/></retract>");
+    done(
+        &mut rig,
+        WHO,
+        HOST,
+        "set any <retract node='n'><item id='bobs'/></retract>",
+    );
 }

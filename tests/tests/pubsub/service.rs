@@ -16,11 +16,11 @@ pub(crate) type Said = Option<(String, String, Option<String>)>;
 /// Asks a service something and returns the answer.
 pub(crate) fn ask(rig: &mut Rig, who: &str, to: &str, request: &str) -> Element {
     let (kind, request) = request.split_once(' ').unwrap();
-    let ns = match request.split_once(' ').unwrap() {
-        ("owner", _) => format!("{NS}#owner"),
+    let (whose, parts) = request.split_once(' ').unwrap_or((request, ""));
+    let ns = match whose {
+        "owner" => format!("{NS}#owner"),
         _ => NS.to_owned(),
     };
-    let (_, parts) = request.split_once(' ').unwrap();
     rig.forget();
     rig.say(
         who,
@@ -54,11 +54,6 @@ pub(crate) fn done(rig: &mut Rig, who: &str, to: &str, request: &str) -> Element
     answer
 }
 
-/// A form of a node's configuration.
-pub(crate) fn configuration(fields: &[(&str, &str)]) -> String {
-    form("node_config", fields)
-}
-
 /// A form.
 pub(crate) fn form(name: &str, fields: &[(&str, &str)]) -> String {
     let fields: String = fields
@@ -73,12 +68,14 @@ pub(crate) fn form(name: &str, fields: &[(&str, &str)]) -> String {
 
 /// Makes a node with a configuration.
 pub(crate) fn create(rig: &mut Rig, who: &str, node: &str, fields: &[(&str, &str)]) {
-    let form = configuration(fields);
+    let form = form("node_config", fields);
     let request = format!("set any <create node='{node}'/><configure>{form}</configure>");
     done(rig, who, HOST, &request);
 }
 
 /// Publishes an item with a payload.
 pub(crate) fn publish(node: &str, id: &str) -> String {
-    format!("set any <publish node='{node}'><item id='{id}'><x xmlns='urn:example'/></item></publish>")
+    format!(
+        "set any <publish node='{node}'><item id='{id}'><x xmlns='urn:example'/></item></publish>"
+    )
 }

@@ -66,7 +66,12 @@ fn what_is_hidden_is_as_what_is_not_there() {
 #[test]
 fn what_is_open_is_read_by_whoever_knows_its_name() {
     let mut rig = world();
-    done(&mut rig, STRANGER, "alice@example.org", "get any <items node='node-open'/>");
+    done(
+        &mut rig,
+        STRANGER,
+        "alice@example.org",
+        "get any <items node='node-open'/>",
+    );
     let subscribe = "set any <subscribe node='node-open' jid='bob@example.org'/>";
     done(&mut rig, STRANGER, "alice@example.org", subscribe);
 }

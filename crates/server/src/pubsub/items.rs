@@ -1,16 +1,13 @@
 //! The items of a node: an ordered set of names, each with what was published under it last (XEP-0060 §12.1).
 
-use futures_util::FutureExt;
 use waxwing_stanza::xep::xep_0059_rsm::{First, ResultSet};
 use waxwing_stanza::xep::xep_0413_order_by::{Order, OrderField};
 use waxwing_stanza::{Condition, StanzaError};
 use waxwing_store::limits::ROWS_MAX;
-use waxwing_store::{Batch, Direction, KeyRange, StoreError};
+use waxwing_store::{Batch, Direction, KeyRange};
 
-use crate::effects::Effects;
 use crate::pubsub::node::Node;
-use crate::pubsub::service::Service;
-use crate::pubsub::stored::{COUNTS, CREATED, Count, DEBRIS, ITEMS, NAMES, Numbers, StoredItem};
+use crate::pubsub::stored::{COUNTS, CREATED, Count, ITEMS, NAMES, Numbers, StoredItem};
 use crate::server::{Server, unavailable};
 
 /// Bytes of payloads after which an answer has no more items.
@@ -21,9 +18,6 @@ pub(crate) const PAGE_ITEMS_MAX: usize = 500;
 
 /// Items that are read at once, so that many large ones are not held in memory for an answer that holds few.
 const STEP: usize = 16;
-
-/// Rows that are removed in the commit that removes a node or its items; where there are more, the rest goes later.
-const REMOVED_AT_ONCE_MAX: u64 = 1_000;
 
 /// The item of this name.
 pub(crate) async fn named(
@@ -61,7 +55,7 @@ async fn by_number(
 }
 
 /// Whether its time is over (`pubsub#item_expire`).
-fn is_expired(server: &Server, node: &Node, item: &StoredItem) -> bool {
+pub(super) fn is_expired(server: &Server, node: &Node, item: &StoredItem) -> bool {
     let secs = node.number(&super::node_options::item_expire::FIELD);
     let until = secs.map(|secs| {
         let micros = secs.saturating_mul(1_000_000);
@@ -381,100 +375,4 @@ pub(crate) async fn oldest(
     let most = most.min(ROWS_MAX);
     let page = scan(server, node, &range(node), Direction::Forward, most).await?;
     Ok(page.into_iter().map(|(_, item)| item).collect())
-}
-
-/// Removes all items of a node's generation: in this commit, or, where there are many, little by little after it. Who
-/// goes on with the node gives it another generation.
-pub(crate) async fn clear(
-    server: &Server,
-    node: &Node,
-    batch: &mut Batch,
-) -> Result<Option<Debris>, StanzaError> {
-    let count = count(server, node).await?;
-    let key = (node.name.clone(), node.stored.generation);
-    if count.items <= REMOVED_AT_ONCE_MAX {
-        remove_rows(&node.service, &key, batch);
-        batch.delete(&COUNTS, &node.service.owner, &key);
-        return Ok(None);
-    }
-    batch.put(&DEBRIS, &node.service.owner, &key, &true);
-    Ok(Some(Debris {
-        service: node.service.clone(),
-        key,
-    }))
-}
-
-/// Items that belong to nothing any more.
-pub(crate) struct Debris {
-    service: Service,
-    key: (String, u64),
-}
-
-fn remove_rows(service: &Service, key: &(String, u64), batch: &mut Batch) {
-    let most = usize::try_from(REMOVED_AT_ONCE_MAX).unwrap_or(ROWS_MAX);
-    let (owner, key) = (&service.owner, &(key.0.as_str(), key.1));
-    batch.delete_range(&ITEMS, owner, &KeyRange::prefix(key), most);
-    batch.delete_range(&NAMES, owner, &KeyRange::prefix(key), most);
-    batch.delete_range(&CREATED, owner, &KeyRange::prefix(key), most);
-}
-
-impl Debris {
-    /// Removes all of it, some rows at a time.
-    pub(crate) async fn sweep(self, server: &Server) -> Result<(), StoreError> {
-        loop {
-            let mut batch = Batch::new();
-            remove_rows(&self.service, &self.key, &mut batch);
-            let changed = server.store().commit(batch).await?.changed;
-            if changed.iter().all(|rows| *rows < REMOVED_AT_ONCE_MAX) {
-                break;
-            }
-        }
-        let mut batch = Batch::new();
-        batch.delete(&COUNTS, &self.service.owner, &self.key);
-        batch.delete(&DEBRIS, &self.service.owner, &self.key);
-        server.store().commit(batch).await.map(|_| ())
-    }
-}
-
-/// Removes what is left of removed items, once it is durable that they are removed.
-pub(crate) fn sweep_later(debris: Option<Debris>, effects: &mut Effects) {
-    let Some(debris) = debris else { return };
-    effects.call(move |server| {
-        let (server, tasks) = (server.clone(), server.outside().tasks.clone());
-        let work = async move {
-            if let Err(error) = debris.sweep(&server).await {
-                tracing::warn!(%error, "removed items are still stored; they go later");
-            }
-        };
-        tasks.spawn(work.boxed());
-    });
-}
-
-/// Services that are looked at together for removed items that are still there.
-const SERVICES_AT_ONCE: usize = 100;
-
-/// Removes what was left by an earlier run of the server, or by a disk that was full.
-pub(crate) async fn sweep_all(server: &Server) -> Result<(), StoreError> {
-    let mut after = None;
-    loop {
-        let owners = server
-            .store()
-            .owners(&DEBRIS, after.as_ref(), SERVICES_AT_ONCE);
-        let owners = owners.await?;
-        let Some(last) = owners.last().cloned() else {
-            return Ok(());
-        };
-        for service in owners.iter().filter_map(Service::of_owner) {
-            let all = KeyRange::all();
-            let rows =
-                server
-                    .store()
-                    .scan(&DEBRIS, &service.owner, &all, Direction::Forward, ROWS_MAX);
-            for (key, _) in rows.await? {
-                let service = service.clone();
-                Debris { service, key }.sweep(server).await?;
-            }
-        }
-        after = Some(last);
-    }
 }

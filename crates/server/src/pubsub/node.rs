@@ -98,7 +98,7 @@ impl Node {
         }
     }
 
-    /// Removes it and who belongs to it, and notes where it has gone. Its items are removed by [`super::items::clear`].
+    /// Removes it and who belongs to it, and notes where it has gone. Its items are removed by [`super::sweeping::clear`].
     pub(crate) fn delete(&self, batch: &mut Batch, gone: Option<&str>) {
         let owner = &self.service.owner;
         batch.delete(&NODES, owner, &self.name);

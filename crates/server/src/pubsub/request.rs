@@ -163,7 +163,9 @@ impl Standing {
     fn is_shown_to_strangers(&self) -> bool {
         match self.affiliation {
             Affiliation::Outcast => false,
-            Affiliation::None => matches!(self.node.text(&access_model::FIELD), "open" | "authorize"),
+            Affiliation::None => {
+                matches!(self.node.text(&access_model::FIELD), "open" | "authorize")
+            }
             _ => true,
         }
     }

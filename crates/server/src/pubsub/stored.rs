@@ -4,6 +4,8 @@ use bytes::Bytes;
 use waxwing_store::{Index, Shape, Table};
 
 use crate::pubsub::fields::Settings;
+use crate::pubsub::node_options::item_expire;
+use crate::pubsub::service::ServiceKind;
 
 /// A node.
 #[derive(Clone, PartialEq, Eq, prost::Message)]
@@ -22,8 +24,16 @@ pub(crate) struct StoredNode {
     pub(crate) generation: u64,
 }
 
+/// Nodes of which items go by themselves.
+pub(crate) static EXPIRING: Index<String, StoredNode, String> =
+    Index::ordered("expiring", |name, stored| {
+        let settings = stored.settings.as_ref();
+        let secs = settings.and_then(|set| set.number(&item_expire::FIELD, ServiceKind::Host));
+        secs.map(|_| name.clone()).into_iter().collect()
+    });
+
 /// Nodes, by name.
-pub(crate) static NODES: Table<String, StoredNode> = Table::new("pubsub-nodes", 1);
+pub(crate) static NODES: Table<String, StoredNode> = Table::new("pubsub-nodes", 1).index(&EXPIRING);
 
 /// How many items a node has, and the number of the newest.
 #[derive(Clone, Copy, PartialEq, Eq, prost::Message)]

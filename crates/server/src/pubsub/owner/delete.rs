@@ -5,11 +5,10 @@ use waxwing_stanza::xep::xep_0060_pubsub::owner::Delete;
 use waxwing_stanza::{Condition, StanzaError};
 
 use crate::cx::{Answer, Handled};
-use crate::pubsub::items;
 use crate::pubsub::node_options::notify_delete;
 use crate::pubsub::notify::{self, Audience, Notice};
 use crate::pubsub::request::Request;
-use crate::pubsub::subscriptions;
+use crate::pubsub::{subscriptions, sweeping};
 
 /// Most bytes of the URI of where a node has gone.
 const URI_BYTES_MAX: usize = 2_048;
@@ -30,7 +29,7 @@ pub(super) async fn set(request: &Request, asked: &Delete) -> Handled {
             .with_text(format!("a URI has 1 to {URI_BYTES_MAX} bytes")));
     }
     let mut effects = Request::effects(turn);
-    let debris = items::clear(server, &node, &mut effects.batch).await?;
+    let debris = sweeping::clear(server, &node, &mut effects.batch).await?;
     node.delete(&mut effects.batch, uri);
     if node.is(&notify_delete::FIELD) {
         let event = Event::of(event::Delete {
@@ -45,6 +44,6 @@ pub(super) async fn set(request: &Request, asked: &Delete) -> Handled {
         let audience = Audience::of(server, &node).await?.with(&subscribed);
         notify::tell(server, &node, notice, audience, &mut effects).await?;
     }
-    items::sweep_later(debris, &mut effects);
+    sweeping::sweep_later(debris, &mut effects);
     Ok(Answer::empty().and(effects))
 }

@@ -5,10 +5,10 @@ use waxwing_stanza::xep::xep_0060_pubsub::event::{self, Event};
 use waxwing_stanza::xep::xep_0060_pubsub::owner::Purge;
 
 use crate::cx::{Answer, Handled};
-use crate::pubsub::items;
 use crate::pubsub::node_options::persist_items;
 use crate::pubsub::notify::{self, Audience, Notice};
 use crate::pubsub::request::Request;
+use crate::pubsub::sweeping;
 
 /// The node stays, with another generation of items.
 pub(super) async fn set(request: &Request, asked: &Purge) -> Handled {
@@ -21,7 +21,7 @@ pub(super) async fn set(request: &Request, asked: &Purge) -> Handled {
     }
     let server = request.server();
     let mut effects = Request::effects(turn);
-    let debris = items::clear(server, &node, &mut effects.batch).await?;
+    let debris = sweeping::clear(server, &node, &mut effects.batch).await?;
     node.stored.generation = server.now_micros().max(node.stored.generation + 1);
     node.save(&mut effects.batch);
     let event = Event::of(event::Purge {
@@ -30,6 +30,6 @@ pub(super) async fn set(request: &Request, asked: &Purge) -> Handled {
     let notice = Notice::of(server, &node, &event)?;
     let audience = Audience::of(server, &node).await?;
     notify::tell(server, &node, notice, audience, &mut effects).await?;
-    items::sweep_later(debris, &mut effects);
+    sweeping::sweep_later(debris, &mut effects);
     Ok(Answer::empty().and(effects))
 }

@@ -1,0 +1,169 @@
+//! Items that go: with their node, all at once, or because their time is over.
+
+use futures_util::FutureExt;
+use waxwing_stanza::StanzaError;
+use waxwing_store::limits::ROWS_MAX;
+use waxwing_store::{Batch, Direction, KeyRange, StoreError};
+
+use crate::effects::Effects;
+use crate::pubsub::items::{count, is_expired, numbers, oldest, remove};
+use crate::pubsub::node::{self, Node};
+use crate::pubsub::service::Service;
+use crate::pubsub::stored::{COUNTS, CREATED, DEBRIS, EXPIRING, ITEMS, NAMES, NODES};
+use crate::server::{Server, unavailable};
+
+/// Rows that are removed in the commit that removes a node or its items; where there are more, the rest goes later.
+const REMOVED_AT_ONCE_MAX: u64 = 1_000;
+
+/// Removes all items of a node's generation: in this commit, or, where there are many, little by little after it. Who
+/// goes on with the node gives it another generation.
+pub(crate) async fn clear(
+    server: &Server,
+    node: &Node,
+    batch: &mut Batch,
+) -> Result<Option<Debris>, StanzaError> {
+    let count = count(server, node).await?;
+    let key = (node.name.clone(), node.stored.generation);
+    if count.items <= REMOVED_AT_ONCE_MAX {
+        remove_rows(&node.service, &key, batch);
+        batch.delete(&COUNTS, &node.service.owner, &key);
+        return Ok(None);
+    }
+    batch.put(&DEBRIS, &node.service.owner, &key, &true);
+    Ok(Some(Debris {
+        service: node.service.clone(),
+        key,
+    }))
+}
+
+/// Items that belong to nothing any more.
+pub(crate) struct Debris {
+    service: Service,
+    key: (String, u64),
+}
+
+fn remove_rows(service: &Service, key: &(String, u64), batch: &mut Batch) {
+    let most = usize::try_from(REMOVED_AT_ONCE_MAX).unwrap_or(ROWS_MAX);
+    let (owner, key) = (&service.owner, &(key.0.as_str(), key.1));
+    batch.delete_range(&ITEMS, owner, &KeyRange::prefix(key), most);
+    batch.delete_range(&NAMES, owner, &KeyRange::prefix(key), most);
+    batch.delete_range(&CREATED, owner, &KeyRange::prefix(key), most);
+}
+
+impl Debris {
+    /// Removes all of it, some rows at a time.
+    pub(crate) async fn sweep(self, server: &Server) -> Result<(), StoreError> {
+        loop {
+            let mut batch = Batch::new();
+            remove_rows(&self.service, &self.key, &mut batch);
+            let changed = server.store().commit(batch).await?.changed;
+            if changed.iter().all(|rows| *rows < REMOVED_AT_ONCE_MAX) {
+                break;
+            }
+        }
+        let mut batch = Batch::new();
+        batch.delete(&COUNTS, &self.service.owner, &self.key);
+        batch.delete(&DEBRIS, &self.service.owner, &self.key);
+        server.store().commit(batch).await.map(|_| ())
+    }
+}
+
+/// Removes what is left of removed items, once it is durable that they are removed.
+pub(crate) fn sweep_later(debris: Option<Debris>, effects: &mut Effects) {
+    let Some(debris) = debris else { return };
+    effects.call(move |server| {
+        let (server, tasks) = (server.clone(), server.outside().tasks.clone());
+        let work = async move {
+            if let Err(error) = debris.sweep(&server).await {
+                tracing::warn!(%error, "removed items are still stored; they go later");
+            }
+        };
+        tasks.spawn(work.boxed());
+    });
+}
+
+/// Nodes that are looked at together for items whose time is over.
+const NODES_AT_ONCE: usize = 100;
+
+/// Items that are removed in one commit because their time is over.
+const EXPIRED_AT_ONCE: usize = 200;
+
+/// Removes items whose time is over.
+pub(crate) async fn expire_all(server: &Server) -> Result<(), StanzaError> {
+    let all = KeyRange::all();
+    let mut last = None;
+    loop {
+        let store = server.store();
+        let found = match &last {
+            None => store.find(&NODES, &EXPIRING, &all, NODES_AT_ONCE).await,
+            Some(last) => {
+                let more = store.find_after(&NODES, &EXPIRING, &all, last, NODES_AT_ONCE);
+                more.await
+            }
+        };
+        let mut found = found.map_err(|error| unavailable(&error))?;
+        for one in &found {
+            if let Some(service) = Service::of_owner(&one.owner) {
+                while expire_some(server, &service, &one.key).await? == EXPIRED_AT_ONCE {}
+            }
+        }
+        last = found.pop();
+        if last.is_none() {
+            return Ok(());
+        }
+    }
+}
+
+/// Removes the oldest items of a node whose time is over, and says how many; nobody is told.
+async fn expire_some(server: &Server, service: &Service, name: &str) -> Result<usize, StanzaError> {
+    let _turn = server.node_turn(&service.jid, name).await;
+    let Some(node) = node::find(server, service, name).await? else {
+        return Ok(0);
+    };
+    let mut count = count(server, &node).await?;
+    let mut batch = Batch::new();
+    let mut removed = 0;
+    for item in oldest(server, &node, EXPIRED_AT_ONCE).await? {
+        if !is_expired(server, &node, &item) {
+            break;
+        }
+        if let Some(numbers) = numbers(server, &node, &item.id).await? {
+            count = remove(&node, &item.id, numbers, count, &mut batch);
+            removed += 1;
+        }
+    }
+    if removed > 0 {
+        let committed = server.store().commit(batch).await;
+        committed.map_err(|error| unavailable(&error))?;
+    }
+    Ok(removed)
+}
+
+/// Services that are looked at together for removed items that are still there.
+const SERVICES_AT_ONCE: usize = 100;
+
+/// Removes what was left by an earlier run of the server, or by a disk that was full.
+pub(crate) async fn sweep_all(server: &Server) -> Result<(), StoreError> {
+    let mut after = None;
+    loop {
+        let owners = server
+            .store()
+            .owners(&DEBRIS, after.as_ref(), SERVICES_AT_ONCE);
+        let owners = owners.await?;
+        let Some(last) = owners.last().cloned() else {
+            return Ok(());
+        };
+        for service in owners.iter().filter_map(Service::of_owner) {
+            let all = KeyRange::all();
+            let rows =
+                server
+                    .store()
+                    .scan(&DEBRIS, &service.owner, &all, Direction::Forward, ROWS_MAX);
+            for (key, _) in rows.await? {
+                let service = service.clone();
+                Debris { service, key }.sweep(server).await?;
+            }
+        }
+        after = Some(last);
+    }
+}
