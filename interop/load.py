@@ -22,8 +22,10 @@ DOMAIN = "localhost"
 HOST = "127.0.0.1"
 START_SECS_MAX = 60
 RUN_SECS_MAX = 120
+# Four for each scenario.
+CLIENTS = 32
 
-SCENARIOS = ["login", "idle", "chat", "flood", "presence", "reconnect", "offline"]
+SCENARIOS = ["login", "idle", "chat", "flood", "presence", "reconnect", "offline", "pubsub"]
 
 PROSODY = """
 run_as_root = true
@@ -49,7 +51,10 @@ https_ports = {{ {https} }}
 https_ssl = {{ certificate = "{folder}/cert.pem", key = "{folder}/key.pem" }}
 certificates = "{folder}"
 ssl = {{ certificate = "{folder}/cert.pem", key = "{folder}/key.pem" }}
+-- Whoever makes a node has to be an administrator.
+admins = {{ {everybody} }}
 VirtualHost "localhost"
+Component "pubsub.localhost" "pubsub"
 """
 
 EJABBERD = """
@@ -67,7 +72,7 @@ auth_method: mnesia
 auth_password_format: scram
 auth_scram_hash: sha256
 registration_timeout: infinity
-access_rules: {{ register: {{ allow: all }} }}
+access_rules: {{ register: {{ allow: all }}, pubsub_createnode: {{ allow: all }} }}
 api_permissions: {{}}
 modules:
   mod_roster: {{}}
@@ -75,6 +80,7 @@ modules:
   mod_offline: {{}}
   mod_stream_mgmt: {{ resend_on_timeout: if_offline }}
   mod_register: {{ access: register, ip_access: all }}
+  mod_pubsub: {{ access_createnode: pubsub_createnode }}
 """
 
 
@@ -153,7 +159,8 @@ def main(chosen: list[str]) -> int:
             (folder / "data").mkdir()
             certificate(folder)
             plain, tls, http, https = ports = free_ports(4)
-            filled = text.format(folder=folder, plain=plain, tls=tls, http=http, https=https)
+            everybody = "; ".join(f'"load{number}@{DOMAIN}"' for number in range(CLIENTS))
+            filled = text.format(folder=folder, plain=plain, tls=tls, http=http, https=https, everybody=everybody)
             # Each reads a file of that ending only.
             for ending in ("cfg.lua", "yml"):
                 (folder / f"config.{ending}").write_text(filled, encoding="utf-8")
@@ -178,7 +185,7 @@ def main(chosen: list[str]) -> int:
                     where = ["--server", f"{HOST}:{port}", "--domain", DOMAIN, "--transport", transport, "--path", path]
                     what = ["--scenario", "mixed", "--mix", str(folder / "mix.toml"), "--register"]
                     # Three log-ins, for which there are four clients: no machine is too slow for them.
-                    size = ["--clients", "28", "--rate", "21/s", "--duration", "1s", "--roster", "2", "--window", "5"]
+                    size = ["--clients", str(CLIENTS), "--rate", "24/s", "--duration", "1s", "--roster", "2", "--window", "5"]
                     why = load([*where, *what, *size])
                     if why is None:
                         print(f"ok load/{case}", flush=True)

@@ -49,4 +49,10 @@ c2s_direct_tls_ports = { @TLS_PORT@ }
 certificates = "@DIR@"
 ssl = { certificate = "@CERTIFICATE@", key = "@KEY@" }
 
+-- Whoever makes a node has to be an administrator; it is the generator's first client.
+admins = { "load0@@DOMAIN@" }
+
 VirtualHost "@DOMAIN@"
+
+-- Nodes (XEP-0060), with the settings that it has by itself: items are kept.
+Component "pubsub.@DOMAIN@" "pubsub"

@@ -17,6 +17,7 @@ use tokio::sync::Barrier;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::{sleep, timeout};
 use waxwing_dial::{DialError, Dialer, Place, Session, Stream};
+use waxwing_stanza::xep::xep_0060_pubsub::NS_EVENT;
 use waxwing_stream::client::{self, Unlisted};
 use waxwing_stream::sasl::Mechanism;
 use waxwing_wire::Stanza;
@@ -309,9 +310,12 @@ impl Run {
                 figures.error("a message came back as an error");
             }
             "message" => {
-                if let Some(mark) = stanza.id().as_deref().and_then(Mark::read) {
+                if let Some(mark) = mark_of(stanza) {
                     figures.came(self.first + number, mark, now);
                 }
+            }
+            "iq" if stanza.kind().as_deref() == Some("error") => {
+                figures.error("a request was refused");
             }
             "presence" => figures.delivered(),
             _ => {}
@@ -344,6 +348,19 @@ impl Run {
         )
     }
 
+    /// The name of an item that one client publishes for these others, planned for then.
+    #[must_use]
+    pub fn item(&self, from: u32, to: &[u32], planned_micros: u64) -> Option<String> {
+        let mut name = None;
+        for to in to {
+            let (from, to) = (self.first + from, self.first + to);
+            let mark = self.figures(|figures| figures.ledger.send(from, to, planned_micros));
+            // All of them are told the same, and have been told as much before.
+            name.get_or_insert(mark);
+        }
+        name.map(|mark| mark.to_string())
+    }
+
     /// Waits until everything that was sent has come, but no longer than the plan says.
     pub async fn settle(&self) {
         self.enter("waiting for the last ones");
@@ -369,6 +386,16 @@ impl Run {
         let took = self.now_micros().saturating_sub(planned_micros);
         self.figures(|figures| figures.timed(what, took));
     }
+}
+
+/// The mark of a message, or of the item that it tells of (XEP-0060).
+fn mark_of(message: &Stanza) -> Option<Mark> {
+    let own = message.id().as_deref().and_then(Mark::read);
+    own.or_else(|| {
+        let event = message.child(NS_EVENT, "event")?.element();
+        let items = event.child(NS_EVENT, "items")?;
+        Mark::read(items.child(NS_EVENT, "item")?.attr("id")?)
+    })
 }
 
 /// A number that other runs do not have.

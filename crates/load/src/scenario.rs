@@ -27,6 +27,7 @@ scenarios! {
     presence
     reconnect
     offline
+    pubsub
     mixed
     prepare
 }

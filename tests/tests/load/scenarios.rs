@@ -19,6 +19,7 @@ fn each_scenario_is_listed_and_is_played_here() {
         "presence",
         "reconnect",
         "offline",
+        "pubsub",
         "mixed",
         "prepare",
     ];
@@ -122,6 +123,18 @@ fn offline() {
         "--scenario offline --clients 4 --rate 20/s --duration 1s",
     );
     assert_eq!(run.clean(), 20);
+}
+
+/// Three items, each for five subscribers.
+#[test]
+fn pubsub() {
+    let built = server("load-pubsub");
+    let run = play_plain(
+        &built,
+        "--scenario pubsub --clients 6 --rate 3/s --duration 1s",
+    );
+    assert_eq!(run.clean(), 15);
+    assert_eq!(run.count("/sum/latency/delivery/count"), 15);
 }
 
 #[test]

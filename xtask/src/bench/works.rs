@@ -132,6 +132,7 @@ pub(super) fn full() -> Vec<Work> {
     let mut works = messages(Some(100));
     works.extend([
         stored_half(),
+        pubsub(Some(1_000)),
         login(Some(1_000)),
         Work {
             key: EMPTY,
@@ -191,6 +192,7 @@ pub(super) fn quick() -> Vec<Work> {
         }),
         ..WORK
     });
+    works.push(pubsub(None));
     works.push(login(None));
     works
 }
@@ -246,6 +248,22 @@ fn stored_half() -> Work {
         kind: Kind::Load(Load {
             scenario: "chat",
             pace: Pace::HalfOfPeers,
+            ..LOAD
+        }),
+        ..WORK
+    }
+}
+
+/// What an item costs for each who is told of it.
+fn pubsub(clients: Option<u32>) -> Work {
+    Work {
+        key: "pubsub",
+        title: "5 items a second at a node, to 999 subscribers, plain TCP; for each notification",
+        kind: Kind::Load(Load {
+            scenario: "pubsub",
+            clients,
+            pace: Pace::PerSecond(5),
+            more: &["--no-stream-management"],
             ..LOAD
         }),
         ..WORK
