@@ -218,5 +218,9 @@ pub fn hook_listing() -> Result<String, RegistryError> {
             let _ = writeln!(text, "- {}: {owner}", phase.name());
         }
     }
+    text.push_str("\n## changes at nodes of accounts, before they are staged\n\n");
+    for (node, owner) in registry.linked_nodes() {
+        let _ = writeln!(text, "- `{node}`: {owner}");
+    }
     Ok(text)
 }

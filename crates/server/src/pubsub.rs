@@ -2,20 +2,27 @@
 //!
 //! A request comes in by `requests.rs` or `owner.rs`, which say what belongs together in one, and goes to a file of its
 //! own below them. It finds its node (`request.rs`, `node.rs`), asks what who sent it may do (`privilege.rs`,
-//! `access.rs`), changes what is stored (`items.rs`, `subscriptions.rs`, `affiliations.rs`), and tells others
-//! (`notify.rs`). An access model, an option of a node, a request: each is one file and one line.
+//! `access.rs`), changes what is stored (`change.rs`, `items.rs`, `subscriptions.rs`, `affiliations.rs`), and tells others
+//! (`notify.rs`). Features that keep other things in step with a node join in there (`links.rs`). An access model, an option of a node, a request: each is one file and one line.
 //!
-//! Who changes a node has its turn, from the first read to the staging of what is written.
+//! Who changes a node has its turn, from the first read to the staging of what is written; `links.rs` says in which order
+//! turns are taken.
 
 mod access;
 mod affiliations;
 pub(crate) mod authorization;
+#[expect(
+    dead_code,
+    reason = "the features that are carried on nodes come one by one"
+)]
+pub(crate) mod change;
 pub(crate) mod disco;
-mod fields;
-mod items;
+pub(crate) mod fields;
+pub(crate) mod items;
 mod last;
 pub(crate) mod limits;
-mod node;
+pub(crate) mod links;
+pub(crate) mod node;
 mod node_options;
 mod notices;
 mod notify;

@@ -26,7 +26,9 @@ use crate::admin::Command;
 use crate::cx::{Answer, Cx, Iq, IqHead};
 use crate::hooks::{Hooks, Phase, ReceivedHook, SendingHook, SentHook};
 use crate::options::{OptionSpec, Options};
+use crate::pubsub::links::Link;
 use crate::pubsub::profile::Profile;
+use crate::pubsub::service::{Service, ServiceKind};
 use crate::session::Flag;
 
 /// Which document a feature implements.
@@ -155,6 +157,7 @@ pub struct Registry {
     pub(crate) stream_features: Vec<(Stage, StreamFeatureOf)>,
     pub(crate) commands: BTreeMap<&'static str, Command>,
     pub(crate) profiles: Vec<Profile>,
+    links: Vec<(&'static str, Link)>,
 }
 
 /// Registers things for one feature.
@@ -253,6 +256,11 @@ impl Registrar<'_> {
         self.registry.profiles.push(profile);
     }
 
+    /// What is kept in step with a node of each account.
+    pub(crate) fn link(&mut self, link: Link) {
+        self.registry.links.push((self.name, link));
+    }
+
     /// An admin command.
     pub fn command(&mut self, command: Command) {
         let name = command.name;
@@ -307,6 +315,20 @@ impl Registry {
         names.get(payload.name()).map(|(_, handler)| handler)
     }
 
+    /// What is kept in step with a node.
+    pub(crate) fn links_of(&self, service: &Service, node: &str) -> impl Iterator<Item = Link> {
+        let is_account = service.kind == ServiceKind::Account;
+        let links = self.links.iter().map(|(_, link)| *link);
+        links.filter(move |link| is_account && link.node == node)
+    }
+
+    /// Under which name a node has its turn.
+    pub(crate) fn family<'a>(&'a self, node: &'a str) -> &'a str {
+        let mut links = self.links.iter();
+        let link = links.find(|(_, link)| link.node == node);
+        link.map_or(node, |(_, link)| link.family)
+    }
+
     /// Features for disco#info, sorted.
     pub fn disco(&self, whom: Addressee) -> Vec<String> {
         let mut features = self.disco.get(&whom).cloned().unwrap_or_default();
@@ -328,6 +350,11 @@ impl Registry {
             features: features.iter().map(|var| Var::new(var)).collect(),
             forms: self.forms.iter().filter_map(|form| form(options)).collect(),
         }
+    }
+
+    /// What is linked to which node of an account, and who keeps it in step, for the listing.
+    pub fn linked_nodes(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        self.links.iter().map(|(owner, link)| (link.node, *owner))
     }
 
     /// Hooks by place, for the listing.

@@ -293,9 +293,10 @@ impl Server {
         self.0.rosters.of_all().await
     }
 
-    /// Waits for the turn to change a node of a service.
+    /// Waits for the turn to change a node of a service, with all that is linked to it.
     pub(crate) async fn node_turn(&self, service: &BareJid, node: &str) -> crate::effects::Turn {
-        self.0.nodes.of_one(&(service, node)).await
+        let family = self.registry().family(node);
+        self.0.nodes.of_one(&(service, family)).await
     }
 
     /// The served domain that `to` names.

@@ -3,7 +3,7 @@
 use waxwing_stanza::xep::xep_0060_pubsub::Affiliation;
 use waxwing_stanza::xep::xep_0060_pubsub::errors::Fault;
 use waxwing_stanza::xep::xep_0082_datetime::DateTime;
-use waxwing_stanza::{Condition, StanzaError};
+use waxwing_stanza::{BareJid, Condition, StanzaError};
 use waxwing_store::KeyRange;
 
 use crate::options::{OptionDefault, OptionSpec};
@@ -11,7 +11,7 @@ use crate::pubsub::fields::Settings;
 use crate::pubsub::node::Node;
 use crate::pubsub::node_options::{max_items, max_payload_size};
 use crate::pubsub::request::Request;
-use crate::pubsub::service::ServiceKind;
+use crate::pubsub::service::{Service, ServiceKind};
 use crate::pubsub::stored::NODES;
 use crate::pubsub::subscribe_options::expire;
 use crate::pubsub::{affiliations, subscriptions};
@@ -95,8 +95,11 @@ const SETTINGS_BYTES_MAX: usize = 16 * 1024;
 const DAY_MICROS: i64 = 24 * 3_600 * 1_000_000;
 
 /// Refuses one node more than there may be.
-pub(crate) async fn check_nodes(request: &Request) -> Result<(), StanzaError> {
-    let (server, service) = (request.server(), &request.service);
+pub(crate) async fn check_nodes(
+    server: &Server,
+    service: &Service,
+    who: &BareJid,
+) -> Result<(), StanzaError> {
     let most = server.options().number(&NODES_MAX);
     let count = match service.kind {
         ServiceKind::Account => {
@@ -106,7 +109,7 @@ pub(crate) async fn check_nodes(request: &Request) -> Result<(), StanzaError> {
             count.await.map_err(|error| unavailable(&error))?
         }
         ServiceKind::Host => {
-            let all = affiliations::of_entity(server, service, &request.who).await?;
+            let all = affiliations::of_entity(server, service, who).await?;
             let owned = all
                 .iter()
                 .filter(|(_, affiliation)| *affiliation == Affiliation::Owner);

@@ -1,7 +1,7 @@
 //! What nodes of certain names are by default: what is published there is of use only so. Features register them.
 
 use crate::pubsub::fields::Settings;
-use crate::pubsub::node_options::{access_model, max_items};
+use crate::pubsub::node_options::{access_model, max_items, send_last_published_item};
 use crate::pubsub::service::ServiceKind;
 use crate::registry::Registry;
 
@@ -14,6 +14,8 @@ pub struct Profile {
     pub access_model: &'static str,
     /// `pubsub#max_items`.
     pub max_items: &'static str,
+    /// `pubsub#send_last_published_item`, where it is another than of all nodes.
+    pub send_last_published_item: Option<&'static str>,
 }
 
 /// Names of nodes.
@@ -43,6 +45,9 @@ pub(crate) fn defaults(registry: &Registry, kind: ServiceKind, node: &str) -> Se
     if let (ServiceKind::Account, Some(profile)) = (kind, found) {
         settings.set(&access_model::FIELD, &[profile.access_model]);
         settings.set(&max_items::FIELD, &[profile.max_items]);
+        if let Some(when) = profile.send_last_published_item {
+            settings.set(&send_last_published_item::FIELD, &[when]);
+        }
     }
     settings
 }

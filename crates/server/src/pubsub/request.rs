@@ -8,6 +8,7 @@ use crate::cx::{Cx, IqHead};
 use crate::effects::{Effects, Turn};
 use crate::pubsub::access::{self, Verdict};
 use crate::pubsub::affiliations;
+use crate::pubsub::change::Change;
 use crate::pubsub::node::{self, Node};
 use crate::pubsub::node_options::access_model;
 use crate::pubsub::privilege::{Privilege, may};
@@ -63,6 +64,11 @@ impl Request {
         let mut effects = Effects::none();
         effects.exclusive = Some(turn);
         effects
+    }
+
+    /// A change by who asks, who has the turn.
+    pub(crate) fn change(&self, turn: Turn) -> Change {
+        Change::new(self.server(), self.service.clone(), self.who.clone(), turn)
     }
 
     /// The node that is named.

@@ -5,6 +5,7 @@ use waxwing_stanza::xep::xep_0060_pubsub::owner::Delete;
 use waxwing_stanza::{Condition, StanzaError};
 
 use crate::cx::{Answer, Handled};
+use crate::pubsub::links::Done;
 use crate::pubsub::node_options::notify_delete;
 use crate::pubsub::notify::{self, Audience, Notice};
 use crate::pubsub::request::Request;
@@ -28,9 +29,10 @@ pub(super) async fn set(request: &Request, asked: &Delete) -> Handled {
         return Err(StanzaError::from(Condition::BadRequest)
             .with_text(format!("a URI has 1 to {URI_BYTES_MAX} bytes")));
     }
-    let mut effects = Request::effects(turn);
-    let debris = sweeping::clear(server, &node, &mut effects.batch).await?;
-    node.delete(&mut effects.batch, uri);
+    let mut change = request.change(turn);
+    change.emptied(&node);
+    let debris = sweeping::clear(server, &node, &mut change.effects().batch).await?;
+    node.delete(&mut change.effects().batch, uri);
     if node.is(&notify_delete::FIELD) {
         let event = Event::of(event::Delete {
             node: node.name.clone(),
@@ -42,8 +44,9 @@ pub(super) async fn set(request: &Request, asked: &Delete) -> Handled {
         // Those who wait for approval or have not configured their subscription are told, too.
         let subscribed = subscriptions::all(server, &node).await?;
         let audience = Audience::of(server, &node).await?.with(&subscribed);
-        notify::tell(server, &node, notice, audience, &mut effects).await?;
+        notify::tell(server, &node, notice, audience, change.effects()).await?;
     }
+    let mut effects = change.done(&node, &Done::Emptied).await?;
     sweeping::sweep_later(debris, &mut effects);
     Ok(Answer::empty().and(effects))
 }

@@ -5,8 +5,8 @@ use waxwing_stanza::xep::xep_0060_pubsub::event::{self, Event};
 use waxwing_stanza::xep::xep_0060_pubsub::owner::Purge;
 
 use crate::cx::{Answer, Handled};
+use crate::pubsub::links::Done;
 use crate::pubsub::node_options::persist_items;
-use crate::pubsub::notify::{self, Audience, Notice};
 use crate::pubsub::request::Request;
 use crate::pubsub::sweeping;
 
@@ -20,16 +20,17 @@ pub(super) async fn set(request: &Request, asked: &Purge) -> Handled {
         return Err(unsupported("persistent-items"));
     }
     let server = request.server();
-    let mut effects = Request::effects(turn);
-    let debris = sweeping::clear(server, &node, &mut effects.batch).await?;
+    let mut change = request.change(turn);
+    let before = node.clone();
+    change.emptied(&before);
+    let debris = sweeping::clear(server, &node, &mut change.effects().batch).await?;
     node.stored.generation = server.now_micros().max(node.stored.generation + 1);
-    node.save(&mut effects.batch);
+    node.save(&mut change.effects().batch);
     let event = Event::of(event::Purge {
         node: node.name.clone(),
     });
-    let notice = Notice::of(server, &node, &event)?;
-    let audience = Audience::of(server, &node).await?;
-    notify::tell(server, &node, notice, audience, &mut effects).await?;
+    change.tell(&node, &event).await?;
+    let mut effects = change.done(&before, &Done::Emptied).await?;
     sweeping::sweep_later(debris, &mut effects);
     Ok(Answer::empty().and(effects))
 }

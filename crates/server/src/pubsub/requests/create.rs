@@ -6,11 +6,10 @@ use waxwing_stanza::xep::xep_0060_pubsub::request::{Configure, Create, Pubsub};
 use waxwing_stanza::{Condition, StanzaError};
 
 use crate::cx::{Answer, Handled};
+use crate::pubsub::change;
 use crate::pubsub::fields::{self, Settings, Unknown};
-use crate::pubsub::limits;
-use crate::pubsub::node::{self, Node};
+use crate::pubsub::node;
 use crate::pubsub::node_options::{self, access_model};
-use crate::pubsub::profile;
 use crate::pubsub::request::Request;
 use crate::pubsub::service::ServiceKind;
 
@@ -30,7 +29,8 @@ pub(super) async fn set(request: &Request, asked: &Create, given: Option<&Config
     if request.find(name).await?.is_some() {
         return Err(Condition::Conflict.into());
     }
-    let node = make(request, name, settings).await?;
+    let (server, service) = (request.server(), &request.service);
+    let node = change::plan(server, service, &request.who, name, settings).await?;
     let mut effects = Request::effects(turn);
     node.create(&mut effects.batch);
     let answer = match is_instant {
@@ -81,23 +81,4 @@ pub(crate) async fn check_may_create(request: &Request) -> Result<(), StanzaErro
         true => Ok(()),
         false => Err(Condition::Forbidden.into()),
     }
-}
-
-/// A node of this name with what its purpose asks for and these settings, if there is room for one more.
-pub(crate) async fn make(
-    request: &Request,
-    name: &str,
-    given: Settings,
-) -> Result<Node, StanzaError> {
-    limits::check_nodes(request).await?;
-    let mut settings = profile::defaults(request.server().registry(), request.service.kind, name);
-    settings.merge(given);
-    limits::check_settings(request.server(), request.service.kind, &settings)?;
-    Ok(Node::new(
-        request.server(),
-        &request.service,
-        name,
-        &request.who,
-        settings,
-    ))
 }

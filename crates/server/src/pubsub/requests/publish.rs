@@ -1,27 +1,20 @@
 //! Publish an item to a node (XEP-0060 §7.1).
 
-use bytes::Bytes;
 use waxwing_stanza::xep::xep_0060_pubsub::FORM_PUBLISH_OPTIONS;
 use waxwing_stanza::xep::xep_0060_pubsub::errors::Fault;
-use waxwing_stanza::xep::xep_0060_pubsub::event::{self, Event};
 use waxwing_stanza::xep::xep_0060_pubsub::request::{Item, Publish, PublishOptions, Pubsub};
 use waxwing_stanza::{Condition, StanzaError};
-use waxwing_wire::Element;
 
 use crate::cx::{Answer, Handled};
-use crate::effects::Effects;
+use crate::pubsub::change;
 use crate::pubsub::fields::{self, Settings, Unknown};
+use crate::pubsub::links::Done;
 use crate::pubsub::node::{Node, check_name, named};
-use crate::pubsub::node_options::{
-    self, deliver_payloads, itemreply, max_items, notify_retract, persist_items, publish_model,
-    publish_node_full,
-};
-use crate::pubsub::notify::{self, Audience, Notice};
+use crate::pubsub::node_options::{self, deliver_payloads, persist_items, publish_model};
 use crate::pubsub::privilege::Privilege;
 use crate::pubsub::request::{Request, Standing};
 use crate::pubsub::requests::create;
-use crate::pubsub::stored::{Count, StoredItem};
-use crate::pubsub::{items, limits, subscriptions};
+use crate::pubsub::{limits, subscriptions};
 use crate::server::Server;
 
 /// Of one item at most; a node that is not there is made (§7.1.4), as the conditions say (§7.1.5).
@@ -42,23 +35,27 @@ pub(super) async fn set(
         None => (made(request, name, conditions).await?, true),
     };
     let item = check_item(request.server(), &node, &asked.items)?;
-    let mut effects = Request::effects(turn);
+    let mut change = request.change(turn);
     if is_new {
-        node.create(&mut effects.batch);
+        change.make(&node);
     }
-    let published = match item {
-        Some(item) => Some(write(request, &node, item, &mut effects).await?),
-        None => None,
-    };
-    tell(request.server(), &node, published.as_ref(), &mut effects).await?;
-    let answer = Pubsub::of(Publish {
+    let mut answer = Publish {
         node: Some(node.name.clone()),
-        items: published
-            .iter()
-            .map(|item| Item::named(&item.stored.id))
-            .collect(),
-    });
-    Ok(Answer::with(&answer).and(effects))
+        items: Vec::new(),
+    };
+    let effects = match item {
+        Some(item) => {
+            let id = change.publish(&node, item).await?;
+            answer.items.push(Item::named(&id));
+            let payload = item.payload.first().cloned();
+            change.done(&node, &Done::Published { id, payload }).await?
+        }
+        None => {
+            change.tell_published(&node, None).await?;
+            change.into_effects()
+        }
+    };
+    Ok(Answer::with(&Pubsub::of(answer)).and(effects))
 }
 
 /// What must be so. A field that nobody knows is a condition that cannot be met.
@@ -87,7 +84,14 @@ async fn made(request: &Request, name: &str, settings: Settings) -> Result<Node,
         let error = request.absent(name).await?;
         return Err(error);
     }
-    create::make(request, name, settings).await
+    change::plan(
+        request.server(),
+        &request.service,
+        &request.who,
+        name,
+        settings,
+    )
+    .await
 }
 
 fn check_conditions(node: &Node, conditions: &Settings) -> Result<(), StanzaError> {
@@ -166,141 +170,4 @@ fn check_item<'a>(
         _ => return Err(Fault::InvalidPayload.error()),
     }
     Ok(Some(item))
-}
-
-/// A published item.
-struct Published {
-    stored: StoredItem,
-    payload: Option<Element>,
-    /// Names of items that had to make room, of which subscribers are told.
-    retracted: Vec<String>,
-}
-
-async fn write(
-    request: &Request,
-    node: &Node,
-    item: &Item,
-    effects: &mut Effects,
-) -> Result<Published, StanzaError> {
-    let server = request.server();
-    let given = item.id.as_deref().filter(|id| !id.is_empty());
-    let payload = item.payload.first();
-    let stored = StoredItem {
-        id: given.map_or_else(|| server.outside().token::<12>(), str::to_owned),
-        publisher: request.who.to_string(),
-        payload: payload.map_or_else(Bytes::new, |payload| payload.to_bytes("")),
-        published_micros: server.now_micros(),
-    };
-    let mut published = Published {
-        stored,
-        payload: payload.cloned(),
-        retracted: Vec::new(),
-    };
-    if !node.is(&persist_items::FIELD) {
-        return Ok(published);
-    }
-    let before = items::numbers(server, node, &published.stored.id).await?;
-    let count = items::count(server, node).await?;
-    let is_one_more = u64::from(before.is_none());
-    let room = limits::items(server, node).saturating_sub(is_one_more);
-    let surplus = match before {
-        None => count.items.saturating_sub(room),
-        Some(_) => 0,
-    };
-    let count = items::put(node, &published.stored, before, count, &mut effects.batch);
-    if surplus > 0 {
-        make_room(server, node, surplus, count, &mut published, effects).await?;
-    }
-    Ok(published)
-}
-
-/// Removes the oldest items, or refuses the new one (§7.1.2.6).
-async fn make_room(
-    server: &Server,
-    node: &Node,
-    surplus: u64,
-    mut count: Count,
-    published: &mut Published,
-    effects: &mut Effects,
-) -> Result<(), StanzaError> {
-    let policy = node.text(&publish_node_full::FIELD);
-    if policy == "reject" {
-        return Err(Fault::NodeFull.error());
-    }
-    let most = limits::REMOVED_FOR_ONE_MAX.min(usize::try_from(surplus).unwrap_or(usize::MAX));
-    for old in items::oldest(server, node, most).await? {
-        let Some(numbers) = items::numbers(server, node, &old.id).await? else {
-            continue;
-        };
-        count = items::remove(node, &old.id, numbers, count, &mut effects.batch);
-        // A node of one item says all with the new one.
-        let is_one = node.number(&max_items::FIELD) == Some(1);
-        if policy == "retract-oldest" && node.is(&notify_retract::FIELD) && !is_one {
-            published.retracted.push(old.id);
-        }
-    }
-    Ok(())
-}
-
-/// Tells subscribers of the item, and of those that made room for it.
-async fn tell(
-    server: &Server,
-    node: &Node,
-    published: Option<&Published>,
-    effects: &mut Effects,
-) -> Result<(), StanzaError> {
-    let says_who = node.text(&itemreply::FIELD) == "publisher";
-    let item = published.map(|published| event::Item {
-        id: Some(published.stored.id.clone()),
-        publisher: says_who
-            .then(|| published.stored.publisher.parse().ok())
-            .flatten(),
-        payload: match node.is(&deliver_payloads::FIELD) {
-            true => published.payload.clone().into_iter().collect(),
-            false => Vec::new(),
-        },
-    });
-    let event = Event::of(event::Items {
-        node: node.name.clone(),
-        items: item.into_iter().collect(),
-        retracted: Vec::new(),
-    });
-    let notice = Notice::of(server, node, &event)?;
-    notify::tell(
-        server,
-        node,
-        notice,
-        Audience::of(server, node).await?,
-        effects,
-    )
-    .await?;
-    let retracted = published.map_or(&[][..], |published| &published.retracted);
-    if !retracted.is_empty() {
-        tell_retracted(server, node, retracted, effects).await?;
-    }
-    Ok(())
-}
-
-/// Tells subscribers that items are gone.
-pub(crate) async fn tell_retracted(
-    server: &Server,
-    node: &Node,
-    names: &[String],
-    effects: &mut Effects,
-) -> Result<(), StanzaError> {
-    let retracted = names.iter().map(|id| event::Retract { id: id.clone() });
-    let event = Event::of(event::Items {
-        node: node.name.clone(),
-        items: Vec::new(),
-        retracted: retracted.collect(),
-    });
-    let notice = Notice::of(server, node, &event)?;
-    notify::tell(
-        server,
-        node,
-        notice,
-        Audience::of(server, node).await?,
-        effects,
-    )
-    .await
 }

@@ -6,11 +6,11 @@ use waxwing_stanza::{Condition, StanzaError};
 
 use crate::cx::{Answer, Handled};
 use crate::pubsub::items;
+use crate::pubsub::links::Done;
 use crate::pubsub::node::check_name;
 use crate::pubsub::node_options::{notify_retract, persist_items};
 use crate::pubsub::privilege::Privilege;
 use crate::pubsub::request::{Request, Standing};
-use crate::pubsub::requests::publish::tell_retracted;
 use crate::pubsub::stored::StoredItem;
 
 /// One item.
@@ -42,12 +42,13 @@ pub(super) async fn set(request: &Request, asked: &Retract) -> Handled {
         return Err(request.told(error.into()).await?);
     };
     check_may_delete(request, &standing, &stored).await?;
-    let mut effects = Request::effects(turn);
-    let count = items::count(server, node).await?;
-    items::remove(node, name, numbers, count, &mut effects.batch);
+    let mut change = request.change(turn);
+    change.remove(node, name, numbers).await?;
     if asked.notify.unwrap_or(node.is(&notify_retract::FIELD)) {
-        tell_retracted(server, node, &[name.to_owned()], &mut effects).await?;
+        change.tell_retracted(node, &[name.to_owned()]).await?;
     }
+    let done = Done::Retracted(name.to_owned());
+    let effects = change.done(node, &done).await?;
     Ok(Answer::empty().and(effects))
 }
 

@@ -1,0 +1,332 @@
+//! A change to nodes of one service: what is written and who is told, in one commit; and what features make of it.
+//!
+//! A request changes one node, and says so by [`Change::done`]. Features that are linked to the node ([`super::links`])
+//! then change others beside it, in the same commit; what they change is told to subscribers and linked to nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bytes::Bytes;
+use waxwing_stanza::xep::xep_0060_pubsub::errors::Fault;
+use waxwing_stanza::xep::xep_0060_pubsub::event::{self, Event};
+use waxwing_stanza::xep::xep_0060_pubsub::request::Item;
+use waxwing_stanza::{BareJid, StanzaError};
+use waxwing_wire::Element;
+
+use crate::effects::{Effects, Turn};
+use crate::pubsub::fields::Settings;
+use crate::pubsub::links::{Done, Link};
+use crate::pubsub::node::{self, Node};
+use crate::pubsub::node_options::{
+    deliver_payloads, itemreply, max_items, notify_retract, persist_items, publish_node_full,
+};
+use crate::pubsub::notify::{self, Audience, Notice};
+use crate::pubsub::service::Service;
+use crate::pubsub::stored::{Count, Numbers, StoredItem};
+use crate::pubsub::{items, limits, profile};
+use crate::server::Server;
+
+/// What becomes of some nodes.
+pub(crate) struct Change {
+    server: Server,
+    service: Service,
+    who: BareJid,
+    effects: Effects,
+    touched: BTreeMap<String, Touched>,
+}
+
+/// What becomes of one node. Each item is changed once at most.
+#[derive(Default)]
+struct Touched {
+    /// The node, where it is new.
+    made: Option<Node>,
+    /// How many items there are now.
+    count: Option<Count>,
+    /// Items that are there now, and were not there so before.
+    put: Vec<StoredItem>,
+    /// Names of items that are not there any more.
+    gone: BTreeSet<String>,
+    /// Whether none of those before is there any more.
+    emptied: bool,
+}
+
+impl Change {
+    /// Of somebody, who has the turn of the nodes.
+    pub(crate) fn new(server: &Server, service: Service, who: BareJid, turn: Turn) -> Change {
+        let mut effects = Effects::none();
+        effects.exclusive = Some(turn);
+        Change {
+            server: server.clone(),
+            service,
+            who,
+            effects,
+            touched: BTreeMap::new(),
+        }
+    }
+
+    /// Of an account at a node of its own, and those that are linked to it. The caller that needs the account's turn, too,
+    /// has it already.
+    pub(crate) async fn of_account(server: &Server, account: &BareJid, node: &str) -> Change {
+        let turn = server.node_turn(account, node).await;
+        Change::new(server, Service::of_account(account), account.clone(), turn)
+    }
+
+    /// The server.
+    pub(crate) fn server(&self) -> &Server {
+        &self.server
+    }
+
+    /// Whose nodes they are.
+    pub(crate) fn service(&self) -> &Service {
+        &self.service
+    }
+
+    /// What is written and told.
+    pub(crate) fn effects(&mut self) -> &mut Effects {
+        &mut self.effects
+    }
+
+    /// The whole, where no feature has anything to do with it.
+    pub(crate) fn into_effects(self) -> Effects {
+        self.effects
+    }
+
+    /// The whole, once the features that are linked to the node have added to it.
+    pub(crate) async fn done(mut self, node: &Node, done: &Done) -> Result<Effects, StanzaError> {
+        let registry = self.server.registry();
+        let links: Vec<Link> = registry.links_of(&node.service, &node.name).collect();
+        for link in links {
+            (link.hook)(&mut self, node, done).await?;
+        }
+        Ok(self.effects)
+    }
+
+    fn touched(&mut self, node: &Node) -> &mut Touched {
+        self.touched.entry(node.name.clone()).or_default()
+    }
+
+    /// Makes a node.
+    pub(crate) fn make(&mut self, node: &Node) {
+        node.create(&mut self.effects.batch);
+        self.touched(node).made = Some(node.clone());
+    }
+
+    /// The node of this name, if there is one.
+    pub(crate) async fn find(&mut self, name: &str) -> Result<Option<Node>, StanzaError> {
+        if let Some(made) = self.touched.get(name).and_then(|one| one.made.clone()) {
+            return Ok(Some(made));
+        }
+        node::find(&self.server, &self.service, name).await
+    }
+
+    /// The node of this name; where there is none, one with what its purpose asks for and these settings is made.
+    pub(crate) async fn find_or_make(
+        &mut self,
+        name: &str,
+        given: Settings,
+    ) -> Result<Node, StanzaError> {
+        if let Some(node) = self.find(name).await? {
+            return Ok(node);
+        }
+        let node = plan(&self.server, &self.service, &self.who, name, given).await?;
+        self.make(&node);
+        Ok(node)
+    }
+
+    /// The items of a node, the oldest first: so many, as they are with this change.
+    pub(crate) async fn items(
+        &mut self,
+        node: &Node,
+        most: usize,
+    ) -> Result<Vec<StoredItem>, StanzaError> {
+        let is_emptied = self.touched(node).emptied;
+        let mut found = match is_emptied {
+            true => Vec::new(),
+            false => items::oldest(&self.server, node, most).await?,
+        };
+        if let Some(touched) = self.touched.get(&node.name) {
+            found.retain(|item| {
+                let is_put = touched.put.iter().any(|put| put.id == item.id);
+                !is_put && !touched.gone.contains(&item.id)
+            });
+            found.extend(touched.put.iter().cloned());
+        }
+        Ok(found)
+    }
+
+    async fn count(&mut self, node: &Node) -> Result<Count, StanzaError> {
+        match self.touched.get(&node.name).and_then(|one| one.count) {
+            Some(count) => Ok(count),
+            None => items::count(&self.server, node).await,
+        }
+    }
+
+    /// Publishes an item that the node takes. Returns its name.
+    pub(crate) async fn publish(
+        &mut self,
+        node: &Node,
+        item: &Item,
+    ) -> Result<String, StanzaError> {
+        let given = item.id.as_deref().filter(|id| !id.is_empty());
+        let payload = item.payload.first();
+        let stored = StoredItem {
+            id: given.map_or_else(|| self.server.outside().token::<12>(), str::to_owned),
+            publisher: self.who.to_string(),
+            payload: payload.map_or_else(Bytes::new, |payload| payload.to_bytes("")),
+            published_micros: self.server.now_micros(),
+        };
+        let id = stored.id.clone();
+        let retracted = match node.is(&persist_items::FIELD) {
+            true => self.keep(node, stored).await?,
+            false => Vec::new(),
+        };
+        self.tell_published(node, Some((&id, payload))).await?;
+        if !retracted.is_empty() {
+            self.tell_retracted(node, &retracted).await?;
+        }
+        Ok(id)
+    }
+
+    /// Writes an item. Returns the names of those that had to make room, of which subscribers are told.
+    async fn keep(&mut self, node: &Node, stored: StoredItem) -> Result<Vec<String>, StanzaError> {
+        let before = items::numbers(&self.server, node, &stored.id).await?;
+        let count = self.count(node).await?;
+        let is_one_more = u64::from(before.is_none());
+        let room = limits::items(&self.server, node).saturating_sub(is_one_more);
+        let surplus = match before {
+            None => count.items.saturating_sub(room),
+            Some(_) => 0,
+        };
+        if surplus > 0 && node.text(&publish_node_full::FIELD) == "reject" {
+            return Err(Fault::NodeFull.error());
+        }
+        let count = items::put(node, &stored, before, count, &mut self.effects.batch);
+        let touched = self.touched(node);
+        touched.count = Some(count);
+        touched.put.push(stored);
+        match surplus {
+            0 => Ok(Vec::new()),
+            surplus => self.make_room(node, surplus).await,
+        }
+    }
+
+    /// Removes the oldest items (§7.1.2.6).
+    async fn make_room(&mut self, node: &Node, surplus: u64) -> Result<Vec<String>, StanzaError> {
+        let most = limits::REMOVED_FOR_ONE_MAX.min(usize::try_from(surplus).unwrap_or(usize::MAX));
+        let gone = self.touched(node).gone.len();
+        // Those that this change has put stand behind.
+        let old = items::oldest(&self.server, node, most + gone).await?;
+        let touched = self.touched(node);
+        let is_there = |item: &StoredItem| {
+            let is_put = touched.put.iter().any(|put| put.id == item.id);
+            !is_put && !touched.gone.contains(&item.id)
+        };
+        let old: Vec<String> = old
+            .into_iter()
+            .filter(is_there)
+            .map(|item| item.id)
+            .take(most)
+            .collect();
+        let mut retracted = Vec::new();
+        for id in old {
+            let Some(numbers) = items::numbers(&self.server, node, &id).await? else {
+                continue;
+            };
+            self.remove(node, &id, numbers).await?;
+            // A node of one item says all with the new one.
+            let is_one = node.number(&max_items::FIELD) == Some(1);
+            let is_told = node.text(&publish_node_full::FIELD) == "retract-oldest"
+                && node.is(&notify_retract::FIELD);
+            if is_told && !is_one {
+                retracted.push(id);
+            }
+        }
+        Ok(retracted)
+    }
+
+    /// Removes an item. Nobody is told.
+    pub(crate) async fn remove(
+        &mut self,
+        node: &Node,
+        id: &str,
+        numbers: Numbers,
+    ) -> Result<(), StanzaError> {
+        let count = self.count(node).await?;
+        let count = items::remove(node, id, numbers, count, &mut self.effects.batch);
+        let touched = self.touched(node);
+        touched.count = Some(count);
+        touched.gone.insert(id.to_owned());
+        Ok(())
+    }
+
+    /// Removes an item if it is there, and tells subscribers.
+    pub(crate) async fn retract(&mut self, node: &Node, id: &str) -> Result<(), StanzaError> {
+        let Some(numbers) = items::numbers(&self.server, node, id).await? else {
+            return Ok(());
+        };
+        self.remove(node, id, numbers).await?;
+        self.tell_retracted(node, &[id.to_owned()]).await
+    }
+
+    /// Notes that no item of a node is there any more; who empties it writes that and tells it.
+    pub(crate) fn emptied(&mut self, node: &Node) {
+        self.touched(node).emptied = true;
+    }
+
+    /// Tells subscribers of an item, or only that something has happened.
+    pub(crate) async fn tell_published(
+        &mut self,
+        node: &Node,
+        published: Option<(&str, Option<&Element>)>,
+    ) -> Result<(), StanzaError> {
+        let says_who = node.text(&itemreply::FIELD) == "publisher";
+        let tells = node.is(&deliver_payloads::FIELD);
+        let item = published.map(|(id, payload)| event::Item {
+            id: Some(id.to_owned()),
+            publisher: says_who.then(|| self.who.clone().into()),
+            payload: payload.filter(|_| tells).cloned().into_iter().collect(),
+        });
+        let event = Event::of(event::Items {
+            node: node.name.clone(),
+            items: item.into_iter().collect(),
+            retracted: Vec::new(),
+        });
+        self.tell(node, &event).await
+    }
+
+    /// Tells subscribers that items are gone.
+    pub(crate) async fn tell_retracted(
+        &mut self,
+        node: &Node,
+        names: &[String],
+    ) -> Result<(), StanzaError> {
+        let retracted = names.iter().map(|id| event::Retract { id: id.clone() });
+        let event = Event::of(event::Items {
+            node: node.name.clone(),
+            items: Vec::new(),
+            retracted: retracted.collect(),
+        });
+        self.tell(node, &event).await
+    }
+
+    /// Tells subscribers what happened.
+    pub(crate) async fn tell(&mut self, node: &Node, event: &Event) -> Result<(), StanzaError> {
+        let notice = Notice::of(&self.server, node, event)?;
+        let audience = Audience::of(&self.server, node).await?;
+        notify::tell(&self.server, node, notice, audience, &mut self.effects).await
+    }
+}
+
+/// A node of this name with what its purpose asks for and these settings, if there is room for one more.
+pub(crate) async fn plan(
+    server: &Server,
+    service: &Service,
+    who: &BareJid,
+    name: &str,
+    given: Settings,
+) -> Result<Node, StanzaError> {
+    limits::check_nodes(server, service, who).await?;
+    let mut settings = profile::defaults(server.registry(), service.kind, name);
+    settings.merge(given);
+    limits::check_settings(server, service.kind, &settings)?;
+    Ok(Node::new(server, service, name, who, settings))
+}

@@ -1,0 +1,43 @@
+//! What features make of what happens at nodes of accounts. Features register it by the names of nodes.
+//!
+//! Whatever is linked changes together: it has one turn, by its family's name, and a node's turn is that of its family. So
+//! nobody ever needs the turns of two nodes. The order of turns is: the account's, the rosters', and last the node's.
+
+use futures_util::future::BoxFuture;
+use waxwing_stanza::StanzaError;
+use waxwing_wire::Element;
+
+use crate::pubsub::change::Change;
+use crate::pubsub::node::Node;
+
+/// What happened at a node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Done {
+    /// An item was published.
+    Published {
+        /// Its name.
+        id: String,
+        /// What it holds.
+        payload: Option<Element>,
+    },
+    /// An item of this name was retracted.
+    Retracted(String),
+    /// All items were removed, or the node with them.
+    Emptied,
+}
+
+/// What a feature makes of it, before it is staged: what the hook writes is in the same commit, and an error refuses the
+/// whole.
+pub(crate) type NodeHook =
+    for<'a> fn(&'a mut Change, &'a Node, &'a Done) -> BoxFuture<'a, Result<(), StanzaError>>;
+
+/// What a feature has to do with a node of each account.
+#[derive(Clone, Copy)]
+pub(crate) struct Link {
+    /// The node's name.
+    pub(crate) node: &'static str,
+    /// Under which name it has its turn, with all that is changed together with it.
+    pub(crate) family: &'static str,
+    /// What is done.
+    pub(crate) hook: NodeHook,
+}
