@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use waxwing_stanza::xep::xep_0049_private::{NS, Private};
+use waxwing_stanza::xep::xep_0402_bookmarks::{NS_OLD, STORAGE};
 use waxwing_stanza::{Condition, IqType, StanzaError};
 use waxwing_store::{Direction, KeyRange, Table};
 use waxwing_wire::{Element, ns};
@@ -17,6 +18,7 @@ use crate::effects::Effects;
 use crate::options::{OptionDefault, OptionSpec};
 use crate::registry::{Feature, Registrar, Source};
 use crate::server::{Server, unavailable};
+use crate::xep::xep_0402_bookmarks as bookmarks;
 
 /// Most bytes of what is stored under one name.
 pub const ELEMENT_BYTES_MAX: OptionSpec = OptionSpec {
@@ -100,6 +102,12 @@ async fn get(cx: Cx, iq: Iq<Private>) -> Handled {
     let [asked] = iq.payload.elements.as_slice() else {
         return Err(Condition::BadRequest.into());
     };
+    if is_bookmarks(&name(asked))
+        && let Some(storage) = bookmarks::private(&cx.server, &cx.session.account.jid).await?
+    {
+        let elements = vec![storage];
+        return Ok(Answer::with(&Private { elements }));
+    }
     let stored = cx
         .server
         .store()
@@ -116,6 +124,11 @@ async fn get(cx: Cx, iq: Iq<Private>) -> Handled {
         None => vec![Element::new(asked.ns().to_owned(), asked.name().to_owned())],
     };
     Ok(Answer::with(&Private { elements }))
+}
+
+/// Bookmarks stand where newer clients look for them.
+fn is_bookmarks(name: &Name) -> bool {
+    name.0 == NS_OLD && name.1 == STORAGE
 }
 
 /// All elements of one name replace what stood under that name; a single empty one removes it.
@@ -138,11 +151,22 @@ async fn set(cx: Cx, iq: Iq<Private>) -> Handled {
         return Err(Condition::PolicyViolation.into());
     }
     let account = &cx.session.account;
+    let mut turn = account.turn().await;
     let mut effects = Effects::none();
-    effects.exclusive = Some(account.turn().await);
+    if given.keys().any(is_bookmarks) {
+        let mut storage = Element::new(NS_OLD, STORAGE);
+        let given = elements.iter().filter(|one| is_bookmarks(&name(one)));
+        for child in given.flat_map(Element::children) {
+            storage.push(child.clone());
+        }
+        let change = bookmarks::set_private(&cx.server, &account.jid, &storage).await?;
+        effects = change.into_effects();
+        turn.extend(effects.exclusive.take().into_iter().flatten());
+    }
+    effects.exclusive = Some(turn);
     check_total(&cx.server, account, &given).await?;
     for (name, stored) in &given {
-        if stored.elements.is_empty() {
+        if stored.elements.is_empty() || is_bookmarks(name) {
             effects.batch.delete(&PRIVATE, &account.owner, name);
         } else {
             effects.batch.put(&PRIVATE, &account.owner, name, stored);

@@ -1,0 +1,264 @@
+//! XEP-0402: PEP Native Bookmarks, and the older forms of XEP-0048 beside them.
+//!
+//! <https://xmpp.org/extensions/xep-0402.html>
+//!
+//! The items of XEP-0402 are what is true. The node of XEP-0048 holds one item that shows them all in the older form, with
+//! what only that form can say; private storage (XEP-0049) shows and takes the same element. What is written in the older
+//! form is compared with what it showed before, and only what differs is changed (§4.3.2).
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use waxwing_stanza::xep::xep_0060_pubsub::errors::Fault;
+use waxwing_stanza::xep::xep_0060_pubsub::request::Item;
+use waxwing_stanza::xep::xep_0402_bookmarks::{Bookmark, NS, NS_OLD, STORAGE};
+use waxwing_stanza::{BareJid, Condition, StanzaError};
+use waxwing_wire::Element;
+
+use crate::addressee::Addressee;
+use crate::pubsub::change::Change;
+use crate::pubsub::fields::Settings;
+use crate::pubsub::items;
+use crate::pubsub::limits;
+use crate::pubsub::links::{Done, Link};
+use crate::pubsub::node::{self, Node};
+use crate::pubsub::profile::{Name, Profile};
+use crate::pubsub::service::Service;
+use crate::pubsub::stored::StoredItem;
+use crate::registry::{Feature, Registrar, Source};
+use crate::server::Server;
+
+/// What is said about it.
+pub const FEATURE: Feature = Feature {
+    source: Source::Xep(402),
+    title: "PEP Native Bookmarks",
+    version: "1.2.0",
+    register,
+    ..Feature::NONE
+};
+
+/// Most bookmarks that the older form shows, and that it can change.
+const SHOWN_MAX: usize = 5_000;
+
+/// The name of the one item of the older form.
+const CURRENT: &str = "current";
+
+fn register(registrar: &mut Registrar<'_>) {
+    for (node, max_items, hook) in [
+        (NS, "max", changed as crate::pubsub::links::NodeHook),
+        (NS_OLD, "1", changed_old),
+    ] {
+        registrar.node(Profile {
+            name: Name::Is(node),
+            access_model: "whitelist",
+            max_items,
+            // Asked for by publish-options (§3.3), which a node that the server has made must meet, too.
+            send_last_published_item: Some("never"),
+        });
+        registrar.link(Link {
+            node,
+            family: NS,
+            hook,
+        });
+    }
+    for compat in ["compat", "compat-pep"] {
+        registrar.disco(&[Addressee::OwnAccount], &format!("{NS}#{compat}"));
+    }
+}
+
+/// The older form of what has changed (§4.3.1).
+fn changed<'a>(
+    change: &'a mut Change,
+    node: &'a Node,
+    _: &'a Done,
+) -> BoxFuture<'a, Result<(), StanzaError>> {
+    async move {
+        let old = change.find_or_make(NS_OLD, Settings::default()).await?;
+        let before = storage(items::newest(change.server(), &old).await?.as_ref());
+        let most = limits::payload_bytes(change.server(), &old);
+        let bookmarks = read(change, node).await?;
+        let after = shown(&before, bookmarks.into_iter().map(|one| one.bookmark), most);
+        match after == before {
+            true => Ok(()),
+            false => publish_old(change, &old, after).await,
+        }
+    }
+    .boxed()
+}
+
+/// Somebody wrote the one item of the older form, or removed it.
+fn changed_old<'a>(
+    change: &'a mut Change,
+    node: &'a Node,
+    done: &'a Done,
+) -> BoxFuture<'a, Result<(), StanzaError>> {
+    async move {
+        let newest = items::newest(change.server(), node).await?;
+        let given = match done {
+            Done::Published { payload, .. } => payload.clone().unwrap_or_else(empty),
+            Done::Retracted(id) if newest.as_ref().is_some_and(|item| item.id != *id) => {
+                return Ok(());
+            }
+            Done::Retracted(_) | Done::Emptied => empty(),
+        };
+        apply(change, &storage(newest.as_ref()), &given).await
+    }
+    .boxed()
+}
+
+fn empty() -> Element {
+    Element::new(NS_OLD, STORAGE)
+}
+
+fn storage(item: Option<&StoredItem>) -> Element {
+    let element = item.and_then(|item| Element::parse(&item.payload).ok());
+    let element = element.filter(|element| element.is(NS_OLD, STORAGE));
+    element.unwrap_or_else(empty)
+}
+
+async fn publish_old(
+    change: &mut Change,
+    node: &Node,
+    storage: Element,
+) -> Result<(), StanzaError> {
+    let item = Item {
+        payload: vec![storage],
+        ..Item::named(CURRENT)
+    };
+    change.publish(node, &item).await.map(|_| ())
+}
+
+/// A bookmark and its item.
+struct Kept {
+    id: String,
+    element: Element,
+    bookmark: Bookmark,
+}
+
+/// All bookmarks as they are with the change.
+async fn read(change: &mut Change, node: &Node) -> Result<Vec<Kept>, StanzaError> {
+    let items = change.items(node, SHOWN_MAX).await?;
+    let kept = items.into_iter().filter_map(|item| {
+        let element = Element::parse(&item.payload).ok()?;
+        let bookmark = Bookmark::of_item(&item.id, &element)?;
+        Some(Kept {
+            id: item.id,
+            element,
+            bookmark,
+        })
+    });
+    Ok(kept.collect())
+}
+
+fn bookmarks(storage: &Element) -> Vec<Bookmark> {
+    storage.children().filter_map(Bookmark::of_old).collect()
+}
+
+/// The older form of these bookmarks: those that stood there before stand where they stood, with what only that form can
+/// say. As many as have room: what is not shown cannot be changed there, nor be lost.
+fn shown(before: &Element, bookmarks: impl Iterator<Item = Bookmark>, bytes_max: u64) -> Element {
+    let mut bookmarks: Vec<Bookmark> = bookmarks.collect();
+    let mut after = empty();
+    let mut bytes = after.to_bytes("").len() as u64;
+    let mut push = |element: Element| {
+        bytes += element.to_bytes(NS_OLD).len() as u64;
+        if bytes <= bytes_max {
+            after.push(element);
+        }
+    };
+    for child in before.children() {
+        let Some(said) = Bookmark::of_old(child) else {
+            push(child.clone());
+            continue;
+        };
+        if let Some(at) = bookmarks.iter().position(|one| one.jid == said.jid) {
+            let now = bookmarks.remove(at);
+            push(match now.differs_from(&said) {
+                true => now.to_old(),
+                false => child.clone(),
+            });
+        }
+    }
+    for bookmark in bookmarks {
+        push(bookmark.to_old());
+    }
+    after
+}
+
+/// Changes the items of which the older form says something else than before (§4.3.2).
+async fn apply(change: &mut Change, before: &Element, given: &Element) -> Result<(), StanzaError> {
+    let (before, given) = (bookmarks(before), bookmarks(given));
+    if before.is_empty() && given.is_empty() {
+        return Ok(());
+    }
+    let node = change.find_or_make(NS, Settings::default()).await?;
+    let kept = read(change, &node).await?;
+    let find = |jid| kept.iter().find(|kept| kept.bookmark.jid == jid);
+    for gone in before
+        .iter()
+        .filter(|one| !given.iter().any(|other| other.jid == one.jid))
+    {
+        if let Some(kept) = find(gone.jid.clone()) {
+            change.retract(&node, &kept.id).await?;
+        }
+    }
+    let most = limits::payload_bytes(change.server(), &node);
+    let mut done = Vec::new();
+    // Of two of one room, the later is meant.
+    for bookmark in given.iter().rev() {
+        let shown = before.iter().find(|one| one.jid == bookmark.jid);
+        let is_changed = shown.is_none_or(|shown| bookmark.differs_from(shown));
+        if !is_changed || done.contains(&&bookmark.jid) {
+            continue;
+        }
+        done.push(&bookmark.jid);
+        let kept = find(bookmark.jid.clone());
+        let element = bookmark.to_item(kept.map(|kept| &kept.element));
+        if kept.is_some_and(|kept| kept.element == element) {
+            continue;
+        }
+        if element.to_bytes("").len() as u64 > most {
+            return Err(Fault::PayloadTooBig.error());
+        }
+        let id = kept.map_or_else(|| bookmark.jid.to_string(), |kept| kept.id.clone());
+        let item = Item {
+            payload: vec![element],
+            ..Item::named(&id)
+        };
+        change.publish(&node, &item).await?;
+    }
+    let count = change.items(&node, SHOWN_MAX + 1).await?.len() as u64;
+    match count <= limits::items(change.server(), &node).min(SHOWN_MAX as u64) {
+        true => Ok(()),
+        false => Err(StanzaError::from(Condition::ResourceConstraint)
+            .with_text("there is no room for so many bookmarks")),
+    }
+}
+
+/// What private storage shows; nothing where nobody has ever had a bookmark.
+pub(crate) async fn private(
+    server: &Server,
+    account: &BareJid,
+) -> Result<Option<Element>, StanzaError> {
+    let service = Service::of_account(account);
+    let Some(node) = node::find(server, &service, NS_OLD).await? else {
+        return Ok(None);
+    };
+    let newest = items::newest(server, &node).await?;
+    Ok(Some(storage(newest.as_ref())))
+}
+
+/// What is written to private storage.
+pub(crate) async fn set_private(
+    server: &Server,
+    account: &BareJid,
+    given: &Element,
+) -> Result<Change, StanzaError> {
+    let mut change = Change::of_account(server, account, NS_OLD).await;
+    let node = change.find_or_make(NS_OLD, Settings::default()).await?;
+    let before = storage(items::newest(server, &node).await?.as_ref());
+    if *given != before {
+        apply(&mut change, &before, given).await?;
+        publish_old(&mut change, &node, given.clone()).await?;
+    }
+    Ok(change)
+}
