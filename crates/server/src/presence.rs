@@ -13,6 +13,7 @@ pub(crate) use blocks::{block, unblock};
 
 use crate::addressee::{Addressee, Destination, Place, destination};
 use crate::blocking;
+use crate::capabilities;
 use crate::cx::Cx;
 use crate::directory::Account;
 use crate::effects::Effects;
@@ -206,6 +207,7 @@ async fn broadcast(cx: &Cx, kind: PresenceType, stanza: &Stanza) -> Result<Effec
             stanza: stamped.bytes().clone(),
         });
         let initial = before.is_none();
+        capabilities::broadcast(server, &own, &stamped);
         // Undelivered messages wait for a session that takes messages (XEP-0160 §2), as those do that came while this one
         // took none.
         let takes = priority >= 0 && takes_none(before.as_ref()) && own.state().begin_undelivered();
@@ -265,6 +267,7 @@ fn leave(session: Arc<Session>, stanza: Stanza, audience: Vec<BareJid>, effects:
             (state.available.take(), std::mem::take(&mut state.directed))
         };
         if was.is_some() {
+            capabilities::left(&session);
             last::note_left(server, &session, &stanza);
             tell_all(server, &session, &stanza, &audience);
         }

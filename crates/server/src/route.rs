@@ -7,6 +7,7 @@ use waxwing_stanza::{Condition, FullJid, IqType, Jid, Reply, StanzaError};
 use waxwing_wire::Stanza;
 
 use crate::addressee::{Destination, destination};
+use crate::asks;
 use crate::blocking;
 use crate::cx::{Answer, Cx, IqHead};
 use crate::effects::{After, Effects};
@@ -46,8 +47,10 @@ pub(crate) async fn iq(
             effects.after.push(After::Route(full, stamped));
             Ok(effects)
         }
-        // A result or error for the server answers nothing that it asked.
-        _ if !request => Ok(Effects::none()),
+        _ if !request => {
+            asks::answered(session, to.as_ref(), &stanza);
+            Ok(Effects::none())
+        }
         Destination::Here(addressee, bare) => {
             let head = IqHead {
                 from: Jid::from(session.jid.clone()),

@@ -15,6 +15,7 @@ use waxwing_wire::{Limits, Stanza, WireError, ns};
 use crate::accounts::{self, ACCOUNTS};
 use crate::admin::AdminError;
 use crate::admission::Admission;
+use crate::capabilities::Capabilities;
 use crate::confirmed;
 use crate::connection::Connection;
 use crate::delivery::{Delivery, MESSAGES};
@@ -98,6 +99,7 @@ pub(crate) struct Inner {
     throttle: Throttle,
     guests: Guests,
     admission: Admission,
+    capabilities: Capabilities,
     releaser: Releaser,
     stanza_ids: StanzaIds,
     /// Subscriptions change two rosters at once, each of which is read first.
@@ -158,6 +160,7 @@ impl Server {
             throttle,
             guests: Guests::default(),
             admission: Admission::default(),
+            capabilities: Capabilities::default(),
             releaser: Releaser::default(),
             stanza_ids,
             rosters: RosterTurns::default(),
@@ -199,6 +202,11 @@ impl Server {
 
     pub(crate) fn admission(&self) -> &Admission {
         &self.0.admission
+    }
+
+    /// What clients can, by hash.
+    pub(crate) fn capabilities(&self) -> &Capabilities {
+        &self.0.capabilities
     }
 
     /// Whether [`Server::stop`] was called.

@@ -18,8 +18,9 @@ use waxwing_store::LogId;
 use waxwing_stream::sm::Sm;
 use waxwing_stream::{StreamCondition, StreamError};
 
+use crate::asks::Asked;
 use crate::directory::Account;
-use crate::interests::Interests;
+use crate::interests::Following;
 use crate::metrics::Waits;
 use crate::release::ReleaseQueue;
 
@@ -110,8 +111,10 @@ pub(crate) struct State {
     /// Language of the client's stream (RFC 6120 §4.7.4).
     pub(crate) lang: Option<Arc<str>>,
     pub(crate) available: Option<Available>,
-    /// Nodes of which the client wants to be told (XEP-0060 §9.2).
-    pub(crate) interests: Option<Arc<Interests>>,
+    /// Of which nodes the client wants to be told (XEP-0060 §9.2), if it has ever said so.
+    pub(crate) following: Option<Box<Following>>,
+    /// What the client was asked.
+    pub(crate) asked: Asked,
     /// Addresses that got directed presence (RFC 6121 §4.6).
     pub(crate) directed: BTreeSet<Jid>,
     /// Log entries after this one are delivered as they come; `None` before the undelivered ones were sent.
@@ -228,7 +231,8 @@ impl Session {
     /// Whether the client wants to be told of nodes of this name.
     pub(crate) fn is_interested(&self, node: &str) -> bool {
         let state = self.state();
-        state.interests.as_ref().is_some_and(|them| them.has(node))
+        let following = state.following.as_ref();
+        following.is_some_and(|following| following.has(node))
     }
 
     /// Whether what comes is on its way to the client at once, rather than waiting in the log for it: it is connected,
@@ -518,6 +522,7 @@ impl State {
     /// Nothing is queued from now on.
     pub(crate) fn end(&mut self) {
         self.ended = true;
+        self.asked = Asked::default();
         self.wake_room();
     }
 

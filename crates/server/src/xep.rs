@@ -25,6 +25,7 @@ pub mod xep_0334_hints;
 pub mod xep_0359_stanza_ids;
 pub mod xep_0368_direct_tls;
 pub mod xep_0384_omemo;
+pub mod xep_0390_caps;
 pub mod xep_0402_bookmarks;
 pub mod xep_0413_order_by;
 pub mod xep_0440_channel_binding;
@@ -60,6 +61,7 @@ pub const FEATURES: &[&Feature] = &[
     &xep_0359_stanza_ids::FEATURE,
     &xep_0368_direct_tls::FEATURE,
     &xep_0384_omemo::FEATURE,
+    &xep_0390_caps::FEATURE,
     &xep_0402_bookmarks::FEATURE,
     &xep_0413_order_by::FEATURE,
     &xep_0440_channel_binding::FEATURE,

@@ -36,6 +36,7 @@ pub mod xep_0333_markers;
 pub mod xep_0334_hints;
 pub mod xep_0359_stanza_ids;
 pub mod xep_0384_omemo;
+pub mod xep_0390_caps;
 pub mod xep_0402_bookmarks;
 pub mod xep_0413_order_by;
 pub mod xep_0440_channel_binding;

@@ -35,13 +35,15 @@ pub enum Limit {
     Stored,
     /// What may wait for an account.
     Undelivered,
+    /// What a client says of its capabilities, and how often it may be asked for them.
+    Capabilities,
     /// What the disk has room for.
     DiskFull,
 }
 
 impl Limit {
     /// Every one, as it is documented.
-    pub(crate) const ALL: [(Limit, &'static str); 17] = [
+    pub(crate) const ALL: [(Limit, &'static str); 18] = [
         (
             Limit::Connections,
             "`connections_max`; one more is closed unseen",
@@ -101,6 +103,10 @@ impl Limit {
             "`undelivered_messages_max`, `undelivered_bytes_max`, `undelivered_strangers_percent`: a message that may not wait for its account; it is answered with an error",
         ),
         (
+            Limit::Capabilities,
+            "capabilities of a client: an answer that is too large or too late, or hashes that change too often; the client is not told of what it is interested in, or later",
+        ),
+        (
             Limit::DiskFull,
             "the disk: a batch that could not be written; what it belongs to is answered with an error",
         ),
@@ -125,6 +131,7 @@ impl Limit {
             Limit::AckTime => "ack_time",
             Limit::Stored => "stored",
             Limit::Undelivered => "undelivered",
+            Limit::Capabilities => "capabilities",
             Limit::DiskFull => "disk_full",
         }
     }

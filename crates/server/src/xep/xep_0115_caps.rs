@@ -1,5 +1,6 @@
 //! XEP-0115: Entity Capabilities: what the server can do, as a hash in its stream features, so that a
-//! client need not ask each time. Capabilities of clients stand in their presence and pass untouched.
+//! client need not ask each time. Capabilities of clients stand in their presence and pass untouched; what the server
+//! makes of them is in `capabilities.rs`.
 //!
 //! <https://xmpp.org/extensions/xep-0115.html>
 
@@ -8,6 +9,7 @@ use waxwing_stanza::xep::xep_0115_caps::{Caps, NS};
 use waxwing_stream::server::Stage;
 
 use crate::addressee::Addressee;
+use crate::capabilities::CAPABILITIES;
 use crate::options::Options;
 use crate::registry::{Feature, Registrar, Registry, Source};
 
@@ -19,6 +21,7 @@ pub const FEATURE: Feature = Feature {
     source: Source::Xep(115),
     title: "Entity Capabilities",
     version: "1.6.0",
+    shapes: || vec![CAPABILITIES.shape()],
     register,
     ..Feature::NONE
 };
