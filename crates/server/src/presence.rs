@@ -1,5 +1,6 @@
 //! Presence: who is available, and who is told (RFC 6121 §4).
 
+mod again;
 mod blocks;
 
 use std::collections::HashSet;
@@ -9,6 +10,7 @@ use bytes::Bytes;
 use waxwing_stanza::{BareJid, Condition, Jid, PresenceType, StanzaError};
 use waxwing_wire::{Element, Stanza, ns};
 
+pub(crate) use again::again;
 pub(crate) use blocks::{block, unblock};
 
 use crate::addressee::{Addressee, Destination, Place, destination};
@@ -25,7 +27,8 @@ use crate::stamp::stamp;
 use crate::subscription::Request;
 use crate::undelivered;
 use crate::xep::{
-    rfc6121_subscription as subscriptions, xep_0012_last as last, xep_0175_guests as guests,
+    rfc6121_subscription as subscriptions, xep_0012_last as last,
+    xep_0153_vcard_avatars as avatars, xep_0175_guests as guests,
 };
 
 /// Most addresses that one session can have sent directed presence to.
@@ -173,6 +176,7 @@ async fn broadcast(cx: &Cx, kind: PresenceType, stanza: &Stanza) -> Result<Effec
     let mut effects = Effects::none();
     // Who may see it changes before it is told, or after.
     effects.exclusive = Some(cx.server.roster_turn(&[&session.account.jid]).await);
+    let stamped = avatars::stamped(&cx.server, &session.account, kind, stamped).await?;
     let contacts = roster::items(&cx.server, &session.account).await?;
     if kind == PresenceType::Unavailable {
         // Who leaves is told as well, as the other sessions are (§4.5.2), if it is available once what was sent before is
@@ -337,6 +341,7 @@ async fn directed(
         }
     }
     let stamped = stamped(cx, stanza, Some(to.as_str()))?;
+    let stamped = avatars::stamped(&cx.server, &cx.session.account, kind, stamped).await?;
     let session = cx.session.clone();
     let mut effects = Effects::none();
     effects.call(move |server| {

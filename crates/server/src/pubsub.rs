@@ -11,10 +11,6 @@
 mod access;
 mod affiliations;
 pub(crate) mod authorization;
-#[expect(
-    dead_code,
-    reason = "the features that are carried on nodes come one by one"
-)]
 pub(crate) mod change;
 pub(crate) mod disco;
 pub(crate) mod fields;
@@ -23,7 +19,7 @@ mod last;
 pub(crate) mod limits;
 pub(crate) mod links;
 pub(crate) mod node;
-mod node_options;
+pub(crate) mod node_options;
 mod notices;
 mod notify;
 pub(crate) mod owner;

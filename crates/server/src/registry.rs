@@ -26,7 +26,7 @@ use crate::admin::Command;
 use crate::cx::{Answer, Cx, Iq, IqHead};
 use crate::hooks::{Hooks, Phase, ReceivedHook, SendingHook, SentHook};
 use crate::options::{OptionSpec, Options};
-use crate::pubsub::links::Link;
+use crate::pubsub::links::{Family, Link};
 use crate::pubsub::profile::Profile;
 use crate::pubsub::service::{Service, ServiceKind};
 use crate::session::Flag;
@@ -322,11 +322,11 @@ impl Registry {
         links.filter(move |link| is_account && link.node == node)
     }
 
-    /// Under which name a node has its turn.
-    pub(crate) fn family<'a>(&'a self, node: &'a str) -> &'a str {
+    /// Whose turn a node has, if it is linked to anything.
+    pub(crate) fn family(&self, node: &str) -> Option<Family> {
         let mut links = self.links.iter();
         let link = links.find(|(_, link)| link.node == node);
-        link.map_or(node, |(_, link)| link.family)
+        link.map(|(_, link)| link.family)
     }
 
     /// Features for disco#info, sorted.

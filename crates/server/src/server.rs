@@ -26,6 +26,7 @@ use crate::live::Live;
 use crate::metrics::{Metrics, Queues};
 use crate::options::OptionError;
 use crate::outside::Outside;
+use crate::pubsub::links::Family;
 use crate::registry::{Registry, RegistryError};
 use crate::release::{Held, OnFailure, Releaser};
 use crate::roster_turns::RosterTurns;
@@ -303,8 +304,11 @@ impl Server {
 
     /// Waits for the turn to change a node of a service, with all that is linked to it.
     pub(crate) async fn node_turn(&self, service: &BareJid, node: &str) -> crate::effects::Turn {
-        let family = self.registry().family(node);
-        self.0.nodes.of_one(&(service, family)).await
+        match self.registry().family(node) {
+            Some(Family::Roster) => self.roster_turn(&[service]).await,
+            Some(Family::Named(family)) => self.0.nodes.of_one(&(service, family)).await,
+            None => self.0.nodes.of_one(&(service, node)).await,
+        }
     }
 
     /// The served domain that `to` names.

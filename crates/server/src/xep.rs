@@ -11,6 +11,7 @@ pub mod xep_0060_pubsub;
 pub mod xep_0077_registration;
 pub mod xep_0092_version;
 pub mod xep_0115_caps;
+pub mod xep_0153_vcard_avatars;
 pub mod xep_0157_contacts;
 pub mod xep_0160_offline;
 pub mod xep_0163_pep;
@@ -26,6 +27,7 @@ pub mod xep_0359_stanza_ids;
 pub mod xep_0368_direct_tls;
 pub mod xep_0384_omemo;
 pub mod xep_0390_caps;
+pub mod xep_0398_avatar_conversion;
 pub mod xep_0402_bookmarks;
 pub mod xep_0413_order_by;
 pub mod xep_0440_channel_binding;
@@ -47,6 +49,7 @@ pub const FEATURES: &[&Feature] = &[
     &xep_0077_registration::FEATURE,
     &xep_0092_version::FEATURE,
     &xep_0115_caps::FEATURE,
+    &xep_0153_vcard_avatars::FEATURE,
     &xep_0157_contacts::FEATURE,
     &xep_0160_offline::FEATURE,
     &xep_0163_pep::FEATURE,
@@ -62,6 +65,7 @@ pub const FEATURES: &[&Feature] = &[
     &xep_0368_direct_tls::FEATURE,
     &xep_0384_omemo::FEATURE,
     &xep_0390_caps::FEATURE,
+    &xep_0398_avatar_conversion::FEATURE,
     &xep_0402_bookmarks::FEATURE,
     &xep_0413_order_by::FEATURE,
     &xep_0440_channel_binding::FEATURE,

@@ -16,6 +16,7 @@ pub mod xep_0060_pubsub;
 pub mod xep_0066_oob;
 pub mod xep_0077_registration;
 pub mod xep_0082_datetime;
+pub mod xep_0084_avatar;
 pub mod xep_0085_chat_states;
 pub mod xep_0086_error_codes;
 pub mod xep_0092_version;

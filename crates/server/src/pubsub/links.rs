@@ -1,7 +1,8 @@
 //! What features make of what happens at nodes of accounts. Features register it by the names of nodes.
 //!
 //! Whatever is linked changes together: it has one turn, by its family's name, and a node's turn is that of its family. So
-//! nobody ever needs the turns of two nodes. The order of turns is: the account's, the rosters', and last the node's.
+//! nobody ever needs the turns of two nodes. The order of turns is: the account's, the rosters', and last the node's; nobody
+//! waits for an earlier one while holding a later one.
 
 use futures_util::future::BoxFuture;
 use waxwing_stanza::StanzaError;
@@ -36,8 +37,17 @@ pub(crate) type NodeHook =
 pub(crate) struct Link {
     /// The node's name.
     pub(crate) node: &'static str,
-    /// Under which name it has its turn, with all that is changed together with it.
-    pub(crate) family: &'static str,
+    /// What is changed together with it.
+    pub(crate) family: Family,
     /// What is done.
     pub(crate) hook: NodeHook,
+}
+
+/// Whose turn a node has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Family {
+    /// One of this name, for the nodes of that family.
+    Named(&'static str),
+    /// That of the account's roster: what happens at the node is told in presence, as well.
+    Roster,
 }

@@ -4,6 +4,7 @@
 
 use bytes::Bytes;
 use waxwing_stanza::xep::xep_0054_vcard::{NS, VCard};
+use waxwing_stanza::xep::xep_0084_avatar::{NODE_METADATA, Picture};
 use waxwing_stanza::{BareJid, Condition, IqType, Payload, StanzaError};
 use waxwing_store::Table;
 use waxwing_wire::Element;
@@ -11,10 +12,11 @@ use waxwing_wire::Element;
 use crate::accounts;
 use crate::addressee::Addressee;
 use crate::cx::{Answer, Cx, Handled, Iq};
-use crate::effects::Effects;
 use crate::options::{OptionDefault, OptionSpec};
+use crate::pubsub::change::Change;
 use crate::registry::{Feature, Registrar, Source};
-use crate::server::unavailable;
+use crate::server::{Server, unavailable};
+use crate::xep::{xep_0153_vcard_avatars as avatars, xep_0398_avatar_conversion as conversion};
 
 /// Most bytes of a vCard.
 pub const BYTES_MAX: OptionSpec = OptionSpec {
@@ -60,9 +62,8 @@ fn register(registrar: &mut Registrar<'_>) {
     registrar.disco(&[Addressee::Domain], NS);
 }
 
-async fn read(cx: &Cx, whose: &BareJid) -> Result<Option<VCard>, StanzaError> {
-    let stored = cx
-        .server
+async fn read(server: &Server, whose: &BareJid) -> Result<Option<VCard>, StanzaError> {
+    let stored = server
         .store()
         .get(&VCARDS, &accounts::owner(whose), &String::new())
         .await
@@ -76,13 +77,13 @@ async fn read(cx: &Cx, whose: &BareJid) -> Result<Option<VCard>, StanzaError> {
 
 /// §3.1.
 async fn own(cx: Cx, iq: Iq<VCard>) -> Handled {
-    let card = read(&cx, &iq.head.to).await?;
+    let card = read(&cx.server, &iq.head.to).await?;
     Ok(Answer::with(&card.ok_or(Condition::ItemNotFound)?))
 }
 
 /// §3.3. One read and one answer, whether there is no vCard or no account.
 async fn others(cx: Cx, iq: Iq<VCard>) -> Handled {
-    let card = read(&cx, &iq.head.to).await?;
+    let card = read(&cx.server, &iq.head.to).await?;
     Ok(Answer::with(&card.ok_or(Condition::ServiceUnavailable)?))
 }
 
@@ -92,15 +93,52 @@ async fn set(cx: Cx, iq: Iq<VCard>) -> Handled {
     if element.len() as u64 > cx.server.options().number(&BYTES_MAX) {
         return Err(Condition::PolicyViolation.into());
     }
-    let owner = &cx.session.account.owner;
-    let mut effects = Effects::none();
-    if iq.payload.is_empty() {
-        effects.batch.delete(&VCARDS, owner, &String::new());
-    } else {
-        let stored = Stored { element };
-        effects.batch.put(&VCARDS, owner, &String::new(), &stored);
+    let server = &cx.server;
+    let mut change = Change::of_account(server, &cx.session.account.jid, NODE_METADATA).await;
+    let before = read(server, &cx.session.account.jid).await?;
+    let before = before.map(|card| card.write());
+    let after = iq.payload.write();
+    let after = (!iq.payload.is_empty()).then_some(&after);
+    write(&mut change, before.as_ref(), after).await?;
+    conversion::written(&mut change, before.as_ref(), after).await?;
+    Ok(Answer::empty().and(change.into_effects()))
+}
+
+/// Writes a vCard; the caller has the turn of it, and has told those who hold the same elsewhere.
+async fn write(
+    change: &mut Change,
+    before: Option<&Element>,
+    after: Option<&Element>,
+) -> Result<(), StanzaError> {
+    let owner = change.service().owner.clone();
+    let batch = &mut change.effects().batch;
+    match after {
+        None => batch.delete(&VCARDS, &owner, &String::new()),
+        Some(card) => {
+            let element = card.to_bytes("");
+            batch.put(&VCARDS, &owner, &String::new(), &Stored { element });
+        }
     }
-    Ok(Answer::empty().and(effects))
+    avatars::written(change, before, after).await
+}
+
+/// Shows a picture in the vCard, or none, whoever said so elsewhere. One for which there is no room is not shown.
+pub(crate) async fn set_picture(
+    change: &mut Change,
+    picture: Option<&Picture>,
+) -> Result<(), StanzaError> {
+    let before = read(change.server(), &change.service().jid).await?;
+    let before = before.map(|card| card.write());
+    if before.as_ref().and_then(Picture::of_vcard).as_ref() == picture {
+        return Ok(());
+    }
+    let empty = VCard::question().write();
+    let after = Picture::put(picture, before.as_ref().unwrap_or(&empty));
+    if after.to_bytes("").len() as u64 > change.server().options().number(&BYTES_MAX) {
+        return Ok(());
+    }
+    let after = Some(&after).filter(|card| card.children().next().is_some());
+    write(change, before.as_ref(), after).await
 }
 
 /// §3.2. Nothing is looked up, so that nothing is learnt.

@@ -19,7 +19,7 @@ use crate::pubsub::change::Change;
 use crate::pubsub::fields::Settings;
 use crate::pubsub::items;
 use crate::pubsub::limits;
-use crate::pubsub::links::{Done, Link};
+use crate::pubsub::links::{Done, Family, Link, NodeHook};
 use crate::pubsub::node::{self, Node};
 use crate::pubsub::profile::{Name, Profile};
 use crate::pubsub::service::Service;
@@ -43,10 +43,7 @@ const SHOWN_MAX: usize = 5_000;
 const CURRENT: &str = "current";
 
 fn register(registrar: &mut Registrar<'_>) {
-    for (node, max_items, hook) in [
-        (NS, "max", changed as crate::pubsub::links::NodeHook),
-        (NS_OLD, "1", changed_old),
-    ] {
+    for (node, max_items, hook) in [(NS, "max", changed as NodeHook), (NS_OLD, "1", changed_old)] {
         registrar.node(Profile {
             name: Name::Is(node),
             access_model: "whitelist",
@@ -56,7 +53,7 @@ fn register(registrar: &mut Registrar<'_>) {
         });
         registrar.link(Link {
             node,
-            family: NS,
+            family: Family::Named(NS),
             hook,
         });
     }
