@@ -82,7 +82,7 @@ fn full(place: &Place, shape: &Shape) -> Result<(), Failure> {
     let programs = Programs::build(place, "release")?;
     let mut play = Play::new(place, &programs, &Peer::ALL, shape)?;
     let results = play.all(&works::full())?;
-    let machine = machine::Machine::look(&programs)?;
+    let machine = machine::Machine::look(place, &programs)?;
     // What is said there is of a whole run.
     let path = match *shape == Shape::FULL {
         true => place.root.join("docs/benchmarks.md"),

@@ -6,6 +6,7 @@ use std::process::Command;
 use super::play::Programs;
 use crate::child;
 use crate::failure::Failure;
+use crate::place::Place;
 
 /// What figures belong to.
 pub(super) struct Machine {
@@ -18,7 +19,7 @@ pub(super) struct Machine {
 }
 
 impl Machine {
-    pub(super) fn look(programs: &Programs) -> Result<Machine, Failure> {
+    pub(super) fn look(place: &Place, programs: &Programs) -> Result<Machine, Failure> {
         let processors = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
         let memory = fs::read_to_string("/proc/meminfo").unwrap_or_default();
         let kib: f64 = after(&memory, "MemTotal:")
@@ -26,7 +27,8 @@ impl Machine {
             .unwrap_or_default();
         let kernel = child::capture(Command::new("uname").args(["-s", "-r", "-m"]))?;
         let mut waxwing = Command::new(&programs.waxwing);
-        let mut versions = vec![child::capture(waxwing.arg("--version"))?.trim().to_owned()];
+        let waxwing = child::capture(waxwing.arg("--version"))?;
+        let mut versions = vec![format!("{} of {}", waxwing.trim(), commit(place)?)];
         let packages = [
             "prosody",
             "lua5.4",
@@ -51,6 +53,23 @@ impl Machine {
             versions,
         })
     }
+}
+
+/// What was built: the commit, and whether something was changed beside it.
+fn commit(place: &Place) -> Result<String, Failure> {
+    let git = |args: &[&str]| {
+        let mut git = Command::new("git");
+        child::capture(git.arg("-C").arg(&place.root).args(args))
+    };
+    let commit = git(&["rev-parse", "--short=12", "HEAD"])?;
+    // What the benchmark itself writes is no change of what was built.
+    let changed = git(&["status", "--porcelain", "--", ".", ":!docs/benchmarks.md"])?;
+    let changed = if changed.trim().is_empty() {
+        ""
+    } else {
+        ", changed"
+    };
+    Ok(format!("commit {}{changed}", commit.trim()))
 }
 
 /// What stands after a name and a colon.

@@ -18,6 +18,8 @@ pub(super) struct Run {
     /// Of what is timed in it, in microseconds.
     pub(super) p50_micros: Option<f64>,
     pub(super) p99_micros: Option<f64>,
+    /// The generator's own share of a processor.
+    pub(super) own_share: Option<f64>,
     /// Resident memory of a session above the empty server's, in bytes.
     pub(super) session_bytes: Option<f64>,
     /// Resident memory in all, in bytes.
@@ -52,6 +54,10 @@ impl Run {
             per_second: delivered.zip(secs).map(|(count, secs)| count / secs),
             p50_micros: time("p50_micros"),
             p99_micros: time("p99_micros"),
+            own_share: number(&readings["own"]["user_secs"])
+                .zip(number(&readings["own"]["system_secs"]))
+                .zip(secs)
+                .map(|((user, system), secs)| (user + system) / secs),
             session_bytes: between("empty", "end", "rss_bytes")
                 .zip(sessions)
                 .map(|(bytes, sessions)| bytes / sessions),

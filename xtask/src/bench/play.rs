@@ -255,10 +255,10 @@ impl<'p> Play<'p> {
         label: &str,
         so_far: &Results,
     ) -> Result<Run, Failure> {
-        let everybody = self.shape.accounts.to_string();
-        if !load.before.is_empty() {
+        if let Some(first) = load.before {
+            let clients = first.clients.min(self.shape.accounts).to_string();
             let mut before = self.generator(false);
-            before.args(["--clients", &everybody]).args(load.before);
+            before.args(["--clients", &clients]).args(first.told);
             expect_clean(&mut before)?;
         }
         let clients = load.clients.unwrap_or(u32::MAX).min(self.shape.accounts);

@@ -71,18 +71,12 @@ pub(super) fn tried(missed: &Target) -> &'static str {
              the sockets. What was tried, what it brought, and what was left is in [decision \
              0017](decisions/0017-way-of-a-message.md)."
         }
-        AFTER_LOG_INS => {
-            "At a fixed rate the processor mostly sleeps, and what a message costs is how it is woken: runs of the same work lie \
-             between 28 and 59 µs on one machine, whatever came before. Taken turn by turn, servers that were just started had \
-             33, 41 and 40 µs, and servers with 20,000 log-ins behind them 34, 38 and 32."
-        }
-        _ => "Nobody has looked into it yet.",
+        _ => "What was tried is not written down yet.",
     }
 }
 
 const TWO_ENTRIES: &str = "two durable entries a message (sender's and receiver's log), each acknowledged after its commit, \
                            against the peers' archives on their fastest store";
-const AFTER_LOG_INS: &str = "the same after 20,000 log-ins in the same process";
 const FIXED_RATE: &str = "the same at a fixed 500 messages a second, where little can be batched";
 
 /// All lines. What asks for an archive is open until there is one.
@@ -175,7 +169,7 @@ pub(super) const TARGETS: &[Target] = &[
         judge: |results| growth(results, STEADY_MANY),
     },
     Target {
-        work: AFTER_LOG_INS,
+        work: "the same after 20,000 log-ins in the same process",
         at_most: "grows by less than a fifth",
         judge: |results| growth(results, STEADY_OLD),
     },
