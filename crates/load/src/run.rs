@@ -254,7 +254,7 @@ impl Run {
             {
                 under_way.push(async move {
                     let mut client = self.login(number).await?;
-                    self.show(&mut client).await.then_some(client)
+                    self.show(&mut client, |_| ()).await.then_some(client)
                 });
             }
             match under_way.next().await {
@@ -267,8 +267,8 @@ impl Run {
     }
 
     /// Asks for a client's roster and sends its presence, as clients do, and waits until that has come back; whether it
-    /// has.
-    pub async fn show(&self, client: &mut Client) -> bool {
+    /// has. `came` is called for each other stanza, after it was counted.
+    pub async fn show(&self, client: &mut Client, came: impl Fn(&Stanza)) -> bool {
         let limit = Duration::from_secs(PRESENCE_SECS_MAX);
         let shown = timeout(limit, async {
             let roster = client.stream.queue(Bytes::from_static(ROSTER));
@@ -288,6 +288,7 @@ impl Run {
                     return Ok(());
                 }
                 self.take(client.number, &stanza);
+                came(&stanza);
             }
         });
         let error = match shown.await {
@@ -302,7 +303,8 @@ impl Run {
         false
     }
 
-    /// A stanza came to a client.
+    /// A stanza came to a client. Of what comes only messages of this run count by themselves: what else a scenario is
+    /// about it counts itself ([`Figures::delivered`]).
     pub fn take(&self, number: u32, stanza: &Stanza) {
         let now = self.now_micros();
         self.figures(|figures| match stanza.name() {
@@ -317,7 +319,6 @@ impl Run {
             "iq" if stanza.kind().as_deref() == Some("error") => {
                 figures.error("a request was refused");
             }
-            "presence" => figures.delivered(),
             _ => {}
         });
     }

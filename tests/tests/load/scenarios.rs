@@ -104,6 +104,19 @@ fn presence() {
         assert_eq!(run.count("/sum/delivered"), 8, "{}", run.out);
         assert_eq!(run.count("/sum/latency/presence/count"), 4);
     }
+    // Their presence is nothing that other scenarios are about, though they see each other there too.
+    let chat = play_plain(
+        &built,
+        "--scenario chat --clients 4 --rate 20/s --duration 1s",
+    );
+    assert_eq!(chat.clean(), 20);
+    assert!(chat.count("/sum/delivered") <= 20, "{}", chat.out);
+    let offline = play_plain(
+        &built,
+        "--scenario offline --clients 4 --rate 20/s --duration 1s",
+    );
+    assert_eq!(offline.clean(), 20);
+    assert_eq!(offline.count("/sum/delivered"), 20, "{}", offline.out);
 }
 
 #[test]

@@ -45,7 +45,7 @@ async fn play(run: Rc<Run>) {
         let run = run.clone();
         async move {
             let mut client = run.login(number).await?;
-            let shown = run.show(&mut client).await;
+            let shown = run.show(&mut client, |_| ()).await;
             shown.then(|| Steered::new(&run, client, |_| ()))
         }
     });

@@ -6,9 +6,10 @@ use std::rc::Rc;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use tokio::task::JoinSet;
+use waxwing_wire::Stanza;
 
 use super::{Need, Scenario};
-use crate::figures::Timed;
+use crate::figures::{Figures, Timed};
 use crate::run::{Client, Run, Steered, leave};
 
 pub(super) const SCENARIO: Scenario = Scenario {
@@ -63,11 +64,17 @@ async fn come(run: Rc<Run>, number: u32, planned_micros: u64) -> Option<Steered>
     let mut client = run.login(number).await?;
     run.timed(Timed::Login, planned_micros);
     let began = run.now_micros();
-    if !run.show(&mut client).await {
+    let this = run.clone();
+    let came = move |stanza: &Stanza| {
+        if stanza.name() == "presence" && stanza.kind().as_deref() != Some("error") {
+            this.figures(Figures::delivered);
+        }
+    };
+    if !run.show(&mut client, &came).await {
         return None;
     }
     run.timed(Timed::Presence, began);
-    Some(Steered::new(&run, client, |_| ()))
+    Some(Steered::new(&run, client, came))
 }
 
 /// The contacts of a client: those after it, in a ring, and so those before it.
