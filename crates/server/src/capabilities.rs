@@ -229,7 +229,7 @@ pub(crate) fn broadcast(server: &Server, session: &Arc<Session>, stanza: &Stanza
 /// A session is not available any more.
 pub(crate) fn left(session: &Session) {
     if let Some(following) = &mut session.state().following {
-        following.clear();
+        following.leave();
     }
 }
 
@@ -248,6 +248,8 @@ async fn find_out(server: &Server, session: &Arc<Session>) {
         if let Some(following) = state.following.as_mut().filter(|now| now.turn == turn) {
             following.interests = interests;
         }
+        drop(state);
+        crate::pubsub::interested(server, session);
     }
 }
 

@@ -17,6 +17,11 @@ const PURGE_ROWS: usize = 500;
 pub(crate) fn start(server: &Server) {
     let inner = Arc::downgrade(&server.0);
     let work = async move {
+        if let Some(inner) = inner.upgrade()
+            && let Err(error) = crate::pubsub::everybody(&Server(inner)).await
+        {
+            tracing::warn!(condition = ?error.condition, "what ends when somebody goes is left");
+        }
         while let Some(inner) = inner.upgrade() {
             let server = Server(inner);
             if let Err(error) = purge(&server).await {

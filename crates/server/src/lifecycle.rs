@@ -129,7 +129,7 @@ pub(crate) fn end(server: &Server, session: &Arc<Session>) {
         async move {
             let turn = server.roster_turn(&[&session.account.jid]).await;
             if session.is_unseen() {
-                return;
+                return crate::pubsub::departed(&server, &session.account);
             }
             match crate::presence::ended(&server, &session).await {
                 Ok(mut effects) => {

@@ -20,6 +20,7 @@ use crate::cx::Cx;
 use crate::directory::Account;
 use crate::effects::Effects;
 use crate::greeting::greet;
+use crate::pubsub;
 use crate::roster;
 use crate::server::{Server, read_again};
 use crate::session::{Available, Out, Session};
@@ -212,6 +213,7 @@ async fn broadcast(cx: &Cx, kind: PresenceType, stanza: &Stanza) -> Result<Effec
         });
         let initial = before.is_none();
         capabilities::broadcast(server, &own, &stamped);
+        let is_first = initial && own.account.available().len() == 1;
         // Undelivered messages wait for a session that takes messages (XEP-0160 §2), as those do that came while this one
         // took none.
         let takes = priority >= 0 && takes_none(before.as_ref()) && own.state().begin_undelivered();
@@ -220,6 +222,9 @@ async fn broadcast(cx: &Cx, kind: PresenceType, stanza: &Stanza) -> Result<Effec
         tell_all(server, &own, &stamped, &audience);
         if initial {
             greet(server, &own, contacts);
+            pubsub::arrived(server, &own, is_first);
+        } else {
+            pubsub::interested(server, &own);
         }
         if something_waits {
             undelivered::start(server, &own);
@@ -272,6 +277,7 @@ fn leave(session: Arc<Session>, stanza: Stanza, audience: Vec<BareJid>, effects:
         };
         if was.is_some() {
             capabilities::left(&session);
+            pubsub::departed(server, &session.account);
             last::note_left(server, &session, &stanza);
             tell_all(server, &session, &stanza, &audience);
         }
@@ -374,6 +380,7 @@ pub(crate) fn introduce(account: &Arc<Account>, contact: &BareJid, effects: &mut
                 show(&session, &to, &contact);
             }
         }
+        pubsub::gained(server, &account.jid, &contact);
     });
 }
 

@@ -10,8 +10,10 @@
 
 mod access;
 mod affiliations;
+mod arrivals;
 pub(crate) mod authorization;
 pub(crate) mod change;
+mod departures;
 pub(crate) mod disco;
 pub(crate) mod fields;
 pub(crate) mod items;
@@ -33,6 +35,8 @@ mod subscribe_options;
 mod subscriptions;
 mod sweeping;
 
+pub(crate) use arrivals::{Word, arrived, gained, interested, regrouped};
+pub(crate) use departures::{departed, everybody, removed, removed_later};
 pub(crate) use sweeping::{expire_all as expire, sweep_all as sweep};
 
 use waxwing_stanza::xep::xep_0004_forms::DataForm;

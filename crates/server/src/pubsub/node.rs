@@ -166,12 +166,21 @@ pub(crate) async fn absent(
 
 /// All nodes of a service, by name.
 pub(crate) async fn all(server: &Server, service: &Service) -> Result<Vec<Node>, StanzaError> {
+    some(server, service, NODES_LISTED_MAX).await
+}
+
+/// The first nodes of a service.
+pub(crate) async fn some(
+    server: &Server,
+    service: &Service,
+    most: usize,
+) -> Result<Vec<Node>, StanzaError> {
     let rows = server.store().scan(
         &NODES,
         &service.owner,
         &KeyRange::all(),
         Direction::Forward,
-        NODES_LISTED_MAX,
+        most,
     );
     let rows = rows.await.map_err(|error| unavailable(&error))?;
     let node = |(name, stored)| Node {

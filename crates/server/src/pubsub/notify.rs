@@ -26,7 +26,7 @@ use crate::pubsub::service::ServiceKind;
 use crate::pubsub::subscribe_options::{deliver, show_values};
 use crate::pubsub::subscriptions::{self, Subscription};
 use crate::pubsub::{access, affiliations};
-use crate::roster;
+use crate::roster::{self, StoredItem};
 use crate::server::Server;
 use crate::session::{Out, Session};
 
@@ -99,7 +99,7 @@ impl Notice {
         Ok(Notice { kind, stanza })
     }
 
-    fn to(&self, to: &str, ids: &[String]) -> Bytes {
+    pub(crate) fn to(&self, to: &str, ids: &[String]) -> Bytes {
         let splice = self.stanza.splice().to(Some(to));
         if ids.len() < 2 {
             return splice.finish();
@@ -260,28 +260,80 @@ async fn interested(server: &Server, node: &Node) -> Result<Vec<BareJid>, Stanza
     let Some(account) = server.account(&own).await? else {
         return Ok(Vec::new());
     };
-    let model = node.text(&access_model::FIELD);
-    let groups: Vec<&str> = node.values(&roster_groups_allowed::FIELD).collect();
     let affiliated = affiliations::all(server, node).await?;
+    let blocked = account.blocked();
     for (jid, item) in roster::items(server, &account).await? {
         let affiliation = affiliated.iter().find(|(other, _)| *other == jid);
-        let may_read = match affiliation.map(|(_, affiliation)| *affiliation) {
-            Some(Affiliation::Outcast | Affiliation::PublishOnly) => false,
-            Some(Affiliation::Owner | Affiliation::Publisher | Affiliation::Member) => true,
-            Some(Affiliation::None) | None => match model {
-                "open" | "presence" => true,
-                "roster" => item
-                    .groups
-                    .iter()
-                    .any(|group| groups.contains(&group.as_str())),
-                _ => false,
-            },
-        };
-        if item.from && may_read {
+        let affiliation = affiliation.map_or(Affiliation::None, |(_, affiliation)| *affiliation);
+        let is_blocked = !blocked.0.is_empty() && blocked.names(&Jid::from(jid.clone()));
+        if !is_blocked && is_open(node, affiliation, &item) {
             accounts.push(jid);
         }
     }
     Ok(accounts)
+}
+
+/// Accounts that are told of a node by their interests since it is configured as it is, and were not before.
+pub(crate) async fn gained(
+    server: &Server,
+    before: &Node,
+    after: &Node,
+) -> Result<Vec<BareJid>, StanzaError> {
+    let open = |node: &Node| {
+        let groups = node.values(&roster_groups_allowed::FIELD);
+        let groups: Vec<String> = groups.map(str::to_owned).collect();
+        (node.text(&access_model::FIELD).to_owned(), groups)
+    };
+    if open(before) == open(after) {
+        return Ok(Vec::new());
+    }
+    let known = interested(server, before).await?;
+    let mut gained = interested(server, after).await?;
+    gained.retain(|account| !known.contains(account));
+    Ok(gained)
+}
+
+/// Whether a contact is told of a node of an account without a subscription: by its affiliation, and what the account's
+/// roster says of it.
+fn is_open(node: &Node, affiliation: Affiliation, item: &StoredItem) -> bool {
+    let may_read = match affiliation {
+        Affiliation::Outcast | Affiliation::PublishOnly => false,
+        Affiliation::Owner | Affiliation::Publisher | Affiliation::Member => true,
+        Affiliation::None => match node.text(&access_model::FIELD) {
+            "open" | "presence" => true,
+            "roster" => node
+                .values(&roster_groups_allowed::FIELD)
+                .any(|group| item.groups.iter().any(|own| own == group)),
+            _ => false,
+        },
+    };
+    item.from && may_read
+}
+
+/// The same, for one contact.
+pub(crate) async fn is_open_to(
+    server: &Server,
+    node: &Node,
+    who: &BareJid,
+    item: &StoredItem,
+) -> Result<bool, StanzaError> {
+    let affiliation = affiliations::of(server, node, who).await?;
+    Ok(is_open(node, affiliation, item))
+}
+
+/// Whether what happens to a node waits for subscribers who are not there.
+pub(crate) fn waits(node: &Node) -> bool {
+    node.text(&notification_type::FIELD) == "normal" && !node.is(&presence_based_delivery::FIELD)
+}
+
+/// Whether a subscriber is told of a node now, as far as that does not hang on how available it is.
+pub(crate) async fn is_told(
+    server: &Server,
+    node: &Node,
+    subscription: &Subscription,
+) -> Result<bool, StanzaError> {
+    let told = subscribers(server, node, vec![subscription.clone()]).await?;
+    Ok(!told.is_empty())
 }
 
 /// Tells an audience once the writes are durable. A message of type *normal* waits in the log of an account that is not
@@ -300,12 +352,20 @@ pub(crate) async fn tell(
     if notice.kind == MessageType::Normal {
         explicit = stored(server, node, &notice, explicit, effects).await?;
     }
+    let only_present = node.is(&presence_based_delivery::FIELD);
     let (node, name) = (node.service.jid.clone(), node.name.clone());
     effects.call(move |server| {
         let from = Jid::from(node);
         let mut told = Told::default();
         for receiver in &explicit {
-            tell_subscriber(server, &from, &notice, receiver, &mut told);
+            let receivers = sessions_of(server, &from, &notice, receiver);
+            for (session, bytes) in receivers {
+                // XEP-0060 §12.4.
+                let is_told = !only_present || session.priority().is_some();
+                if is_told && told.note(&session) {
+                    session.push(Out::passing(bytes));
+                }
+            }
         }
         for account in &implicit {
             tell_interested(server, &from, &name, &notice, account, &mut told);
@@ -362,31 +422,30 @@ async fn stored(
     Ok(others)
 }
 
-fn tell_subscriber(
+/// The sessions that a subscriber has for a notice, with what each is told.
+fn sessions_of(
     server: &Server,
     from: &Jid,
     notice: &Notice,
     receiver: &Receiver,
-    told: &mut Told,
-) {
+) -> Vec<(Arc<Session>, Bytes)> {
     let Some(account) = server.directory().known(&receiver.jid.bare()) else {
-        return;
+        return Vec::new();
     };
     if blocking::is_kept_from(&account, from) {
-        return;
+        return Vec::new();
     }
-    let sessions = match receiver.jid.full() {
+    let mut sessions = match receiver.jid.full() {
         Some(full) => account.session(full.resource()).into_iter().collect(),
         None => reached(&account, notice.kind),
     };
-    let mut bytes = None;
-    for session in sessions {
-        if receiver.is_shown_to(&session) && told.note(&session) {
-            let bytes =
-                bytes.get_or_insert_with(|| notice.to(receiver.jid.as_str(), &receiver.ids));
-            session.push(Out::passing(bytes.clone()));
-        }
+    sessions.retain(|session| receiver.is_shown_to(session));
+    if sessions.is_empty() {
+        return Vec::new();
     }
+    let bytes = notice.to(receiver.jid.as_str(), &receiver.ids);
+    let each = sessions.into_iter();
+    each.map(|session| (session, bytes.clone())).collect()
 }
 
 /// RFC 6121 §8.5.2.1: the sessions that a message to the account goes to.

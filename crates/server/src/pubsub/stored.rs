@@ -3,9 +3,10 @@
 use bytes::Bytes;
 use waxwing_store::{Index, Shape, Table};
 
-use crate::pubsub::fields::Settings;
-use crate::pubsub::node_options::item_expire;
+use crate::pubsub::fields::{PRESENCE, Settings};
+use crate::pubsub::node_options::{item_expire, purge_offline};
 use crate::pubsub::service::ServiceKind;
+use crate::pubsub::subscribe_options::expire;
 
 /// A node.
 #[derive(Clone, PartialEq, Eq, prost::Message)]
@@ -32,8 +33,22 @@ pub(crate) static EXPIRING: Index<String, StoredNode, String> =
         secs.map(|_| name.clone()).into_iter().collect()
     });
 
+/// Nodes that are emptied when their publisher goes, by who made them.
+pub(crate) static BY_PUBLISHER: Index<String, StoredNode, String> =
+    Index::ordered("by-publisher", |_, stored| {
+        let settings = stored.settings.as_ref();
+        let is_purged =
+            settings.is_some_and(|settings| settings.is(&purge_offline::FIELD, ServiceKind::Host));
+        is_purged
+            .then(|| stored.creator.clone())
+            .into_iter()
+            .collect()
+    });
+
 /// Nodes, by name.
-pub(crate) static NODES: Table<String, StoredNode> = Table::new("pubsub-nodes", 1).index(&EXPIRING);
+pub(crate) static NODES: Table<String, StoredNode> = Table::new("pubsub-nodes", 1)
+    .index(&EXPIRING)
+    .index(&BY_PUBLISHER);
 
 /// How many items a node has, and the number of the newest.
 #[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
@@ -137,9 +152,23 @@ pub(crate) static BY_SUBSCRIBER: Index<
     vec![(stored.account.clone(), stored.service.clone())]
 });
 
+/// Subscriptions that end when the subscriber goes, by account.
+pub(crate) static BY_TEMPORARY: Index<(String, String, String), StoredSubscription, String> =
+    Index::ordered("by-temporary", |_, stored| {
+        let settings = stored.settings.as_ref();
+        let expire = settings.map(|settings| settings.text(&expire::FIELD, ServiceKind::Host));
+        let is_temporary = expire == Some(PRESENCE);
+        is_temporary
+            .then(|| stored.account.clone())
+            .into_iter()
+            .collect()
+    });
+
 /// Subscriptions, by node, subscriber and id.
 pub(crate) static SUBSCRIPTIONS: Table<(String, String, String), StoredSubscription> =
-    Table::new("pubsub-subscriptions", 1).index(&BY_SUBSCRIBER);
+    Table::new("pubsub-subscriptions", 1)
+        .index(&BY_SUBSCRIBER)
+        .index(&BY_TEMPORARY);
 
 /// Where a node has gone that was deleted.
 #[derive(Clone, PartialEq, Eq, prost::Message)]

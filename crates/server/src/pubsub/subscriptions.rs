@@ -135,6 +135,26 @@ pub(crate) async fn of_entity(
     Ok(all.filter(|one| !one.is_over(server)).collect())
 }
 
+/// Those of an account and its sessions to nodes of all services.
+pub(crate) async fn everywhere(
+    server: &Server,
+    who: &BareJid,
+) -> Result<Vec<(Service, Subscription)>, StanzaError> {
+    let rows = server.store().find(
+        &SUBSCRIPTIONS,
+        &BY_SUBSCRIBER,
+        &KeyRange::prefix(&(who.as_ref(),)),
+        SUBSCRIPTIONS_MAX,
+    );
+    let rows = rows.await.map_err(|error| unavailable(&error))?;
+    let all = rows.into_iter().filter_map(|found| {
+        let service = Service::of_owner(&found.owner)?;
+        let one = Subscription::read(found.key, found.value)?;
+        Some((service, one))
+    });
+    Ok(all.filter(|(_, one)| !one.is_over(server)).collect())
+}
+
 /// Those of an account and its sessions to one node.
 pub(crate) async fn of_account(
     server: &Server,

@@ -10,6 +10,7 @@ use waxwing_wire::Element;
 use crate::addressee::Addressee;
 use crate::cx::{Answer, Cx, Handled, Iq};
 use crate::effects::Effects;
+use crate::pubsub;
 use crate::registry::{Feature, Registrar, Source};
 use crate::roster::{self, INTERESTED};
 
@@ -80,12 +81,17 @@ async fn update(cx: &Cx, item: &Item, effects: &mut Effects) -> Result<(), Stanz
         return Err(Condition::ResourceConstraint.into());
     }
     stored.name = item.name.clone().filter(|name| !name.is_empty());
-    stored.groups.clone_from(&item.groups);
+    let before = std::mem::replace(&mut stored.groups, item.groups.clone());
+    let regrouped = item.groups.iter().any(|group| !before.contains(group));
     stored.listed = true;
     if roster::is_too_large(&cx.server, account, &item.jid, &stored).await? {
         return Err(Condition::ResourceConstraint.into());
     }
     roster::change(&cx.server, account, &item.jid, Some(&stored), effects);
+    if regrouped && stored.from {
+        let (own, contact) = (account.jid.clone(), item.jid.clone());
+        effects.call(move |server| pubsub::regrouped(server, &own, &contact, &before));
+    }
     Ok(())
 }
 

@@ -195,6 +195,7 @@ pub(crate) async fn removal(
     }
     super::rfc6121_subscription::end_all(server, account, &mut effects).await?;
     accounts::remove(server, &account.jid, &mut effects.batch);
+    crate::pubsub::removed(server, &account.jid, &mut effects).await?;
     effects.removes = Some(account.clone());
     let jid = account.jid.clone();
     effects.call(move |server| {

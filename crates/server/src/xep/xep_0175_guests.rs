@@ -169,6 +169,7 @@ pub(crate) fn note_ended(server: &Server, account: &Account) {
         return;
     }
     server.directory().forget(&account.jid);
+    crate::pubsub::removed_later(server, account.jid.clone());
     // Counts of stream management are all that there can be.
     let mut batch = Batch::new();
     batch.delete_owner(&account.owner);

@@ -14,7 +14,7 @@ use crate::pubsub::node_options::{self, deliver_payloads, notify_config};
 use crate::pubsub::notify::{self, Audience, Notice};
 use crate::pubsub::request::Request;
 use crate::pubsub::requests::create;
-use crate::pubsub::{items, limits};
+use crate::pubsub::{arrivals, items, limits};
 
 /// The configuration as it is.
 pub(super) async fn get(request: &Request, asked: &Configure) -> Handled {
@@ -50,10 +50,12 @@ pub(super) async fn set(request: &Request, asked: &Configure) -> Handled {
     let mut settings = node.settings().clone();
     settings.merge(create::accept(form)?);
     limits::check_settings(request.server(), node.service.kind, &settings)?;
+    let before = node.clone();
     node.stored.settings = Some(settings);
     let mut effects = Request::effects(turn);
     node.save(&mut effects.batch);
     fit(request, &node, &mut effects).await?;
+    arrivals::reconfigured(request.server(), &before, &node, &mut effects).await?;
     if node.is(&notify_config::FIELD) {
         tell(request, &node, &mut effects).await?;
     }
