@@ -56,11 +56,5 @@ fn reread<P: Payload + PartialEq + Debug>(element: &Element) -> bool {
 /// Names of types, as paths below `xep`, and how each is read again.
 type Type = (&'static str, fn(&Element) -> bool);
 
-macro_rules! types {
-    ($($module:ident::$name:ident,)*) => {
-        &[$((concat!(stringify!($module), "::", stringify!($name)), reread::<$module::$name>),)*]
-    };
-}
-
 /// All of them, as `build.rs` finds them in the sources.
 pub const TYPES: &[Type] = include!(concat!(env!("OUT_DIR"), "/types.rs"));
