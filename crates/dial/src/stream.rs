@@ -149,6 +149,14 @@ impl Stream {
             .map_or(0, |managed| managed.sm.unacked().len())
     }
 
+    /// Whether one more stanza of that many bytes can be sent now. Where it cannot, too many wait for their acknowledgement:
+    /// [`next_or_acked`](Stream::next_or_acked) tells when some have it.
+    #[must_use]
+    pub fn has_room(&self, bytes: usize) -> bool {
+        let managed = self.sm.as_ref();
+        managed.is_none_or(|managed| managed.sm.has_room(bytes))
+    }
+
     /// Sends one stanza. It is on its way as soon as this was polled once: when it is cancelled,
     /// [`next`](Stream::next) writes the rest.
     ///
@@ -188,9 +196,22 @@ impl Stream {
     /// # Errors
     /// [`End`], and from then on always the same.
     pub async fn next(&mut self) -> Result<Stanza, End> {
+        loop {
+            if let Some(stanza) = self.next_or_acked().await? {
+                return Ok(stanza);
+            }
+        }
+    }
+
+    /// As [`next`](Stream::next); `None` when the server has acknowledged what was sent, so that there may be
+    /// [room](Stream::has_room) for more.
+    ///
+    /// # Errors
+    /// [`End`], and from then on always the same.
+    pub async fn next_or_acked(&mut self) -> Result<Option<Stanza>, End> {
         self.settle();
         if let Some(stanza) = self.early.pop_front() {
-            return Ok(stanza);
+            return Ok(Some(stanza));
         }
         loop {
             if let Some(end) = &self.end {
@@ -199,8 +220,10 @@ impl Stream {
             self.queue_nonzas();
             match self.link.event().await {
                 Ok(Event::Stanza(stanza)) => {
-                    if let Some(stanza) = self.handle(stanza).await? {
-                        return Ok(stanza);
+                    let unacked = self.unacked_count();
+                    let given = self.handle(stanza).await?;
+                    if given.is_some() || self.unacked_count() < unacked {
+                        return Ok(given);
                     }
                 }
                 Ok(Event::Whitespace | Event::Skipped(_)) => {}

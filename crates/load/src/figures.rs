@@ -169,6 +169,15 @@ impl Figures {
         }
     }
 
+    /// So many messages that were planned are not sent, since the server took no more.
+    pub fn unsent(&mut self, messages: u64) {
+        if messages > 0 {
+            self.ledger.unsent(messages);
+            let error = "message: not sent, the server took no more of its sender";
+            *self.errors.entry(error.to_owned()).or_default() += messages;
+        }
+    }
+
     /// A stanza came that somebody was meant to get.
     pub fn delivered(&mut self) {
         self.delivered += u64::from(self.measuring);

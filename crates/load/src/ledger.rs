@@ -124,6 +124,11 @@ impl Ledger {
         }
     }
 
+    /// So many of those that count as sent, the last ones of their lines, are not sent after all.
+    pub fn unsent(&mut self, messages: u64) {
+        self.tally.sent -= messages;
+    }
+
     /// A message came to `to`.
     pub fn came(&mut self, to: u32, mark: Mark) -> Came {
         let line = self.lines.get_mut(&(mark.from, to));

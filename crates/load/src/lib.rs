@@ -8,13 +8,14 @@
 //! It is a file in `scenario/` and a line in `scenario.rs`. The file has a constant `SCENARIO` with its name, what it does in
 //! a line, whether it needs a rate, and a function that plays it on a [`Run`](run::Run), in this order:
 //!
-//! 1. [`Run::login_all`](run::Run::login_all) takes the clients to where they are available; [`run::Steered`] drives each
-//!    from then on, and counts what comes to it.
+//! 1. [`Run::login_all`](run::Run::login_all) takes the clients to where they are available; a [`run::Steered`]
+//!    drives each from then on, and counts what comes to it.
 //! 2. [`Run::begin_measuring`](run::Run::begin_measuring), once, also where nobody is there: parts of a mixed run wait for
 //!    each other here.
 //! 3. [`Run::ticks`](run::Run::ticks) says when something is due. A chat message is made by
 //!    [`Run::message`](run::Run::message), which enters it in the ledger; other things are timed by
-//!    [`Run::timed`](run::Run::timed), from when they were planned. What goes wrong is [`figures::Figures::error`].
+//!    [`Run::timed`](run::Run::timed), from when they were planned, once they have succeeded. What goes wrong is
+//!    [`figures::Figures::error`].
 //! 4. [`Run::end_measuring`](run::Run::end_measuring), once; [`Run::settle`](run::Run::settle) waits for what is under way.
 //! 5. [`run::leave`] closes the streams.
 //!

@@ -145,10 +145,16 @@ pub(crate) fn summary(report: &Report) -> String {
         line("sessions", report.readings.sessions.to_string());
     }
     for (what, latency) in &sum.latency {
+        let lost = match (what, messages.lost) {
+            (Timed::Delivery, 1..) => {
+                format!("; the {} that never came have no time", messages.lost)
+            }
+            _ => String::new(),
+        };
         line(
             Timed::title(*what),
             format!(
-                "p50 {}, p95 {}, p99 {}, p99.9 {}, max {} ({} times)",
+                "p50 {}, p95 {}, p99 {}, p99.9 {}, max {} ({} times{lost})",
                 time(latency.p50_micros),
                 time(latency.p95_micros),
                 time(latency.p99_micros),

@@ -12,7 +12,6 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::StreamExt;
-use futures_util::stream::FuturesUnordered;
 use tokio::sync::Barrier;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::{sleep, timeout};
@@ -31,10 +30,17 @@ use crate::target::{Target, TargetError};
 
 pub use measuring::Readings;
 pub use parts::PART_CLIENTS_MIN;
-pub use steered::{Steered, leave};
+pub use steered::{Orders, Steered, leave};
 
 /// How long presence may take to come back to its sender.
 const PRESENCE_SECS_MAX: u64 = 60;
+
+/// Messages that may be under way, in the server or here, before what is planned is left out.
+const OPEN_MAX: u64 = 1_000_000;
+/// Bytes of them.
+const OPEN_BYTES_MAX: u64 = 1 << 30;
+/// Bytes of a message but for its text, about.
+const MESSAGE_BYTES: u64 = 300;
 
 /// What clients ask first, and who does not is not told of changes.
 const ROSTER: &[u8] = b"<iq type='get' id='roster'><query xmlns='jabber:iq:roster'/></iq>";
@@ -242,33 +248,43 @@ impl Run {
         visits.for_each(|()| async {}).await;
     }
 
-    /// Logs all clients of the plan in, a few at a time, and makes them available.
-    pub async fn login_all(&self) -> Vec<Client> {
+    /// Logs all clients of the plan in, a few at a time, makes them available, and drives them from then on: who is in
+    /// waits for the others. `came` is called for each stanza that comes to a client, by its number, after it was counted.
+    pub async fn login_all(
+        self: &Rc<Self>,
+        came: impl Fn(u32, &Stanza) + Clone + 'static,
+    ) -> Vec<Steered> {
         self.enter("logging in");
-        let mut numbers = 0..u32::try_from(self.plan.clients).unwrap_or(u32::MAX);
-        let mut under_way = FuturesUnordered::new();
-        let mut clients = Vec::new();
-        loop {
-            while under_way.len() < self.plan.at_once
-                && let Some(number) = numbers.next()
-            {
-                under_way.push(async move {
-                    let mut client = self.login(number).await?;
-                    self.show(&mut client, |_| ()).await.then_some(client)
-                });
+        let numbers = 0..u32::try_from(self.plan.clients).unwrap_or(u32::MAX);
+        let logins = numbers.map(|number| {
+            let came = came.clone();
+            async move {
+                let client = self.login(number).await?;
+                self.steer(client, move |stanza| came(number, stanza)).await
             }
-            match under_way.next().await {
-                Some(client) => clients.extend(client),
-                None => break,
-            }
-        }
-        clients.sort_by_key(|client| client.number);
-        clients
+        });
+        let logins = futures_util::stream::iter(logins).buffer_unordered(self.plan.at_once);
+        let here: Vec<Option<Steered>> = logins.collect().await;
+        let mut here: Vec<Steered> = here.into_iter().flatten().collect();
+        // Who has gone meanwhile was counted.
+        here.retain(|one| !one.orders.is_closed());
+        here.sort_by_key(|one| one.number);
+        here
+    }
+
+    /// Makes a client available and drives it from then on; `None` where its presence did not come back.
+    pub async fn steer(
+        self: &Rc<Self>,
+        mut client: Client,
+        came: impl Fn(&Stanza) + 'static,
+    ) -> Option<Steered> {
+        let is_shown = self.show(&mut client, &came).await;
+        is_shown.then(|| Steered::new(self, client, came))
     }
 
     /// Asks for a client's roster and sends its presence, as clients do, and waits until that has come back; whether it
     /// has. `came` is called for each other stanza, after it was counted.
-    pub async fn show(&self, client: &mut Client, came: impl Fn(&Stanza)) -> bool {
+    async fn show(&self, client: &mut Client, came: impl Fn(&Stanza)) -> bool {
         let limit = Duration::from_secs(PRESENCE_SECS_MAX);
         let shown = timeout(limit, async {
             let roster = client.stream.queue(Bytes::from_static(ROSTER));
@@ -360,6 +376,22 @@ impl Run {
             name.get_or_insert(mark);
         }
         name.map(|mark| mark.to_string())
+    }
+
+    /// Whether one more message may be under way; counts it as an error where not. What a server does not take has to wait
+    /// here.
+    pub fn has_room(&self) -> bool {
+        let bytes = self.plan.body.len() as u64 + MESSAGE_BYTES;
+        let open_max = OPEN_MAX.min(OPEN_BYTES_MAX / bytes);
+        self.figures(|figures| {
+            let has_room = figures.ledger.open() < open_max;
+            if !has_room {
+                figures.error(format!(
+                    "message: not sent, {open_max} others were under way"
+                ));
+            }
+            has_room
+        })
     }
 
     /// Waits until everything that was sent has come, but no longer than the plan says.

@@ -9,4 +9,5 @@ mod manual;
 mod refusals;
 mod rig;
 mod scenarios;
+mod stalls;
 mod transports;

@@ -99,6 +99,29 @@ async fn what_is_sent_is_kept_until_it_is_acknowledged() {
     assert_eq!(left, [&Bytes::from_static(b"<message id='3'/>")]);
 }
 
+/// Who waits for room is told of it, though no stanza comes.
+#[tokio::test]
+async fn room_is_made_by_acknowledgements() {
+    let (mut stream, mut far) = pair(true).await;
+    let presence = Bytes::from_static(b"<presence/>");
+    let most = SmLimits::CLIENT.unacked_stanzas_max;
+    for _ in 0..most {
+        assert!(stream.has_room(presence.len()));
+        stream.queue(presence.clone()).unwrap();
+    }
+    assert!(!stream.has_room(presence.len()));
+    assert_eq!(stream.queue(presence.clone()), Err(SendError::Full));
+    types(&mut far, &(answer(0) + &answer(1))).await;
+    assert_eq!(soon(stream.next_or_acked()).await, Ok(None));
+    assert_eq!(stream.unacked_count(), most - 1);
+    assert!(stream.has_room(presence.len()));
+    types(&mut far, "<message id='a'/>").await;
+    let came = soon(stream.next_or_acked()).await.unwrap();
+    assert_eq!(came.unwrap().id().as_deref(), Some("a"));
+    let (without, _far) = pair(false).await;
+    assert!(without.has_room(usize::MAX));
+}
+
 #[tokio::test]
 async fn a_server_that_acknowledges_too_much_is_told_so() {
     let (mut stream, mut far) = pair(true).await;

@@ -134,6 +134,14 @@ fn times(reports: &[Report]) -> String {
                 .to_vec()
             },
         ));
+        let lost = |report: &Report| what == Timed::Delivery && report.sum.messages.lost > 0;
+        for report in reports.iter().filter(|report| lost(report)) {
+            let (label, lost) = (escape(&report.label), report.sum.messages.lost);
+            let _fits = write!(
+                html,
+                "<p>{label}: of those that came; the {lost} that never came have no time</p>"
+            );
+        }
     }
     html
 }

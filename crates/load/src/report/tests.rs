@@ -1,6 +1,7 @@
 use super::*;
 use crate::figures::Second;
 use crate::process::Usage;
+use crate::progress::summary;
 
 fn report() -> Report {
     let empty = Usage {
@@ -111,4 +112,19 @@ fn what_was_not_timed_is_no_figure() {
     let table = table.split("</table>").next().unwrap();
     assert!(table.contains("1.50 ms"), "{table}");
     assert_eq!(table.matches("<td>–</td>").count(), 5, "{table}");
+}
+
+/// What is lost is slower than all that came.
+#[test]
+fn times_say_of_how_many_they_are() {
+    let mut report = report();
+    let times = crate::figures::Latency::default();
+    let delivery = crate::figures::Timed::Delivery;
+    report.sum.latency.insert(delivery, times);
+    let note = "; the 7 that never came have no time";
+    assert!(!page(std::slice::from_ref(&report)).contains(note));
+    assert!(!summary(&report).contains(note));
+    report.sum.messages.lost = 7;
+    assert!(page(std::slice::from_ref(&report)).contains(note));
+    assert!(summary(&report).contains(note));
 }

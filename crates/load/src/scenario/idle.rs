@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::{Need, Scenario};
-use crate::run::{Run, Steered, leave};
+use crate::run::{Run, leave};
 
 pub(super) const SCENARIO: Scenario = Scenario {
     name: "idle",
@@ -13,20 +13,12 @@ pub(super) const SCENARIO: Scenario = Scenario {
 };
 
 async fn play(run: Rc<Run>) {
-    let clients = run.login_all().await;
+    let here = run.login_all(|_, _| ()).await;
     run.enter("being there");
-    let steered: Vec<Steered> = clients
-        .into_iter()
-        .map(|client| Steered::new(&run, client, |_| ()))
-        .collect();
     run.begin_measuring().await;
-    if !steered.is_empty() {
+    if !here.is_empty() {
         tokio::time::sleep(run.plan.duration).await;
     }
     run.end_measuring();
-    let mut clients = Vec::new();
-    for one in steered {
-        clients.extend(one.release().await);
-    }
-    leave(&run, clients).await;
+    leave(&run, here).await;
 }

@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 
 use super::{Need, Scenario};
 use crate::figures::Timed;
-use crate::run::{Run, leave};
+use crate::run::Run;
 
 pub(super) const SCENARIO: Scenario = Scenario {
     name: "login",
@@ -76,6 +76,6 @@ async fn visit(run: Rc<Run>, number: u32, planned_micros: u64) -> bool {
         figures.delivered();
         figures.sessions -= 1;
     });
-    leave(&run, vec![client]).await;
+    client.stream.close().await;
     true
 }

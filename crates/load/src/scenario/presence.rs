@@ -1,6 +1,7 @@
 //! Rosters, and everybody logging in: each has contacts who see it, and is told of those who are there.
 
-use std::collections::HashSet;
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use bytes::Bytes;
@@ -53,15 +54,11 @@ async fn play(run: Rc<Run>) {
     // What the last ones are told is on its way.
     tokio::time::sleep(run.plan.settle.min(std::time::Duration::from_secs(2))).await;
     run.end_measuring();
-    let mut clients = Vec::new();
-    for one in here {
-        clients.extend(one.release().await);
-    }
-    leave(&run, clients).await;
+    leave(&run, here).await;
 }
 
 async fn come(run: Rc<Run>, number: u32, planned_micros: u64) -> Option<Steered> {
-    let mut client = run.login(number).await?;
+    let client = run.login(number).await?;
     run.timed(Timed::Login, planned_micros);
     let began = run.now_micros();
     let this = run.clone();
@@ -70,11 +67,9 @@ async fn come(run: Rc<Run>, number: u32, planned_micros: u64) -> Option<Steered>
             this.figures(Figures::delivered);
         }
     };
-    if !run.show(&mut client, &came).await {
-        return None;
-    }
+    let here = run.steer(client, came).await?;
     run.timed(Timed::Presence, began);
-    Some(Steered::new(&run, client, came))
+    Some(here)
 }
 
 /// The contacts of a client: those after it, in a ring, and so those before it.
@@ -92,30 +87,49 @@ async fn befriend(run: &Rc<Run>) {
     if contacts(clients, roster, 0).is_empty() {
         return;
     }
-    let here = run.login_all().await;
+    // Requests may come as soon as one is there, and an earlier run may have left some.
+    let asking: Rc<RefCell<HashMap<u32, Vec<String>>>> = Rc::default();
+    let noted = asking.clone();
+    let note = move |number, stanza: &Stanza| {
+        if let Some(from) = asks(stanza) {
+            noted.borrow_mut().entry(number).or_default().push(from);
+        }
+    };
+    let here = run.login_all(note).await;
     run.enter("making rosters");
     let jids: Vec<String> = run.accounts.iter().map(|one| one.jid.to_string()).collect();
     let mut tasks = JoinSet::new();
-    for client in here {
-        let contacts = contacts(clients, roster, client.number);
+    for one in here {
+        let contacts = contacts(clients, roster, one.number);
         let contacts = contacts.iter().map(|at| jids[*at as usize].clone());
-        tasks.spawn_local(become_friends(client, contacts.collect(), run.plan.settle));
-    }
-    let mut clients = Vec::new();
-    while let Some(done) = tasks.join_next().await {
-        match done {
-            Ok((client, 0)) => clients.push(client),
-            Ok((client, missing)) => {
+        let (run, contacts, asking) = (run.clone(), contacts.collect(), asking.clone());
+        tasks.spawn_local(async move {
+            let number = one.number;
+            let client = one.release().await?;
+            let asking = asking.borrow_mut().remove(&number).unwrap_or_default();
+            let limit = run.plan.settle;
+            let (client, missing) = become_friends(client, contacts, asking, limit).await;
+            if missing > 0 {
                 run.figures(|figures| {
                     figures.error(format!("roster: {missing} contacts did not answer"));
                 });
-                clients.push(client);
             }
-            Err(_) => {}
-        }
+            Some(Steered::new(&run, client, |_| ()))
+        });
     }
-    run.figures(|figures| figures.sessions -= clients.len() as u64);
-    leave(run, clients).await;
+    let mut friends = Vec::new();
+    while let Some(done) = tasks.join_next().await {
+        friends.extend(done.ok().flatten());
+    }
+    friends.retain(|one| !one.orders.is_closed());
+    run.figures(|figures| figures.sessions -= friends.len() as u64);
+    leave(run, friends).await;
+}
+
+/// Who asks in this stanza to be shown presence.
+fn asks(stanza: &Stanza) -> Option<String> {
+    let is_request = stanza.name() == "presence" && stanza.kind().as_deref() == Some("subscribe");
+    is_request.then(|| Some(stanza.from()?.into_owned())).flatten()
 }
 
 fn subscription(to: &str, kind: &str) -> Bytes {
@@ -127,9 +141,10 @@ fn subscription(to: &str, kind: &str) -> Bytes {
 async fn become_friends(
     mut client: Client,
     contacts: Vec<String>,
+    asking: Vec<String>,
     limit: std::time::Duration,
 ) -> (Client, usize) {
-    let Some(mut unseen) = strangers(&mut client, &contacts, limit).await else {
+    let Some(mut unseen) = strangers(&mut client, &contacts, asking, limit).await else {
         return (client, contacts.len());
     };
     let ask = unseen.to.iter().map(|to| subscription(to, "subscribe"));
@@ -185,24 +200,21 @@ impl Unseen {
 async fn strangers(
     client: &mut Client,
     contacts: &[String],
+    asking: Vec<String>,
     limit: std::time::Duration,
 ) -> Option<Unseen> {
     let all: HashSet<String> = contacts.iter().cloned().collect();
     let mut unseen = Unseen {
         to: all.clone(),
         from: all,
-        asking: Vec::new(),
+        asking,
     };
     let asked = "<iq type='get' id='friends'><query xmlns='jabber:iq:roster'/></iq>";
     client.stream.send(asked.into()).await.ok()?;
     loop {
         let stanza = tokio::time::timeout(limit, client.stream.next()).await;
         let stanza = stanza.ok()?.ok()?;
-        if stanza.name() == "presence" && stanza.kind().as_deref() == Some("subscribe") {
-            unseen
-                .asking
-                .extend(stanza.from().map(|from| from.into_owned()));
-        }
+        unseen.asking.extend(asks(&stanza));
         if stanza.name() != "iq" || stanza.id().as_deref() != Some("friends") {
             continue;
         }

@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::task::JoinSet;
+use futures_util::StreamExt;
 use tokio::time::timeout;
 use waxwing_stanza::Payload;
 use waxwing_stanza::xep::xep_0030_disco::{DiscoInfo, DiscoItems};
@@ -25,60 +25,50 @@ pub(super) const SCENARIO: Scenario = Scenario {
 /// How long a server may take for a request that is not measured.
 const ANSWER_SECS_MAX: u64 = 60;
 
-/// Notifications that may be under way: who is slower than what is published is not told of ever more.
-const OPEN_MAX: u64 = 1_000_000;
-
 async fn play(run: Rc<Run>) {
-    let mut clients = run.login_all().await.into_iter();
-    let Some(mut publisher) = clients.next() else {
-        return;
+    let mut others = run.login_all(|_, _| ()).await.into_iter();
+    let mut publisher = match others.next() {
+        Some(first) => first.release().await,
+        None => None,
     };
-    let others: Vec<Client> = clients.collect();
-    let Some((service, node)) = made(&run, &mut publisher).await else {
-        return leave(&run, others.into_iter().chain([publisher]).collect()).await;
+    let node = match &mut publisher {
+        Some(publisher) => made(&run, publisher).await,
+        None => None,
+    };
+    let publisher = publisher.map(|client| Steered::new(&run, client, |_| ()));
+    let (Some((service, node)), Some(publisher)) = (node, publisher) else {
+        // There is nothing to measure, but others may wait for it to begin.
+        run.begin_measuring().await;
+        run.end_measuring();
+        return leave(&run, others).await;
     };
     let readers = subscribed(&run, others, &service, &node).await;
     let numbers: Vec<u32> = readers.iter().map(|reader| reader.number).collect();
-    let mut steered: Vec<Steered> = readers
-        .into_iter()
-        .map(|reader| Steered::new(&run, reader, |_| ()))
-        .collect();
-    let writer = publisher.number;
-    let publisher = Steered::new(&run, publisher, |_| ());
     run.enter("publishing");
     run.begin_measuring().await;
     if let (Some(rate), false) = (run.plan.rate, numbers.is_empty()) {
         let mut ticks = run.ticks(rate);
         while let Some(tick) = ticks.recv().await {
-            if run.figures(|figures| figures.ledger.open()) >= OPEN_MAX {
-                let error = "item: not published, a million notifications were under way";
-                run.figures(|figures| figures.error(error));
-                continue;
+            if !publisher.orders.is_closed()
+                && run.has_room()
+                && let Some(id) = run.item(publisher.number, &numbers, tick.planned_micros)
+            {
+                let item = published(&service, &node, &id, &run.plan.body);
+                publisher.orders.send(item, numbers.len() as u64);
             }
-            let Some(id) = run.item(writer, &numbers, tick.planned_micros) else {
-                continue;
-            };
-            let _gone = publisher
-                .orders
-                .send(published(&service, &node, &id, &run.plan.body));
         }
     }
     run.end_measuring();
     run.settle().await;
-    let mut clients = Vec::new();
-    let publisher = publisher.release().await;
-    if let Some(mut publisher) = publisher {
+    if let Some(mut publisher) = publisher.release().await {
         let delete = PubsubOwner::of(owner::Part::Delete(Delete {
             node: Some(node),
             redirect: None,
         }));
         let _told = ask(&mut publisher, Some(&service), "set", &delete.write()).await;
-        clients.push(publisher);
+        publisher.stream.close().await;
     }
-    for one in steered.drain(..) {
-        clients.extend(one.release().await);
-    }
-    leave(&run, clients).await;
+    leave(&run, readers).await;
 }
 
 /// Asks for something and waits for the answer; the error is for people.
@@ -167,35 +157,33 @@ async fn service(client: &mut Client) -> Result<String, String> {
 }
 
 /// Has all of them subscribe, a few at a time; who cannot is counted and goes.
-async fn subscribed(run: &Rc<Run>, clients: Vec<Client>, service: &str, node: &str) -> Vec<Client> {
+async fn subscribed(
+    run: &Rc<Run>,
+    clients: impl Iterator<Item = Steered>,
+    service: &str,
+    node: &str,
+) -> Vec<Steered> {
     run.enter("subscribing");
-    let mut waiting = clients.into_iter();
-    let mut under_way = JoinSet::new();
-    let mut done = Vec::new();
-    loop {
-        while under_way.len() < run.plan.at_once
-            && let Some(mut client) = waiting.next()
-        {
-            let (service, node) = (service.to_owned(), node.to_owned());
-            under_way.spawn_local(async move {
-                let subscribe = Pubsub::of(Subscribe {
-                    node: Some(node),
-                    jid: Some(client.stream.jid().bare().into()),
-                });
-                let answer = ask(&mut client, Some(&service), "set", &subscribe.write()).await;
-                (client, answer.err())
-            });
-        }
-        match under_way.join_next().await {
-            Some(Ok((client, None))) => done.push(client),
-            Some(Ok((_, Some(error)))) => run.figures(|figures| {
+    let visits = clients.map(|one| async {
+        let mut client = one.release().await?;
+        let subscribe = Pubsub::of(Subscribe {
+            node: Some(node.to_owned()),
+            jid: Some(client.stream.jid().bare().into()),
+        });
+        let answer = ask(&mut client, Some(service), "set", &subscribe.write()).await;
+        if let Err(error) = answer {
+            run.figures(|figures| {
                 figures.sessions -= 1;
                 figures.error(format!("subscription: {error}"));
-            }),
-            Some(Err(_)) => {}
-            None => return done,
+            });
+            return None;
         }
-    }
+        Some(Steered::new(run, client, |_| ()))
+    });
+    let visits = futures_util::stream::iter(visits).buffer_unordered(run.plan.at_once);
+    let mut readers: Vec<Steered> = visits.filter_map(|one| async { one }).collect().await;
+    readers.retain(|reader| !reader.orders.is_closed());
+    readers
 }
 
 fn published(service: &str, node: &str, id: &str, body: &str) -> Bytes {

@@ -16,26 +16,23 @@ pub(super) const SCENARIO: Scenario = Scenario {
 };
 
 async fn play(run: Rc<Run>) {
-    let mut clients = run.login_all().await;
+    let mut here = run.login_all(|_, _| ()).await;
     run.begin_measuring().await;
     let until = std::time::Instant::now() + run.plan.duration;
-    while std::time::Instant::now() < until && !clients.is_empty() {
+    while std::time::Instant::now() < until && !here.is_empty() {
         // Each says something, and is gone before it can have heard an answer.
         run.enter("talking");
-        let steered: Vec<Steered> = clients
-            .into_iter()
-            .map(|client| {
-                let (from, to) = (client.number, run.partner(client.number));
-                let one = Steered::new(&run, client, |_| ());
-                if let Some(message) = run.message(from, to, run.now_micros()) {
-                    let _gone = one.orders.send(message);
-                }
-                one
-            })
-            .collect();
+        for one in &here {
+            let (from, to) = (one.number, run.partner(one.number));
+            if !one.orders.is_closed()
+                && let Some(message) = run.message(from, to, run.now_micros())
+            {
+                one.orders.send(message, 1);
+            }
+        }
         tokio::task::yield_now().await;
         let mut sessions = Vec::new();
-        for one in steered {
+        for one in here {
             if let Some(client) = one.release().await {
                 run.figures(|figures| figures.sessions -= 1);
                 match client.stream.into_session() {
@@ -51,23 +48,16 @@ async fn play(run: Rc<Run>) {
         let back = sessions.into_iter().map(|(number, session)| {
             let run = run.clone();
             async move {
-                let client = run.resume(number, session).await;
+                let client = run.resume(number, session).await?;
                 run.timed(Timed::Resumption, planned);
-                client
+                // Who is back waits for the others.
+                Some(Steered::new(&run, client, |_| ()))
             }
         });
         let back = futures_util::stream::iter(back).buffer_unordered(run.plan.at_once);
-        clients = back.filter_map(|client| async { client }).collect().await;
+        here = back.filter_map(|one| async { one }).collect().await;
     }
     run.end_measuring();
-    let steered: Vec<Steered> = clients
-        .into_iter()
-        .map(|client| Steered::new(&run, client, |_| ()))
-        .collect();
     run.settle().await;
-    let mut clients = Vec::new();
-    for one in steered {
-        clients.extend(one.release().await);
-    }
-    leave(&run, clients).await;
+    leave(&run, here).await;
 }
