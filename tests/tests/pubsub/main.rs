@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod errors;
+mod large;
 mod privileges;
 #[path = "../rfc6121/rig.rs"]
 #[allow(dead_code, reason = "other tests need more of it")]
