@@ -1,6 +1,5 @@
 //! The command line.
 
-use std::fs::OpenOptions;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -12,11 +11,14 @@ use waxwing_stream::sasl::Mechanism;
 
 use crate::accounts::{self, Account, AccountError};
 use crate::descriptors;
+use crate::files::{self, Made};
+use crate::pace::count;
 use crate::process::{Usage, with_descendants};
 use crate::progress::{Progress, say, summary};
 use crate::report::{Report, page};
 use crate::run::{PART_CLIENTS_MIN, Run};
 use crate::scenario::{self, Need, Plan, SCENARIOS, Scenario};
+use crate::stop::Stop;
 use crate::target::{Belief, Target, TargetError, Transport};
 use crate::units::{Rate, rate, time};
 
@@ -160,6 +162,9 @@ struct RunArgs {
     quiet: bool,
 }
 
+/// The largest weight in a mixed run.
+const WEIGHT_MAX: f64 = 1_000_000.0;
+
 /// Why nothing was measured.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RunError {
@@ -173,10 +178,20 @@ pub(crate) enum RunError {
     RateUnused(&'static str),
     #[error("the scenario `mixed` needs a file of weights (--mix)")]
     MixMissing,
+    #[error("the scenario `{0}` takes no file of weights (--mix); `mixed` does")]
+    MixUnused(&'static str),
     #[error("each of {0} scenarios that are mixed needs two clients: take at least --clients {min}", min = PART_CLIENTS_MIN * .0)]
     MixClients(usize),
     #[error("--mix {0}: {1}")]
     Mix(String, String),
+    #[error(
+        "the scenario `{0}` has nothing to do with fewer than {1} clients: take at least --clients {1}"
+    )]
+    TooFewClients(&'static str, usize),
+    #[error("in a --duration of nothing nothing is measured")]
+    NoTime,
+    #[error("at this --rate nothing is due in `{0}` as long as --duration says")]
+    NothingDue(&'static str),
     #[error("there is no mechanism `{0}`")]
     Mechanism(String),
     #[error(transparent)]
@@ -191,6 +206,12 @@ pub(crate) enum RunError {
     Write(String, String),
     #[error("--pid {0}: there is no such process to look at: {1}")]
     Process(u32, std::io::Error),
+    #[error("{0}")]
+    Register(String),
+    #[error("interrupted before anything was measured")]
+    Interrupted,
+    #[error("{0} would be overwritten: it is named for something else too")]
+    Overwritten(String),
     #[error("the program cannot be started: {0}")]
     Start(std::io::Error),
 }
@@ -200,14 +221,15 @@ pub(crate) fn run(args: Args) -> Result<bool, RunError> {
     match args.command {
         Command::Run(args) => load(&args),
         Command::Report { runs, out } => {
+            let read_too: Vec<&Path> = runs.iter().map(PathBuf::as_path).collect();
+            distinct(&[&out], &read_too)?;
             let reports: Result<Vec<Report>, RunError> = runs.iter().map(read).collect();
             write(&out, &page(&reports?))?;
             Ok(true)
         }
         Command::Scenarios => {
-            for scenario in SCENARIOS {
-                say(&format!("{:<10} {}\n", scenario.name, scenario.about));
-            }
+            let line = |one: &Scenario| format!("{:<10} {}\n", one.name, one.about);
+            tell(&SCENARIOS.iter().map(line).collect::<String>())?;
             Ok(true)
         }
     }
@@ -219,18 +241,22 @@ fn load(args: &RunArgs) -> Result<bool, RunError> {
     let plan = plan(args, scenario)?;
     let target = target(args)?;
     let accounts = accounts(args)?;
-    check(args)?;
+    let _unwritten = check(args)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(RunError::Start)?;
     let report = LocalSet::new().block_on(&runtime, async {
+        let mut stop = Stop::new().map_err(RunError::Start)?;
         if let Some(command) = &args.account_command {
             let words: Vec<String> = command.split_whitespace().map(str::to_owned).collect();
-            accounts::make(&accounts, &words).await?;
+            tokio::select! {
+                made = accounts::make(&accounts, &words) => made?,
+                () = stop.asked() => return Err(RunError::Interrupted),
+            }
         }
         let processes = with_descendants(&args.pid);
-        let run = Run::new(plan, accounts, &target, processes)?;
+        let run = Run::new(plan, accounts, &target, &processes)?;
         let progress = Rc::new(Progress::new(args.quiet));
         let shown = progress.clone();
         let watching = tokio::task::spawn_local(
@@ -239,11 +265,14 @@ fn load(args: &RunArgs) -> Result<bool, RunError> {
         );
         tokio::select! {
             () = (scenario.play)(run.clone()) => {}
-            // Where nobody can press anything, it is played to its end.
-            Ok(()) = tokio::signal::ctrl_c() => run.interrupt(),
+            () = run.refused() => {}
+            () = stop.asked() => run.interrupt(),
         }
         watching.abort();
         progress.end();
+        if let Some(refusal) = run.refusal() {
+            return Err(RunError::Register(refusal));
+        }
         let (sum, readings) = run.sum();
         Ok::<Report, RunError>(Report {
             label: args.label.clone().unwrap_or_else(|| args.server.clone()),
@@ -256,7 +285,7 @@ fn load(args: &RunArgs) -> Result<bool, RunError> {
             readings,
         })
     })?;
-    say(&summary(&report));
+    let said = tell(&summary(&report));
     if let Some(path) = &args.json {
         let json = serde_json::to_string_pretty(&report);
         let json = json.map_err(|error| unwritten(path, &error))?;
@@ -265,6 +294,7 @@ fn load(args: &RunArgs) -> Result<bool, RunError> {
     if let Some(path) = &args.report {
         write(path, &page(std::slice::from_ref(&report)))?;
     }
+    said?;
     Ok(report.is_clean())
 }
 
@@ -280,6 +310,7 @@ fn plan(args: &RunArgs, scenario: &'static Scenario) -> Result<Plan, RunError> {
         found.ok_or_else(|| RunError::Mechanism(name.clone()))
     });
     let mix = match &args.mix {
+        Some(_) if scenario.name != "mixed" => return Err(RunError::MixUnused(scenario.name)),
         Some(path) => mix(path)?,
         None if scenario.name == "mixed" => return Err(RunError::MixMissing),
         None => Vec::new(),
@@ -287,6 +318,7 @@ fn plan(args: &RunArgs, scenario: &'static Scenario) -> Result<Plan, RunError> {
     if (args.clients as usize) < PART_CLIENTS_MIN * mix.len() {
         return Err(RunError::MixClients(mix.len()));
     }
+    does_something(args, scenario, &mix)?;
     Ok(Plan {
         clients: args.clients as usize,
         rate: args.rate,
@@ -305,6 +337,33 @@ fn plan(args: &RunArgs, scenario: &'static Scenario) -> Result<Plan, RunError> {
     })
 }
 
+/// Refuses what would end without having done anything, and be called good.
+fn does_something(
+    args: &RunArgs,
+    scenario: &Scenario,
+    mix: &[(&'static Scenario, f64)],
+) -> Result<(), RunError> {
+    if (args.clients as usize) < scenario.clients_min {
+        let (name, least) = (scenario.name, scenario.clients_min);
+        return Err(RunError::TooFewClients(name, least));
+    }
+    if args.duration.is_zero() {
+        return Err(RunError::NoTime);
+    }
+    let Some(rate) = args.rate else {
+        return Ok(());
+    };
+    let sum: f64 = mix.iter().map(|(_, weight)| weight).sum();
+    let parts = mix.iter().map(|(part, weight)| (*part, weight / sum));
+    for (part, share) in parts.chain([(scenario, 1.0)]) {
+        let is_paced = part.rate != Need::No;
+        if is_paced && count(rate.part(share), args.duration) == 0 {
+            return Err(RunError::NothingDue(part.name));
+        }
+    }
+    Ok(())
+}
+
 /// Weights of scenarios, from a file.
 fn mix(path: &PathBuf) -> Result<Vec<(&'static Scenario, f64)>, RunError> {
     let shown = path.display().to_string();
@@ -319,9 +378,13 @@ fn mix(path: &PathBuf) -> Result<Vec<(&'static Scenario, f64)>, RunError> {
         let weight = weight
             .as_float()
             .or_else(|| weight.as_integer().map(|weight| weight as f64));
-        let weight = weight.filter(|weight| *weight > 0.0 && weight.is_finite());
-        let weight =
-            weight.ok_or_else(|| wrong(format!("the weight of `{name}` is no number above 0")))?;
+        let weight = weight.filter(|weight| *weight > 0.0 && *weight <= WEIGHT_MAX);
+        let no_weight = || {
+            wrong(format!(
+                "the weight of `{name}` is no number above 0 and up to {WEIGHT_MAX}"
+            ))
+        };
+        let weight = weight.ok_or_else(no_weight)?;
         mix.push((scenario, weight));
     }
     if mix.is_empty() {
@@ -367,15 +430,40 @@ fn unwritten(path: &Path, error: &dyn std::fmt::Display) -> RunError {
     RunError::Write(path.display().to_string(), error.to_string())
 }
 
+/// Says something on standard output.
+fn tell(text: &str) -> Result<(), RunError> {
+    let said = say(text);
+    said.map_err(|error| RunError::Write("standard output".to_owned(), error.to_string()))
+}
+
+/// Refuses to write over what else is written or read.
+fn distinct(written: &[&Path], read: &[&Path]) -> Result<(), RunError> {
+    let twice = files::overwritten(written, read);
+    twice.map_or(Ok(()), |path| {
+        Err(RunError::Overwritten(path.display().to_string()))
+    })
+}
+
 /// Finds out what would spoil the run at its end, or all of it.
-fn check(args: &RunArgs) -> Result<(), RunError> {
-    for path in args.json.iter().chain(&args.report) {
-        let opened = OpenOptions::new().create(true).append(true).open(path);
-        opened.map_err(|error| unwritten(path, &error))?;
+fn check(args: &RunArgs) -> Result<Made, RunError> {
+    let written: Vec<&Path> = [&args.json, &args.report]
+        .into_iter()
+        .flat_map(Option::as_deref)
+        .collect();
+    let read: Vec<&Path> = [&args.accounts, &args.mix, &args.ca]
+        .into_iter()
+        .flat_map(Option::as_deref)
+        .collect();
+    distinct(&written, &read)?;
+    let mut made = Made::default();
+    for path in written {
+        let tried = made.try_to_write(path);
+        tried.map_err(|error| unwritten(path, &error))?;
     }
     for &process in &args.pid {
         let usage = Usage::of(&[process]);
         usage.map_err(|error| RunError::Process(process, error))?;
     }
-    Ok(descriptors::allow(args.clients as usize)?)
+    descriptors::allow(args.clients as usize)?;
+    Ok(made)
 }

@@ -25,6 +25,7 @@ pub mod accounts;
 mod args;
 pub mod descriptors;
 pub mod figures;
+mod files;
 pub mod ledger;
 pub mod pace;
 pub mod process;
@@ -32,6 +33,7 @@ mod progress;
 pub mod report;
 pub mod run;
 pub mod scenario;
+mod stop;
 pub mod target;
 pub mod units;
 

@@ -23,14 +23,20 @@ pub struct Tick {
 /// Sleeps end this much before something is due at the earliest, in real time.
 const SLACK: Duration = Duration::from_micros(60);
 
+/// How often something is due at a rate in so much time.
+#[must_use]
+pub fn count(rate: Rate, duration: Duration) -> u64 {
+    // What falls upon the end, but for rounding, is not begun.
+    (rate.per_second() * duration.as_secs_f64() - 1e-6).ceil() as u64
+}
+
 /// Ticks of a rate from now on, each as soon as it is due; they end when so much time is over. They are counted by a thread of their own: timers of
 /// the runtime are a thousandth of a second apart.
 pub fn ticks(began: Instant, rate: Rate, duration: Duration) -> UnboundedReceiver<Tick> {
     let (send, receive) = unbounded_channel();
     let start = Instant::now();
     let per_second = rate.per_second();
-    // What falls upon the end, but for rounding, is not begun.
-    let count = (per_second * duration.as_secs_f64() - 1e-6).ceil() as u64;
+    let count = count(rate, duration);
     thread::spawn(move || {
         let wait = |due: Instant| {
             let wait = due.saturating_duration_since(Instant::now());

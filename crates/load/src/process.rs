@@ -16,6 +16,41 @@ pub struct Usage {
     pub pss_bytes: u64,
 }
 
+/// Processes that are looked at again and again. What was read last of one that has ended goes on to count: the others are
+/// not to be lost with it.
+#[derive(Debug, Default)]
+pub struct Watched(Vec<(u32, Option<Usage>, bool)>);
+
+impl Watched {
+    /// These processes.
+    #[must_use]
+    pub fn new(processes: &[u32]) -> Watched {
+        let all = processes.iter();
+        Watched(all.map(|process| (*process, None, true)).collect())
+    }
+
+    /// What all of them have used; `None` where there are none, or nothing could be read of any yet. `ended` is called
+    /// once for each that cannot be read any more.
+    pub fn read(&mut self, mut ended: impl FnMut(u32, io::Error)) -> Option<Usage> {
+        let mut sum: Option<Usage> = None;
+        for (process, last, is_there) in &mut self.0 {
+            if *is_there {
+                match one(*process) {
+                    Ok(usage) => *last = Some(usage),
+                    Err(error) => {
+                        *is_there = false;
+                        ended(*process, error);
+                    }
+                }
+            }
+            if let Some(usage) = last {
+                sum = Some(sum.unwrap_or_default().with(usage));
+            }
+        }
+        sum
+    }
+}
+
 /// Clock ticks in a second, in which Linux counts processor time for programs on every architecture that we build for.
 const TICKS: f64 = 100.0;
 /// Bytes of a page of memory, as `/proc/PID/statm` counts.
@@ -29,13 +64,19 @@ impl Usage {
     pub fn of(processes: &[u32]) -> io::Result<Usage> {
         let mut sum = Usage::default();
         for process in processes {
-            let one = one(*process)?;
-            sum.user_secs += one.user_secs;
-            sum.system_secs += one.system_secs;
-            sum.rss_bytes += one.rss_bytes;
-            sum.pss_bytes += one.pss_bytes;
+            sum = sum.with(&one(*process)?);
         }
         Ok(sum)
+    }
+
+    /// Together with another's.
+    fn with(self, other: &Usage) -> Usage {
+        Usage {
+            user_secs: self.user_secs + other.user_secs,
+            system_secs: self.system_secs + other.system_secs,
+            rss_bytes: self.rss_bytes + other.rss_bytes,
+            pss_bytes: self.pss_bytes + other.pss_bytes,
+        }
     }
 
     /// Processor time, in seconds.
@@ -89,7 +130,7 @@ fn pss_bytes(rollup: &str) -> Option<u64> {
     Some(kib * 1024)
 }
 
-/// The processes that these have started, and those that they have, and these themselves.
+/// The processes that these have started, and those that they have, and these themselves, each once.
 #[must_use]
 pub fn with_descendants(processes: &[u32]) -> Vec<u32> {
     let parents: Vec<(u32, u32)> = fs::read_dir("/proc")
@@ -99,6 +140,8 @@ pub fn with_descendants(processes: &[u32]) -> Vec<u32> {
         .filter_map(|process| Some((process, parent(process)?)))
         .collect();
     let mut found = processes.to_vec();
+    found.sort_unstable();
+    found.dedup();
     let mut at = 0;
     while let Some(&process) = found.get(at) {
         let children = parents.iter().filter(|(_, parent)| *parent == process);
@@ -141,5 +184,38 @@ mod tests {
         assert!(usage.rss_bytes > PAGE_BYTES && usage.cpu_secs() >= 0.0);
         assert!(with_descendants(&[own]).contains(&own));
         assert!(Usage::of(&[u32::MAX]).is_err());
+    }
+
+    #[test]
+    fn who_is_named_twice_counts_once() {
+        let own = std::process::id();
+        let found = with_descendants(&[own, own]);
+        assert_eq!(found.iter().filter(|process| **process == own).count(), 1);
+    }
+
+    #[test]
+    fn what_was_read_last_of_a_process_that_ended_counts() {
+        let mut child = std::process::Command::new("sleep")
+            .arg("60")
+            .spawn()
+            .unwrap();
+        let own = std::process::id();
+        let mut alone = Watched::new(&[child.id()]);
+        let mut both = Watched::new(&[child.id(), own]);
+        let nobody = |_: u32, _: io::Error| unreachable!("both are there");
+        let last = alone.read(nobody).unwrap();
+        let last_of_both = both.read(nobody).unwrap();
+        assert!(last.rss_bytes > 0);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let mut ended = Vec::new();
+        for _ in 0..2 {
+            let now = alone.read(|process, _| ended.push(process));
+            assert_eq!(now, Some(last));
+            let now = both.read(|process, _| ended.push(process)).unwrap();
+            assert!(now.cpu_secs() >= last_of_both.cpu_secs() && now.rss_bytes > 0);
+        }
+        assert_eq!(ended, [child.id(); 2]);
+        assert_eq!(Watched::default().read(|_, _| ()), None);
     }
 }

@@ -1,7 +1,7 @@
 //! What is said to who watches.
 
 use std::fmt::Display;
-use std::io::{IsTerminal, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
 
 use rustix::termios::tcgetwinsize;
 
@@ -15,9 +15,15 @@ pub(crate) fn complain(error: &dyn Display) {
 }
 
 /// Writes to standard output; what reads it may be gone.
-pub(crate) fn say(text: &str) {
+///
+/// # Errors
+/// It cannot be written there.
+pub(crate) fn say(text: &str) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
-    let _closed = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// Width of the bar, in characters.

@@ -65,6 +65,12 @@ impl Report {
         }
     }
 
+    /// Whether the server's processes were looked at.
+    #[must_use]
+    pub fn is_watched(&self) -> bool {
+        self.readings.empty.is_some()
+    }
+
     /// What each of what came cost the server, where it was looked at.
     #[must_use]
     pub fn cost(&self) -> Option<Cost> {

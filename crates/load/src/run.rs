@@ -12,12 +12,12 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::StreamExt;
-use tokio::sync::Barrier;
 use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::{Barrier, Notify};
 use tokio::time::{sleep, timeout};
 use waxwing_dial::{DialError, Dialer, Place, Session, Stream};
 use waxwing_stanza::xep::xep_0060_pubsub::NS_EVENT;
-use waxwing_stream::client::{self, Unlisted};
+use waxwing_stream::client::{self, NegotiationError, Unlisted};
 use waxwing_stream::sasl::Mechanism;
 use waxwing_wire::Stanza;
 
@@ -25,6 +25,7 @@ use crate::accounts::Account;
 use crate::figures::{Figures, Timed};
 use crate::ledger::{Ledger, Mark};
 use crate::pace::{Tick, micros, ticks};
+use crate::process::Watched;
 use crate::scenario::Plan;
 use crate::target::{Target, TargetError};
 
@@ -67,9 +68,12 @@ struct Shared {
     figures: RefCell<Figures>,
     /// Numbers of those whose accounts were made in this run.
     made: RefCell<HashSet<u32>>,
+    /// Why the server makes no account, for which all others need not be asked.
+    refusal: RefCell<Option<String>>,
+    refused: Notify,
     /// What is going on, for who watches.
     stage: Cell<&'static str>,
-    processes: Vec<u32>,
+    processes: RefCell<Watched>,
     usage: Cell<Readings>,
     /// Parts that have something to measure begin together.
     ready: Barrier,
@@ -94,7 +98,7 @@ impl Run {
         plan: Plan,
         accounts: Vec<Account>,
         target: &Target,
-        processes: Vec<u32>,
+        processes: &[u32],
     ) -> Result<Rc<Run>, TargetError> {
         let shared = Shared {
             dialer: target.dialer()?,
@@ -102,8 +106,10 @@ impl Run {
             began: Instant::now(),
             figures: RefCell::new(Figures::new(Ledger::new(random().unwrap_or_default()))),
             made: RefCell::default(),
+            refusal: RefCell::default(),
+            refused: Notify::new(),
             stage: Cell::new("begins"),
-            processes,
+            processes: RefCell::new(Watched::new(processes)),
             usage: Cell::default(),
             ready: Barrier::new(plan.mix.len().max(1)),
             measuring: Cell::new(0),
@@ -139,6 +145,17 @@ impl Run {
     /// Says what is going on.
     pub fn enter(&self, stage: &'static str) {
         self.shared.stage.set(stage);
+    }
+
+    /// Waits until the server refuses to make an account.
+    pub async fn refused(&self) {
+        self.shared.refused.notified().await;
+    }
+
+    /// For whom the server makes no account, and why, if it does not.
+    #[must_use]
+    pub fn refusal(&self) -> Option<String> {
+        self.shared.refusal.borrow().clone()
     }
 
     /// The ticks of a rate for as long as the plan says.
@@ -190,6 +207,15 @@ impl Run {
                 Some(Client { number, stream })
             }
             Err(error) => {
+                let is_refusal = matches!(
+                    error,
+                    DialError::Stream(NegotiationError::RegistrationRefused(_))
+                );
+                if is_refusal && let Some(account) = self.accounts.get(number as usize) {
+                    let refusal = format!("{}: {error}", account.jid);
+                    self.shared.refusal.borrow_mut().get_or_insert(refusal);
+                    self.shared.refused.notify_one();
+                }
                 self.failed("log-in", &error);
                 None
             }

@@ -40,6 +40,8 @@ pub struct Scenario {
     pub about: &'static str,
     /// Whether it needs a rate.
     pub rate: Need,
+    /// Fewer clients than these have nothing to do.
+    pub clients_min: usize,
     /// Does it.
     pub play: fn(Rc<Run>) -> Playing,
 }

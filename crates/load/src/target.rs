@@ -105,6 +105,14 @@ pub enum TargetError {
         /// Why.
         error: io::Error,
     },
+    /// Something to connect from is of another family than the server.
+    #[error("{address} cannot connect to {server}: one is IPv4, and the other is IPv6")]
+    Family {
+        /// Which.
+        address: IpAddr,
+        /// The server's address.
+        server: IpAddr,
+    },
     /// The system's resolver cannot be used.
     #[error("names cannot be looked up: {0}")]
     Resolver(String),
@@ -132,6 +140,10 @@ impl Target {
             Belief::Anybody => Trust::with_config(believe_anybody()?),
         };
         for &address in &self.sources {
+            let server = self.address();
+            if let Some(server) = server.filter(|server| server.is_ipv4() != address.is_ipv4()) {
+                return Err(TargetError::Family { address, server });
+            }
             let bound = std::net::TcpListener::bind(SocketAddr::new(address, 0));
             bound.map_err(|error| TargetError::Source { address, error })?;
         }
@@ -233,6 +245,9 @@ impl Connect for From {
                 SocketAddr::V4(_) => TcpSocket::new_v4()?,
                 SocketAddr::V6(_) => TcpSocket::new_v6()?,
             };
+            if sources.is_empty() && !self.sources.is_empty() {
+                return Err(io::ErrorKind::AddrNotAvailable.into());
+            }
             if let Some(source) = turn.checked_rem(sources.len()).map(|at| sources[at]) {
                 socket.bind(SocketAddr::new(*source, 0))?;
             }

@@ -92,11 +92,17 @@ fn registration_may_be_refused() {
     let built = Built::start(BuiltOptions::new("load-closed")).unwrap();
     let server = built.plain.to_string();
     let run = play(built.directory(), &server, &format!("{CHAT} --register"));
+    let error = "load0@waxwing.example: the server makes no account: service-unavailable";
+    let other = error.replace("load0", "load1");
+    assert_eq!(run.code, Some(2), "{}", run.out);
     assert!(
-        run.failed()
-            .contains("2 × log-in: the server makes no account: service-unavailable\n"),
+        [error, &other]
+            .map(|error| format!("error: {error}\n"))
+            .contains(&run.err),
         "{}",
-        run.out
+        run.err
     );
-    assert_eq!(run.count("/sum/messages/sent"), 0);
+    assert_eq!(run.out, "");
+    // Nothing is left of a run that was none.
+    assert!(!built.directory().join("run.json").exists());
 }

@@ -74,6 +74,10 @@ fn each_slip_is_named() {
             "192.0.2.1 is no address of this machine to connect from: Cannot assign requested address (os error 99)",
         ),
         (
+            "--scenario idle --source ::1",
+            "::1 cannot connect to 127.0.0.1: one is IPv4, and the other is IPv6",
+        ),
+        (
             "--scenario idle --account-command false",
             "`false` failed for load0@waxwing.example: exit status: 1",
         ),
@@ -85,6 +89,39 @@ fn each_slip_is_named() {
         server,
         "error: `here` is no address and port, such as 127.0.0.1:5222\n"
     );
+}
+
+/// It would be called good.
+#[test]
+fn what_would_do_nothing_is_named() {
+    for (words, error) in [
+        (
+            "--scenario chat --rate 1/s --mix /nowhere",
+            "the scenario `chat` takes no file of weights (--mix); `mixed` does",
+        ),
+        (
+            "--scenario flood --clients 1",
+            "the scenario `flood` has nothing to do with fewer than 2 clients: take at least --clients 2",
+        ),
+        (
+            "--scenario offline --rate 1/s --clients 1",
+            "the scenario `offline` has nothing to do with fewer than 2 clients: take at least --clients 2",
+        ),
+        (
+            "--scenario pubsub --rate 1/s --clients 1",
+            "the scenario `pubsub` has nothing to do with fewer than 2 clients: take at least --clients 2",
+        ),
+        (
+            "--scenario chat --rate 1/s --duration 0s",
+            "in a --duration of nothing nothing is measured",
+        ),
+        (
+            "--scenario chat --rate 0.000000001/h --duration 1s",
+            "at this --rate nothing is due in `chat` as long as --duration says",
+        ),
+    ] {
+        is_refused(words, error);
+    }
 }
 
 #[test]
@@ -131,7 +168,12 @@ fn each_file_that_is_of_no_use_is_named() {
         (
             "chat = -1\n",
             9,
-            "the weight of `chat` is no number above 0",
+            "the weight of `chat` is no number above 0 and up to 1000000",
+        ),
+        (
+            "chat = 1e308\nlogin = 1e308\n",
+            9,
+            "the weight of `chat` is no number above 0 and up to 1000000",
         ),
         ("mixed = 1\n", 9, "there is no scenario `mixed` to mix"),
         ("", 9, "nothing is to be mixed"),
@@ -163,35 +205,90 @@ fn each_file_that_is_of_no_use_is_named() {
     );
 }
 
-/// Ctrl-C while a server, which never answers, is waited for.
+/// What is written would destroy what else is there.
+#[test]
+fn no_file_is_overwritten_by_another() {
+    let directory = Scratch::new("load-overwritten").unwrap();
+    let one = directory.path().join("one").display().to_string();
+    let again = directory.path().join("./one").display().to_string();
+    is_refused(
+        &format!("--scenario idle --json {one} --report {again}"),
+        &format!("{again} would be overwritten: it is named for something else too"),
+    );
+    assert!(!std::path::Path::new(&one).exists());
+    std::fs::write(&one, "a@waxwing.example x\n").unwrap();
+    let error = format!("{one} would be overwritten: it is named for something else too");
+    is_refused(
+        &format!("--scenario idle --clients 1 --accounts {one} --json {one}"),
+        &error,
+    );
+    let report = refused(&format!("report {one} --out {one}"));
+    assert_eq!(report, format!("error: {error}\n"));
+    assert_eq!(std::fs::read(&one).unwrap(), b"a@waxwing.example x\n");
+}
+
+/// A file that was made to see whether it can be goes again.
+#[test]
+fn who_could_not_begin_leaves_no_file() {
+    let directory = Scratch::new("load-unbegun").unwrap();
+    let json = directory.path().join("run.json");
+    let words = format!("--scenario idle --pid 4294967295 --json {}", json.display());
+    is_refused(
+        &words,
+        "--pid 4294967295: there is no such process to look at: No such file or directory (os error 2)",
+    );
+    assert!(!json.exists());
+}
+
+#[test]
+fn what_cannot_be_said_is_an_error() {
+    let full = std::fs::OpenOptions::new()
+        .write(true)
+        .open("/dev/full")
+        .unwrap();
+    let load = waxwing_tests::Built::load().unwrap();
+    let output = Command::new(load)
+        .arg("scenarios")
+        .stdout(full)
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert_eq!(
+        said,
+        "error: standard output cannot be written: No space left on device (os error 28)\n"
+    );
+}
+
+/// Ctrl-C, or the end of everything, while a server, which never answers, is waited for.
 #[test]
 fn who_does_not_wait_for_the_end_is_told_what_there_is() {
-    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
-    let server = silent.local_addr().unwrap().to_string();
-    let mut command = Command::new(waxwing_tests::Built::load().unwrap());
-    command.args(["run", "--server", &server, "--domain", "waxwing.example"]);
-    command.args([
-        "--transport",
-        "plain",
-        "--scenario",
-        "idle",
-        "--clients",
-        "1",
-    ]);
-    let running = command.stdout(Stdio::piped()).spawn().unwrap();
-    let _client = silent.accept().unwrap();
-    let kill = format!("kill -INT {}", running.id());
-    assert!(
-        Command::new("sh")
-            .args(["-c", &kill])
-            .status()
-            .unwrap()
-            .success()
-    );
-    let output = running.wait_with_output().unwrap();
-    let out = String::from_utf8(output.stdout).unwrap();
-    assert_eq!(output.status.code(), Some(1), "{out}");
-    assert!(out.contains("1 × interrupted: "), "{out}");
+    let directory = Scratch::new("load-interrupted").unwrap();
+    for signal in ["-INT", "-TERM"] {
+        let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+        let server = silent.local_addr().unwrap().to_string();
+        let json = directory.path().join(signal);
+        let mut command = Command::new(waxwing_tests::Built::load().unwrap());
+        command.args(["run", "--server", &server, "--domain", "waxwing.example"]);
+        command.args(["--transport", "plain", "--scenario", "idle"]);
+        command.args(["--clients", "1", "--json"]).arg(&json);
+        let running = command.stdout(Stdio::piped()).spawn().unwrap();
+        let _client = silent.accept().unwrap();
+        let kill = format!("kill {signal} {}", running.id());
+        assert!(
+            Command::new("sh")
+                .args(["-c", &kill])
+                .status()
+                .unwrap()
+                .success()
+        );
+        let output = running.wait_with_output().unwrap();
+        let out = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{signal}: {out}");
+        assert!(out.contains("1 × interrupted: "), "{out}");
+        let written = std::fs::read_to_string(&json).unwrap();
+        assert!(written.contains("interrupted: "), "{written}");
+    }
 }
 
 /// A limit of this system, as a shell sets it.

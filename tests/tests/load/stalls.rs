@@ -103,7 +103,8 @@ fn relay(
 fn what_is_written_to_who_is_away_is_planned_too() {
     let built = server("load-planned");
     let (server, said) = relay(built.plain, |_| true);
-    let words = "--transport plain --register --scenario offline --clients 2 --rate 20/s --duration 1s";
+    let words =
+        "--transport plain --register --scenario offline --clients 2 --rate 20/s --duration 1s";
     let run = play(built.directory(), &server.to_string(), words);
     assert_eq!(run.clean(), 20);
     let said = String::from_utf8(said.lock().unwrap().clone()).unwrap();
@@ -127,8 +128,18 @@ fn a_resumption_that_fails_is_not_timed() {
     let (server, _) = relay(built.plain, |number| number < 2);
     let words = "--transport plain --register --scenario reconnect --clients 2 --duration 100ms --settle 0s";
     let run = play(built.directory(), &server.to_string(), words);
-    assert!(run.failed().contains("\nerror                  2 × resumption: "), "{}", run.out);
-    assert_eq!(run.json.pointer("/sum/latency/resumption"), None, "{}", run.out);
+    assert!(
+        run.failed()
+            .contains("\nerror                  2 × resumption: "),
+        "{}",
+        run.out
+    );
+    assert_eq!(
+        run.json.pointer("/sum/latency/resumption"),
+        None,
+        "{}",
+        run.out
+    );
 }
 
 /// The server gives up whoever does not answer for five seconds.

@@ -212,12 +212,17 @@ fn costs(reports: &[Report]) -> String {
 }
 
 fn charts(reports: &[Report]) -> String {
-    let draw = |title: &str, unit: Unit, of: fn(&Second) -> Option<f64>| {
+    let draw = |title: &str, unit: Unit, of: fn(&Report, &Second) -> Option<f64>| {
         let lines: Vec<Line<'_>> = reports
             .iter()
             .map(|report| Line {
                 label: &report.label,
-                values: report.sum.seconds.iter().map(of).collect(),
+                values: report
+                    .sum
+                    .seconds
+                    .iter()
+                    .map(|second| of(report, second))
+                    .collect(),
             })
             .collect();
         let mut values = lines.iter().flat_map(|line| line.values.iter().flatten());
@@ -228,21 +233,33 @@ fn charts(reports: &[Report]) -> String {
         format!("<figure><figcaption>{title}</figcaption>{chart}</figure>")
     };
     let drawn = [
-        draw("Delivered each second", Unit::Count, |second| {
+        draw("Delivered each second", Unit::Count, |_, second| {
             Some(second.delivered as f64)
         }),
-        draw("Time it took, 99th percentile", Unit::Micros, |second| {
-            let latency = second.latency;
-            (latency.count > 0).then_some(latency.p99_micros as f64)
-        }),
-        draw("Sessions", Unit::Count, |second| {
+        draw(
+            "Time it took, 99th percentile",
+            Unit::Micros,
+            |_, second| {
+                let latency = second.latency;
+                (latency.count > 0).then_some(latency.p99_micros as f64)
+            },
+        ),
+        draw("Sessions", Unit::Count, |_, second| {
             Some(second.sessions as f64)
         }),
-        draw("Server's processor, of one core", Unit::Percent, |second| {
-            Some((second.cpu.0 + second.cpu.1) * 100.0)
-        }),
-        draw("Server's resident memory", Unit::Mib, |second| {
-            Some(second.rss_bytes as f64 / 1_048_576.0)
+        draw(
+            "Server's processor, of one core",
+            Unit::Percent,
+            |report, second| {
+                report
+                    .is_watched()
+                    .then_some((second.cpu.0 + second.cpu.1) * 100.0)
+            },
+        ),
+        draw("Server's resident memory", Unit::Mib, |report, second| {
+            report
+                .is_watched()
+                .then_some(second.rss_bytes as f64 / 1_048_576.0)
         }),
     ];
     let drawn = drawn.concat();

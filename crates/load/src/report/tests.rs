@@ -128,3 +128,26 @@ fn times_say_of_how_many_they_are() {
     assert!(page(std::slice::from_ref(&report)).contains(note));
     assert!(summary(&report).contains(note));
 }
+
+/// A server that nobody looked at used something as well.
+#[test]
+fn what_was_not_looked_at_is_not_drawn() {
+    let mut watched = report();
+    for second in &mut watched.sum.seconds {
+        second.cpu = (0.5, 0.5);
+        second.rss_bytes = 1 << 20;
+    }
+    let mut unwatched = report();
+    unwatched.readings = Readings::default();
+    for (reports, lines) in [(vec![watched.clone(); 2], 2), (vec![watched, unwatched], 1)] {
+        let page = page(&reports);
+        for chart in [
+            "Server's processor, of one core",
+            "Server's resident memory",
+        ] {
+            let drawn = page.split(&format!("<figcaption>{chart}")).nth(1).unwrap();
+            let drawn = drawn.split("</figure>").next().unwrap();
+            assert_eq!(drawn.matches("<polyline").count(), lines, "{drawn}");
+        }
+    }
+}

@@ -35,16 +35,14 @@ impl Readings {
 
 impl Run {
     pub(super) fn read_usage(&self) -> Option<Usage> {
-        if self.shared.processes.is_empty() {
-            return None;
-        }
-        match Usage::of(&self.shared.processes) {
-            Ok(usage) => Some(usage),
-            Err(error) => {
-                self.figures(|figures| figures.error(format!("server's process: {error}")));
-                None
-            }
-        }
+        let mut processes = self.shared.processes.borrow_mut();
+        processes.read(|process, error| {
+            self.figures(|figures| {
+                figures.error(format!(
+                    "server's process {process} has ended, what was read last of it counts: {error}"
+                ));
+            });
+        })
     }
 
     pub(super) fn note(&self, with: impl FnOnce(&mut Readings)) {

@@ -10,6 +10,7 @@ pub(super) const SCENARIO: Scenario = Scenario {
     name: "chat",
     about: "pairs of clients chat, at a rate",
     rate: Need::Must,
+    clients_min: 1,
     play: |run| Box::pin(play(run)),
 };
 

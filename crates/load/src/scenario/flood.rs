@@ -13,6 +13,7 @@ pub(super) const SCENARIO: Scenario = Scenario {
     name: "flood",
     about: "pairs of clients chat as fast as the server delivers",
     rate: Need::No,
+    clients_min: 2,
     play: |run| Box::pin(play(run)),
 };
 

@@ -9,6 +9,7 @@ pub(super) const SCENARIO: Scenario = Scenario {
     name: "idle",
     about: "clients are there and say nothing: memory of a connection",
     rate: Need::No,
+    clients_min: 1,
     play: |run| Box::pin(play(run)),
 };
 

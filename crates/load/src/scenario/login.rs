@@ -13,6 +13,7 @@ pub(super) const SCENARIO: Scenario = Scenario {
     name: "login",
     about: "clients log in and leave, at a rate or as fast as it goes",
     rate: Need::May,
+    clients_min: 1,
     play: |run| Box::pin(play(run)),
 };
 

@@ -9,6 +9,7 @@ pub(super) const SCENARIO: Scenario = Scenario {
     name: "mixed",
     about: "several scenarios at once, by the weights of a TOML file (--mix)",
     rate: Need::Must,
+    clients_min: 1,
     play: |run| Box::pin(play(run)),
 };
 

@@ -11,6 +11,7 @@ pub(super) const SCENARIO: Scenario = Scenario {
     name: "offline",
     about: "half of the clients write to the other half, who are away, at a rate; then those come and get everything",
     rate: Need::Must,
+    clients_min: 2,
     play: |run| Box::pin(play(run)),
 };
 

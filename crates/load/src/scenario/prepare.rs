@@ -14,6 +14,7 @@ pub(super) const SCENARIO: Scenario = Scenario {
     name: "prepare",
     about: "clients write contacts into their rosters and leave; with --register accounts are made",
     rate: Need::No,
+    clients_min: 1,
     play: |run| Box::pin(play(run)),
 };
 

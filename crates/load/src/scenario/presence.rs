@@ -17,6 +17,7 @@ pub(super) const SCENARIO: Scenario = Scenario {
     name: "presence",
     about: "clients with rosters log in, at a rate or as fast as it goes, and see each other",
     rate: Need::May,
+    clients_min: 1,
     play: |run| Box::pin(play(run)),
 };
 

@@ -19,6 +19,7 @@ pub(super) const SCENARIO: Scenario = Scenario {
     name: "pubsub",
     about: "all clients but one subscribe to a node, to which that one publishes, at a rate",
     rate: Need::Must,
+    clients_min: 2,
     play: |run| Box::pin(play(run)),
 };
 

@@ -12,6 +12,7 @@ pub(super) const SCENARIO: Scenario = Scenario {
     name: "reconnect",
     about: "all connections break at once and their sessions are resumed, again and again; nothing may be lost",
     rate: Need::No,
+    clients_min: 1,
     play: |run| Box::pin(play(run)),
 };
 
