@@ -142,22 +142,24 @@ fn a_resumption_that_fails_is_not_timed() {
     );
 }
 
-/// The server gives up whoever does not answer for five seconds.
+/// The server gives up whoever does not answer for five seconds, which it finds out five seconds later at the latest.
 #[test]
 fn who_waits_for_others_to_log_in_answers_meanwhile() {
     let mut options = BuiltOptions::new("load-waiting");
     options.registration = "open".to_owned();
-    options.config = "[options]\nack_secs_max = 5\n".to_owned();
+    options.config = "[options]\nack_secs_max = 5\nnegotiation_secs_max = 5\n".to_owned();
     let built = Built::start(options).unwrap();
+    // They see each other: who is in is told of those that come, and asked whether that came.
+    play_plain(&built, "--scenario presence --clients 3 --roster 2").clean();
     let (server, _) = relay(built.plain, |number| {
-        if number > 0 {
+        if number > 1 {
             thread::sleep(Duration::from_secs(12));
         }
         true
     });
     let words =
-        "--transport plain --register --scenario idle --clients 2 --at-once 1 --duration 100ms";
+        "--transport plain --register --scenario idle --clients 3 --at-once 1 --duration 100ms";
     let run = play(built.directory(), &server.to_string(), words);
     run.clean();
-    assert_eq!(run.count("/readings/sessions"), 2, "{}", run.out);
+    assert_eq!(run.count("/readings/sessions"), 3, "{}", run.out);
 }
