@@ -21,7 +21,9 @@ pub mod xep_0198_sm;
 pub mod xep_0199_ping;
 pub mod xep_0202_time;
 pub mod xep_0203_delay;
+pub mod xep_0277_microblog;
 pub mod xep_0280_carbons;
+pub mod xep_0292_vcard4;
 pub mod xep_0334_hints;
 pub mod xep_0359_stanza_ids;
 pub mod xep_0368_direct_tls;
@@ -33,6 +35,8 @@ pub mod xep_0413_order_by;
 pub mod xep_0440_channel_binding;
 pub mod xep_0474_downgrade;
 pub mod xep_0478_limits;
+pub mod xep_0490_displayed;
+pub mod xep_0501_stories;
 
 use crate::registry::Feature;
 
@@ -59,7 +63,9 @@ pub const FEATURES: &[&Feature] = &[
     &xep_0199_ping::FEATURE,
     &xep_0202_time::FEATURE,
     &xep_0203_delay::FEATURE,
+    &xep_0277_microblog::FEATURE,
     &xep_0280_carbons::FEATURE,
+    &xep_0292_vcard4::FEATURE,
     &xep_0334_hints::FEATURE,
     &xep_0359_stanza_ids::FEATURE,
     &xep_0368_direct_tls::FEATURE,
@@ -71,4 +77,6 @@ pub const FEATURES: &[&Feature] = &[
     &xep_0440_channel_binding::FEATURE,
     &xep_0474_downgrade::FEATURE,
     &xep_0478_limits::FEATURE,
+    &xep_0490_displayed::FEATURE,
+    &xep_0501_stories::FEATURE,
 ];

@@ -1,7 +1,7 @@
 //! What nodes of certain names are by default: what is published there is of use only so. Features register them.
 
 use crate::pubsub::fields::Settings;
-use crate::pubsub::node_options::{access_model, max_items, send_last_published_item};
+use crate::pubsub::node_options::{self, access_model, max_items};
 use crate::pubsub::service::ServiceKind;
 use crate::registry::Registry;
 
@@ -14,8 +14,8 @@ pub struct Profile {
     pub access_model: &'static str,
     /// `pubsub#max_items`.
     pub max_items: &'static str,
-    /// `pubsub#send_last_published_item`, where it is another than of all nodes.
-    pub send_last_published_item: Option<&'static str>,
+    /// What else is other than of all nodes: a field of the configuration, without `pubsub#`, and its value.
+    pub more: &'static [(&'static str, &'static str)],
 }
 
 /// Names of nodes.
@@ -45,9 +45,30 @@ pub(crate) fn defaults(registry: &Registry, kind: ServiceKind, node: &str) -> Se
     if let (ServiceKind::Account, Some(profile)) = (kind, found) {
         settings.set(&access_model::FIELD, &[profile.access_model]);
         settings.set(&max_items::FIELD, &[profile.max_items]);
-        if let Some(when) = profile.send_last_published_item {
-            settings.set(&send_last_published_item::FIELD, &[when]);
+        for (name, value) in profile.more {
+            let mut fields = node_options::FIELDS.iter();
+            if let Some(field) = fields.find(|field| field.name == *name) {
+                settings.set(field, &[value]);
+            }
         }
     }
     settings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::xep::FEATURES;
+
+    #[test]
+    fn what_features_ask_for_is_there_to_be_set() {
+        let registry = Registry::new(FEATURES).ok().unwrap();
+        assert!(!registry.profiles.is_empty());
+        for profile in &registry.profiles {
+            for (name, _) in profile.more {
+                let known = node_options::FIELDS.iter().any(|field| field.name == *name);
+                assert!(known, "{name}");
+            }
+        }
+    }
 }

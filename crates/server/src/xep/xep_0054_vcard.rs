@@ -16,7 +16,10 @@ use crate::options::{OptionDefault, OptionSpec};
 use crate::pubsub::change::Change;
 use crate::registry::{Feature, Registrar, Source};
 use crate::server::{Server, unavailable};
-use crate::xep::{xep_0153_vcard_avatars as avatars, xep_0398_avatar_conversion as conversion};
+use crate::xep::{
+    xep_0153_vcard_avatars as avatars, xep_0292_vcard4 as vcard4,
+    xep_0398_avatar_conversion as conversion,
+};
 
 /// Most bytes of a vCard.
 pub const BYTES_MAX: OptionSpec = OptionSpec {
@@ -101,6 +104,7 @@ async fn set(cx: Cx, iq: Iq<VCard>) -> Handled {
     let after = (!iq.payload.is_empty()).then_some(&after);
     write(&mut change, before.as_ref(), after).await?;
     conversion::written(&mut change, before.as_ref(), after).await?;
+    vcard4::written(&mut change, before.as_ref(), after).await?;
     Ok(Answer::empty().and(change.into_effects()))
 }
 
@@ -122,23 +126,34 @@ async fn write(
     avatars::written(change, before, after).await
 }
 
-/// Shows a picture in the vCard, or none, whoever said so elsewhere. One for which there is no room is not shown.
+/// Shows a picture in the vCard, or none, whoever said so elsewhere.
 pub(crate) async fn set_picture(
     change: &mut Change,
     picture: Option<&Picture>,
 ) -> Result<(), StanzaError> {
+    rewrite(change, |card| {
+        match Picture::of_vcard(card).as_ref() == picture {
+            true => card.clone(),
+            false => Picture::put(picture, card),
+        }
+    })
+    .await
+}
+
+/// Writes what somebody has changed elsewhere. What there is no room for is not written.
+pub(crate) async fn rewrite(
+    change: &mut Change,
+    with: impl FnOnce(&Element) -> Element + Send,
+) -> Result<(), StanzaError> {
     let before = read(change.server(), &change.service().jid).await?;
     let before = before.map(|card| card.write());
-    if before.as_ref().and_then(Picture::of_vcard).as_ref() == picture {
-        return Ok(());
-    }
-    let empty = VCard::question().write();
-    let after = Picture::put(picture, before.as_ref().unwrap_or(&empty));
-    if after.to_bytes("").len() as u64 > change.server().options().number(&BYTES_MAX) {
-        return Ok(());
-    }
+    let after = with(before.as_ref().unwrap_or(&VCard::question().write()));
+    let is_large = after.to_bytes("").len() as u64 > change.server().options().number(&BYTES_MAX);
     let after = Some(&after).filter(|card| card.children().next().is_some());
-    write(change, before.as_ref(), after).await
+    match is_large || after == before.as_ref() {
+        true => Ok(()),
+        false => write(change, before.as_ref(), after).await,
+    }
 }
 
 /// §3.2. Nothing is looked up, so that nothing is learnt.

@@ -29,7 +29,7 @@ fn register(registrar: &mut Registrar<'_>) {
             name,
             access_model: "open",
             max_items,
-            send_last_published_item: None,
+            more: &[],
         });
     }
 }

@@ -49,7 +49,7 @@ fn register(registrar: &mut Registrar<'_>) {
             access_model: "whitelist",
             max_items,
             // Asked for by publish-options (§3.3), which a node that the server has made must meet, too.
-            send_last_published_item: Some("never"),
+            more: &[("send_last_published_item", "never")],
         });
         registrar.link(Link {
             node,
