@@ -49,6 +49,13 @@ struct Touched {
     emptied: bool,
 }
 
+impl Touched {
+    /// Whether an item of this name is another now, or is not there any more.
+    fn has_changed(&self, id: &str) -> bool {
+        self.gone.contains(id) || self.put.iter().any(|put| put.id == id)
+    }
+}
+
 impl Change {
     /// Of somebody, who has the turn of the nodes.
     pub(crate) fn new(server: &Server, service: Service, who: BareJid, turn: Turn) -> Change {
@@ -132,29 +139,37 @@ impl Change {
         Ok(node)
     }
 
-    /// The items of a node, the oldest first: so many, as they are with this change.
+    /// The items of a node, the oldest first, as they are with this change: as many as have no more bytes than this.
     pub(crate) async fn items(
         &mut self,
         node: &Node,
-        most: usize,
+        bytes_max: usize,
     ) -> Result<Vec<StoredItem>, StanzaError> {
-        let is_emptied = self.touched(node).emptied;
-        let mut found = match is_emptied {
-            true => Vec::new(),
-            false => items::oldest(&self.server, node, most).await?,
-        };
-        if let Some(touched) = self.touched.get(&node.name) {
-            found.retain(|item| {
-                let is_put = touched.put.iter().any(|put| put.id == item.id);
-                !is_put && !touched.gone.contains(&item.id)
-            });
-            found.extend(touched.put.iter().cloned());
+        let touched = self.touched(node);
+        let mut found = Vec::new();
+        let mut bytes: usize = touched.put.iter().map(|item| item.payload.len()).sum();
+        let mut from = (!touched.emptied).then_some(0);
+        while let Some(after) = from.take() {
+            let (read, last) = items::following(&self.server, node, after).await?;
+            let touched = self.touched(node);
+            for item in read {
+                bytes = bytes.saturating_add(item.payload.len());
+                if bytes > bytes_max {
+                    break;
+                }
+                if !touched.has_changed(&item.id) {
+                    found.push(item);
+                }
+            }
+            from = last.filter(|_| bytes <= bytes_max);
         }
+        found.extend(self.touched(node).put.iter().cloned());
         Ok(found)
     }
 
-    async fn count(&mut self, node: &Node) -> Result<Count, StanzaError> {
-        match self.touched.get(&node.name).and_then(|one| one.count) {
+    /// How many items a node has with this change.
+    pub(crate) async fn count(&mut self, node: &Node) -> Result<Count, StanzaError> {
+        match self.touched(node).count {
             Some(count) => Ok(count),
             None => items::count(&self.server, node).await,
         }
@@ -216,10 +231,7 @@ impl Change {
         // Those that this change has put stand behind.
         let old = items::oldest(&self.server, node, most + gone).await?;
         let touched = self.touched(node);
-        let is_there = |item: &StoredItem| {
-            let is_put = touched.put.iter().any(|put| put.id == item.id);
-            !is_put && !touched.gone.contains(&item.id)
-        };
+        let is_there = |item: &StoredItem| !touched.has_changed(&item.id);
         let old: Vec<String> = old
             .into_iter()
             .filter(is_there)

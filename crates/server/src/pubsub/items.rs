@@ -366,6 +366,20 @@ fn save_count(node: &Node, count: Count, batch: &mut Batch) {
     batch.put(&COUNTS, &node.service.owner, &key, &count);
 }
 
+/// Some items behind the one of this number, the oldest first, and the number of the last, if there may be more.
+pub(crate) async fn following(
+    server: &Server,
+    node: &Node,
+    after: u64,
+) -> Result<(Vec<StoredItem>, Option<u64>), StanzaError> {
+    let key = (node.name.as_str(), node.stored.generation, after);
+    let range = range(node).after(&key);
+    let rows = scan(server, node, &range, Direction::Forward, STEP).await?;
+    let last = rows.last().map(|(number, _)| *number);
+    let last = last.filter(|_| rows.len() == STEP);
+    Ok((rows.into_iter().map(|(_, item)| item).collect(), last))
+}
+
 /// The oldest items, so many.
 pub(crate) async fn oldest(
     server: &Server,

@@ -36,8 +36,8 @@ pub const FEATURE: Feature = Feature {
     ..Feature::NONE
 };
 
-/// Most bookmarks that the older form shows, and that it can change.
-const SHOWN_MAX: usize = 5_000;
+/// Bytes of items that are looked through for the older form.
+const READ_BYTES_MAX: usize = 1024 * 1024;
 
 /// The name of the one item of the older form.
 const CURRENT: &str = "current";
@@ -131,10 +131,8 @@ struct Kept {
     bookmark: Bookmark,
 }
 
-/// All bookmarks as they are with the change.
-async fn read(change: &mut Change, node: &Node) -> Result<Vec<Kept>, StanzaError> {
-    let items = change.items(node, SHOWN_MAX).await?;
-    let kept = items.into_iter().filter_map(|item| {
+impl Kept {
+    fn of(item: StoredItem) -> Option<Kept> {
         let element = Element::parse(&item.payload).ok()?;
         let bookmark = Bookmark::of_item(&item.id, &element)?;
         Some(Kept {
@@ -142,8 +140,13 @@ async fn read(change: &mut Change, node: &Node) -> Result<Vec<Kept>, StanzaError
             element,
             bookmark,
         })
-    });
-    Ok(kept.collect())
+    }
+}
+
+/// The bookmarks as they are with the change: as many as the older form may show.
+async fn read(change: &mut Change, node: &Node) -> Result<Vec<Kept>, StanzaError> {
+    let items = change.items(node, READ_BYTES_MAX).await?;
+    Ok(items.into_iter().filter_map(Kept::of).collect())
 }
 
 fn bookmarks(storage: &Element) -> Vec<Bookmark> {
@@ -198,6 +201,13 @@ async fn apply(change: &mut Change, before: &Element, given: &Element) -> Result
             change.retract(&node, &kept.id).await?;
         }
     }
+    // A bookmark never makes room for another that is written with it.
+    let new = given.iter().filter(|one| find(one.jid.clone()).is_none());
+    let count = change.count(&node).await?.items + new.count() as u64;
+    if count > limits::items(change.server(), &node) {
+        return Err(StanzaError::from(Condition::ResourceConstraint)
+            .with_text("there is no room for so many bookmarks"));
+    }
     let most = limits::payload_bytes(change.server(), &node);
     let mut done = Vec::new();
     // Of two of one room, the later is meant.
@@ -208,7 +218,12 @@ async fn apply(change: &mut Change, before: &Element, given: &Element) -> Result
             continue;
         }
         done.push(&bookmark.jid);
-        let kept = find(bookmark.jid.clone());
+        let unread = match find(bookmark.jid.clone()) {
+            Some(_) => None,
+            None => items::named(change.server(), &node, bookmark.jid.as_str()).await?,
+        };
+        let unread = unread.and_then(|(_, item)| Kept::of(item));
+        let kept = find(bookmark.jid.clone()).or(unread.as_ref());
         let element = bookmark.to_item(kept.map(|kept| &kept.element));
         if kept.is_some_and(|kept| kept.element == element) {
             continue;
@@ -223,12 +238,7 @@ async fn apply(change: &mut Change, before: &Element, given: &Element) -> Result
         };
         change.publish(&node, &item).await?;
     }
-    let count = change.items(&node, SHOWN_MAX + 1).await?.len() as u64;
-    match count <= limits::items(change.server(), &node).min(SHOWN_MAX as u64) {
-        true => Ok(()),
-        false => Err(StanzaError::from(Condition::ResourceConstraint)
-            .with_text("there is no room for so many bookmarks")),
-    }
+    Ok(())
 }
 
 /// What private storage shows; nothing where nobody has ever had a bookmark.
