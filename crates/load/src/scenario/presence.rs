@@ -130,7 +130,9 @@ async fn befriend(run: &Rc<Run>) {
 /// Who asks in this stanza to be shown presence.
 fn asks(stanza: &Stanza) -> Option<String> {
     let is_request = stanza.name() == "presence" && stanza.kind().as_deref() == Some("subscribe");
-    is_request.then(|| Some(stanza.from()?.into_owned())).flatten()
+    is_request
+        .then(|| Some(stanza.from()?.into_owned()))
+        .flatten()
 }
 
 fn subscription(to: &str, kind: &str) -> Bytes {

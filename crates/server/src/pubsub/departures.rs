@@ -2,20 +2,24 @@
 //! are emptied when their publisher goes (`pubsub#purge_offline`), and, with an account, what it has at other services.
 
 use futures_util::FutureExt;
+use waxwing_stanza::xep::xep_0060_pubsub::Affiliation;
 use waxwing_stanza::xep::xep_0060_pubsub::event::{self, Event};
 use waxwing_stanza::{BareJid, Jid, StanzaError};
-use waxwing_store::{Batch, KeyRange};
+use waxwing_store::limits::ROWS_MAX;
+use waxwing_store::{Batch, Direction, KeyRange, Owner};
 
 use crate::directory::Account;
 use crate::effects::Effects;
 use crate::pubsub::change::Change;
 use crate::pubsub::links::Done;
 use crate::pubsub::node_options::purge_offline;
+use crate::pubsub::owner::delete;
 use crate::pubsub::service::Service;
 use crate::pubsub::stored::{
-    AFFILIATIONS, BY_AFFILIATE, BY_PUBLISHER, BY_SUBSCRIBER, BY_TEMPORARY, NODES, SUBSCRIPTIONS,
+    AFFILIATIONS, BY_AFFILIATE, BY_PUBLISHER, BY_SUBSCRIBER, BY_TEMPORARY, LEFT, NODES,
+    SUBSCRIPTIONS,
 };
-use crate::pubsub::{items, node, sweeping};
+use crate::pubsub::{affiliations, items, node, sweeping};
 use crate::server::{Server, unavailable};
 
 /// Rows that are read at a time.
@@ -34,7 +38,20 @@ pub(crate) fn departed(server: &Server, account: &Account) {
 /// The server has just started: nobody is here who was when it stopped.
 pub(crate) async fn everybody(server: &Server) -> Result<(), StanzaError> {
     temporary(server, None).await?;
-    purged(server, None).await
+    purged(server, None).await?;
+    let left = server.store().scan(
+        &LEFT,
+        &Owner::server(),
+        &KeyRange::all(),
+        Direction::Forward,
+        ROWS_MAX,
+    );
+    for (account, _) in left.await.map_err(|error| unavailable(&error))? {
+        if let Ok(account) = account.parse() {
+            removed_later(server, account);
+        }
+    }
+    Ok(())
 }
 
 fn later<F>(server: &Server, work: impl FnOnce(Server) -> F)
@@ -150,7 +167,11 @@ pub(crate) async fn removed(
     account: &BareJid,
     effects: &mut Effects,
 ) -> Result<(), StanzaError> {
-    remove_some(server, account, &mut effects.batch).await?;
+    let is_left = remove_some(server, account, &mut effects.batch).await?;
+    if is_left {
+        let owner = Owner::server();
+        effects.batch.put(&LEFT, &owner, account.as_ref(), &true);
+    }
     let jid = account.clone();
     effects.call(move |server| removed_later(server, jid));
     Ok(())
@@ -161,29 +182,73 @@ pub(crate) fn removed_later(server: &Server, account: BareJid) {
     later(server, move |server| async move {
         loop {
             let mut batch = Batch::new();
-            remove_some(&server, &account, &mut batch).await?;
-            if batch.is_empty() {
-                return Ok(());
+            let is_left = remove_some(&server, &account, &mut batch).await?;
+            if batch.is_empty() && !is_left {
+                break;
             }
             let done = server.store().commit(batch).await;
             done.map_err(|error| unavailable(&error))?;
+            if is_left {
+                disown(&server, &account).await?;
+            }
         }
+        let mut batch = Batch::new();
+        batch.delete(&LEFT, &Owner::server(), account.as_ref());
+        let done = server.store().commit(batch).await;
+        done.map(|_| ()).map_err(|error| unavailable(&error))
     });
 }
 
+/// What the account owned at services of others has one owner less, or, where that was the only one, is no more.
+async fn disown(server: &Server, account: &BareJid) -> Result<(), StanzaError> {
+    let (store, range) = (server.store(), KeyRange::prefix(&(account.as_ref(),)));
+    let rows = store.find(&AFFILIATIONS, &BY_AFFILIATE, &range, STEP);
+    for row in rows.await.map_err(|error| unavailable(&error))? {
+        let Some(service) = Service::of_owner(&row.owner) else {
+            continue;
+        };
+        let name = &row.key.0;
+        let turn = server.node_turn(&service.jid, name).await;
+        let mut change = Change::new(server, service.clone(), account.clone(), turn);
+        change
+            .effects()
+            .batch
+            .delete(&AFFILIATIONS, &row.owner, &row.key);
+        let node = node::find(server, &service, name).await?;
+        let effects = match node {
+            Some(node) if affiliations::owners(server, &node).await? == [account.clone()] => {
+                delete::removed(change, &node, None).await?
+            }
+            _ => change.into_effects(),
+        };
+        let done = store.commit(effects.batch).await;
+        done.map_err(|error| unavailable(&error))?;
+        drop(effects.exclusive);
+        for after in effects.after {
+            after.run(server);
+        }
+    }
+    Ok(())
+}
+
+/// Removes some of what an account has, and says whether it owns a node still, which takes the node's turn.
 async fn remove_some(
     server: &Server,
     account: &BareJid,
     batch: &mut Batch,
-) -> Result<(), StanzaError> {
+) -> Result<bool, StanzaError> {
     let (store, range) = (server.store(), KeyRange::prefix(&(account.as_ref(),)));
     let rows = store.find(&SUBSCRIPTIONS, &BY_SUBSCRIBER, &range, STEP);
     for row in rows.await.map_err(|error| unavailable(&error))? {
         batch.delete(&SUBSCRIPTIONS, &row.owner, &row.key);
     }
     let rows = store.find(&AFFILIATIONS, &BY_AFFILIATE, &range, STEP);
+    let mut is_left = false;
     for row in rows.await.map_err(|error| unavailable(&error))? {
-        batch.delete(&AFFILIATIONS, &row.owner, &row.key);
+        match row.value.affiliation == Affiliation::Owner.as_str() {
+            true => is_left = true,
+            false => batch.delete(&AFFILIATIONS, &row.owner, &row.key),
+        }
     }
-    Ok(())
+    Ok(is_left)
 }

@@ -3,7 +3,7 @@
 mod affiliations;
 mod configure;
 mod default;
-mod delete;
+pub(crate) mod delete;
 mod purge;
 mod subscriptions;
 

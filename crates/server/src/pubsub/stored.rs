@@ -170,6 +170,9 @@ pub(crate) static SUBSCRIPTIONS: Table<(String, String, String), StoredSubscript
         .index(&BY_SUBSCRIBER)
         .index(&BY_TEMPORARY);
 
+/// Accounts that were removed, and own nodes of others' services still.
+pub(crate) static LEFT: Table<String, bool> = Table::new("pubsub-left", 1);
+
 /// Where a node has gone that was deleted.
 #[derive(Clone, PartialEq, Eq, prost::Message)]
 pub(crate) struct Gone {
@@ -193,5 +196,6 @@ pub(crate) fn shapes() -> Vec<Shape> {
         AFFILIATIONS.shape(),
         SUBSCRIPTIONS.shape(),
         GONE.shape(),
+        LEFT.shape(),
     ]
 }

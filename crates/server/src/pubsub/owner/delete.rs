@@ -5,7 +5,10 @@ use waxwing_stanza::xep::xep_0060_pubsub::owner::Delete;
 use waxwing_stanza::{Condition, StanzaError};
 
 use crate::cx::{Answer, Handled};
+use crate::effects::Effects;
+use crate::pubsub::change::Change;
 use crate::pubsub::links::Done;
+use crate::pubsub::node::Node;
 use crate::pubsub::node_options::notify_delete;
 use crate::pubsub::notify::{self, Audience, Notice};
 use crate::pubsub::request::Request;
@@ -20,7 +23,6 @@ pub(super) async fn set(request: &Request, asked: &Delete) -> Handled {
         .turn(asked.node.as_deref().unwrap_or_default())
         .await;
     let node = request.owned(asked.node.as_deref()).await?;
-    let server = request.server();
     let uri = asked
         .redirect
         .as_ref()
@@ -29,9 +31,19 @@ pub(super) async fn set(request: &Request, asked: &Delete) -> Handled {
         return Err(StanzaError::from(Condition::BadRequest)
             .with_text(format!("a URI has 1 to {URI_BYTES_MAX} bytes")));
     }
-    let mut change = request.change(turn);
-    change.emptied(&node);
-    let debris = sweeping::clear(server, &node, &mut change.effects().batch).await?;
+    let effects = removed(request.change(turn), &node, uri).await?;
+    Ok(Answer::empty().and(effects))
+}
+
+/// Removes a node by a change that has its turn.
+pub(crate) async fn removed(
+    mut change: Change,
+    node: &Node,
+    uri: Option<&str>,
+) -> Result<Effects, StanzaError> {
+    let server = change.server().clone();
+    change.emptied(node);
+    let debris = sweeping::clear(&server, node, &mut change.effects().batch).await?;
     node.delete(&mut change.effects().batch, uri);
     if node.is(&notify_delete::FIELD) {
         let event = Event::of(event::Delete {
@@ -40,13 +52,13 @@ pub(super) async fn set(request: &Request, asked: &Delete) -> Handled {
                 uri: uri.to_owned(),
             }),
         });
-        let notice = Notice::of(server, &node, &event)?;
+        let notice = Notice::of(&server, node, &event)?;
         // Those who wait for approval or have not configured their subscription are told, too.
-        let subscribed = subscriptions::all(server, &node).await?;
-        let audience = Audience::of(server, &node).await?.with(&subscribed);
-        notify::tell(server, &node, notice, audience, change.effects()).await?;
+        let subscribed = subscriptions::all(&server, node).await?;
+        let audience = Audience::of(&server, node).await?.with(&subscribed);
+        notify::tell(&server, node, notice, audience, change.effects()).await?;
     }
-    let mut effects = change.done(&node, &Done::Emptied).await?;
+    let mut effects = change.done(node, &Done::Emptied).await?;
     sweeping::sweep_later(debris, &mut effects);
-    Ok(Answer::empty().and(effects))
+    Ok(effects)
 }
