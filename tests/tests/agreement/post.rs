@@ -192,8 +192,10 @@ impl Post {
                     "{letter:?} came to {client} from one whom it has blocked"
                 ));
             }
-            // Who is bound and not available yet gets what is sent to the full address before what waits.
-            let overtakes = letter.may_be_written_off(lossy);
+            // Who is bound and not available yet gets what is sent to the full address before what waits: in this round, or
+            // since an earlier one in which the client came again and did not show itself.
+            let has_waited = letter.is_doubtful && letter.full.is_some();
+            let overtakes = has_waited || letter.may_be_written_off(lossy);
             if !letter.is_plain || overtakes || letter.by_recipient(model, When::Ever) {
                 continue;
             }
