@@ -232,7 +232,8 @@ fn a_session_that_catches_up_is_the_most_available() {
             rig.crowd.run_until(online).unwrap();
             let (mut came, mut desk_seen) = (0, None);
             for tag in 1..=MESSAGES {
-                if tag == MESSAGES / 2 {
+                // Others are told of it some time later.
+                if tag == MESSAGES / 4 {
                     let presence = "<presence><priority>5</priority></presence>";
                     rig.crowd.with(DESK, |peer| peer.send(0, presence));
                 }

@@ -365,10 +365,14 @@ impl Pipe {
 
     /// The next piece, no further than `limit` bytes from the beginning; `None` at the end.
     fn take(&mut self, limit: Option<u64>) -> Option<Bytes> {
-        let (_, mut piece) = self.pieces.pop_front()?;
+        let (at, mut piece) = self.pieces.pop_front()?;
         if let Some(limit) = limit {
             let room = limit.saturating_sub(self.carried);
-            piece.truncate(usize::try_from(room).unwrap_or(usize::MAX));
+            let room = usize::try_from(room).unwrap_or(usize::MAX);
+            if room < piece.len() {
+                // It goes the way of what comes after it: nothing is lost from between.
+                self.pieces.push_front((at, piece.split_off(room)));
+            }
         }
         self.carried += piece.len() as u64;
         Some(piece)
