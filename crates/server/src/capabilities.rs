@@ -133,7 +133,10 @@ impl Claim {
     fn is_proved_by(&self, answer: &Stanza, info: &DiscoInfo, lang: &str) -> bool {
         match &self.proof {
             Proof::None => false,
-            Proof::Ver(claimed) => caps::ver(info).is_ok_and(|ver| ver == *claimed),
+            Proof::Ver(claimed) => {
+                let ver = caps::ver(info);
+                ver.is_ok_and(|ver| ver == *claimed) && !is_ambiguous(info)
+            }
             Proof::Hash(algorithm, claimed) => {
                 let Some(query) = answer.child(DiscoInfo::NS, DiscoInfo::NAME) else {
                     return false;
@@ -150,6 +153,19 @@ impl Claim {
             }
         }
     }
+}
+
+/// Whether an answer may be another one of the same string, with features said as something else (XEP-0115 §5.1 writes all of
+/// them one after the other): what it says of interests is believed of nobody else.
+fn is_ambiguous(info: &DiscoInfo) -> bool {
+    let is_interest = |text: &str| text.contains("+notify");
+    let identities = info.identities.iter().flat_map(|it| {
+        let optional = [&it.lang, &it.name].into_iter().flatten();
+        [&it.category, &it.kind].into_iter().chain(optional)
+    });
+    let fields = info.forms.iter().flat_map(|form| &form.fields);
+    let forms = fields.flat_map(|field| field.var.iter().chain(&field.values));
+    identities.chain(forms).any(|text| is_interest(text))
 }
 
 /// Hashes that are known.

@@ -7,6 +7,7 @@
 mod errors;
 mod large;
 mod privileges;
+mod reach;
 #[path = "../rfc6121/rig.rs"]
 #[allow(dead_code, reason = "other tests need more of it")]
 mod rig;

@@ -33,14 +33,31 @@ pub(crate) struct Ask<'a> {
     pub(crate) node: &'a Node,
     pub(crate) who: &'a BareJid,
     pub(crate) affiliation: Affiliation,
+    /// The owners of the node, where they are known already.
+    pub(crate) owners: Option<&'a [BareJid]>,
 }
+
+/// Most owners whose presence and rosters are asked for one answer.
+const OWNERS_ASKED_MAX: usize = 20;
 
 impl Ask<'_> {
     /// Those whose presence and roster count: the account, or the owners of the node.
     async fn owners(&self) -> Result<Vec<BareJid>, StanzaError> {
-        match self.node.service.kind {
-            ServiceKind::Account => Ok(vec![self.node.service.jid.clone()]),
-            ServiceKind::Host => affiliations::owners(self.server, self.node).await,
+        if let Some(known) = self.owners {
+            return Ok(known.to_vec());
+        }
+        owners(self.server, self.node).await
+    }
+}
+
+/// Those whose presence and roster count at a node.
+pub(crate) async fn owners(server: &Server, node: &Node) -> Result<Vec<BareJid>, StanzaError> {
+    match node.service.kind {
+        ServiceKind::Account => Ok(vec![node.service.jid.clone()]),
+        ServiceKind::Host => {
+            let mut owners = affiliations::owners(server, node).await?;
+            owners.truncate(OWNERS_ASKED_MAX);
+            Ok(owners)
         }
     }
 }

@@ -61,6 +61,7 @@ impl Change {
     pub(crate) fn new(server: &Server, service: Service, who: BareJid, turn: Turn) -> Change {
         let mut effects = Effects::none();
         effects.exclusive = Some(turn);
+        service.require(&mut effects.batch);
         Change {
             server: server.clone(),
             service,

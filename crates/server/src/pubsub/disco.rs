@@ -16,6 +16,9 @@ use crate::pubsub::node_options::{
 use crate::pubsub::request::{Request, Standing};
 use crate::pubsub::{affiliations, subscriptions};
 
+/// What is written around a name in a list.
+const LISTED_AROUND_BYTES: usize = 64;
+
 /// What is said of a node: only to whom may read it.
 pub(crate) async fn info(cx: Cx, head: &IqHead, name: &str) -> Result<DiscoInfo, StanzaError> {
     let request = Request::new(cx, head);
@@ -110,8 +113,13 @@ async fn meta_data(request: &Request, node: &Node) -> Result<DataForm, StanzaErr
 /// The nodes that who asks may read (§5.2).
 pub(crate) async fn nodes(cx: Cx, head: &IqHead) -> Result<Vec<Item>, StanzaError> {
     let request = Request::new(cx, head);
-    let mut found = Vec::new();
+    let (mut found, mut bytes) = (Vec::new(), 0);
     for node in node::all(request.server(), &request.service).await? {
+        // A character may be written as six.
+        bytes += 6 * (node.name.len() + node.text(&title::FIELD).len()) + LISTED_AROUND_BYTES;
+        if bytes > items::PAGE_BYTES_MAX {
+            break;
+        }
         let affiliation = affiliations::of(request.server(), &node, &request.who).await?;
         let standing = Standing { node, affiliation };
         if request.check_read(&standing).await.is_ok() {

@@ -11,10 +11,13 @@ use crate::pubsub::stored::{COUNTS, CREATED, Count, ITEMS, NAMES, Numbers, Store
 use crate::server::{Server, unavailable};
 
 /// Bytes of payloads after which an answer has no more items.
-pub(crate) const PAGE_BYTES_MAX: usize = 256 * 1024;
+pub(crate) const PAGE_BYTES_MAX: usize = 192 * 1024;
 
 /// Most items of an answer.
 pub(crate) const PAGE_ITEMS_MAX: usize = 500;
+
+/// How often items are read for an answer: those whose time is over are read for nothing.
+const STEPS_MAX: usize = 64;
 
 /// Items that are read at once, so that many large ones are not held in memory for an answer that holds few.
 const STEP: usize = 16;
@@ -70,7 +73,8 @@ pub(crate) async fn newest(
     node: &Node,
 ) -> Result<Option<StoredItem>, StanzaError> {
     let page = scan(server, node, &range(node), Direction::Backward, 1).await?;
-    Ok(page.into_iter().map(|(_, item)| item).next())
+    let newest = page.into_iter().map(|(_, item)| item).next();
+    Ok(newest.filter(|item| !is_expired(server, node, item)))
 }
 
 /// How many items a node has; those whose time is over count until they are removed.
@@ -263,7 +267,7 @@ async fn read(
         OrderField::Modification => numbers.number,
     });
     let (mut items, mut bytes) = (Vec::new(), 0);
-    loop {
+    for _ in 0..STEPS_MAX {
         let range = way.cut(node, range(node), from);
         let limit = STEP.min(most - items.len()) + 1;
         let rows = match way.by {
@@ -272,12 +276,12 @@ async fn read(
         };
         let is_end = rows.len() < limit;
         for (number, item) in rows {
-            if items.len() == most || (bytes > 0 && bytes + item.payload.len() > PAGE_BYTES_MAX) {
+            if items.len() == most || (bytes > 0 && bytes + written_bytes(&item) > PAGE_BYTES_MAX) {
                 return Ok((items, false));
             }
             from = Some(number);
             if !is_expired(server, node, &item) {
-                bytes += item.payload.len();
+                bytes += written_bytes(&item);
                 items.push(item);
             }
         }
@@ -285,6 +289,13 @@ async fn read(
             return Ok((items, true));
         }
     }
+    Ok((items, false))
+}
+
+/// Most bytes that an item takes in an answer: a character of a name may be written as six.
+pub(crate) fn written_bytes(item: &StoredItem) -> usize {
+    const AROUND: usize = 128;
+    item.payload.len() + 6 * (item.id.len() + item.publisher.len()) + AROUND
 }
 
 /// Items by the numbers that they had first.

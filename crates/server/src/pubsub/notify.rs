@@ -9,10 +9,10 @@ use waxwing_stanza::xep::xep_0060_pubsub::{Affiliation, SubscriptionState};
 use waxwing_stanza::xep::xep_0082_datetime::DateTime;
 use waxwing_stanza::xep::xep_0131_shim::{Headers, SUBID};
 use waxwing_stanza::xep::xep_0203_delay::Delay;
-use waxwing_stanza::{BareJid, Jid, MessageType, Payload, StanzaError};
+use waxwing_stanza::{BareJid, Condition, Jid, MessageType, Payload, StanzaError};
 use waxwing_wire::{Element, Stanza, ns};
 
-use crate::blocking;
+use crate::blocking::{self, BlockList};
 use crate::delivery::Delivery;
 use crate::directory::Account;
 use crate::effects::Effects;
@@ -112,6 +112,11 @@ impl Notice {
     }
 }
 
+/// Most messages of type *normal* that one change gives to the logs of subscribers: they are one commit.
+const STORED_AT_ONCE_MAX: usize = 1_000;
+/// Most bytes of them.
+const STORED_BYTES_MAX: usize = 4 * 1024 * 1024;
+
 /// A subscriber who is told.
 struct Receiver {
     jid: Jid,
@@ -125,6 +130,8 @@ pub(crate) struct Audience {
     explicit: Vec<Receiver>,
     /// Accounts whose interested sessions are told.
     implicit: Vec<BareJid>,
+    /// Whom the account has blocked whose node it is: they are told nothing.
+    blocked: Arc<BlockList>,
 }
 
 impl Audience {
@@ -133,6 +140,7 @@ impl Audience {
         Audience {
             explicit: Vec::new(),
             implicit: Vec::new(),
+            blocked: Arc::default(),
         }
     }
 
@@ -144,6 +152,7 @@ impl Audience {
         Ok(Audience {
             explicit: subscribers(server, node, subscriptions::all(server, node).await?).await?,
             implicit: interested(server, node).await?,
+            blocked: blocked(server, node).await?,
         })
     }
 
@@ -169,6 +178,7 @@ impl Audience {
         Audience {
             explicit: subscriptions.iter().map(receiver).collect(),
             implicit: Vec::new(),
+            blocked: Arc::default(),
         }
     }
 
@@ -182,6 +192,7 @@ impl Audience {
         Audience {
             explicit: jids.into_iter().map(receiver).collect(),
             implicit: Vec::new(),
+            blocked: Arc::default(),
         }
     }
 }
@@ -220,12 +231,23 @@ async fn subscribers(
             }
         }
     }
-    let receivers: Vec<Receiver> = receivers.into_values().collect();
-    // What others may see of the owner may have changed since they subscribed.
+    let mut receivers: Vec<Receiver> = receivers.into_values().collect();
+    let blocked = blocked(server, node).await?;
+    receivers.retain(|receiver| !blocked.names(&receiver.jid));
+    // Who may read may have changed since they subscribed.
     match node.text(&access_model::FIELD) {
-        "presence" | "roster" => still_let_in(server, node, receivers).await,
-        _ => Ok(receivers),
+        "open" => Ok(receivers),
+        _ => still_let_in(server, node, receivers).await,
     }
+}
+
+/// Whom the account has blocked whose node it is; nobody at a host.
+async fn blocked(server: &Server, node: &Node) -> Result<Arc<BlockList>, StanzaError> {
+    if node.service.kind == ServiceKind::Host {
+        return Ok(Arc::default());
+    }
+    let account = server.account(&node.service.jid).await?;
+    Ok(account.map(|account| account.blocked()).unwrap_or_default())
 }
 
 async fn still_let_in(
@@ -234,6 +256,7 @@ async fn still_let_in(
     receivers: Vec<Receiver>,
 ) -> Result<Vec<Receiver>, StanzaError> {
     let mut still = Vec::new();
+    let owners = access::owners(server, node).await?;
     for receiver in receivers {
         let who = receiver.jid.bare();
         let ask = access::Ask {
@@ -241,6 +264,7 @@ async fn still_let_in(
             node,
             who: &who,
             affiliation: affiliations::of(server, node, &who).await?,
+            owners: Some(&owners),
         };
         if access::to_read(&ask).await.is_ok() {
             still.push(receiver);
@@ -348,6 +372,7 @@ pub(crate) async fn tell(
     let Audience {
         mut explicit,
         implicit,
+        blocked,
     } = audience;
     if notice.kind == MessageType::Normal {
         explicit = stored(server, node, &notice, explicit, effects).await?;
@@ -361,17 +386,23 @@ pub(crate) async fn tell(
             let receivers = sessions_of(server, &from, &notice, receiver);
             for (session, bytes) in receivers {
                 // XEP-0060 §12.4.
-                let is_told = !only_present || session.priority().is_some();
+                let is_there = !only_present || session.priority().is_some();
+                let is_told = is_there && !is_blocked(&blocked, &session);
                 if is_told && told.note(&session) {
                     session.push(Out::passing(bytes));
                 }
             }
         }
         for account in &implicit {
-            tell_interested(server, &from, &name, &notice, account, &mut told);
+            tell_interested(server, &from, &name, &notice, account, &blocked, &mut told);
         }
     });
     Ok(())
+}
+
+/// Whether a session is one that the owner has blocked.
+fn is_blocked(blocked: &BlockList, session: &Session) -> bool {
+    !blocked.0.is_empty() && blocked.names(&Jid::from(session.jid.clone()))
 }
 
 /// Sessions that were told.
@@ -394,6 +425,13 @@ async fn stored(
     effects: &mut Effects,
 ) -> Result<Vec<Receiver>, StanzaError> {
     let only_present = node.is(&presence_based_delivery::FIELD);
+    let bytes = notice.stanza.bytes().len().saturating_mul(receivers.len());
+    if receivers.len() > STORED_AT_ONCE_MAX || bytes > STORED_BYTES_MAX {
+        let text = format!(
+            "at most {STORED_AT_ONCE_MAX} notifications of {STORED_BYTES_MAX} bytes together are kept for subscribers"
+        );
+        return Err(StanzaError::from(Condition::PolicyViolation).with_text(text));
+    }
     let mut others = Vec::new();
     for receiver in receivers {
         let account = server.account(&receiver.jid.bare()).await?;
@@ -476,6 +514,7 @@ fn tell_interested(
     node: &str,
     notice: &Notice,
     account: &BareJid,
+    blocked: &BlockList,
     told: &mut Told,
 ) {
     let Some(account) = server.directory().known(account) else {
@@ -485,7 +524,8 @@ fn tell_interested(
         return;
     }
     for (_, session) in account.available() {
-        if session.is_interested(node) && told.note(&session) {
+        let is_told = session.is_interested(node) && !is_blocked(blocked, &session);
+        if is_told && told.note(&session) {
             session.push(Out::passing(notice.to(session.jid.as_str(), &[])));
         }
     }

@@ -4,6 +4,7 @@ use waxwing_stanza::xep::xep_0060_pubsub::Affiliation;
 use waxwing_stanza::xep::xep_0060_pubsub::errors::Fault;
 use waxwing_stanza::{BareJid, Condition, Jid, StanzaError};
 
+use crate::accounts;
 use crate::cx::{Cx, IqHead};
 use crate::effects::{Effects, Turn};
 use crate::pubsub::access::{self, Verdict};
@@ -14,7 +15,7 @@ use crate::pubsub::node_options::access_model;
 use crate::pubsub::privilege::{Privilege, may};
 use crate::pubsub::service::{Service, ServiceKind};
 use crate::roster;
-use crate::server::Server;
+use crate::server::{Server, unavailable};
 
 /// A request.
 pub(crate) struct Request {
@@ -66,6 +67,13 @@ impl Request {
         effects
     }
 
+    /// The same for a request: nothing is written for an account that is removed meanwhile.
+    pub(crate) fn writes(&self, turn: Turn) -> Effects {
+        let mut effects = Request::effects(turn);
+        self.service.require(&mut effects.batch);
+        effects
+    }
+
     /// A change by who asks, who has the turn.
     pub(crate) fn change(&self, turn: Turn) -> Change {
         Change::new(self.server(), self.service.clone(), self.who.clone(), turn)
@@ -85,13 +93,25 @@ impl Request {
     pub(crate) async fn find(&self, name: &str) -> Result<Option<Standing>, StanzaError> {
         let (server, service) = (self.server(), &self.service);
         let is_stranger = self.is_stranger().await?;
+        let is_closed = self.is_closed().await?;
         let node = node::find(server, service, name).await?;
+        let node = node.filter(|_| !is_closed);
         let affiliation = affiliations::at(server, service, name, &self.who).await?;
         let found = node.map(|node| Standing { node, affiliation });
         if is_stranger && !found.as_ref().is_some_and(Standing::is_shown_to_strangers) {
             return Err(Fault::PresenceSubscriptionRequired.error());
         }
         Ok(found)
+    }
+
+    /// Whether this is the service of an account that is disabled, or of none.
+    async fn is_closed(&self) -> Result<bool, StanzaError> {
+        if self.service.kind == ServiceKind::Host || self.is_own() {
+            return Ok(false);
+        }
+        let account = accounts::load(self.server().store(), &self.service.jid).await;
+        let account = account.map_err(|error| unavailable(&error))?;
+        Ok(account.is_none_or(|account| account.disabled))
     }
 
     /// Whether this is the service of an account whose presence is not seen by who asks.
@@ -139,6 +159,7 @@ impl Request {
             node: &standing.node,
             who: &self.who,
             affiliation: standing.affiliation,
+            owners: None,
         }
     }
 

@@ -1,7 +1,7 @@
 //! Who answers: an account, or a host of its own.
 
 use waxwing_stanza::BareJid;
-use waxwing_store::{Owner, OwnerKind};
+use waxwing_store::{Batch, Owner, OwnerKind};
 
 use crate::accounts;
 use crate::addressee::Addressee;
@@ -54,6 +54,13 @@ impl Service {
             OwnerKind::Account => Some(Service::of_account(&jid)),
             OwnerKind::Domain => Some(Service::of_host(&jid)),
             _ => None,
+        }
+    }
+
+    /// Makes a batch fail where the account is no more.
+    pub(crate) fn require(&self, batch: &mut Batch) {
+        if self.kind == ServiceKind::Account {
+            accounts::require(batch, &self.owner);
         }
     }
 

@@ -39,7 +39,7 @@ pub(super) async fn set(request: &Request, asked: &Affiliations) -> Handled {
     let node = request.owned(asked.node.as_deref()).await?;
     let changes = changes(asked)?;
     let mut now = affiliations::all(request.server(), &node).await?;
-    let mut effects = Request::effects(turn);
+    let mut effects = request.writes(turn);
     let mut refused = Vec::new();
     for (who, to) in changes {
         let at = now.iter().position(|(jid, _)| *jid == who);

@@ -52,7 +52,7 @@ pub(super) async fn set(request: &Request, asked: &Configure) -> Handled {
     limits::check_settings(request.server(), node.service.kind, &settings)?;
     let before = node.clone();
     node.stored.settings = Some(settings);
-    let mut effects = Request::effects(turn);
+    let mut effects = request.writes(turn);
     node.save(&mut effects.batch);
     fit(request, &node, &mut effects).await?;
     arrivals::reconfigured(request.server(), &before, &node, &mut effects).await?;

@@ -6,11 +6,10 @@ use waxwing_stanza::{Condition, Payload, StanzaError};
 
 use crate::cx::{Answer, Handled};
 use crate::effects::Effects;
-use crate::pubsub::fields::Settings;
 use crate::pubsub::node::Node;
 use crate::pubsub::request::Request;
 use crate::pubsub::subscriptions::{self, Subscription};
-use crate::pubsub::{authorization, last, limits, notices};
+use crate::pubsub::{authorization, notices};
 
 /// Most changes of one request.
 const CHANGES_MAX: usize = 500;
@@ -46,7 +45,7 @@ pub(super) async fn set(request: &Request, asked: &Subscriptions) -> Handled {
     if asked.subscriptions.len() > CHANGES_MAX {
         return Err(Condition::PolicyViolation.into());
     }
-    let mut effects = Request::effects(turn);
+    let mut effects = request.writes(turn);
     let mut refused = Vec::new();
     for wanted in &asked.subscriptions {
         if !change(request, &node, wanted, &mut effects).await? {
@@ -101,21 +100,10 @@ async fn change(
                 }
             }
         }
-        (SubscriptionState::Subscribed, true) => {
-            limits::check_subscriptions(request, node).await?;
-            let one = Subscription {
-                node: node.name.clone(),
-                jid: jid.clone(),
-                id: server.outside().token::<8>(),
-                state,
-                settings: Settings::default(),
-            };
-            one.save(&node.service, &mut effects.batch);
-            notices::tell_subscriber(server, node, &one, effects).await?;
-            last::on_subscription(server, node, &one, effects).await?;
-        }
-        // Only a subscriber can ask, and only the service says that options are missing.
-        (SubscriptionState::Pending | SubscriptionState::Unconfigured, _) => return Ok(false),
+        // Only a subscriber can ask: nobody gets what they have not asked for. And only the service says that options are
+        // missing.
+        (SubscriptionState::Subscribed, true)
+        | (SubscriptionState::Pending | SubscriptionState::Unconfigured, _) => return Ok(false),
     }
     Ok(true)
 }

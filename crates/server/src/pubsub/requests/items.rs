@@ -75,7 +75,7 @@ async fn named(request: &Request, node: &Node, asked: &[Item]) -> Result<Found, 
         let Some((_, item)) = items::named(request.server(), node, name).await? else {
             continue;
         };
-        bytes += item.payload.len();
+        bytes += items::written_bytes(&item);
         if bytes > items::PAGE_BYTES_MAX && !found.items.is_empty() {
             break;
         }

@@ -41,7 +41,7 @@ pub(super) async fn set(request: &Request, asked: &Options) -> Handled {
     if subscription.state == SubscriptionState::Unconfigured {
         subscription.state = SubscriptionState::Subscribed;
     }
-    let mut effects = Request::effects(turn);
+    let mut effects = request.writes(turn);
     subscription.save(&request.service, &mut effects.batch);
     Ok(Answer::empty().and(effects))
 }

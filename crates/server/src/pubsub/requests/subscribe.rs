@@ -59,7 +59,7 @@ pub(super) async fn set(request: &Request, asked: &Subscribe, given: Option<&Opt
         state,
         settings,
     };
-    let mut effects = Request::effects(turn);
+    let mut effects = request.writes(turn);
     subscription.save(&request.service, &mut effects.batch);
     follow(request, node, &subscription, &mut effects).await?;
     let mut answer = Pubsub::of(told(&subscription));

@@ -23,7 +23,7 @@ pub(super) async fn set(request: &Request, asked: &Unsubscribe) -> Handled {
     }
     let node = &standing.node;
     let mut one = options::one(request, node, jid, asked.subid.as_deref()).await?;
-    let mut effects = Request::effects(turn);
+    let mut effects = request.writes(turn);
     one.delete(&request.service, &mut effects.batch);
     one.state = SubscriptionState::None;
     if node.is(&notify_sub::FIELD) {
