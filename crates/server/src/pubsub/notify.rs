@@ -1,4 +1,6 @@
 //! Who is told what happened to a node, and how (XEP-0060 §12.2, §12.4, XEP-0163 §4).
+//!
+//! Length: who is told, whether, and how are one walk through the same receivers.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
