@@ -340,6 +340,6 @@ pub(crate) async fn plan(
     limits::check_nodes(server, service, who).await?;
     let mut settings = profile::defaults(server.registry(), service.kind, name);
     settings.merge(given);
-    limits::check_settings(server, service.kind, &settings)?;
+    limits::check_settings(service.kind, &settings)?;
     Ok(Node::new(server, service, name, who, settings))
 }

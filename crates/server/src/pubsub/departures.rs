@@ -3,7 +3,6 @@
 
 use futures_util::FutureExt;
 use waxwing_stanza::xep::xep_0060_pubsub::Affiliation;
-use waxwing_stanza::xep::xep_0060_pubsub::event::{self, Event};
 use waxwing_stanza::{BareJid, Jid, StanzaError};
 use waxwing_store::limits::ROWS_MAX;
 use waxwing_store::{Batch, Direction, KeyRange, Owner};
@@ -11,15 +10,14 @@ use waxwing_store::{Batch, Direction, KeyRange, Owner};
 use crate::directory::Account;
 use crate::effects::Effects;
 use crate::pubsub::change::Change;
-use crate::pubsub::links::Done;
 use crate::pubsub::node_options::purge_offline;
-use crate::pubsub::owner::delete;
+use crate::pubsub::owner::{delete, purge};
 use crate::pubsub::service::Service;
 use crate::pubsub::stored::{
     AFFILIATIONS, BY_AFFILIATE, BY_PUBLISHER, BY_SUBSCRIBER, BY_TEMPORARY, LEFT, NODES,
     SUBSCRIPTIONS,
 };
-use crate::pubsub::{affiliations, items, node, sweeping};
+use crate::pubsub::{affiliations, items, node};
 use crate::server::{Server, unavailable};
 
 /// Rows that are read at a time.
@@ -132,7 +130,7 @@ async fn purged(server: &Server, account: Option<&str>) -> Result<(), StanzaErro
 /// As an owner purges a node (§8.5).
 async fn purge(server: &Server, service: &Service, name: &str) -> Result<(), StanzaError> {
     let turn = server.node_turn(&service.jid, name).await;
-    let Some(mut node) = node::find(server, service, name).await? else {
+    let Some(node) = node::find(server, service, name).await? else {
         return Ok(());
     };
     if !node.is(&purge_offline::FIELD) || items::count(server, &node).await?.items == 0 {
@@ -140,18 +138,12 @@ async fn purge(server: &Server, service: &Service, name: &str) -> Result<(), Sta
     }
     let who = node.stored.creator.parse::<BareJid>();
     let who = who.unwrap_or_else(|_| service.jid.clone());
-    let mut change = Change::new(server, service.clone(), who, turn);
-    let before = node.clone();
-    change.emptied(&before);
-    let debris = sweeping::clear(server, &node, &mut change.effects().batch).await?;
-    node.stored.generation = server.now_micros().max(node.stored.generation + 1);
-    node.save(&mut change.effects().batch);
-    let event = Event::of(event::Purge {
-        node: node.name.clone(),
-    });
-    change.tell(&node, &event).await?;
-    let mut effects = change.done(&before, &Done::Emptied).await?;
-    sweeping::sweep_later(debris, &mut effects);
+    let change = Change::new(server, service.clone(), who, turn);
+    carry_out(server, purge::purged(change, &node).await?).await
+}
+
+/// Commits what nobody asked for by a stanza, and runs what follows it.
+async fn carry_out(server: &Server, effects: Effects) -> Result<(), StanzaError> {
     let done = server.store().commit(effects.batch).await;
     done.map_err(|error| unavailable(&error))?;
     drop(effects.exclusive);
@@ -221,12 +213,7 @@ async fn disown(server: &Server, account: &BareJid) -> Result<(), StanzaError> {
             }
             _ => change.into_effects(),
         };
-        let done = store.commit(effects.batch).await;
-        done.map_err(|error| unavailable(&error))?;
-        drop(effects.exclusive);
-        for after in effects.after {
-            after.run(server);
-        }
+        carry_out(server, effects).await?;
     }
     Ok(())
 }

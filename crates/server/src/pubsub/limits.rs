@@ -150,11 +150,7 @@ pub(crate) fn payload_bytes(server: &Server, node: &Node) -> u64 {
 }
 
 /// Refuses a configuration that is too large, or that would keep nothing.
-pub(crate) fn check_settings(
-    _server: &Server,
-    kind: ServiceKind,
-    settings: &Settings,
-) -> Result<(), StanzaError> {
+pub(crate) fn check_settings(kind: ServiceKind, settings: &Settings) -> Result<(), StanzaError> {
     let refuse = |text: &str| Err(StanzaError::from(Condition::NotAcceptable).with_text(text));
     let values = settings.all.iter().flat_map(|set| &set.values);
     let bytes: usize = values.map(String::len).sum();

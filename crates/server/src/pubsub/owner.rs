@@ -4,7 +4,7 @@ mod affiliations;
 mod configure;
 mod default;
 pub(crate) mod delete;
-mod purge;
+pub(crate) mod purge;
 mod subscriptions;
 
 use waxwing_stanza::Condition;

@@ -49,7 +49,7 @@ pub(super) async fn set(request: &Request, asked: &Configure) -> Handled {
     }
     let mut settings = node.settings().clone();
     settings.merge(create::accept(form)?);
-    limits::check_settings(request.server(), node.service.kind, &settings)?;
+    limits::check_settings(node.service.kind, &settings)?;
     let before = node.clone();
     node.stored.settings = Some(settings);
     let mut effects = request.writes(turn);
