@@ -1,5 +1,8 @@
 //! Questions, on whichever connection.
 
+#[cfg(test)]
+mod tests;
+
 use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
