@@ -96,7 +96,8 @@ pub(crate) struct Client {
     out: Vec<u8>,
     sent: usize,
     closing: bool,
-    timer: Option<Pin<Box<Sleep>>>,
+    /// Runs out at this time of the clock that nobody sets; 0 for a handshake's, which nothing shortens.
+    timer: Option<(u64, Pin<Box<Sleep>>)>,
 }
 
 enum Turn {
@@ -137,9 +138,8 @@ impl Client {
             Protection::Tls => {
                 let config = client.settings.as_ref()?.direct.clone();
                 client.tls = Some(Box::new(Tls::new(config).ok()?));
-                client.timer = Some(Box::pin(tokio::time::sleep(Duration::from_secs(
-                    HANDSHAKE_SECS_MAX,
-                ))));
+                let most = Duration::from_secs(HANDSHAKE_SECS_MAX);
+                client.timer = Some((0, Box::pin(tokio::time::sleep(most))));
             }
         }
         Some(client)
@@ -294,18 +294,20 @@ impl Client {
 
     /// Whether a time-out ends the client; the connection's own end it with a stream error.
     ///
-    /// Deadlines come and go with every stanza that waits for its acknowledgement: a timer that runs is kept, and asks
-    /// again when it has run out.
+    /// Deadlines come and go with every stanza that waits for its acknowledgement: a timer that runs is kept, unless it
+    /// would be too late, and asks again when it has run out.
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> bool {
         loop {
             let deadline = self
                 .connection
                 .as_ref()
                 .and_then(Connection::deadline_micros);
-            if let (None, Some(at)) = (&self.timer, deadline) {
-                self.timer = Some(Box::pin(tokio::time::sleep(until(at))));
+            if let Some(at) = deadline
+                && self.timer.as_ref().is_none_or(|(set, _)| at < *set)
+            {
+                self.timer = Some((at, Box::pin(tokio::time::sleep(until(at)))));
             }
-            let Some(timer) = &mut self.timer else {
+            let Some((_, timer)) = &mut self.timer else {
                 return false;
             };
             if timer.as_mut().poll(cx).is_pending() {
