@@ -15,7 +15,7 @@ use waxwing_stanza::Payload;
 use waxwing_stanza::xep::xep_0030_disco::DiscoInfo;
 use waxwing_stanza::xep::xep_0115_caps::{self as caps, Caps};
 use waxwing_stanza::xep::xep_0390_caps::{self as caps2, Algorithm};
-use waxwing_store::{Batch, Expiring, KeyRange, Owner, StoreError, Table};
+use waxwing_store::{Batch, Expiring, Index, KeyRange, Owner, StoreError, Table};
 use waxwing_wire::Stanza;
 
 use crate::asks::{self, Unanswered};
@@ -38,7 +38,10 @@ const KEY_BYTES_MAX: usize = 128;
 /// Hashes that are kept in memory, beside those that sessions have.
 pub(crate) const KNOWN_MAX: usize = 2_000;
 
-/// Hashes that are kept on disk. Some make room where there are more.
+/// Most bytes of names that are kept in memory with them.
+pub(crate) const KNOWN_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Hashes that are kept on disk. The oldest make room where there are more.
 pub(crate) const STORED_MAX: u64 = 10_000;
 
 /// How many make room.
@@ -59,11 +62,18 @@ pub(crate) struct StoredInterests {
     /// Names of nodes.
     #[prost(string, repeated, tag = "1")]
     pub(crate) nodes: Vec<String>,
+    /// When it was found out, in microseconds since the Unix epoch.
+    #[prost(uint64, tag = "2")]
+    pub(crate) noted_micros: u64,
 }
+
+/// The oldest first.
+static BY_AGE: Index<String, StoredInterests, u64> =
+    Index::ordered("by-age", |_, stored| vec![stored.noted_micros]);
 
 /// What clients want to be told of, by hash.
 pub(crate) static CAPABILITIES: Expiring<String, StoredInterests> =
-    Table::new("capabilities", 1).expiring();
+    Table::new("capabilities", 1).index(&BY_AGE).expiring();
 
 /// What a client shows of its capabilities.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -170,28 +180,51 @@ fn is_ambiguous(info: &DiscoInfo) -> bool {
 
 /// Hashes that are known.
 #[derive(Default)]
-pub(crate) struct Capabilities(Mutex<HashMap<String, Arc<Interests>>>);
+pub(crate) struct Capabilities(Mutex<Known>);
+
+#[derive(Default)]
+struct Known {
+    all: HashMap<String, Arc<Interests>>,
+    /// Of all names.
+    bytes: usize,
+}
+
+impl Known {
+    fn has_room(&self, bytes: usize) -> bool {
+        self.all.len() < KNOWN_MAX && self.bytes + bytes <= KNOWN_BYTES_MAX
+    }
+}
 
 impl Capabilities {
-    fn known(&self) -> MutexGuard<'_, HashMap<String, Arc<Interests>>> {
+    fn known(&self) -> MutexGuard<'_, Known> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn get(&self, key: &str) -> Option<Arc<Interests>> {
-        self.known().get(key).cloned()
+        self.known().all.get(key).cloned()
     }
 
     /// Remembers what a hash stands for; of several who find it out at a time, all share what the first one found.
     fn note(&self, key: String, interests: Interests) -> Arc<Interests> {
         let mut known = self.known();
-        if known.len() >= KNOWN_MAX && !known.contains_key(&key) {
-            known.retain(|_, interests| Arc::strong_count(interests) > 1);
-            if known.len() >= KNOWN_MAX {
-                return Arc::new(interests);
-            }
+        if let Some(first) = known.all.get(&key) {
+            return first.clone();
         }
-        let entry = known.entry(key);
-        entry.or_insert_with(|| Arc::new(interests)).clone()
+        let (bytes, interests) = (key.len() + interests.bytes(), Arc::new(interests));
+        if !known.has_room(bytes) {
+            known
+                .all
+                .retain(|_, interests| Arc::strong_count(interests) > 1);
+            let left = known.all.iter();
+            known.bytes = left
+                .map(|(key, interests)| key.len() + interests.bytes())
+                .sum();
+        }
+        if known.has_room(bytes) {
+            known.bytes += bytes;
+            known.all.insert(key, interests.clone());
+        }
+        interests
     }
 }
 
@@ -366,14 +399,20 @@ async fn store(server: &Server, key: &str, interests: &Interests) -> Result<(), 
     let (owner, table) = (Owner::server(), CAPABILITIES.at(0));
     let mut batch = Batch::new();
     batch.unhurried();
-    let all = KeyRange::all();
-    if server.store().count(&table, &owner, &all).await? >= STORED_MAX {
-        batch.delete_range(&table, &owner, &all, STORED_STEP);
+    let count = server.store().count(&table, &owner, &KeyRange::all());
+    if count.await? >= STORED_MAX {
+        let all = KeyRange::all();
+        let oldest = server.store().find(&table, &BY_AGE, &all, STORED_STEP);
+        for old in oldest.await? {
+            batch.delete(&table, &owner, &old.key);
+        }
     }
+    let now = server.now_micros();
     let stored = StoredInterests {
         nodes: interests.names().cloned().collect(),
+        noted_micros: now,
     };
-    let until = server.now_micros().saturating_add(STORED_MICROS);
+    let until = now.saturating_add(STORED_MICROS);
     batch.put_expiring(&CAPABILITIES, &owner, key, &stored, until);
     server.store().submit(batch, |result| {
         if let Err(error) = result {

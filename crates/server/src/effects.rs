@@ -44,7 +44,7 @@ pub struct Effects {
     /// A message that enters an account's log; its id is given when it is staged.
     pub message: Option<Box<Delivery>>,
     /// Messages beside it, as notifications that wait for who is not there.
-    pub more: Vec<Box<Delivery>>,
+    pub more: Vec<Delivery>,
     /// What follows, in order.
     pub after: Vec<After>,
     /// The account that the writes remove: whatever is staged after them stores nothing for it.

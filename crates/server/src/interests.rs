@@ -11,6 +11,9 @@ use crate::pubsub::Word;
 /// Most nodes that one client can want to be told of.
 pub(crate) const INTERESTS_MAX: usize = 256;
 
+/// Most bytes of their names: more than clients have that are there to be used.
+pub(crate) const INTERESTS_BYTES_MAX: usize = 16 * 1024;
+
 /// Most nodes whose newest item a client gets for being interested, until it becomes available once more.
 const TOLD_MAX: usize = 4 * INTERESTS_MAX;
 
@@ -24,7 +27,14 @@ impl Interests {
         let features = info.features.iter();
         let names = features.filter_map(|feature| feature.var.strip_suffix("+notify"));
         let names: BTreeSet<String> = names.map(str::to_owned).collect();
-        (names.len() <= INTERESTS_MAX).then_some(Interests(names))
+        let interests = Interests(names);
+        let is_little = interests.0.len() <= INTERESTS_MAX;
+        (is_little && interests.bytes() <= INTERESTS_BYTES_MAX).then_some(interests)
+    }
+
+    /// Bytes of the names.
+    pub(crate) fn bytes(&self) -> usize {
+        self.0.iter().map(String::len).sum()
     }
 
     /// These names.

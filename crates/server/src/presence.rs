@@ -206,7 +206,9 @@ async fn broadcast(cx: &Cx, kind: PresenceType, stanza: &Stanza) -> Result<Effec
         None
     };
     let own = session.clone();
+    let shows_none = avatars::shows_none(stanza);
     effects.call(move |server| {
+        avatars::note(&own, shows_none);
         let before = own.state().available.replace(Available {
             priority,
             stanza: stamped.bytes().clone(),

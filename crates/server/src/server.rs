@@ -164,8 +164,8 @@ impl Server {
             capabilities: Capabilities::default(),
             releaser: Releaser::default(),
             stanza_ids,
-            rosters: RosterTurns::default(),
-            nodes: RosterTurns::default(),
+            rosters: RosterTurns::new(&*outside.random),
+            nodes: RosterTurns::new(&*outside.random),
             staging: Mutex::new(last),
             numbers: AtomicU64::new(1),
             removals: AtomicU64::new(0),
@@ -311,6 +311,21 @@ impl Server {
         }
     }
 
+    /// The same, while nobody changes an account's roster either, nor who sees its presence.
+    pub(crate) async fn node_turn_with_roster(
+        &self,
+        service: &BareJid,
+        node: &str,
+        account: &BareJid,
+    ) -> crate::effects::Turn {
+        if self.registry().family(node) == Some(Family::Roster) {
+            return self.roster_turn(&[service, account]).await;
+        }
+        let mut turn = self.roster_turn(&[account]).await;
+        turn.extend(self.node_turn(service, node).await);
+        turn
+    }
+
     /// The served domain that `to` names.
     pub(crate) fn domain_of(&self, to: Option<&str>) -> Option<String> {
         let jid: BareJid = to?.parse().ok()?;
@@ -437,14 +452,7 @@ impl Server {
                 }
                 batch = Batch::new();
             }
-            if let Some(mut delivery) = message {
-                self.enter_log(&mut last, &mut delivery, &mut batch);
-                follow.insert(0, After::Message(delivery));
-            }
-            for mut delivery in more {
-                self.enter_log(&mut last, &mut delivery, &mut batch);
-                follow.push(After::Message(delivery));
-            }
+            self.enter_logs(&mut last, message, more, &mut batch, &mut follow);
             let counts = stanza.is_some() && self.count_inbound(session, &mut batch);
             let mut on_failure = stanza.map(|stanza| stanza.on_failure);
             if let Some(account) = removes {
@@ -467,6 +475,52 @@ impl Server {
         session.release.drain(self, session);
         // What follows at once has followed when another's turn comes.
         drop(exclusive);
+    }
+
+    /// Writes what nobody asked for by a stanza, and does what follows once that is durable.
+    pub(crate) async fn carry_out(&self, effects: Effects) -> Result<(), StoreError> {
+        let Effects {
+            mut batch,
+            message,
+            more,
+            after: mut follow,
+            removes: _,
+            exclusive,
+        } = effects;
+        let committed = {
+            let mut last = self
+                .0
+                .staging
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            self.enter_logs(&mut last, message, more, &mut batch, &mut follow);
+            self.store().commit(batch)
+        };
+        committed.await?;
+        for after in follow {
+            after.run(self);
+        }
+        drop(exclusive);
+        Ok(())
+    }
+
+    /// Gives messages their places in logs; they are delivered with what follows, the one that was sent before all else.
+    fn enter_logs(
+        &self,
+        last: &mut LogId,
+        message: Option<Box<Delivery>>,
+        more: Vec<Delivery>,
+        batch: &mut Batch,
+        follow: &mut Vec<After>,
+    ) {
+        if let Some(mut delivery) = message {
+            self.enter_log(last, &mut delivery, batch);
+            follow.insert(0, After::Message(delivery));
+        }
+        for mut delivery in more {
+            self.enter_log(last, &mut delivery, batch);
+            follow.push(After::Message(Box::new(delivery)));
+        }
     }
 
     /// Gives a message that is kept the next id of the log.

@@ -55,11 +55,29 @@ fn what_is_known_is_bounded() {
     assert!(more.has("geoloc") && known.get("more").is_none());
     drop(all);
     known.note("more".to_owned(), interests("geoloc"));
-    assert_eq!(known.known().len(), 2);
+    assert_eq!(known.known().all.len(), 2);
     assert!(Arc::ptr_eq(
         &used,
         &known.note("used".to_owned(), interests("tune"))
     ));
+}
+
+/// Nor does whoever shows hashes of very many names.
+#[test]
+fn the_bytes_of_what_is_known_are_bounded() {
+    let known = Capabilities::default();
+    let large = |number: usize| {
+        let names = (0..100).map(|name| format!("{number}-{name}-{}", "n".repeat(100)));
+        known.note(number.to_string(), Interests::named(names))
+    };
+    let all: Vec<_> = (0..KNOWN_MAX).map(large).collect();
+    let bytes: usize = all.iter().map(|interests| interests.bytes()).sum();
+    assert!(bytes > 4 * KNOWN_BYTES_MAX);
+    assert!(known.known().bytes <= KNOWN_BYTES_MAX);
+    // Those that nobody has any more make room.
+    drop(all);
+    large(KNOWN_MAX);
+    assert_eq!(known.known().all.len(), 1);
 }
 
 #[test]

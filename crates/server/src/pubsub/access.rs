@@ -62,6 +62,17 @@ pub(crate) async fn owners(server: &Server, node: &Node) -> Result<Vec<BareJid>,
     }
 }
 
+/// The same, where the node's model asks for them.
+pub(crate) async fn owners_asked(
+    server: &Server,
+    node: &Node,
+) -> Result<Option<Vec<BareJid>>, StanzaError> {
+    match node.text(&access_model::FIELD) {
+        "presence" | "roster" => owners(server, node).await.map(Some),
+        _ => Ok(None),
+    }
+}
+
 /// What the node's model says.
 async fn verdict(ask: &Ask<'_>) -> Result<Verdict, StanzaError> {
     match ask.node.text(&access_model::FIELD) {

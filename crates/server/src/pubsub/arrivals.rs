@@ -20,6 +20,7 @@ use crate::pubsub::node::{self, Node};
 use crate::pubsub::node_options::{access_model, roster_groups_allowed, send_last_published_item};
 use crate::pubsub::notify;
 use crate::pubsub::service::{Service, ServiceKind};
+use crate::pubsub::subscriptions::Subscription;
 use crate::pubsub::{last, subscriptions};
 use crate::roster;
 use crate::server::Server;
@@ -211,52 +212,85 @@ async fn of_account(
     interests: &Interests,
     is_meant: impl Fn(&Node) -> bool,
 ) -> Result<(), StanzaError> {
-    let own = &session.account.jid;
     if server.place(whose.domain()) != Some(Place::Domain) || whose.node().is_none() {
         return Ok(());
     }
-    // Meanwhile nobody changes who may see whom.
-    let turn = server.roster_turn(&[own]).await;
-    let item = match whose == own {
-        true => None,
-        false => match roster::item_of(server, whose, own).await? {
-            Some(item) if item.from => Some(item),
-            _ => return Ok(()),
-        },
-    };
-    let service = Service::of_account(whose);
-    let mut nodes = of_interest(server, &service, interests).await?;
-    nodes.retain(is_meant);
-    if nodes.is_empty() || !is_free(server, &session.account, whose).await? {
+    let own = &session.account.jid;
+    if whose != own && !sees(server, whose, own).await? {
         return Ok(());
     }
-    let mut open = Vec::new();
-    for node in nodes {
-        let is_open = match &item {
-            None => true,
-            Some(item) => notify::is_open_to(server, &node, own, item).await?,
-        };
-        if is_open {
-            open.push(node.name);
-        }
-    }
-    drop(turn);
-    for name in open {
-        newest(server, session, &service, &name, session.jid.as_str()).await?;
+    let service = Service::of_account(whose);
+    let nodes = of_interest(server, &service, interests).await?;
+    for node in nodes.into_iter().filter(is_meant) {
+        newest(server, session, &service, &node.name, Because::Interested).await?;
     }
     Ok(())
+}
+
+/// Whether an account shows its presence to another.
+async fn sees(server: &Server, whose: &BareJid, who: &BareJid) -> Result<bool, StanzaError> {
+    let item = roster::item_of(server, whose, who).await?;
+    Ok(item.is_some_and(|item| item.from))
+}
+
+/// Why a session is told the newest item of a node.
+#[derive(Clone, Copy)]
+enum Because<'a> {
+    /// It is interested in nodes of this name.
+    Interested,
+    /// This is a subscription of its account's.
+    Subscribed(&'a Subscription),
+}
+
+impl Because<'_> {
+    /// The address that is told.
+    fn to(self, session: &Session) -> String {
+        match self {
+            Because::Interested => session.jid.to_string(),
+            Because::Subscribed(one) => one.jid.to_string(),
+        }
+    }
+
+    /// Whether that is so, as things are.
+    async fn holds(
+        self,
+        server: &Server,
+        session: &Session,
+        node: &Node,
+    ) -> Result<bool, StanzaError> {
+        let own = &session.account.jid;
+        match self {
+            Because::Interested if node.service.jid == *own => Ok(true),
+            Because::Interested => match roster::item_of(server, &node.service.jid, own).await? {
+                Some(item) if item.from => notify::is_open_to(server, node, own, &item).await,
+                _ => Ok(false),
+            },
+            // What waits for a subscriber who is not there comes from its log.
+            Because::Subscribed(_) if notify::waits(node) => Ok(false),
+            Because::Subscribed(one) => {
+                let all = subscriptions::of_jid(server, node, &one.jid).await?;
+                match all.iter().find(|now| now.id == one.id) {
+                    Some(now) => notify::is_told(server, node, now).await,
+                    None => Ok(false),
+                }
+            }
+        }
+    }
 }
 
 /// Whether neither account has blocked the other.
 async fn is_free(
     server: &Server,
     account: &Arc<Account>,
-    whose: &BareJid,
+    service: &Service,
 ) -> Result<bool, StanzaError> {
-    if blocking::is_kept_from(account, &Jid::from(whose.clone())) {
+    if blocking::is_kept_from(account, &Jid::from(service.jid.clone())) {
         return Ok(false);
     }
-    let other = server.account(whose).await?;
+    if service.kind == ServiceKind::Host {
+        return Ok(true);
+    }
+    let other = server.account(&service.jid).await?;
     let own = Jid::from(account.jid.clone());
     Ok(other.is_some_and(|other| !blocking::is_kept_from(&other, &own)))
 }
@@ -283,25 +317,30 @@ fn is_by_presence(node: &Node) -> bool {
     node.text(&send_last_published_item::FIELD) == "on_sub_and_presence"
 }
 
-/// Tells the newest item of a node, while nobody changes it: what is published later comes later.
+/// Tells the newest item of a node once the client takes it, while nobody changes the node: what is published later comes
+/// later. Who may see what is asked then, too.
 async fn newest(
     server: &Server,
     session: &Arc<Session>,
     service: &Service,
     name: &str,
-    to: &str,
+    because: Because<'_>,
 ) -> Result<(), StanzaError> {
     session.room(|state| state.has_room()).await;
-    let _turn = server.node_turn(&service.jid, name).await;
+    let own = &session.account.jid;
+    let _turn = server.node_turn_with_roster(&service.jid, name, own).await;
     let Some(node) = node::find(server, service, name).await? else {
         return Ok(());
     };
-    let notice = match is_by_presence(&node) && is_told(session) {
-        true => last::notice(server, &node).await?,
-        false => None,
-    };
-    if let Some(notice) = notice {
-        session.push(Out::passing(notice.to(to, &[])));
+    let is_told = is_by_presence(&node) && is_told(session);
+    let may_be_told = is_told
+        && is_free(server, &session.account, service).await?
+        && because.holds(server, session, &node).await?;
+    if !may_be_told {
+        return Ok(());
+    }
+    if let Some(notice) = last::notice(server, &node).await? {
+        session.push(Out::passing(notice.to(&because.to(session), &[])));
     }
     Ok(())
 }
@@ -326,18 +365,14 @@ async fn subscribed(
         if service.kind == ServiceKind::Account && session.is_interested(&one.node) {
             continue;
         }
-        let Some(node) = node::find(server, &service, &one.node).await? else {
-            continue;
-        };
-        // What waits for a subscriber who is not there comes from its log.
-        if notify::waits(&node) {
-            continue;
-        }
-        let from = Jid::from(service.jid.clone());
-        let is_free = !blocking::is_kept_from(account, &from);
-        if is_free && notify::is_told(server, &node, &one).await? {
-            newest(server, session, &service, &one.node, one.jid.as_str()).await?;
-        }
+        newest(
+            server,
+            session,
+            &service,
+            &one.node,
+            Because::Subscribed(&one),
+        )
+        .await?;
     }
     Ok(())
 }

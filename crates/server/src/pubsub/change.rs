@@ -17,7 +17,7 @@ use crate::pubsub::fields::Settings;
 use crate::pubsub::links::{Done, Link};
 use crate::pubsub::node::{self, Node};
 use crate::pubsub::node_options::{
-    deliver_payloads, itemreply, max_items, notify_retract, persist_items, publish_node_full,
+    deliver_payloads, max_items, notify_retract, persist_items, publish_node_full,
 };
 use crate::pubsub::notify::{self, Audience, Notice};
 use crate::pubsub::service::Service;
@@ -88,6 +88,11 @@ impl Change {
         &self.service
     }
 
+    /// Who changes them.
+    pub(crate) fn who(&self) -> &BareJid {
+        &self.who
+    }
+
     /// What is written and told.
     pub(crate) fn effects(&mut self) -> &mut Effects {
         &mut self.effects
@@ -100,12 +105,18 @@ impl Change {
 
     /// The whole, once the features that are linked to the node have added to it.
     pub(crate) async fn done(mut self, node: &Node, done: &Done) -> Result<Effects, StanzaError> {
+        self.follow(node, done).await?;
+        Ok(self.effects)
+    }
+
+    /// The features that are linked to the node add to it.
+    pub(crate) async fn follow(&mut self, node: &Node, done: &Done) -> Result<(), StanzaError> {
         let registry = self.server.registry();
         let links: Vec<Link> = registry.links_of(&node.service, &node.name).collect();
         for link in links {
-            (link.hook)(&mut self, node, done).await?;
+            (link.hook)(self, node, done).await?;
         }
-        Ok(self.effects)
+        Ok(())
     }
 
     fn touched(&mut self, node: &Node) -> &mut Touched {
@@ -225,35 +236,62 @@ impl Change {
         }
     }
 
-    /// Removes the oldest items (§7.1.2.6).
+    /// Removes some of the oldest items: those whose time is over, or that are more than the node keeps. Nobody is told.
+    /// Says how many; more than none may have left more of them.
+    pub(crate) async fn shrink(&mut self, node: &Node) -> Result<usize, StanzaError> {
+        let server = self.server.clone();
+        let is_over = |item: &StoredItem| items::is_expired(&server, node, item);
+        let over = self.remove_oldest(node, u64::MAX, is_over).await?;
+        let count = self.count(node).await?.items;
+        let surplus = count.saturating_sub(limits::items(&self.server, node));
+        let surplus = self.remove_oldest(node, surplus, |_| true).await?;
+        Ok(over.len() + surplus.len())
+    }
+
+    /// Removes the oldest items (§7.1.2.6), and says which ones are to be told of.
     async fn make_room(&mut self, node: &Node, surplus: u64) -> Result<Vec<String>, StanzaError> {
-        let most = limits::REMOVED_FOR_ONE_MAX.min(usize::try_from(surplus).unwrap_or(usize::MAX));
+        let removed = self.remove_oldest(node, surplus, |_| true).await?;
+        // A node of one item says all with the new one.
+        let is_one = node.number(&max_items::FIELD) == Some(1);
+        let is_told = node.text(&publish_node_full::FIELD) == "retract-oldest"
+            && node.is(&notify_retract::FIELD);
+        Ok(match is_told && !is_one {
+            true => removed,
+            false => Vec::new(),
+        })
+    }
+
+    /// Removes the oldest items, so many of them at most, and only as long as they are such. Returns their names.
+    async fn remove_oldest(
+        &mut self,
+        node: &Node,
+        wanted: u64,
+        is_such: impl Fn(&StoredItem) -> bool,
+    ) -> Result<Vec<String>, StanzaError> {
+        let most = limits::REMOVED_AT_ONCE_MAX.min(usize::try_from(wanted).unwrap_or(usize::MAX));
+        if most == 0 {
+            return Ok(Vec::new());
+        }
         let gone = self.touched(node).gone.len();
         // Those that this change has put stand behind.
         let old = items::oldest(&self.server, node, most + gone).await?;
         let touched = self.touched(node);
         let is_there = |item: &StoredItem| !touched.has_changed(&item.id);
-        let old: Vec<String> = old
+        let old = old
             .into_iter()
             .filter(is_there)
-            .map(|item| item.id)
-            .take(most)
-            .collect();
-        let mut retracted = Vec::new();
+            .take_while(is_such)
+            .map(|item| item.id);
+        let old: Vec<String> = old.take(most).collect();
+        let mut removed = Vec::new();
         for id in old {
             let Some(numbers) = items::numbers(&self.server, node, &id).await? else {
                 continue;
             };
             self.remove(node, &id, numbers).await?;
-            // A node of one item says all with the new one.
-            let is_one = node.number(&max_items::FIELD) == Some(1);
-            let is_told = node.text(&publish_node_full::FIELD) == "retract-oldest"
-                && node.is(&notify_retract::FIELD);
-            if is_told && !is_one {
-                retracted.push(id);
-            }
+            removed.push(id);
         }
-        Ok(retracted)
+        Ok(removed)
     }
 
     /// Removes an item. Nobody is told.
@@ -291,11 +329,10 @@ impl Change {
         node: &Node,
         published: Option<(&str, Option<&Element>)>,
     ) -> Result<(), StanzaError> {
-        let says_who = node.text(&itemreply::FIELD) == "publisher";
         let tells = node.is(&deliver_payloads::FIELD);
         let item = published.map(|(id, payload)| event::Item {
             id: Some(id.to_owned()),
-            publisher: says_who.then(|| self.who.clone().into()),
+            publisher: node.publisher(self.who.as_ref()),
             payload: payload.filter(|_| tells).cloned().into_iter().collect(),
         });
         let event = Event::of(event::Items {

@@ -14,8 +14,8 @@ use crate::pubsub::node_options::purge_offline;
 use crate::pubsub::owner::{delete, purge};
 use crate::pubsub::service::Service;
 use crate::pubsub::stored::{
-    AFFILIATIONS, BY_AFFILIATE, BY_PUBLISHER, BY_SUBSCRIBER, BY_TEMPORARY, LEFT, NODES,
-    SUBSCRIPTIONS,
+    AFFILIATIONS, BY_AFFILIATE, BY_FORMER_OWNER, BY_PUBLISHER, BY_SUBSCRIBER, BY_TEMPORARY, GONE,
+    LEFT, NODES, SUBSCRIPTIONS,
 };
 use crate::pubsub::{affiliations, items, node};
 use crate::server::{Server, unavailable};
@@ -139,18 +139,8 @@ async fn purge(server: &Server, service: &Service, name: &str) -> Result<(), Sta
     let who = node.stored.creator.parse::<BareJid>();
     let who = who.unwrap_or_else(|_| service.jid.clone());
     let change = Change::new(server, service.clone(), who, turn);
-    carry_out(server, purge::purged(change, &node).await?).await
-}
-
-/// Commits what nobody asked for by a stanza, and runs what follows it.
-async fn carry_out(server: &Server, effects: Effects) -> Result<(), StanzaError> {
-    let done = server.store().commit(effects.batch).await;
-    done.map_err(|error| unavailable(&error))?;
-    drop(effects.exclusive);
-    for after in effects.after {
-        after.run(server);
-    }
-    Ok(())
+    let done = server.carry_out(purge::purged(change, &node).await?).await;
+    done.map_err(|error| unavailable(&error))
 }
 
 /// An account is removed: its subscriptions and affiliations go with it, those beyond some after it.
@@ -213,7 +203,8 @@ async fn disown(server: &Server, account: &BareJid) -> Result<(), StanzaError> {
             }
             _ => change.into_effects(),
         };
-        carry_out(server, effects).await?;
+        let done = server.carry_out(effects).await;
+        done.map_err(|error| unavailable(&error))?;
     }
     Ok(())
 }
@@ -228,6 +219,10 @@ async fn remove_some(
     let rows = store.find(&SUBSCRIPTIONS, &BY_SUBSCRIBER, &range, STEP);
     for row in rows.await.map_err(|error| unavailable(&error))? {
         batch.delete(&SUBSCRIPTIONS, &row.owner, &row.key);
+    }
+    let rows = store.find(&GONE, &BY_FORMER_OWNER, &range, STEP);
+    for row in rows.await.map_err(|error| unavailable(&error))? {
+        batch.delete(&GONE, &row.owner, &row.key);
     }
     let rows = store.find(&AFFILIATIONS, &BY_AFFILIATE, &range, STEP);
     let mut is_left = false;

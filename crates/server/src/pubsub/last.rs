@@ -8,7 +8,7 @@ use crate::effects::Effects;
 use crate::pubsub::items;
 use crate::pubsub::node::Node;
 use crate::pubsub::node_options::{
-    deliver_notifications, deliver_payloads, itemreply, persist_items, send_last_published_item,
+    deliver_notifications, deliver_payloads, persist_items, send_last_published_item,
 };
 use crate::pubsub::notify::{self, Audience, Notice};
 use crate::pubsub::requests::items::payload;
@@ -47,12 +47,11 @@ pub(crate) async fn notice(server: &Server, node: &Node) -> Result<Option<Notice
 }
 
 fn event(node: &Node, item: &StoredItem) -> Result<Event, StanzaError> {
-    let says_who = node.text(&itemreply::FIELD) == "publisher";
     Ok(Event::of(event::Items {
         node: node.name.clone(),
         items: vec![event::Item {
             id: Some(item.id.clone()),
-            publisher: says_who.then(|| item.publisher.parse().ok()).flatten(),
+            publisher: node.publisher(&item.publisher),
             payload: match node.is(&deliver_payloads::FIELD) {
                 true => payload(item)?,
                 false => Vec::new(),

@@ -1,10 +1,10 @@
 //! How much there may be of anything.
 
-use waxwing_stanza::xep::xep_0060_pubsub::Affiliation;
 use waxwing_stanza::xep::xep_0060_pubsub::errors::Fault;
 use waxwing_stanza::xep::xep_0082_datetime::DateTime;
 use waxwing_stanza::{BareJid, Condition, StanzaError};
 use waxwing_store::KeyRange;
+use waxwing_store::limits::ROWS_MAX;
 
 use crate::options::{OptionDefault, OptionSpec};
 use crate::pubsub::fields::Settings;
@@ -12,9 +12,9 @@ use crate::pubsub::node::Node;
 use crate::pubsub::node_options::{max_items, max_payload_size};
 use crate::pubsub::request::Request;
 use crate::pubsub::service::{Service, ServiceKind};
-use crate::pubsub::stored::NODES;
+use crate::pubsub::stored::{BY_CREATOR, BY_FORMER_OWNER, GONE, NODES};
 use crate::pubsub::subscribe_options::expire;
-use crate::pubsub::{affiliations, subscriptions};
+use crate::pubsub::subscriptions;
 use crate::server::{Server, unavailable};
 
 /// Most nodes of an account, and of what it owns at a service.
@@ -26,7 +26,7 @@ pub(crate) const NODES_MAX: OptionSpec = OptionSpec {
         max: 10_000,
     },
     unit: "nodes",
-    doc: "Most nodes of an account's own, and as many that it may own at a pubsub service; more is refused with <resource-constraint/>.",
+    doc: "Most nodes of an account's own, and as many that it may make at a pubsub service, and redirects of nodes that it has deleted; more is refused with <resource-constraint/>.",
 };
 
 /// Most items of a node.
@@ -86,8 +86,8 @@ pub(crate) const OPTIONS: &[OptionSpec] = &[
     LEASE_DAYS_MAX,
 ];
 
-/// Most items that make room for one; more than that are there where a limit has become less.
-pub(crate) const REMOVED_FOR_ONE_MAX: usize = 100;
+/// Most items that one commit removes one by one.
+pub(crate) const REMOVED_AT_ONCE_MAX: usize = 100;
 
 /// Most bytes of a node's configuration, or of a subscription's options.
 const SETTINGS_BYTES_MAX: usize = 16 * 1024;
@@ -108,18 +108,41 @@ pub(crate) async fn check_nodes(
                 .count(&NODES, &service.owner, &KeyRange::all());
             count.await.map_err(|error| unavailable(&error))?
         }
+        // Whoever owns them now: who gives them away has no more, and who is given some has no fewer.
         ServiceKind::Host => {
-            let all = affiliations::of_entity(server, service, who).await?;
-            let owned = all
-                .iter()
-                .filter(|(_, affiliation)| *affiliation == Affiliation::Owner);
-            owned.count() as u64
+            let key = KeyRange::exactly(&(who.as_ref(), service.jid.as_ref()));
+            let made = server
+                .store()
+                .find(&NODES, &BY_CREATOR, &key, at_most(most));
+            made.await.map_err(|error| unavailable(&error))?.len() as u64
         }
     };
+    check(count, most, "nodes")
+}
+
+/// Refuses one more redirect of a deleted node than there may be: as many as nodes.
+pub(crate) async fn check_redirects(
+    server: &Server,
+    service: &Service,
+    who: &BareJid,
+) -> Result<(), StanzaError> {
+    let most = server.options().number(&NODES_MAX);
+    let key = KeyRange::exactly(&(who.as_ref(), service.jid.as_ref()));
+    let store = server.store();
+    let gone = store.find(&GONE, &BY_FORMER_OWNER, &key, at_most(most));
+    let gone = gone.await.map_err(|error| unavailable(&error))?;
+    check(gone.len() as u64, most, "nodes that have gone elsewhere")
+}
+
+fn at_most(most: u64) -> usize {
+    usize::try_from(most).unwrap_or(ROWS_MAX).min(ROWS_MAX)
+}
+
+fn check(count: u64, most: u64, what: &str) -> Result<(), StanzaError> {
     match count < most {
         true => Ok(()),
         false => Err(StanzaError::from(Condition::ResourceConstraint)
-            .with_text(format!("there are {most} nodes already"))),
+            .with_text(format!("there are {most} {what} already"))),
     }
 }
 

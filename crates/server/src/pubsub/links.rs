@@ -25,6 +25,10 @@ pub(crate) enum Done {
     Retracted(String),
     /// All items were removed, or the node with them.
     Emptied,
+    /// The oldest items went: because fewer are kept, or because their time was over.
+    Shrunk,
+    /// It is configured otherwise than it was.
+    Configured(Box<Node>),
 }
 
 /// What a feature makes of it, before it is staged: what the hook writes is in the same commit, and an error refuses the

@@ -1,10 +1,11 @@
 //! A node, and how it is found, made and removed.
 
 use waxwing_stanza::xep::xep_0060_pubsub::errors::Fault;
-use waxwing_stanza::{BareJid, Condition, StanzaError};
+use waxwing_stanza::{BareJid, Condition, Jid, StanzaError};
 use waxwing_store::{Batch, Direction, KeyRange};
 
 use crate::pubsub::fields::{Field, Settings};
+use crate::pubsub::node_options::itemreply;
 use crate::pubsub::service::{Service, ServiceKind};
 use crate::pubsub::stored::{
     AFFILIATIONS, GONE, Gone, NODES, SUBSCRIPTIONS, StoredAffiliation, StoredNode,
@@ -18,7 +19,7 @@ pub(crate) const NAME_BYTES_MAX: usize = 1_023;
 pub(crate) const NODES_LISTED_MAX: usize = 10_000;
 
 /// A node as it is found.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Node {
     /// Whose it is.
     pub(crate) service: Service,
@@ -45,6 +46,10 @@ impl Node {
                 created_micros: server.now_micros(),
                 creator: creator.to_string(),
                 generation: server.now_micros(),
+                host: match service.kind {
+                    ServiceKind::Account => String::new(),
+                    ServiceKind::Host => service.jid.to_string(),
+                },
             },
         }
     }
@@ -79,6 +84,12 @@ impl Node {
         self.settings().number(field, self.kind())
     }
 
+    /// Who published something, if the node says so (§7.1.2.3, §12.17).
+    pub(crate) fn publisher(&self, who: &str) -> Option<Jid> {
+        let says_who = self.text(&itemreply::FIELD) == "publisher";
+        says_who.then(|| who.parse().ok()).flatten()
+    }
+
     /// Writes it.
     pub(crate) fn save(&self, batch: &mut Batch) {
         batch.put(&NODES, &self.service.owner, &self.name, &self.stored);
@@ -99,18 +110,15 @@ impl Node {
     }
 
     /// Removes it and who belongs to it, and notes where it has gone. Its items are removed by [`super::sweeping::clear`].
-    pub(crate) fn delete(&self, batch: &mut Batch, gone: Option<&str>) {
+    pub(crate) fn delete(&self, batch: &mut Batch, gone: Option<&Gone>) {
         let owner = &self.service.owner;
         batch.delete(&NODES, owner, &self.name);
         let name = &(self.name.as_str(),);
         let most = waxwing_store::limits::ROWS_MAX;
         batch.delete_range(&AFFILIATIONS, owner, &KeyRange::prefix(name), most);
         batch.delete_range(&SUBSCRIPTIONS, owner, &KeyRange::prefix(name), most);
-        if let Some(uri) = gone {
-            let gone = Gone {
-                uri: uri.to_owned(),
-            };
-            batch.put(&GONE, owner, &self.name, &gone);
+        if let Some(gone) = gone {
+            batch.put(&GONE, owner, &self.name, gone);
         }
     }
 }

@@ -12,7 +12,7 @@ use waxwing_stanza::xep::xep_0082_datetime::DateTime;
 use waxwing_stanza::xep::xep_0131_shim::{Headers, SUBID};
 use waxwing_stanza::xep::xep_0203_delay::Delay;
 use waxwing_stanza::{BareJid, Condition, Jid, MessageType, Payload, StanzaError};
-use waxwing_wire::{Element, Stanza, ns};
+use waxwing_wire::{Element, Splice, Stanza, ns};
 
 use crate::blocking::{self, BlockList};
 use crate::delivery::Delivery;
@@ -31,6 +31,7 @@ use crate::pubsub::{access, affiliations};
 use crate::roster::{self, StoredItem};
 use crate::server::Server;
 use crate::session::{Out, Session};
+use crate::waiting;
 
 /// A message that says what happened, without an address.
 #[derive(Clone)]
@@ -101,23 +102,26 @@ impl Notice {
         Ok(Notice { kind, stanza })
     }
 
+    /// For one address.
     pub(crate) fn to(&self, to: &str, ids: &[String]) -> Bytes {
+        self.addressed(to, ids).finish()
+    }
+
+    fn addressed<'a>(&'a self, to: &'a str, ids: &[String]) -> Splice<'a> {
         let splice = self.stanza.splice().to(Some(to));
         if ids.len() < 2 {
-            return splice.finish();
+            return splice;
         }
         // §7.1.2.4: several subscriptions of one address get one notification.
         let headers = Headers::named(SUBID, ids.iter().map(String::as_str));
-        splice
-            .append(&headers.write().to_bytes(ns::CLIENT))
-            .finish()
+        splice.append(&headers.write().to_bytes(ns::CLIENT))
     }
 }
 
 /// Most messages of type *normal* that one change gives to the logs of subscribers: they are one commit.
-const STORED_AT_ONCE_MAX: usize = 1_000;
+const STORED_AT_ONCE_MAX: usize = 5_000;
 /// Most bytes of them.
-const STORED_BYTES_MAX: usize = 4 * 1024 * 1024;
+const STORED_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// A subscriber who is told.
 struct Receiver {
@@ -151,10 +155,12 @@ impl Audience {
         if !node.is(&deliver_notifications::FIELD) {
             return Ok(Audience::none());
         }
+        let blocked = blocked(server, node).await?;
+        let all = subscriptions::all(server, node).await?;
         Ok(Audience {
-            explicit: subscribers(server, node, subscriptions::all(server, node).await?).await?,
+            explicit: subscribers(server, node, all, &blocked).await?,
             implicit: interested(server, node).await?,
-            blocked: blocked(server, node).await?,
+            blocked,
         })
     }
 
@@ -204,6 +210,7 @@ async fn subscribers(
     server: &Server,
     node: &Node,
     subscriptions: Vec<Subscription>,
+    blocked: &BlockList,
 ) -> Result<Vec<Receiver>, StanzaError> {
     let mut receivers: BTreeMap<Jid, Receiver> = BTreeMap::new();
     let kind = node.service.kind;
@@ -234,7 +241,6 @@ async fn subscribers(
         }
     }
     let mut receivers: Vec<Receiver> = receivers.into_values().collect();
-    let blocked = blocked(server, node).await?;
     receivers.retain(|receiver| !blocked.names(&receiver.jid));
     // Who may read may have changed since they subscribed.
     match node.text(&access_model::FIELD) {
@@ -258,7 +264,7 @@ async fn still_let_in(
     receivers: Vec<Receiver>,
 ) -> Result<Vec<Receiver>, StanzaError> {
     let mut still = Vec::new();
-    let owners = access::owners(server, node).await?;
+    let owners = access::owners_asked(server, node).await?;
     for receiver in receivers {
         let who = receiver.jid.bare();
         let ask = access::Ask {
@@ -266,7 +272,7 @@ async fn still_let_in(
             node,
             who: &who,
             affiliation: affiliations::of(server, node, &who).await?,
-            owners: Some(&owners),
+            owners: owners.as_deref(),
         };
         if access::to_read(&ask).await.is_ok() {
             still.push(receiver);
@@ -286,11 +292,12 @@ async fn interested(server: &Server, node: &Node) -> Result<Vec<BareJid>, Stanza
     let Some(account) = server.account(&own).await? else {
         return Ok(Vec::new());
     };
-    let affiliated = affiliations::all(server, node).await?;
+    let affiliated: BTreeMap<BareJid, Affiliation> =
+        affiliations::all(server, node).await?.into_iter().collect();
     let blocked = account.blocked();
     for (jid, item) in roster::items(server, &account).await? {
-        let affiliation = affiliated.iter().find(|(other, _)| *other == jid);
-        let affiliation = affiliation.map_or(Affiliation::None, |(_, affiliation)| *affiliation);
+        let affiliation = affiliated.get(&jid).copied();
+        let affiliation = affiliation.unwrap_or(Affiliation::None);
         let is_blocked = !blocked.0.is_empty() && blocked.names(&Jid::from(jid.clone()));
         if !is_blocked && is_open(node, affiliation, &item) {
             accounts.push(jid);
@@ -358,7 +365,8 @@ pub(crate) async fn is_told(
     node: &Node,
     subscription: &Subscription,
 ) -> Result<bool, StanzaError> {
-    let told = subscribers(server, node, vec![subscription.clone()]).await?;
+    let blocked = blocked(server, node).await?;
+    let told = subscribers(server, node, vec![subscription.clone()], &blocked).await?;
     Ok(!told.is_empty())
 }
 
@@ -446,18 +454,32 @@ async fn stored(
             others.push(receiver);
             continue;
         }
-        let bytes = notice.to(receiver.jid.as_str(), &receiver.ids);
-        let stanza = server.reparse(bytes)?;
-        effects.more.push(Box::new(Delivery {
+        let stanza = notice.addressed(receiver.jid.as_str(), &receiver.ids);
+        let stanza = stanza
+            .stanza()
+            .map_err(|_| Condition::InternalServerError)?;
+        let full = receiver.jid.full();
+        let keep = keep::decide(notice.kind, &stanza);
+        let bytes = stanza.bytes().len();
+        // What there is no room for does not keep the others from being told.
+        let admitted = match keep {
+            true => waiting::admit(server, &account, &node.service.jid, full.as_ref(), bytes).await,
+            false => Ok(false),
+        };
+        let stranger = match admitted {
+            Err(error) if error.condition == Condition::ServiceUnavailable => continue,
+            stranger => stranger?,
+        };
+        effects.more.push(Delivery {
             account,
-            full: receiver.jid.full(),
+            full,
             kind: notice.kind,
-            keep: keep::decide(notice.kind, &stanza),
-            stranger: false,
+            keep,
+            stranger,
             stanza,
             id: None,
             sender: None,
-        }));
+        });
     }
     Ok(others)
 }

@@ -1,5 +1,7 @@
 //! Who asks what of which service: what all requests need first.
 
+use std::sync::OnceLock;
+
 use waxwing_stanza::xep::xep_0060_pubsub::Affiliation;
 use waxwing_stanza::xep::xep_0060_pubsub::errors::Fault;
 use waxwing_stanza::{BareJid, Condition, Jid, StanzaError};
@@ -8,12 +10,12 @@ use crate::accounts;
 use crate::cx::{Cx, IqHead};
 use crate::effects::{Effects, Turn};
 use crate::pubsub::access::{self, Verdict};
-use crate::pubsub::affiliations;
 use crate::pubsub::change::Change;
 use crate::pubsub::node::{self, Node};
 use crate::pubsub::node_options::access_model;
 use crate::pubsub::privilege::{Privilege, may};
 use crate::pubsub::service::{Service, ServiceKind};
+use crate::pubsub::{affiliations, subscriptions};
 use crate::roster;
 use crate::server::{Server, unavailable};
 
@@ -25,6 +27,8 @@ pub(crate) struct Request {
     pub(crate) service: Service,
     /// Who asks: the account.
     pub(crate) who: BareJid,
+    /// Whether that is a stranger to the account whose service it is, once somebody has looked.
+    stranger: OnceLock<bool>,
 }
 
 /// A node, and what who asks may do with it.
@@ -42,6 +46,7 @@ impl Request {
             cx,
             service: Service::asked(head),
             who: head.from.bare(),
+            stranger: OnceLock::new(),
         }
     }
 
@@ -88,6 +93,22 @@ impl Request {
         }
     }
 
+    /// The node that is named, for who leaves it: whoever is subscribed may, whether or not they see the owner's presence
+    /// still.
+    pub(crate) async fn node_to_leave(&self, name: Option<&str>) -> Result<Node, StanzaError> {
+        let found = self.node(name).await;
+        let name = node::named(name)?;
+        // Looked for whether there is such a node or not.
+        let own = subscriptions::of_entity(self.server(), &self.service, &self.who).await?;
+        match found {
+            Err(_) if own.iter().any(|one| one.node == name) => {
+                let found = node::find(self.server(), &self.service, name).await?;
+                found.ok_or(Condition::ItemNotFound.into())
+            }
+            found => found.map(|standing| standing.node),
+        }
+    }
+
     /// The node of this name, if there is one. A stranger to an account is told the same of a node that is hidden from
     /// strangers, of one that is not there, and where there is no such account, after the same work.
     pub(crate) async fn find(&self, name: &str) -> Result<Option<Standing>, StanzaError> {
@@ -119,8 +140,11 @@ impl Request {
         if self.service.kind == ServiceKind::Host || self.is_own() {
             return Ok(false);
         }
+        if let Some(known) = self.stranger.get() {
+            return Ok(*known);
+        }
         let sees = roster::sees_presence(self.server(), &self.who, &self.service.jid).await?;
-        Ok(!sees)
+        Ok(*self.stranger.get_or_init(|| !sees))
     }
 
     /// Why there is no such node.

@@ -23,7 +23,18 @@ pub(crate) struct StoredNode {
     /// Which items are its own: those of an earlier generation were removed, and go one by one.
     #[prost(uint64, tag = "4")]
     pub(crate) generation: u64,
+    /// The address of the host where it is, for the index; empty at an account.
+    #[prost(string, tag = "5")]
+    pub(crate) host: String,
 }
+
+/// Nodes of hosts, by who made them and the host.
+pub(crate) static BY_CREATOR: Index<String, StoredNode, (String, String)> =
+    Index::ordered("by-creator", |_, stored| {
+        let host = (!stored.host.is_empty()).then(|| stored.host.clone());
+        let key = host.map(|host| (stored.creator.clone(), host));
+        key.into_iter().collect()
+    });
 
 /// Nodes of which items go by themselves.
 pub(crate) static EXPIRING: Index<String, StoredNode, String> =
@@ -48,7 +59,8 @@ pub(crate) static BY_PUBLISHER: Index<String, StoredNode, String> =
 /// Nodes, by name.
 pub(crate) static NODES: Table<String, StoredNode> = Table::new("pubsub-nodes", 1)
     .index(&EXPIRING)
-    .index(&BY_PUBLISHER);
+    .index(&BY_PUBLISHER)
+    .index(&BY_CREATOR);
 
 /// How many items a node has, and the number of the newest.
 #[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
@@ -179,10 +191,22 @@ pub(crate) struct Gone {
     /// A URI.
     #[prost(string, tag = "1")]
     pub(crate) uri: String,
+    /// Who deleted it: a bare address.
+    #[prost(string, tag = "2")]
+    pub(crate) owner: String,
+    /// The service's address, for the index.
+    #[prost(string, tag = "3")]
+    pub(crate) service: String,
 }
 
+/// Nodes that have gone elsewhere, by who deleted them and the service.
+pub(crate) static BY_FORMER_OWNER: Index<String, Gone, (String, String)> =
+    Index::ordered("by-former-owner", |_, gone| {
+        vec![(gone.owner.clone(), gone.service.clone())]
+    });
+
 /// Nodes that have gone elsewhere, by name.
-pub(crate) static GONE: Table<String, Gone> = Table::new("pubsub-gone", 1);
+pub(crate) static GONE: Table<String, Gone> = Table::new("pubsub-gone", 1).index(&BY_FORMER_OWNER);
 
 /// All of it.
 pub(crate) fn shapes() -> Vec<Shape> {

@@ -1,12 +1,14 @@
 //! Items that go: with their node, all at once, or because their time is over.
 
 use futures_util::FutureExt;
-use waxwing_stanza::StanzaError;
+use waxwing_stanza::{BareJid, StanzaError};
 use waxwing_store::limits::ROWS_MAX;
 use waxwing_store::{Batch, Direction, KeyRange, StoreError};
 
 use crate::effects::Effects;
-use crate::pubsub::items::{count, is_expired, numbers, oldest, remove};
+use crate::pubsub::change::Change;
+use crate::pubsub::items::count;
+use crate::pubsub::links::Done;
 use crate::pubsub::node::{self, Node};
 use crate::pubsub::service::Service;
 use crate::pubsub::stored::{COUNTS, CREATED, DEBRIS, EXPIRING, ITEMS, NAMES, NODES};
@@ -71,22 +73,35 @@ impl Debris {
 /// Removes what is left of removed items, once it is durable that they are removed.
 pub(crate) fn sweep_later(debris: Option<Debris>, effects: &mut Effects) {
     let Some(debris) = debris else { return };
+    later(effects, |server| async move {
+        if let Err(error) = debris.sweep(&server).await {
+            tracing::warn!(%error, "removed items are still stored; they go later");
+        }
+    });
+}
+
+/// Removes the items that a node keeps no longer, some at a time, once it is durable how many it keeps.
+pub(crate) fn shrink_later(node: &Node, effects: &mut Effects) {
+    let (service, name) = (node.service.clone(), node.name.clone());
+    later(effects, |server| async move {
+        if let Err(error) = shrink(&server, &service, &name).await {
+            tracing::warn!(condition = ?error.condition, "a node has more items than it keeps; they go with what is published next");
+        }
+    });
+}
+
+fn later<F>(effects: &mut Effects, work: impl FnOnce(Server) -> F + Send + 'static)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
     effects.call(move |server| {
         let (server, tasks) = (server.clone(), server.outside().tasks.clone());
-        let work = async move {
-            if let Err(error) = debris.sweep(&server).await {
-                tracing::warn!(%error, "removed items are still stored; they go later");
-            }
-        };
-        tasks.spawn(work.boxed());
+        tasks.spawn(work(server).boxed());
     });
 }
 
 /// Nodes that are looked at together for items whose time is over.
 const NODES_AT_ONCE: usize = 100;
-
-/// Items that are removed in one commit because their time is over.
-const EXPIRED_AT_ONCE: usize = 200;
 
 /// Removes items whose time is over.
 pub(crate) async fn expire_all(server: &Server) -> Result<(), StanzaError> {
@@ -104,7 +119,7 @@ pub(crate) async fn expire_all(server: &Server) -> Result<(), StanzaError> {
         let mut found = found.map_err(|error| unavailable(&error))?;
         for one in &found {
             if let Some(service) = Service::of_owner(&one.owner) {
-                while expire_some(server, &service, &one.key).await? == EXPIRED_AT_ONCE {}
+                shrink(server, &service, &one.key).await?;
             }
         }
         last = found.pop();
@@ -114,27 +129,26 @@ pub(crate) async fn expire_all(server: &Server) -> Result<(), StanzaError> {
     }
 }
 
-/// Removes the oldest items of a node whose time is over, and says how many; nobody is told.
-async fn expire_some(server: &Server, service: &Service, name: &str) -> Result<usize, StanzaError> {
-    let _turn = server.node_turn(&service.jid, name).await;
+/// Removes what a node keeps no longer.
+async fn shrink(server: &Server, service: &Service, name: &str) -> Result<(), StanzaError> {
+    while shrink_some(server, service, name).await? > 0 {}
+    Ok(())
+}
+
+/// Removes some of it, and says how many; nobody is told, but what is linked to the node follows.
+async fn shrink_some(server: &Server, service: &Service, name: &str) -> Result<usize, StanzaError> {
+    let turn = server.node_turn(&service.jid, name).await;
     let Some(node) = node::find(server, service, name).await? else {
         return Ok(0);
     };
-    let mut count = count(server, &node).await?;
-    let mut batch = Batch::new();
-    let mut removed = 0;
-    for item in oldest(server, &node, EXPIRED_AT_ONCE).await? {
-        if !is_expired(server, &node, &item) {
-            break;
-        }
-        if let Some(numbers) = numbers(server, &node, &item.id).await? {
-            count = remove(&node, &item.id, numbers, count, &mut batch);
-            removed += 1;
-        }
-    }
+    let who = node.stored.creator.parse::<BareJid>();
+    let who = who.unwrap_or_else(|_| service.jid.clone());
+    let mut change = Change::new(server, service.clone(), who, turn);
+    let removed = change.shrink(&node).await?;
     if removed > 0 {
-        let committed = server.store().commit(batch).await;
-        committed.map_err(|error| unavailable(&error))?;
+        let effects = change.done(&node, &Done::Shrunk).await?;
+        let carried = server.carry_out(effects).await;
+        carried.map_err(|error| unavailable(&error))?;
     }
     Ok(removed)
 }

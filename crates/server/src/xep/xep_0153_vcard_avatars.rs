@@ -12,6 +12,7 @@ use crate::presence;
 use crate::pubsub::change::Change;
 use crate::registry::{Feature, Source};
 use crate::server::{Server, unavailable};
+use crate::session::{Flag, Session};
 
 /// What is said about it.
 pub const FEATURE: Feature = Feature {
@@ -19,7 +20,14 @@ pub const FEATURE: Feature = Feature {
     title: "vCard-Based Avatars",
     version: "1.1.1",
     shapes: || vec![HASHES.shape()],
+    flags: &[SHOWS_NONE],
     ..Feature::NONE
+};
+
+/// Set on sessions whose clients say that there is no picture: what the server has said instead is not what they say.
+const SHOWS_NONE: Flag = Flag {
+    bit: 3,
+    name: "shows no picture",
 };
 
 /// Which picture a vCard has.
@@ -53,7 +61,10 @@ pub(crate) async fn written(
     let Some(account) = server.account(&change.service().jid).await? else {
         return Ok(());
     };
-    let with = move |stanza: &Stanza| said(stanza, &hash);
+    let with = move |session: &Session, stanza: &Stanza| match session.has(SHOWS_NONE) {
+        true => None,
+        false => said(stanza, &hash),
+    };
     presence::again(&server, &account, with, change.effects()).await
 }
 
@@ -69,21 +80,39 @@ pub(crate) async fn stamped(
     }
     let stored = server.store().get(&HASHES, &account.owner, &String::new());
     let stored = stored.await.map_err(|error| unavailable(&error))?;
+    let stored = stored.filter(|_| !shows_none(&stanza));
     let said = stored.and_then(|stored| said(&stanza, &stored.hash));
     Ok(said.unwrap_or(stanza))
 }
 
-/// The presence with this hash, if it says something else. Who says that there is no picture is believed (XEP-0398 §4).
-fn said(stanza: &Stanza, hash: &str) -> Option<Stanza> {
+/// What presence says of a picture.
+fn photo(stanza: &Stanza) -> Option<(usize, Option<String>)> {
     let is_update = |ns: &str, name: &str| ns == NS_UPDATE && name == "x";
     let children = stanza.children();
     let found = children
         .enumerate()
         .find(|(_, child)| is_update(child.ns(), child.name()));
-    let mut splice = stanza.splice();
-    if let Some((at, child)) = found {
+    found.map(|(at, child)| {
         let photo = child.element().child(NS_UPDATE, "photo").map(Element::text);
-        if photo.is_some_and(|photo| photo.trim().is_empty() || photo.trim() == hash) {
+        (at, photo.map(|photo| photo.trim().to_owned()))
+    })
+}
+
+/// Whether a client says that there is no picture. It is believed (XEP-0398 §4).
+pub(crate) fn shows_none(stanza: &Stanza) -> bool {
+    photo(stanza).is_some_and(|(_, photo)| photo.is_some_and(|photo| photo.is_empty()))
+}
+
+/// A session has sent presence to everybody that says so, or not.
+pub(crate) fn note(session: &Session, shows_none: bool) {
+    session.set(SHOWS_NONE, shows_none);
+}
+
+/// The presence with this hash, if it says something else.
+fn said(stanza: &Stanza, hash: &str) -> Option<Stanza> {
+    let mut splice = stanza.splice();
+    if let Some((at, photo)) = photo(stanza) {
+        if photo.is_some_and(|photo| photo == hash) {
             return None;
         }
         splice = splice.remove_child(at);

@@ -17,6 +17,7 @@ use crate::pubsub::change::Change;
 use crate::pubsub::fields::Settings;
 use crate::pubsub::links::{Done, Family, Link};
 use crate::pubsub::node::Node;
+use crate::pubsub::node_options::access_model;
 use crate::pubsub::profile::{Name, Profile};
 use crate::pubsub::stored::StoredItem;
 use crate::pubsub::{items, limits};
@@ -60,18 +61,29 @@ fn changed<'a>(
     done: &'a Done,
 ) -> BoxFuture<'a, Result<(), StanzaError>> {
     async move {
-        let before = items::newest(change.server(), node).await?;
-        let after = match done {
-            Done::Published { payload, .. } => payload.as_ref(),
-            Done::Retracted(id) if before.as_ref().is_some_and(|before| before.id != *id) => {
-                return Ok(());
-            }
-            Done::Retracted(_) | Done::Emptied => None,
+        let newest = read(items::newest(change.server(), node).await?);
+        let (id, newest) = newest.unzip();
+        let newest = newest.as_ref();
+        let (before, after) = match done {
+            Done::Configured(before) => match (is_open(before), is_open(node)) {
+                (false, true) => (None, newest),
+                (true, false) => (newest, None),
+                _ => return Ok(()),
+            },
+            _ if !is_open(node) => return Ok(()),
+            Done::Published { payload, .. } => (newest, payload.as_ref()),
+            Done::Retracted(gone) if id.is_some_and(|id| id != *gone) => return Ok(()),
+            Done::Retracted(_) | Done::Emptied => (newest, None),
+            Done::Shrunk => return Ok(()),
         };
-        let before = read(before).map(|(_, card)| card);
-        vcard::rewrite(change, |card| follow_vcard4(before.as_ref(), after, card)).await
+        vcard::rewrite(change, |card| follow_vcard4(before, after, card)).await
     }
     .boxed()
+}
+
+/// Whether everybody may read it: vcard-temp says to everybody what it says.
+fn is_open(node: &Node) -> bool {
+    node.text(&access_model::FIELD) == "open"
 }
 
 /// Somebody wrote their vcard-temp.

@@ -17,6 +17,7 @@ use crate::pubsub::fields::Settings;
 use crate::pubsub::links::{Done, Family, Link, NodeHook};
 use crate::pubsub::node::Node;
 use crate::pubsub::node_options::access_model;
+use crate::pubsub::stored::StoredItem;
 use crate::pubsub::{items, limits};
 use crate::registry::{Feature, Registrar, Source};
 use crate::xep::xep_0054_vcard as vcard;
@@ -63,7 +64,9 @@ fn metadata_changed<'a>(
                 }
                 None
             }
-            Done::Emptied => None,
+            Done::Shrunk if items::newest(change.server(), node).await?.is_some() => return Ok(()),
+            Done::Emptied | Done::Shrunk => None,
+            Done::Configured(_) => return Ok(()),
         };
         match metadata {
             Some(metadata) if !shows_nothing(&metadata) => {
@@ -73,9 +76,7 @@ fn metadata_changed<'a>(
                 let Some(data) = change.find(NODE_DATA).await? else {
                     return Ok(());
                 };
-                let item = items::named(change.server(), &data, id).await?;
-                let element = item.and_then(|(_, item)| Element::parse(&item.payload).ok());
-                to_vcard(change, &data, id, element.as_ref()).await
+                kept_to_vcard(change, &data, id).await
             }
             _ => vcard::set_picture(change, None).await,
         }
@@ -90,25 +91,47 @@ fn data_changed<'a>(
     done: &'a Done,
 ) -> BoxFuture<'a, Result<(), StanzaError>> {
     async move {
-        let Done::Published { id, payload } = done else {
+        let metadata = current(change).await?;
+        let Some(wanted) = metadata.as_ref().and_then(shown) else {
             return Ok(());
         };
-        match current(change).await? {
-            Some(metadata) if shown(&metadata) == Some(id.as_str()) => {
+        match done {
+            Done::Published { id, payload } if id == wanted => {
                 to_vcard(change, node, id, payload.as_ref()).await
             }
+            Done::Configured(before) if is_open(before) && !is_open(node) => {
+                vcard::set_picture(change, None).await
+            }
+            Done::Configured(before) if !is_open(before) => {
+                kept_to_vcard(change, node, wanted).await
+            }
+            // What is shown is what the metadata say.
             _ => Ok(()),
         }
     }
     .boxed()
 }
 
+fn payload(item: Option<StoredItem>) -> Option<Element> {
+    item.and_then(|item| Element::parse(&item.payload).ok())
+}
+
 async fn current(change: &mut Change) -> Result<Option<Element>, StanzaError> {
     let Some(node) = change.find(NODE_METADATA).await? else {
         return Ok(None);
     };
-    let newest = items::newest(change.server(), &node).await?;
-    Ok(newest.and_then(|item| Element::parse(&item.payload).ok()))
+    Ok(payload(items::newest(change.server(), &node).await?))
+}
+
+/// The picture of this name, as it is kept.
+async fn kept_to_vcard(change: &mut Change, node: &Node, id: &str) -> Result<(), StanzaError> {
+    let item = items::named(change.server(), node, id).await?;
+    let data = payload(item.map(|(_, item)| item));
+    to_vcard(change, node, id, data.as_ref()).await
+}
+
+fn is_open(node: &Node) -> bool {
+    node.text(&access_model::FIELD) == "open"
 }
 
 /// Shows a picture in the vCard, which everybody may read: only if everybody may read its node, too (§7), and if it is
@@ -121,9 +144,7 @@ async fn to_vcard(
 ) -> Result<(), StanzaError> {
     let picture = data.and_then(Picture::of_data);
     match picture.filter(|picture| picture.id().eq_ignore_ascii_case(id)) {
-        Some(picture) if node.text(&access_model::FIELD) == "open" => {
-            vcard::set_picture(change, Some(&picture)).await
-        }
+        Some(picture) if is_open(node) => vcard::set_picture(change, Some(&picture)).await,
         _ => Ok(()),
     }
 }

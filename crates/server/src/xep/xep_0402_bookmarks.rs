@@ -6,6 +6,8 @@
 //! what only that form can say; private storage (XEP-0049) shows and takes the same element. What is written in the older
 //! form is compared with what it showed before, and only what differs is changed (§4.3.2).
 
+use std::collections::BTreeMap;
+
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use waxwing_stanza::xep::xep_0060_pubsub::errors::Fault;
@@ -39,6 +41,9 @@ pub const FEATURE: Feature = Feature {
 /// Bytes of items that are looked through for the older form.
 const READ_BYTES_MAX: usize = 1024 * 1024;
 
+/// Most bookmarks that change at once with the older form: each is an item that is written and told of.
+const CHANGED_AT_ONCE_MAX: usize = 500;
+
 /// The name of the one item of the older form.
 const CURRENT: &str = "current";
 
@@ -66,9 +71,12 @@ fn register(registrar: &mut Registrar<'_>) {
 fn changed<'a>(
     change: &'a mut Change,
     node: &'a Node,
-    _: &'a Done,
+    done: &'a Done,
 ) -> BoxFuture<'a, Result<(), StanzaError>> {
     async move {
+        if matches!(done, Done::Configured(_)) {
+            return Ok(());
+        }
         let old = change.find_or_make(NS_OLD, Settings::default()).await?;
         let before = storage(items::newest(change.server(), &old).await?.as_ref());
         let most = limits::payload_bytes(change.server(), &old);
@@ -91,11 +99,19 @@ fn changed_old<'a>(
     async move {
         let newest = items::newest(change.server(), node).await?;
         let given = match done {
-            Done::Published { payload, .. } => payload.clone().unwrap_or_else(empty),
+            Done::Published { payload, .. } => {
+                let payload = payload.as_ref().ok_or(Fault::PayloadRequired)?;
+                let is_storage = payload.is(NS_OLD, STORAGE);
+                is_storage
+                    .then(|| payload.clone())
+                    .ok_or(Fault::InvalidPayload)?
+            }
             Done::Retracted(id) if newest.as_ref().is_some_and(|item| item.id != *id) => {
                 return Ok(());
             }
             Done::Retracted(_) | Done::Emptied => empty(),
+            // The bookmarks themselves are still there.
+            Done::Shrunk | Done::Configured(_) => return Ok(()),
         };
         apply(change, &storage(newest.as_ref()), &given).await
     }
@@ -156,7 +172,13 @@ fn bookmarks(storage: &Element) -> Vec<Bookmark> {
 /// The older form of these bookmarks: those that stood there before stand where they stood, with what only that form can
 /// say. As many as have room: what is not shown cannot be changed there, nor be lost.
 fn shown(before: &Element, bookmarks: impl Iterator<Item = Bookmark>, bytes_max: u64) -> Element {
-    let mut bookmarks: Vec<Bookmark> = bookmarks.collect();
+    let mut bookmarks: Vec<Option<Bookmark>> = bookmarks.map(Some).collect();
+    let mut places = BTreeMap::new();
+    for (at, one) in bookmarks.iter().enumerate() {
+        places
+            .entry(one.as_ref().map(|one| one.jid.clone()))
+            .or_insert(at);
+    }
     let mut after = empty();
     let mut bytes = after.to_bytes("").len() as u64;
     let mut push = |element: Element| {
@@ -170,15 +192,15 @@ fn shown(before: &Element, bookmarks: impl Iterator<Item = Bookmark>, bytes_max:
             push(child.clone());
             continue;
         };
-        if let Some(at) = bookmarks.iter().position(|one| one.jid == said.jid) {
-            let now = bookmarks.remove(at);
+        let at = places.get(&Some(said.jid.clone()));
+        if let Some(now) = at.and_then(|at| bookmarks.get_mut(*at)?.take()) {
             push(match now.differs_from(&said) {
                 true => now.to_old(),
                 false => child.clone(),
             });
         }
     }
-    for bookmark in bookmarks {
+    for bookmark in bookmarks.into_iter().flatten() {
         push(bookmark.to_old());
     }
     after
@@ -191,54 +213,72 @@ async fn apply(change: &mut Change, before: &Element, given: &Element) -> Result
         return Ok(());
     }
     let node = change.find_or_make(NS, Settings::default()).await?;
-    let kept = read(change, &node).await?;
-    let find = |jid| kept.iter().find(|kept| kept.bookmark.jid == jid);
-    for gone in before
+    let mut kept = BTreeMap::new();
+    for one in read(change, &node).await? {
+        kept.entry(one.bookmark.jid.clone()).or_insert(one);
+    }
+    let shown: BTreeMap<_, _> = before.iter().map(|one| (&one.jid, one)).collect();
+    // Of two of one room, the later is meant.
+    let said: BTreeMap<_, _> = given.iter().map(|one| (&one.jid, one)).collect();
+    let gone = shown.keys().filter(|jid| !said.contains_key(*jid));
+    let gone: Vec<&Kept> = gone.filter_map(|jid| kept.get(*jid)).collect();
+    let changed: Vec<&Bookmark> = given
         .iter()
-        .filter(|one| !given.iter().any(|other| other.jid == one.jid))
-    {
-        if let Some(kept) = find(gone.jid.clone()) {
-            change.retract(&node, &kept.id).await?;
-        }
+        .filter(|one| {
+            said.get(&one.jid)
+                .is_some_and(|said| std::ptr::eq(*said, *one))
+        })
+        .filter(|one| {
+            shown
+                .get(&one.jid)
+                .is_none_or(|shown| one.differs_from(shown))
+        })
+        .collect();
+    if gone.len() + changed.len() > CHANGED_AT_ONCE_MAX {
+        let text = format!("at most {CHANGED_AT_ONCE_MAX} bookmarks can be changed at once");
+        return Err(StanzaError::from(Condition::ResourceConstraint).with_text(text));
     }
     // A bookmark never makes room for another that is written with it.
-    let new = given.iter().filter(|one| find(one.jid.clone()).is_none());
+    let new = said.keys().filter(|jid| !kept.contains_key(**jid));
     let count = change.count(&node).await?.items + new.count() as u64;
-    if count > limits::items(change.server(), &node) {
+    if count.saturating_sub(gone.len() as u64) > limits::items(change.server(), &node) {
         return Err(StanzaError::from(Condition::ResourceConstraint)
             .with_text("there is no room for so many bookmarks"));
     }
-    let most = limits::payload_bytes(change.server(), &node);
-    let mut done = Vec::new();
-    // Of two of one room, the later is meant.
-    for bookmark in given.iter().rev() {
-        let shown = before.iter().find(|one| one.jid == bookmark.jid);
-        let is_changed = shown.is_none_or(|shown| bookmark.differs_from(shown));
-        if !is_changed || done.contains(&&bookmark.jid) {
-            continue;
-        }
-        done.push(&bookmark.jid);
-        let unread = match find(bookmark.jid.clone()) {
-            Some(_) => None,
-            None => items::named(change.server(), &node, bookmark.jid.as_str()).await?,
-        };
-        let unread = unread.and_then(|(_, item)| Kept::of(item));
-        let kept = find(bookmark.jid.clone()).or(unread.as_ref());
-        let element = bookmark.to_item(kept.map(|kept| &kept.element));
-        if kept.is_some_and(|kept| kept.element == element) {
-            continue;
-        }
-        if element.to_bytes("").len() as u64 > most {
-            return Err(Fault::PayloadTooBig.error());
-        }
-        let id = kept.map_or_else(|| bookmark.jid.to_string(), |kept| kept.id.clone());
-        let item = Item {
-            payload: vec![element],
-            ..Item::named(&id)
-        };
-        change.publish(&node, &item).await?;
+    for one in gone {
+        change.retract(&node, &one.id).await?;
+    }
+    for bookmark in changed {
+        put(change, &node, bookmark, kept.get(&bookmark.jid)).await?;
     }
     Ok(())
+}
+
+/// Writes what the older form says of a bookmark into its item, if that says something else.
+async fn put(
+    change: &mut Change,
+    node: &Node,
+    bookmark: &Bookmark,
+    kept: Option<&Kept>,
+) -> Result<(), StanzaError> {
+    let unread = match kept {
+        Some(_) => None,
+        None => items::named(change.server(), node, bookmark.jid.as_str()).await?,
+    };
+    let unread = unread.and_then(|(_, item)| Kept::of(item));
+    let kept = kept.or(unread.as_ref());
+    let element = bookmark.to_item(kept.map(|kept| &kept.element));
+    if kept.is_some_and(|kept| kept.element == element) {
+        return Ok(());
+    }
+    if element.to_bytes("").len() as u64 > limits::payload_bytes(change.server(), node) {
+        return Err(Fault::PayloadTooBig.error());
+    }
+    let item = Item {
+        payload: vec![element],
+        ..Item::named(kept.map_or(bookmark.jid.as_str(), |kept| &kept.id))
+    };
+    change.publish(node, &item).await.map(|_| ())
 }
 
 /// What private storage shows; nothing where nobody has ever had a bookmark.

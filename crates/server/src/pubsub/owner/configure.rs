@@ -1,35 +1,34 @@
 //! Configure a node (XEP-0060 §8.2).
 
+use waxwing_stanza::Condition;
 use waxwing_stanza::xep::xep_0004_forms::{DataForm, FormKind};
 use waxwing_stanza::xep::xep_0060_pubsub::FORM_NODE_CONFIG;
 use waxwing_stanza::xep::xep_0060_pubsub::event::{self, Event};
 use waxwing_stanza::xep::xep_0060_pubsub::owner::{Configure, PubsubOwner};
-use waxwing_stanza::{Condition, StanzaError};
 
 use crate::cx::{Answer, Handled};
-use crate::effects::Effects;
-use crate::pubsub::fields;
+use crate::pubsub::fields::{self, Field};
+use crate::pubsub::links::Done;
 use crate::pubsub::node::Node;
-use crate::pubsub::node_options::{self, deliver_payloads, notify_config};
-use crate::pubsub::notify::{self, Audience, Notice};
+use crate::pubsub::node_options::{self, deliver_payloads, notify_config, roster_groups_allowed};
 use crate::pubsub::request::Request;
 use crate::pubsub::requests::create;
-use crate::pubsub::{arrivals, items, limits};
+use crate::pubsub::{arrivals, limits, sweeping};
 
 /// The configuration as it is.
 pub(super) async fn get(request: &Request, asked: &Configure) -> Handled {
     let node = request.owned(asked.node.as_deref()).await?;
     Ok(Answer::with(&PubsubOwner::of(Configure {
         node: Some(node.name.clone()),
-        form: Some(form(FormKind::Form, &node)),
+        form: Some(form(FormKind::Form, node_options::FIELDS, &node)),
     })))
 }
 
-fn form(kind: FormKind, node: &Node) -> DataForm {
+fn form(kind: FormKind, fields: &[&Field], node: &Node) -> DataForm {
     fields::form(
         kind,
         FORM_NODE_CONFIG,
-        node_options::FIELDS,
+        fields,
         node.settings(),
         node.service.kind,
     )
@@ -52,49 +51,29 @@ pub(super) async fn set(request: &Request, asked: &Configure) -> Handled {
     limits::check_settings(node.service.kind, &settings)?;
     let before = node.clone();
     node.stored.settings = Some(settings);
-    let mut effects = request.writes(turn);
-    node.save(&mut effects.batch);
-    fit(request, &node, &mut effects).await?;
-    arrivals::reconfigured(request.server(), &before, &node, &mut effects).await?;
-    if node.is(&notify_config::FIELD) {
-        tell(request, &node, &mut effects).await?;
+    let mut change = request.change(turn);
+    node.save(&mut change.effects().batch);
+    if change.shrink(&node).await? > 0 {
+        change.follow(&node, &Done::Shrunk).await?;
+        sweeping::shrink_later(&node, change.effects());
     }
+    arrivals::reconfigured(request.server(), &before, &node, change.effects()).await?;
+    if node.is(&notify_config::FIELD) {
+        change.tell(&node, &event(&node)).await?;
+    }
+    let done = Done::Configured(Box::new(before));
+    let effects = change.done(&node, &done).await?;
     Ok(Answer::empty().and(effects))
 }
 
-/// Where fewer items are kept from now on, the oldest go.
-async fn fit(request: &Request, node: &Node, effects: &mut Effects) -> Result<(), StanzaError> {
-    let server = request.server();
-    let mut count = items::count(server, node).await?;
-    let surplus = count.items.saturating_sub(limits::items(server, node));
-    let most = limits::REMOVED_FOR_ONE_MAX.min(usize::try_from(surplus).unwrap_or(usize::MAX));
-    if most == 0 {
-        return Ok(());
-    }
-    for old in items::oldest(server, node, most).await? {
-        if let Some(numbers) = items::numbers(server, node, &old.id).await? {
-            count = items::remove(node, &old.id, numbers, count, &mut effects.batch);
-        }
-    }
-    Ok(())
-}
-
-/// §8.2.5.3.
-async fn tell(request: &Request, node: &Node, effects: &mut Effects) -> Result<(), StanzaError> {
-    let server = request.server();
-    let event = Event::of(event::Configuration {
+/// §8.2.5.3. What the groups of somebody's roster are called is nobody else's matter.
+fn event(node: &Node) -> Event {
+    let told = |field: &&&'static Field| field.name != roster_groups_allowed::FIELD.name;
+    let fields: Vec<&'static Field> = node_options::FIELDS.iter().filter(told).copied().collect();
+    Event::of(event::Configuration {
         node: node.name.clone(),
         form: node
             .is(&deliver_payloads::FIELD)
-            .then(|| form(FormKind::Result, node)),
-    });
-    let notice = Notice::of(server, node, &event)?;
-    notify::tell(
-        server,
-        node,
-        notice,
-        Audience::of(server, node).await?,
-        effects,
-    )
-    .await
+            .then(|| form(FormKind::Result, &fields, node)),
+    })
 }

@@ -12,7 +12,8 @@ use crate::pubsub::node::Node;
 use crate::pubsub::node_options::notify_delete;
 use crate::pubsub::notify::{self, Audience, Notice};
 use crate::pubsub::request::Request;
-use crate::pubsub::{subscriptions, sweeping};
+use crate::pubsub::stored::Gone;
+use crate::pubsub::{limits, subscriptions, sweeping};
 
 /// Most bytes of the URI of where a node has gone.
 const URI_BYTES_MAX: usize = 2_048;
@@ -31,6 +32,9 @@ pub(super) async fn set(request: &Request, asked: &Delete) -> Handled {
         return Err(StanzaError::from(Condition::BadRequest)
             .with_text(format!("a URI has 1 to {URI_BYTES_MAX} bytes")));
     }
+    if uri.is_some() {
+        limits::check_redirects(request.server(), &request.service, &request.who).await?;
+    }
     let effects = removed(request.change(turn), &node, uri).await?;
     Ok(Answer::empty().and(effects))
 }
@@ -44,7 +48,12 @@ pub(crate) async fn removed(
     let server = change.server().clone();
     change.emptied(node);
     let debris = sweeping::clear(&server, node, &mut change.effects().batch).await?;
-    node.delete(&mut change.effects().batch, uri);
+    let gone = uri.map(|uri| Gone {
+        uri: uri.to_owned(),
+        owner: change.who().to_string(),
+        service: node.service.jid.to_string(),
+    });
+    node.delete(&mut change.effects().batch, gone.as_ref());
     if node.is(&notify_delete::FIELD) {
         let event = Event::of(event::Delete {
             node: node.name.clone(),

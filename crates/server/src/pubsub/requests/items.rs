@@ -8,7 +8,7 @@ use waxwing_wire::Element;
 use crate::cx::{Answer, Handled};
 use crate::pubsub::items::{self, Found, PAGE_ITEMS_MAX, Question};
 use crate::pubsub::node::{Node, check_name};
-use crate::pubsub::node_options::{itemreply, persist_items};
+use crate::pubsub::node_options::persist_items;
 use crate::pubsub::request::{Request, Standing};
 use crate::pubsub::stored::StoredItem;
 use crate::pubsub::subscriptions;
@@ -84,12 +84,11 @@ async fn named(request: &Request, node: &Node, asked: &[Item]) -> Result<Found, 
     Ok(found)
 }
 
-/// An item as it is shown: with who published it where the node says so (§7.1.2.3).
+/// An item as it is shown.
 pub(crate) fn shown(node: &Node, item: &StoredItem) -> Result<Item, StanzaError> {
-    let says_who = node.text(&itemreply::FIELD) == "publisher";
     Ok(Item {
         id: Some(item.id.clone()),
-        publisher: says_who.then(|| item.publisher.parse().ok()).flatten(),
+        publisher: node.publisher(&item.publisher),
         payload: payload(item)?,
     })
 }

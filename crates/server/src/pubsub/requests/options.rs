@@ -12,6 +12,7 @@ use crate::pubsub::fields::{self, Settings, Unknown};
 use crate::pubsub::limits;
 use crate::pubsub::node::Node;
 use crate::pubsub::request::Request;
+use crate::pubsub::requests::subscribe;
 use crate::pubsub::subscribe_options;
 use crate::pubsub::subscriptions::{self, Subscription};
 
@@ -33,11 +34,12 @@ pub(super) async fn set(request: &Request, asked: &Options) -> Handled {
     let turn = request
         .turn(asked.node.as_deref().unwrap_or_default())
         .await;
-    let (_, mut subscription) = find(request, asked).await?;
+    let (node, mut subscription) = find(request, asked).await?;
     if form.kind == FormKind::Cancel {
         return Ok(Answer::empty());
     }
     subscription.settings.merge(accept(request, form)?);
+    subscribe::note_temporary(&node, &mut subscription.settings);
     if subscription.state == SubscriptionState::Unconfigured {
         subscription.state = SubscriptionState::Subscribed;
     }

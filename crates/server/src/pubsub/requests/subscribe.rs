@@ -49,9 +49,7 @@ pub(super) async fn set(request: &Request, asked: &Subscribe, given: Option<&Opt
     limits::check_subscriptions(request, node).await?;
     let has_options = settings.is_some();
     let mut settings = settings.unwrap_or_default();
-    if node.is(&tempsub::FIELD) {
-        settings.set(&expire::FIELD, &[PRESENCE]);
-    }
+    note_temporary(node, &mut settings);
     let subscription = Subscription {
         node: node.name.clone(),
         jid: jid.clone(),
@@ -73,6 +71,13 @@ pub(super) async fn set(request: &Request, asked: &Subscribe, given: Option<&Opt
         }));
     }
     Ok(Answer::with(&answer).and(effects))
+}
+
+/// All subscriptions to some nodes end when the subscriber goes, whatever their options say (`pubsub#tempsub`).
+pub(super) fn note_temporary(node: &Node, settings: &mut Settings) {
+    if node.is(&tempsub::FIELD) {
+        settings.set(&expire::FIELD, &[PRESENCE]);
+    }
 }
 
 /// The options of a new subscription.

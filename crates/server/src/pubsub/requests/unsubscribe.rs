@@ -16,12 +16,12 @@ pub(super) async fn set(request: &Request, asked: &Unsubscribe) -> Handled {
     let turn = request
         .turn(asked.node.as_deref().unwrap_or_default())
         .await;
-    let standing = request.node(asked.node.as_deref()).await?;
+    let node = request.node_to_leave(asked.node.as_deref()).await?;
     let jid = asked.jid.as_ref().ok_or(Fault::InvalidJid)?;
     if !request.own_jid(jid) {
         return Err(Condition::Forbidden.into());
     }
-    let node = &standing.node;
+    let node = &node;
     let mut one = options::one(request, node, jid, asked.subid.as_deref()).await?;
     let mut effects = request.writes(turn);
     one.delete(&request.service, &mut effects.batch);
