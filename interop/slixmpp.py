@@ -2,7 +2,7 @@
 # needs-apt: python3 python3-venv
 # needs-pip: slixmpp==1.17.0
 # needs-server: closed open
-# needs-accounts: 190
+# needs-accounts: 200
 """slixmpp against every item of the server's core: log-in, roster, presence, messages, resumption.
 
 `slixmpp.py [CASE-PREFIX…]` runs those cases only.
@@ -20,7 +20,19 @@ from harness import partner  # noqa: E402
 if __name__ == "__main__":
     partner.enter(HERE)
 
-    from cases import carbons, disco, login, messages, offline, presence, pubsub, registration, resumption, roster
+    from cases import (
+        carbons,
+        commands,
+        disco,
+        login,
+        messages,
+        offline,
+        presence,
+        pubsub,
+        registration,
+        resumption,
+        roster,
+    )
 
-    suites = [login, roster, presence, messages, offline, resumption, disco, carbons, pubsub, registration]
+    suites = [login, roster, presence, messages, offline, resumption, disco, carbons, pubsub, commands, registration]
     sys.exit(partner.run(HERE, [module.SUITE for module in suites]))

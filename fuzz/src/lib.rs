@@ -13,6 +13,7 @@ mod bosh;
 pub mod campaign;
 mod configuration;
 pub mod corpus;
+mod data_forms;
 mod expat;
 mod jid;
 pub mod mutate;
@@ -29,6 +30,7 @@ mod wire_stream;
 
 pub use bosh::bosh;
 pub use configuration::configuration;
+pub use data_forms::data_forms;
 pub use jid::jid;
 pub use negotiation::{
     Transcript, client_stream, scram_client, scram_server, server_stream, transcripts,
@@ -49,6 +51,7 @@ pub const TARGETS: &[Target] = &[
     ("bosh", bosh),
     ("client_stream", client_stream),
     ("configuration", configuration),
+    ("data_forms", data_forms),
     ("jid", jid),
     ("proxy_protocol", proxy_protocol),
     ("scram_client", scram_client),

@@ -180,6 +180,9 @@ pub(crate) const ORIGINS: &str = "login-origins";
 /// The key of stanza-ids: they stay what they are after a restart.
 pub(crate) const STANZA_IDS: &str = "stanza-ids";
 
+/// The key of the names of runs of commands: a restart ends none.
+pub(crate) const RUNS: &str = "command-runs";
+
 /// Secret keys of the server's own. Those that there are not yet are made, in one commit.
 pub(crate) async fn secrets<const N: usize>(
     outside: &Outside,

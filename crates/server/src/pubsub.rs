@@ -3,7 +3,8 @@
 //! A request comes in by `requests.rs` or `owner.rs`, which say what belongs together in one, and goes to a file of its
 //! own below them. It finds its node (`request.rs`, `node.rs`), asks what who sent it may do (`privilege.rs`,
 //! `access.rs`), changes what is stored (`change.rs`, `items.rs`, `subscriptions.rs`, `affiliations.rs`), and tells others
-//! (`notify.rs`). Features that keep other things in step with a node join in there (`links.rs`). An access model, an option of a node, a request: each is one file and one line.
+//! (`notify.rs`). Features that keep other things in step with a node join in there (`links.rs`). An access model, an option of a node, a request: each is one file and
+//! one line.
 //!
 //! Who changes a node has its turn, from the first read to the staging of what is written; `links.rs` says in which order
 //! turns are taken.
@@ -16,6 +17,7 @@ pub(crate) mod change;
 mod departures;
 pub(crate) mod disco;
 pub(crate) mod fields;
+pub mod forms;
 pub(crate) mod items;
 mod last;
 pub(crate) mod limits;
@@ -25,6 +27,7 @@ pub(crate) mod node_options;
 mod notices;
 mod notify;
 pub(crate) mod owner;
+pub(crate) mod pending;
 mod privilege;
 pub mod profile;
 mod request;

@@ -15,6 +15,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use waxwing_stanza::xep::xep_0004_forms::DataForm;
 use waxwing_stanza::xep::xep_0030_disco::{DiscoInfo, Feature as Var, Identity};
+use waxwing_stanza::xep::xep_0050_commands::NS as NS_COMMANDS;
 use waxwing_stanza::{IqType, Payload, StanzaError};
 use waxwing_store::Shape;
 use waxwing_stream::server::Stage;
@@ -30,6 +31,7 @@ use crate::pubsub::links::{Family, Link};
 use crate::pubsub::profile::Profile;
 use crate::pubsub::service::{Service, ServiceKind};
 use crate::session::Flag;
+use crate::xep::xep_0050_commands::AdHoc;
 
 /// Which document a feature implements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -142,6 +144,16 @@ pub enum RegistryError {
         /// The command.
         name: &'static str,
     },
+    /// Two ad-hoc commands of one node.
+    #[error("{owner}: the ad-hoc command '{node}' of {whom} is taken")]
+    AdHocTaken {
+        /// The later one.
+        owner: String,
+        /// The node.
+        node: &'static str,
+        /// Addressee kind.
+        whom: &'static str,
+    },
 }
 
 /// Everything that features registered.
@@ -156,6 +168,7 @@ pub struct Registry {
     forms: Vec<FormOf>,
     pub(crate) stream_features: Vec<(Stage, StreamFeatureOf)>,
     pub(crate) commands: BTreeMap<&'static str, Command>,
+    ad_hoc: Vec<(Addressee, AdHoc)>,
     pub(crate) profiles: Vec<Profile>,
     links: Vec<(&'static str, Link)>,
 }
@@ -261,6 +274,25 @@ impl Registrar<'_> {
         self.registry.links.push((self.name, link));
     }
 
+    /// An ad-hoc command of these addressee kinds, which are said to have such.
+    pub(crate) fn ad_hoc(&mut self, whom: &[Addressee], command: AdHoc) {
+        self.disco(whom, NS_COMMANDS);
+        for &to in whom {
+            if self
+                .registry
+                .ad_hoc(to)
+                .any(|known| known.node == command.node)
+            {
+                self.errors.push(RegistryError::AdHocTaken {
+                    owner: self.feature.name(),
+                    node: command.node,
+                    whom: to.name(),
+                });
+            }
+            self.registry.ad_hoc.push((to, command));
+        }
+    }
+
     /// An admin command.
     pub fn command(&mut self, command: Command) {
         let name = command.name;
@@ -313,6 +345,12 @@ impl Registry {
     ) -> Option<&IqHandler> {
         let names = self.iq.get(&(whom, kind))?.get(payload.ns())?;
         names.get(payload.name()).map(|(_, handler)| handler)
+    }
+
+    /// The ad-hoc commands of an addressee kind.
+    pub(crate) fn ad_hoc(&self, whom: Addressee) -> impl Iterator<Item = AdHoc> {
+        let all = self.ad_hoc.iter();
+        all.filter(move |(to, _)| *to == whom).map(|(_, one)| *one)
     }
 
     /// What is kept in step with a node.

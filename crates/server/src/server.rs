@@ -34,6 +34,7 @@ use crate::session::Session;
 use crate::settings::Settings;
 use crate::stanza_id::StanzaIds;
 use crate::throttle::Throttle;
+use crate::xep::xep_0050_commands::Runs;
 use crate::xep::xep_0175_guests::Guests;
 use crate::xep::{self, xep_0198_sm as stream_management};
 
@@ -103,6 +104,7 @@ pub(crate) struct Inner {
     capabilities: Capabilities,
     releaser: Releaser,
     stanza_ids: StanzaIds,
+    runs: Runs,
     /// Subscriptions change two rosters at once, each of which is read first.
     rosters: RosterTurns,
     /// A node is read before it is changed, too.
@@ -147,8 +149,9 @@ impl Server {
             accounts::DECOY_SALTS,
             accounts::ORIGINS,
             accounts::STANZA_IDS,
+            accounts::RUNS,
         ];
-        let [decoy_key, origins, stanza_ids] = accounts::secrets(&outside, names).await?;
+        let [decoy_key, origins, stanza_ids, runs] = accounts::secrets(&outside, names).await?;
         let throttle = Throttle::new(origins);
         let stanza_ids = StanzaIds::new(stanza_ids);
         let live = Live::new(&settings, &registry, decoy_key)?;
@@ -164,6 +167,7 @@ impl Server {
             capabilities: Capabilities::default(),
             releaser: Releaser::default(),
             stanza_ids,
+            runs: Runs::new(runs),
             rosters: RosterTurns::new(&*outside.random),
             nodes: RosterTurns::new(&*outside.random),
             staging: Mutex::new(last),
@@ -217,6 +221,11 @@ impl Server {
 
     pub(crate) fn throttle(&self) -> &Throttle {
         &self.0.throttle
+    }
+
+    /// Names of runs of commands.
+    pub(crate) fn runs(&self) -> &Runs {
+        &self.0.runs
     }
 
     pub(crate) fn guests(&self) -> &Guests {

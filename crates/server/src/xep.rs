@@ -5,6 +5,7 @@ pub mod rfc6121_subscription;
 pub mod xep_0012_last;
 pub mod xep_0030_disco;
 pub mod xep_0049_private;
+pub mod xep_0050_commands;
 pub mod xep_0054_vcard;
 pub mod xep_0059_rsm;
 pub mod xep_0060_pubsub;
@@ -47,6 +48,7 @@ pub const FEATURES: &[&Feature] = &[
     &xep_0012_last::FEATURE,
     &xep_0030_disco::FEATURE,
     &xep_0049_private::FEATURE,
+    &xep_0050_commands::FEATURE,
     &xep_0054_vcard::FEATURE,
     &xep_0059_rsm::FEATURE,
     &xep_0060_pubsub::FEATURE,

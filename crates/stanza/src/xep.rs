@@ -10,6 +10,7 @@ pub mod xep_0012_last;
 pub mod xep_0030_disco;
 pub mod xep_0045_rooms;
 pub mod xep_0049_private;
+pub mod xep_0050_commands;
 pub mod xep_0054_vcard;
 pub mod xep_0059_rsm;
 pub mod xep_0060_pubsub;

@@ -5,6 +5,8 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod errors;
+mod floods;
+mod forms;
 mod large;
 mod privileges;
 mod reach;

@@ -12,13 +12,13 @@ use crate::pubsub::notify::{self, Audience, Notice};
 use crate::pubsub::privilege::{Privilege, may};
 use crate::pubsub::service::Service;
 use crate::pubsub::subscriptions::{self, Subscription};
-use crate::pubsub::{affiliations, last, notices};
+use crate::pubsub::{affiliations, fields, last, notices};
 use crate::server::Server;
 
-const ALLOW: &str = "pubsub#allow";
-const NODE: &str = "pubsub#node";
-const SUBSCRIBER: &str = "pubsub#subscriber_jid";
-const SUBID: &str = "pubsub#subid";
+const ALLOW: &str = "allow";
+const NODE: &str = "node";
+const SUBSCRIBER: &str = "subscriber_jid";
+const SUBID: &str = "subid";
 
 /// Owners are asked.
 pub(crate) async fn ask_owners(
@@ -28,29 +28,23 @@ pub(crate) async fn ask_owners(
     effects: &mut Effects,
 ) -> Result<(), StanzaError> {
     let owners = affiliations::owners(server, node).await?;
-    ask(
-        server,
-        node,
-        subscription,
-        Audience::accounts(owners),
-        effects,
-    )
-    .await
+    let notice = question(server, node, subscription)?;
+    notify::tell(server, node, notice, Audience::accounts(owners), effects).await
 }
 
-/// Somebody is asked.
-pub(crate) async fn ask(
+/// What an owner is asked.
+pub(crate) fn question(
     server: &Server,
     node: &Node,
     subscription: &Subscription,
-    audience: Audience,
-    effects: &mut Effects,
-) -> Result<(), StanzaError> {
-    let line = |var, kind, label: &str, value: &str| {
-        Field::new(var, [value]).with_kind(kind).with_label(label)
+) -> Result<Notice, StanzaError> {
+    let field = |name, value| Field::new(&fields::var(name), [value]);
+    let line = |name, kind, label: &str, value| {
+        let field: Field = field(name, value);
+        field.with_kind(kind).with_label(label)
     };
     let mut form = DataForm::of_type(FormKind::Form, FORM_AUTHORIZATION)
-        .with_field(Field::new(SUBID, [subscription.id.as_str()]).with_kind(FieldKind::Hidden))
+        .with_field(field(SUBID, subscription.id.as_str()).with_kind(FieldKind::Hidden))
         .with_field(line(NODE, FieldKind::TextSingle, "Node ID", &node.name))
         .with_field(line(
             SUBSCRIBER,
@@ -70,52 +64,82 @@ pub(crate) async fn ask(
          button."
             .to_owned(),
     ];
-    let notice = Notice::question(server, node, &form.write())?;
-    notify::tell(server, node, notice, audience, effects).await
+    Notice::question(server, node, &form.write())
 }
 
-/// An owner's decision.
+/// What an owner decides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// At which node.
+    pub node: String,
+    /// Whose request.
+    pub subscriber: Jid,
+    /// Which one of several.
+    pub subid: Option<String>,
+    /// Whether it is granted.
+    pub allow: bool,
+}
+
+impl Decision {
+    /// What a form says; nothing where the owner puts it off.
+    ///
+    /// # Errors
+    ///
+    /// What the owner is told where the form says too little, or something twice.
+    pub fn read(form: &DataForm) -> Result<Option<Decision>, StanzaError> {
+        match form.kind {
+            FormKind::Cancel => return Ok(None),
+            FormKind::Submit => {}
+            FormKind::Form | FormKind::Result => return Err(Condition::BadRequest.into()),
+        }
+        let single = |name| {
+            let value = fields::single(form, name);
+            value.map_err(|wrong| {
+                StanzaError::from(Condition::BadRequest).with_text(wrong.to_string())
+            })
+        };
+        let allow = match single(ALLOW)? {
+            Some("1" | "true") => true,
+            Some("0" | "false") => false,
+            _ => return Err(Condition::BadRequest.into()),
+        };
+        let subscriber = single(SUBSCRIBER)?.ok_or(Fault::JidRequired)?;
+        Ok(Some(Decision {
+            node: node::named(single(NODE)?)?.to_owned(),
+            subscriber: subscriber.parse().map_err(|_| Condition::JidMalformed)?,
+            subid: single(SUBID)?.map(str::to_owned),
+            allow,
+        }))
+    }
+}
+
+/// An owner's decision. One that is put off leaves the request as it is.
 pub(crate) async fn decide(
     server: &Server,
     service: &Service,
     who: &BareJid,
     form: &DataForm,
 ) -> Result<Effects, StanzaError> {
-    // The request stays as it is.
-    if form.kind == FormKind::Cancel {
+    let Some(decision) = Decision::read(form)? else {
         return Ok(Effects::none());
-    }
-    let allow = match form.value(ALLOW) {
-        Some("1" | "true") => true,
-        Some("0" | "false") => false,
-        _ => return Err(Condition::BadRequest.into()),
     };
-    let name = node::named(form.value(NODE))?;
-    let jid: Jid = form
-        .value(SUBSCRIBER)
-        .ok_or(Fault::JidRequired)?
-        .parse()
-        .map_err(|_| Condition::JidMalformed)?;
-    let turn = server.node_turn(&service.jid, name).await;
-    let node = node::find(server, service, name).await?;
+    let turn = server.node_turn(&service.jid, &decision.node).await;
+    let node = node::find(server, service, &decision.node).await?;
     let node = node.ok_or(Condition::ItemNotFound)?;
     let affiliation = affiliations::of(server, &node, who).await?;
     if !may(affiliation, Privilege::Own) {
         return Err(Condition::Forbidden.into());
     }
-    let pending = subscriptions::of_jid(server, &node, &jid).await?;
+    let pending = subscriptions::of_jid(server, &node, &decision.subscriber).await?;
     let is_meant = |one: &&Subscription| {
         let is_pending = one.state == SubscriptionState::Pending;
-        is_pending
-            && form
-                .value(SUBID)
-                .is_none_or(|id| id.is_empty() || id == one.id)
+        is_pending && decision.subid.as_ref().is_none_or(|id| *id == one.id)
     };
     let mut effects = Effects::none();
     effects.exclusive = Some(turn);
     // Another owner may have decided before: the first one counts.
     if let Some(one) = pending.iter().find(is_meant) {
-        settle(server, &node, one.clone(), allow, &mut effects).await?;
+        settle(server, &node, one.clone(), decision.allow, &mut effects).await?;
     }
     Ok(effects)
 }

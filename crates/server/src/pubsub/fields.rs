@@ -11,10 +11,10 @@ use waxwing_stanza::xep::xep_0082_datetime::DateTime;
 use crate::pubsub::service::ServiceKind;
 
 /// Most values of one field.
-pub(crate) const VALUES_MAX: usize = 100;
+pub const VALUES_MAX: usize = 100;
 
 /// Most bytes of one value.
-pub(crate) const VALUE_BYTES_MAX: usize = 1_024;
+pub const VALUE_BYTES_MAX: usize = 1_024;
 
 /// What stands before each name.
 const PREFIX: &str = "pubsub#";
@@ -63,7 +63,7 @@ pub(crate) enum Kind {
 
 /// What is wrong with a field of a form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Wrong {
+pub enum Wrong {
     /// It is there twice.
     #[error("pubsub#{0} is there twice")]
     Twice(&'static str),
@@ -160,10 +160,6 @@ impl Settings {
 }
 
 impl Field {
-    fn var(&self) -> String {
-        format!("{PREFIX}{}", self.name)
-    }
-
     fn form_kind(&self) -> FieldKind {
         match self.kind {
             Kind::Boolean => FieldKind::Boolean,
@@ -190,6 +186,10 @@ impl Field {
         let mut accepted = Vec::new();
         for value in given {
             let value = self.accept_one(value).ok_or(wrong)?;
+            // An address may be longer than it was written.
+            if value.len() > VALUE_BYTES_MAX {
+                return Err(wrong);
+            }
             // XEP-0004 §3.3: the same twice means no more than once.
             if !value.is_empty() && !accepted.iter().any(|other| *other == value) {
                 accepted.push(value.into_owned());
@@ -234,7 +234,7 @@ impl Field {
     }
 
     fn shown(&self, settings: &Settings, service: ServiceKind, form: FormKind) -> FormField {
-        let var = self.var();
+        let var = var(self.name);
         let mut field = FormField::new(&var, settings.values(self, service));
         field.kind = Some(self.form_kind());
         if form == FormKind::Form {
@@ -249,6 +249,11 @@ impl Field {
         }
         field
     }
+}
+
+/// The name of a field as forms have it.
+pub(crate) fn var(name: &str) -> String {
+    format!("{PREFIX}{name}")
 }
 
 /// The form with these fields as they are set.
@@ -300,4 +305,23 @@ pub(crate) fn accept(
         });
     }
     Ok(settings)
+}
+
+/// The one value of a field of a form that is no setting, without `pubsub#`; nothing where it is left out, or empty.
+pub(crate) fn single<'a>(form: &'a DataForm, name: &'static str) -> Result<Option<&'a str>, Wrong> {
+    let is_it = |field: &&FormField| {
+        let var = field.var.as_deref();
+        var.and_then(|var| var.strip_prefix(PREFIX)) == Some(name)
+    };
+    let mut all = form.fields.iter().filter(is_it);
+    let field = all.next();
+    if all.next().is_some() {
+        return Err(Wrong::Twice(name));
+    }
+    match field.map_or(&[][..], |field| &field.values) {
+        [] => Ok(None),
+        [value] if value.len() > VALUE_BYTES_MAX => Err(Wrong::Value(name)),
+        [value] => Ok(Some(value.as_str()).filter(|value| !value.is_empty())),
+        _ => Err(Wrong::Value(name)),
+    }
 }

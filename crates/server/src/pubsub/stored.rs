@@ -5,6 +5,7 @@ use waxwing_store::{Index, Shape, Table};
 
 use crate::pubsub::fields::{PRESENCE, Settings};
 use crate::pubsub::node_options::{item_expire, purge_offline};
+use crate::pubsub::pending::BY_PENDING;
 use crate::pubsub::service::ServiceKind;
 use crate::pubsub::subscribe_options::expire;
 
@@ -180,7 +181,8 @@ pub(crate) static BY_TEMPORARY: Index<(String, String, String), StoredSubscripti
 pub(crate) static SUBSCRIPTIONS: Table<(String, String, String), StoredSubscription> =
     Table::new("pubsub-subscriptions", 1)
         .index(&BY_SUBSCRIBER)
-        .index(&BY_TEMPORARY);
+        .index(&BY_TEMPORARY)
+        .index(&BY_PENDING);
 
 /// Accounts that were removed, and own nodes of others' services still.
 pub(crate) static LEFT: Table<String, bool> = Table::new("pubsub-left", 1);

@@ -31,7 +31,11 @@ pub(crate) struct Subscription {
 }
 
 impl Subscription {
-    fn read(key: (String, String, String), stored: StoredSubscription) -> Option<Subscription> {
+    /// As stored; nothing where that cannot be read.
+    pub(crate) fn read(
+        key: (String, String, String),
+        stored: StoredSubscription,
+    ) -> Option<Subscription> {
         let (node, jid, id) = key;
         Some(Subscription {
             node,
@@ -49,7 +53,8 @@ impl Subscription {
         Some(time.micros())
     }
 
-    fn is_over(&self, server: &Server) -> bool {
+    /// Whether its time is over.
+    pub(crate) fn is_over(&self, server: &Server) -> bool {
         let now = i64::try_from(server.now_micros()).unwrap_or(i64::MAX);
         self.until_micros().is_some_and(|until| until <= now)
     }

@@ -13,7 +13,7 @@ use crate::hosts::Service;
 use crate::pubsub;
 use crate::registry::{Feature, Registrar, Source};
 use crate::roster;
-use crate::xep::{xep_0115_caps as caps, xep_0175_guests as guests};
+use crate::xep::{xep_0050_commands as commands, xep_0115_caps as caps, xep_0175_guests as guests};
 
 /// What is said about it.
 pub const FEATURE: Feature = Feature {
@@ -40,6 +40,11 @@ fn register(registrar: &mut Registrar<'_>) {
 async fn info(cx: Cx, iq: Iq<DiscoInfo>) -> Handled {
     if !is_guest(&cx, &iq.head) && !may_look(&cx, &iq.head).await? {
         return Err(Condition::ServiceUnavailable.into());
+    }
+    if let Some(node) = &iq.payload.node
+        && let Some(info) = commands::info(&cx, &iq.head, node).await?
+    {
+        return Ok(Answer::with(&info));
     }
     let registry = cx.server.registry();
     if iq.head.addressee == Addressee::Domain {
@@ -96,6 +101,12 @@ fn of_domain(cx: &Cx, domain: &str, node: Option<String>) -> Handled {
 }
 
 async fn items(cx: Cx, iq: Iq<DiscoItems>) -> Handled {
+    if let Some(node) = &iq.payload.node
+        && let Some(items) = commands::items(&cx, &iq.head, node).await?
+    {
+        let node = iq.payload.node;
+        return Ok(Answer::with(&DiscoItems { node, items }));
+    }
     if let (Some(node), true) = (&iq.payload.node, has_nodes(iq.head.addressee)) {
         let items = pubsub::disco::items(cx, &iq.head, node).await?;
         let node = iq.payload.node;

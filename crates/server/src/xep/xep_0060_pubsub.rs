@@ -8,7 +8,7 @@ use waxwing_stanza::xep::xep_0060_pubsub::{NS, feature};
 
 use crate::addressee::Addressee;
 use crate::hosts::Service;
-use crate::pubsub::{limits, owner, requests, stored};
+use crate::pubsub::{limits, owner, pending, requests, stored};
 use crate::registry::{Feature, Registrar, Source, Status};
 
 /// What is said about it.
@@ -37,6 +37,7 @@ pub(crate) const FEATURES: &[&str] = &[
     "create-nodes",
     "delete-items",
     "delete-nodes",
+    "get-pending",
     "instant-nodes",
     "item-ids",
     "last-published",
@@ -73,6 +74,8 @@ fn register(registrar: &mut Registrar<'_>) {
     registrar.iq(SERVICES, IqType::Set, requests::set);
     registrar.iq(SERVICES, IqType::Get, owner::get);
     registrar.iq(SERVICES, IqType::Set, owner::set);
+    // Of a stranger's account nothing is told, not even that it is there.
+    registrar.ad_hoc(&[HOST, Addressee::OwnAccount], pending::COMMAND);
     registrar.identity(
         &[HOST],
         &Identity::new("pubsub", "service", Some("Publish-Subscribe")),
