@@ -50,7 +50,7 @@ impl<'a> Reply<'a> {
     /// Writes an error. Of the original it keeps name, namespace and id, not the payload.
     pub fn error(&self, error: &StanzaError) -> Option<Bytes> {
         let mut element = error.to_element(self.original.ns());
-        if codes::are_wanted(self.original) {
+        if codes::is_wanted(self.original, error.condition) {
             element.set_attr("code", codes::code(error.condition).to_string());
         }
         self.write("error", &[&element])
