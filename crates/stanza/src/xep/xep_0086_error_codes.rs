@@ -1,6 +1,8 @@
 //! [XEP-0086: Error Condition Mappings](https://xmpp.org/extensions/xep-0086.html)
 //!
-//! Conversation: `xep_0077_registration.md`; for nodes `xep_0384_omemo.md`
+//! Conversation: `xep_0077_registration.md`
+//!
+//! Of nodes: `xep_0384_omemo.md`.
 
 use waxwing_wire::Stanza;
 
