@@ -2,79 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import sqlite3
-from contextlib import closing
-from typing import Any
-
+from clients.dino import Dino
 from harness.cases import Suite, check, equal
 from harness.contacts import account_with_contact, chat_by_records, cut_under_way, saw_presence
-from harness.coordinates import Account
-from harness.desktop import Desktop
-from harness.program import LOOK_SECS, Program
 from harness.relay import Relay
 from harness.reports import report, send_asking
-from harness.session import Session
 from harness.stage import Stage
 
 SUITE = Suite("")
-RESOURCE = "dino"
-#: As Dino makes it; it adds the other tables when it finds only this one.
-ACCOUNT_TABLE = """CREATE TABLE account (id INTEGER PRIMARY KEY AUTOINCREMENT, bare_jid TEXT NOT NULL UNIQUE,
-    resourcepart TEXT, password TEXT, alias TEXT, enabled INTEGER, roster_version TEXT,
-    mam_earliest_synced INTEGER)"""
-
-
-class Dino:
-    """One desktop with Dino and an account in its database."""
-
-    def __init__(self, x: Stage, account: Account, password: str | None = None) -> None:
-        self.jid = f"{account.jid}/{RESOURCE}"
-        self.desktop = Desktop(x, "dino")
-        self._database = self.desktop.data / "dino" / "dino.db"
-        self._database.parent.mkdir()
-        with closing(sqlite3.connect(self._database)) as database, database:
-            database.execute(ACCOUNT_TABLE)
-            database.execute(
-                "INSERT INTO account (bare_jid, resourcepart, password, alias, enabled, roster_version)"
-                " VALUES (?, ?, ?, '', 1, '')",
-                (account.jid, RESOURCE, account.password if password is None else password),
-            )
-        self.program: Program
-
-    def start(self, *, trusting: bool = True) -> None:
-        """Start it; it logs in by itself."""
-        self.program = self.desktop.start("dino-im", "--print-xmpp=all", trusting=trusting)
-
-    async def logged_in(self, bob: Session) -> None:
-        """Wait until a contact sees it."""
-        await bob.presence(self.jid)
-
-    async def open(self, jid: str) -> None:
-        """Open the conversation with somebody, as a click on an address elsewhere does, and give it the keyboard."""
-        # It says that a message was displayed when the conversation is open in a window that has the keyboard.
-        await self.desktop.focus("--class", "dino", size=("1000", "700"))
-        await self.desktop.run("dino-im", f"xmpp:{jid}?message")
-
-    async def act(self, action: str, parameters: str) -> None:
-        """What a button of a notification, or a menu's entry, does."""
-        where = ["--dest", "im.dino.Dino", "--object-path", "/im/dino/Dino"]
-        method = ["--method", "org.gtk.Actions.Activate", action, parameters, "{}"]
-        await self.desktop.run("gdbus", "call", "--session", *where, *method)
-
-    async def found(self, query: str, *values: str) -> list[Any]:
-        """Wait until its database has such rows; the first column of all."""
-        while True:
-            with closing(sqlite3.connect(f"file:{self._database}?mode=ro", uri=True)) as database:
-                if rows := database.execute(query, values).fetchall():
-                    return [row[0] for row in rows]
-            await asyncio.sleep(LOOK_SECS)
-
-    async def messages(self, *wanted: str) -> None:
-        """Wait until its database has the last of these messages; it must have each of them once, and no other."""
-        await self.found("SELECT id FROM message WHERE body = ?", wanted[-1])
-        # In no order of their own: Dino works on several that come together at the same time.
-        equal(sorted(await self.found("SELECT body FROM message")), sorted(wanted), "messages")
 
 
 async def _relay(x: Stage) -> Relay:

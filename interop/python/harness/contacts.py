@@ -27,6 +27,17 @@ async def make_contacts(one: Session, other: Session) -> None:
         await asker.presence(asked.boundjid.full)
 
 
+async def friends(x: Stage, count: int) -> list[Account]:
+    """Accounts of people who all know each other, none of whom is there."""
+    sessions = [await x.online(x.account()) for _ in range(count)]
+    for number, one in enumerate(sessions):
+        for other in sessions[:number]:
+            await make_contacts(one, other)
+    for session in sessions:
+        await session.leave()
+    return [session.account for session in sessions]
+
+
 async def account_with_contact(x: Stage) -> tuple[Account, Session]:
     """An account that nobody is logged in to, and its contact `Bob Builder`, online, with an empty inbox."""
     alice, bob = x.account(), await x.online(x.account(), resource="desk")

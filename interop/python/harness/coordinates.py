@@ -37,6 +37,8 @@ class Coordinates:
     https_port: int = 0
     #: HTTP without TLS, for a reverse proxy on this machine.
     http_port: int = 0
+    #: Where it stores what it keeps.
+    data_dir: Path = Path()
 
     def environment(self, prefix: str = "XMPP") -> dict[str, str]:
         """The variables that :meth:`from_environment` reads."""
@@ -54,6 +56,7 @@ class Coordinates:
             f"{prefix}_HTTPS_PORT": str(self.https_port),
             f"{prefix}_HTTP_PORT": str(self.http_port),
             f"{prefix}_CA_FILE": str(self.ca_file),
+            f"{prefix}_DATA_DIR": str(self.data_dir),
             f"{prefix}_ACCOUNTS": json.dumps({a.jid: a.password for a in self.accounts}),
             f"{prefix}_LACKS": " ".join(sorted(self.lacks)),
         }
@@ -71,6 +74,7 @@ class Coordinates:
             tls_port=int(get(f"{prefix}_TLS_PORT")),
             plain_port=int(get(f"{prefix}_PLAIN_PORT")),
             ca_file=Path(get(f"{prefix}_CA_FILE")),
+            data_dir=Path(os.environ.get(f"{prefix}_DATA_DIR", "")),
             accounts=[Account(j, p) for j, p in json.loads(get(f"{prefix}_ACCOUNTS")).items()],
             lacks=frozenset(os.environ.get(f"{prefix}_LACKS", "").split()),
             https_port=int(os.environ.get(f"{prefix}_HTTPS_PORT", "0")),

@@ -45,6 +45,7 @@ class Server(ABC):
 
     def __init__(self, folder: Path, mode: str, ports: tuple[int, int, int]) -> None:
         self.folder, self.mode = folder, mode
+        self.data_dir = folder / "data"
         self.port, self.tls_port, self.plain_port = ports
         self.log = folder / "server.log"
         self.process: subprocess.Popen[bytes] | None = None
@@ -87,6 +88,7 @@ class Server(ABC):
         return Coordinates(
             domain=DOMAIN, host=HOST, port=self.port, tls_port=self.tls_port, plain_port=self.plain_port,
             ca_file=ca_file, accounts=made, lacks=self.lacks(), https_port=self.https_port, http_port=self.http_port,
+            data_dir=self.data_dir,
         )  # fmt: skip
 
     def stop(self) -> None:

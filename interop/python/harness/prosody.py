@@ -61,7 +61,7 @@ class Prosody(Server):
             f"""
 run_as_root = true
 pidfile = "{self.folder}/prosody.pid"
-data_path = "{self.folder}/data"
+data_path = "{self.data_dir}"
 plugin_paths = {{ "{modules}" }}
 certificates = "{self.folder}"
 log = {{ debug = "{self.log}" }}

@@ -23,7 +23,7 @@ class Waxwing(Server):
         self.run(self._binary(), "certificate", "local", "--domain", DOMAIN, "--dir", tls)
         self.config.write_text(
             f"""domains = ["{DOMAIN}"]
-data_dir = "{self.folder / "data"}"
+data_dir = "{self.data_dir}"
 
 [listen]
 c2s = ["{HOST}:{self.port}"]
