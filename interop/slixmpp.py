@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # needs-apt: python3 python3-venv
-# needs-pip: slixmpp==1.17.0
+# needs-pip: slixmpp==1.17.0 slixmpp-omemo==2.2.0
 # needs-server: closed open
-# needs-accounts: 200
+# needs-accounts: 202
 """slixmpp against every item of the server's core: log-in, roster, presence, messages, resumption.
 
 `slixmpp.py [CASE-PREFIX…]` runs those cases only.
@@ -24,6 +24,7 @@ if __name__ == "__main__":
         carbons,
         commands,
         disco,
+        encryption,
         login,
         messages,
         offline,
@@ -34,5 +35,6 @@ if __name__ == "__main__":
         roster,
     )
 
-    suites = [login, roster, presence, messages, offline, resumption, disco, carbons, pubsub, commands, registration]
+    core = [login, roster, presence, messages, offline, resumption, disco, carbons]
+    suites = [*core, pubsub, encryption, commands, registration]
     sys.exit(partner.run(HERE, [module.SUITE for module in suites]))
