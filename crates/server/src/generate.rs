@@ -222,5 +222,9 @@ pub fn hook_listing() -> Result<String, RegistryError> {
     for (node, owner) in registry.linked_nodes() {
         let _ = writeln!(text, "- `{node}`: {owner}");
     }
+    text.push_str("\n## changes at every node, before they are staged\n\n");
+    for owner in registry.every_node() {
+        let _ = writeln!(text, "- {owner}");
+    }
     Ok(text)
 }

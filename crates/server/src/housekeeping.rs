@@ -30,6 +30,9 @@ pub(crate) fn start(server: &Server) {
             if let Err(error) = crate::pubsub::sweep(&server).await {
                 tracing::warn!(%error, "items of removed nodes could not be removed");
             }
+            if let Err(error) = crate::pubsub::sweep_attachments(&server).await {
+                tracing::warn!(condition = ?error.condition, "what was attached to removed items could not be removed");
+            }
             if let Err(error) = crate::pubsub::expire(&server).await {
                 tracing::warn!(condition = ?error.condition, "items whose time is over could not be removed");
             }

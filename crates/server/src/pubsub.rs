@@ -3,7 +3,8 @@
 //! A request comes in by `requests.rs` or `owner.rs`, which say what belongs together in one, and goes to a file of its
 //! own below them. It finds its node (`request.rs`, `node.rs`), asks what who sent it may do (`privilege.rs`,
 //! `access.rs`), changes what is stored (`change.rs`, `items.rs`, `subscriptions.rs`, `affiliations.rs`), and tells others
-//! (`notify.rs`). Features that keep other things in step with a node join in there (`links.rs`). An access model, an option of a node, a request: each is one file and
+//! (`notify.rs`). Features that keep other things in step with a node join in there (`links.rs`). Some nodes belong to
+//! others, and are stored as none (`attachments.rs`). An access model, an option of a node, a request: each is one file and
 //! one line.
 //!
 //! Who changes a node has its turn, from the first read to the staging of what is written; `links.rs` says in which order
@@ -12,6 +13,7 @@
 mod access;
 mod affiliations;
 mod arrivals;
+pub(crate) mod attachments;
 pub(crate) mod authorization;
 pub(crate) mod change;
 mod departures;
@@ -39,6 +41,7 @@ mod subscriptions;
 mod sweeping;
 
 pub(crate) use arrivals::{Word, arrived, gained, interested, regrouped};
+pub(crate) use attachments::sweep_all as sweep_attachments;
 pub(crate) use departures::{departed, everybody, removed, removed_later};
 pub(crate) use sweeping::{expire_all as expire, sweep_all as sweep};
 

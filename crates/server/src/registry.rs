@@ -27,7 +27,7 @@ use crate::admin::Command;
 use crate::cx::{Answer, Cx, Iq, IqHead};
 use crate::hooks::{Hooks, Phase, ReceivedHook, SendingHook, SentHook};
 use crate::options::{OptionSpec, Options};
-use crate::pubsub::links::{Family, Link};
+use crate::pubsub::links::{Family, Link, NodeHook};
 use crate::pubsub::profile::Profile;
 use crate::pubsub::service::{Service, ServiceKind};
 use crate::session::Flag;
@@ -171,6 +171,7 @@ pub struct Registry {
     ad_hoc: Vec<(Addressee, AdHoc)>,
     pub(crate) profiles: Vec<Profile>,
     links: Vec<(&'static str, Link)>,
+    every_node: Vec<(&'static str, NodeHook)>,
 }
 
 /// Registers things for one feature.
@@ -274,6 +275,11 @@ impl Registrar<'_> {
         self.registry.links.push((self.name, link));
     }
 
+    /// What is made of what happens at nodes of all services. The hook changes nothing but what has the node's turn.
+    pub(crate) fn every_node(&mut self, hook: NodeHook) {
+        self.registry.every_node.push((self.name, hook));
+    }
+
     /// An ad-hoc command of these addressee kinds, which are said to have such.
     pub(crate) fn ad_hoc(&mut self, whom: &[Addressee], command: AdHoc) {
         self.disco(whom, NS_COMMANDS);
@@ -353,11 +359,13 @@ impl Registry {
         all.filter(move |(to, _)| *to == whom).map(|(_, one)| *one)
     }
 
-    /// What is kept in step with a node.
-    pub(crate) fn links_of(&self, service: &Service, node: &str) -> impl Iterator<Item = Link> {
+    /// What features make of what happens at a node.
+    pub(crate) fn hooks_of(&self, service: &Service, node: &str) -> impl Iterator<Item = NodeHook> {
         let is_account = service.kind == ServiceKind::Account;
         let links = self.links.iter().map(|(_, link)| *link);
-        links.filter(move |link| is_account && link.node == node)
+        let links = links.filter(move |link| is_account && link.node == node);
+        let every = self.every_node.iter().map(|(_, hook)| *hook);
+        links.map(|link| link.hook).chain(every)
     }
 
     /// Whose turn a node has, if it is linked to anything.
@@ -393,6 +401,11 @@ impl Registry {
     /// What is linked to which node of an account, and who keeps it in step, for the listing.
     pub fn linked_nodes(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
         self.links.iter().map(|(owner, link)| (link.node, *owner))
+    }
+
+    /// Who has to do with every node, for the listing.
+    pub fn every_node(&self) -> impl Iterator<Item = &'static str> {
+        self.every_node.iter().map(|(owner, _)| *owner)
     }
 
     /// Hooks by place, for the listing.

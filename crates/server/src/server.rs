@@ -26,6 +26,7 @@ use crate::live::Live;
 use crate::metrics::{Metrics, Queues};
 use crate::options::OptionError;
 use crate::outside::Outside;
+use crate::pubsub::attachments;
 use crate::pubsub::links::Family;
 use crate::registry::{Registry, RegistryError};
 use crate::release::{Held, OnFailure, Releaser};
@@ -313,10 +314,11 @@ impl Server {
 
     /// Waits for the turn to change a node of a service, with all that is linked to it.
     pub(crate) async fn node_turn(&self, service: &BareJid, node: &str) -> crate::effects::Turn {
-        match self.registry().family(node) {
+        let node = attachments::ruled_by(service, node);
+        match self.registry().family(&node) {
             Some(Family::Roster) => self.roster_turn(&[service]).await,
             Some(Family::Named(family)) => self.0.nodes.of_one(&(service, family)).await,
-            None => self.0.nodes.of_one(&(service, node)).await,
+            None => self.0.nodes.of_one(&(service, node.as_str())).await,
         }
     }
 

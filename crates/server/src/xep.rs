@@ -34,6 +34,7 @@ pub mod xep_0398_avatar_conversion;
 pub mod xep_0402_bookmarks;
 pub mod xep_0413_order_by;
 pub mod xep_0440_channel_binding;
+pub mod xep_0470_attachments;
 pub mod xep_0474_downgrade;
 pub mod xep_0478_limits;
 pub mod xep_0490_displayed;
@@ -77,6 +78,7 @@ pub const FEATURES: &[&Feature] = &[
     &xep_0402_bookmarks::FEATURE,
     &xep_0413_order_by::FEATURE,
     &xep_0440_channel_binding::FEATURE,
+    &xep_0470_attachments::FEATURE,
     &xep_0474_downgrade::FEATURE,
     &xep_0478_limits::FEATURE,
     &xep_0490_displayed::FEATURE,

@@ -44,6 +44,7 @@ pub mod xep_0390_caps;
 pub mod xep_0402_bookmarks;
 pub mod xep_0413_order_by;
 pub mod xep_0440_channel_binding;
+pub mod xep_0470_attachments;
 pub mod xep_0478_limits;
 pub mod xep_0490_displayed;
 pub mod xep_0501_stories;

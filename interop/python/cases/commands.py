@@ -91,7 +91,8 @@ async def carried_out(x: Stage) -> None:
     equal(values["pubsub#subscriber_jid"], bob.boundjid.bare, "who waits")
     values["pubsub#allow"] = "true"
     answer = alice.make_message(mto=_service(alice))
-    answer.append(_submitted(alice, values.pop("FORM_TYPE"), **{k.removeprefix("pubsub#"): v for k, v in values.items()}))
+    form_type = values.pop("FORM_TYPE")
+    answer.append(_submitted(alice, form_type, **{k.removeprefix("pubsub#"): v for k, v in values.items()}))
     answer.send()
     await bob.expect("the approval", lambda s: isinstance(s, Message) and "subscribed" in str(s))
 

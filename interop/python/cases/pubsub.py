@@ -1,4 +1,5 @@
-"""Publish-subscribe and personal eventing: XEP-0060, XEP-0163, XEP-0084, XEP-0153, XEP-0402, XEP-0048, XEP-0049."""
+"""Publish-subscribe and personal eventing: XEP-0060, XEP-0163, XEP-0084, XEP-0153, XEP-0402, XEP-0048, XEP-0049,
+XEP-0470."""
 
 from __future__ import annotations
 
@@ -157,3 +158,39 @@ async def bookmarks(x: Stage) -> None:
     answer = await old["xep_0049"].retrieve("bookmarks", timeout=None)
     jids = sorted(c.get("jid") for c in answer.xml.iter("{storage:bookmarks}conference"))
     equal(jids, ["other@rooms.example", "room@rooms.example"], "bookmarks in private storage")
+
+
+@SUITE.case()
+async def attachments(x: Stage) -> None:
+    """What two attach to an item is summed up by the service, and goes with the item."""
+    plugins = ("xep_0060", "xep_0004", "xep_0030")
+    alice, bob = [await x.online(x.account(), plugins=plugins) for _ in range(2)]
+    there, node = _service(alice), f"feed-{alice.boundjid.user}"
+    ns = "urn:xmpp:pubsub-attachments:1"
+    info = await bob["xep_0030"].get_info(there, timeout=None)
+    check(ns in info["disco_info"]["features"], "attachments are not announced")
+    config = alice["xep_0004"].make_form(ftype="submit")
+    config.add_field(var="FORM_TYPE", ftype="hidden", value="http://jabber.org/protocol/pubsub#node_config")
+    config.add_field(var="pubsub#publish_model", value="open")
+    await alice["xep_0060"].create_node(there, node, config=config, timeout=None)
+    await alice["xep_0060"].publish(there, node, id="one", payload=_payload("One"), timeout=None)
+    target = f"{ns}/xmpp:{there}?;node={node};item=one"
+    for session in (alice, bob):
+        payload = ET.Element(f"{{{ns}}}attachments")
+        ET.SubElement(payload, f"{{{ns}}}noticed")
+        reactions = ET.SubElement(payload, f"{{{ns}}}reactions")
+        ET.SubElement(reactions, f"{{{ns}}}reaction").text = "\N{SPARKLES}"
+        await session["xep_0060"].publish(there, target, id=session.boundjid.bare, payload=payload, timeout=None)
+    summary = "urn:xmpp:pubsub-attachments:summary:1"
+    found = await bob["xep_0060"].get_items(there, f"{summary}/{node}", timeout=None)
+    noticed = [n.get("count") for n in found.xml.iter(f"{{{summary}}}noticed")]
+    equal(noticed, ["2"], "how many have noticed it")
+    reactions = [(r.text, r.get("count")) for r in found.xml.iter(f"{{{summary}}}reaction")]
+    equal(reactions, [("\N{SPARKLES}", "2")], "reactions")
+    await alice["xep_0060"].retract(there, node, "one", timeout=None)
+    try:
+        await bob["xep_0060"].get_items(there, target, timeout=None)
+    except IqError as error:
+        equal(error.condition, "item-not-found", "error of what is attached to nothing")
+    else:
+        check(False, "attachments outlive their item")

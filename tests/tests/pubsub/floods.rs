@@ -22,7 +22,7 @@ const AT_ONCE: usize = 20;
 
 /// Most requests of a flood that may have come and have no answer yet: 256 that wait for the disk, those that 64 KiB hold, and
 /// those whose answers are on their way.
-const AHEAD_MAX: usize = 1_200;
+const AHEAD_MAX: usize = 900;
 
 /// What an answer says, in words: `done`, or the condition and that of the service's own.
 type Word = String;

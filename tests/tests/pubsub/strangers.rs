@@ -63,6 +63,53 @@ fn what_is_hidden_is_as_what_is_not_there() {
     }
 }
 
+/// The name of the node of what is attached to an item, at an account.
+fn attachments(to: &str, node: &str) -> String {
+    format!("urn:xmpp:pubsub-attachments:1/xmpp:{to}?;node={node};item=one")
+}
+
+/// That of the summaries.
+fn summary(_: &str, node: &str) -> String {
+    format!("urn:xmpp:pubsub-attachments:summary:1/{node}")
+}
+
+/// XEP-0470: what is attached to items, and summaries of it. Where the item is, something is attached to it.
+#[test]
+fn what_belongs_to_a_hidden_node_is_hidden() {
+    let mut rig = world();
+    for model in ["presence", "roster", "whitelist"] {
+        let node = attachments("alice@example.org", &format!("node-{model}"));
+        let payload = "<attachments xmlns='urn:xmpp:pubsub-attachments:1'/>";
+        let item = format!("<item id='alice@example.org'>{payload}</item>");
+        let request = format!("set any <publish node='{node}'>{item}</publish>");
+        done(&mut rig, OWNER, "alice@example.org", &request);
+    }
+    let names: [fn(&str, &str) -> String; 2] = [attachments, summary];
+    let requests = [
+        "get any <items node='NODE'/>",
+        "set any <subscribe node='NODE' jid='bob@example.org'/>",
+        "set any <retract node='NODE'><item id='one'/></retract>",
+        "set any <create node='NODE'/>",
+        "set any <publish node='NODE'><item id='bob@example.org'>\
+         <attachments xmlns='urn:xmpp:pubsub-attachments:1'/></item></publish>",
+        "get owner <configure node='NODE'/>",
+        "set owner <purge node='NODE'/>",
+        "get owner <subscriptions node='NODE'/>",
+    ];
+    for (name, request) in names
+        .iter()
+        .flat_map(|name| requests.iter().map(move |request| (name, request)))
+    {
+        let nobody = name("nobody@example.org", "node-presence");
+        let absent = answer(&mut rig, "nobody@example.org", &nobody, request);
+        for node in ["node-presence", "node-roster", "node-whitelist", "nothing"] {
+            let node = name("alice@example.org", node);
+            let found = answer(&mut rig, "alice@example.org", &node, request);
+            assert_eq!(found, absent, "{node}: {request}");
+        }
+    }
+}
+
 #[test]
 fn what_is_open_is_read_by_whoever_knows_its_name() {
     let mut rig = world();

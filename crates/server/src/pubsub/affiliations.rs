@@ -4,6 +4,7 @@ use waxwing_stanza::xep::xep_0060_pubsub::Affiliation;
 use waxwing_stanza::{BareJid, StanzaError};
 use waxwing_store::{Batch, Direction, KeyRange};
 
+use crate::pubsub::attachments;
 use crate::pubsub::node::Node;
 use crate::pubsub::service::{Service, ServiceKind};
 use crate::pubsub::stored::{AFFILIATIONS, BY_AFFILIATE, StoredAffiliation};
@@ -35,7 +36,8 @@ pub(crate) async fn at(
     if is_account(service, who) {
         return Ok(Affiliation::Owner);
     }
-    let key = (node, who.as_ref());
+    let ruled_by = attachments::ruled_by(&service.jid, node);
+    let key = (ruled_by.as_str(), who.as_ref());
     let stored = server.store().get(&AFFILIATIONS, &service.owner, &key);
     let stored = stored.await.map_err(|error| unavailable(&error))?;
     Ok(stored.as_ref().map_or(Affiliation::None, read))
@@ -51,10 +53,11 @@ pub(crate) async fn all(
     server: &Server,
     node: &Node,
 ) -> Result<Vec<(BareJid, Affiliation)>, StanzaError> {
+    let ruled_by = attachments::ruled_by(&node.service.jid, &node.name);
     let rows = server.store().scan(
         &AFFILIATIONS,
         &node.service.owner,
-        &KeyRange::prefix(&(node.name.as_str(),)),
+        &KeyRange::prefix(&(ruled_by.as_str(),)),
         Direction::Forward,
         AFFILIATIONS_MAX,
     );

@@ -14,7 +14,7 @@ use waxwing_wire::Element;
 
 use crate::effects::{Effects, Turn};
 use crate::pubsub::fields::Settings;
-use crate::pubsub::links::{Done, Link};
+use crate::pubsub::links::{Done, NodeHook};
 use crate::pubsub::node::{self, Node};
 use crate::pubsub::node_options::{
     deliver_payloads, max_items, notify_retract, persist_items, publish_node_full,
@@ -112,9 +112,9 @@ impl Change {
     /// The features that are linked to the node add to it.
     pub(crate) async fn follow(&mut self, node: &Node, done: &Done) -> Result<(), StanzaError> {
         let registry = self.server.registry();
-        let links: Vec<Link> = registry.links_of(&node.service, &node.name).collect();
-        for link in links {
-            (link.hook)(self, node, done).await?;
+        let hooks: Vec<NodeHook> = registry.hooks_of(&node.service, &node.name).collect();
+        for hook in hooks {
+            hook(self, node, done).await?;
         }
         Ok(())
     }
@@ -316,6 +316,11 @@ impl Change {
         };
         self.remove(node, id, numbers).await?;
         self.tell_retracted(node, &[id.to_owned()]).await
+    }
+
+    /// Names of items that this change has removed one by one.
+    pub(crate) fn gone(&mut self, node: &Node) -> Vec<String> {
+        self.touched(node).gone.iter().cloned().collect()
     }
 
     /// Notes that no item of a node is there any more; who empties it writes that and tells it.

@@ -1,9 +1,11 @@
 //! A node, and how it is found, made and removed.
 
 use waxwing_stanza::xep::xep_0060_pubsub::errors::Fault;
+use waxwing_stanza::xep::xep_0470_attachments::Place;
 use waxwing_stanza::{BareJid, Condition, Jid, StanzaError};
 use waxwing_store::{Batch, Direction, KeyRange};
 
+use crate::pubsub::attachments::{self, Purpose};
 use crate::pubsub::fields::{Field, Settings};
 use crate::pubsub::node_options::itemreply;
 use crate::pubsub::service::{Service, ServiceKind};
@@ -117,6 +119,7 @@ impl Node {
         let most = waxwing_store::limits::ROWS_MAX;
         batch.delete_range(&AFFILIATIONS, owner, &KeyRange::prefix(name), most);
         batch.delete_range(&SUBSCRIPTIONS, owner, &KeyRange::prefix(name), most);
+        attachments::subscribers_of_summary(self, batch);
         if let Some(gone) = gone {
             batch.put(&GONE, owner, &self.name, gone);
         }
@@ -142,6 +145,28 @@ pub(crate) fn check_name(name: &str) -> Result<(), StanzaError> {
 
 /// The node of this name, if there is one.
 pub(crate) async fn find(
+    server: &Server,
+    service: &Service,
+    name: &str,
+) -> Result<Option<Node>, StanzaError> {
+    find_for(server, service, name, Purpose::Else).await
+}
+
+/// The same; some nodes are there for who publishes first.
+pub(crate) async fn find_for(
+    server: &Server,
+    service: &Service,
+    name: &str,
+    purpose: Purpose,
+) -> Result<Option<Node>, StanzaError> {
+    match Place::of(&service.jid, name) {
+        Some(place) => attachments::find(server, service, &place, purpose).await,
+        None => stored(server, service, name).await,
+    }
+}
+
+/// The node that is stored under this name, if there is one.
+pub(crate) async fn stored(
     server: &Server,
     service: &Service,
     name: &str,

@@ -11,6 +11,7 @@ use waxwing_stanza::Condition;
 use waxwing_stanza::xep::xep_0060_pubsub::owner::{Part, PubsubOwner};
 
 use crate::cx::{Cx, Handled, Iq};
+use crate::pubsub::attachments;
 use crate::pubsub::request::Request;
 
 /// Answers what changes nothing.
@@ -28,6 +29,9 @@ pub(crate) async fn get(cx: Cx, iq: Iq<PubsubOwner>) -> Handled {
 /// Does what is to be changed.
 pub(crate) async fn set(cx: Cx, iq: Iq<PubsubOwner>) -> Handled {
     let request = Request::new(cx, &iq.head);
+    for part in &iq.payload.parts {
+        attachments::check_owner(&request, part)?;
+    }
     match iq.payload.parts.as_slice() {
         [Part::Affiliations(asked)] => affiliations::set(&request, asked).await,
         [Part::Configure(asked)] => configure::set(&request, asked).await,

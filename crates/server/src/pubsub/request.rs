@@ -10,6 +10,7 @@ use crate::accounts;
 use crate::cx::{Cx, IqHead};
 use crate::effects::{Effects, Turn};
 use crate::pubsub::access::{self, Verdict};
+use crate::pubsub::attachments::Purpose;
 use crate::pubsub::change::Change;
 use crate::pubsub::node::{self, Node};
 use crate::pubsub::node_options::access_model;
@@ -112,10 +113,19 @@ impl Request {
     /// The node of this name, if there is one. A stranger to an account is told the same of a node that is hidden from
     /// strangers, of one that is not there, and where there is no such account, after the same work.
     pub(crate) async fn find(&self, name: &str) -> Result<Option<Standing>, StanzaError> {
+        self.find_for(name, Purpose::Else).await
+    }
+
+    /// The same; some nodes are there for who publishes first.
+    pub(crate) async fn find_for(
+        &self,
+        name: &str,
+        purpose: Purpose,
+    ) -> Result<Option<Standing>, StanzaError> {
         let (server, service) = (self.server(), &self.service);
         let is_stranger = self.is_stranger().await?;
         let is_closed = self.is_closed().await?;
-        let node = node::find(server, service, name).await?;
+        let node = node::find_for(server, service, name, purpose).await?;
         let node = node.filter(|_| !is_closed);
         let affiliation = affiliations::at(server, service, name, &self.who).await?;
         let found = node.map(|node| Standing { node, affiliation });

@@ -5,6 +5,7 @@ use waxwing_stanza::xep::xep_0082_datetime::DateTime;
 use waxwing_stanza::{BareJid, Jid, StanzaError};
 use waxwing_store::{Batch, Direction, KeyRange};
 
+use crate::pubsub::attachments;
 use crate::pubsub::fields::Settings;
 use crate::pubsub::node::Node;
 use crate::pubsub::service::{Service, ServiceKind};
@@ -171,13 +172,15 @@ pub(crate) async fn of_account(
     Ok(all)
 }
 
-/// Whether an account is subscribed to a node.
+/// Whether an account is subscribed to a node, or to the one that it belongs to.
 pub(crate) async fn is_subscribed(
     server: &Server,
     node: &Node,
     who: &BareJid,
 ) -> Result<bool, StanzaError> {
-    let all = of_account(server, node, who).await?;
+    let ruled_by = attachments::ruled_by(&node.service.jid, &node.name);
+    let mut all = of_entity(server, &node.service, who).await?;
+    all.retain(|one| one.node == node.name || one.node == ruled_by);
     Ok(all
         .iter()
         .any(|one| one.state == SubscriptionState::Subscribed))

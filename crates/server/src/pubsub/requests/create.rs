@@ -6,6 +6,7 @@ use waxwing_stanza::xep::xep_0060_pubsub::request::{Configure, Create, Pubsub};
 use waxwing_stanza::{Condition, StanzaError};
 
 use crate::cx::{Answer, Handled};
+use crate::pubsub::attachments;
 use crate::pubsub::change;
 use crate::pubsub::fields::{self, Settings, Unknown};
 use crate::pubsub::node;
@@ -15,6 +16,7 @@ use crate::pubsub::service::ServiceKind;
 
 /// With the configuration that nodes have by default, or another (§8.1.2, §8.1.3).
 pub(super) async fn set(request: &Request, asked: &Create, given: Option<&Configure>) -> Handled {
+    attachments::check_create(asked.node.as_deref().unwrap_or_default())?;
     check_may_create(request).await?;
     let made_up;
     let (name, is_instant) = match asked.node.as_deref() {

@@ -6,6 +6,7 @@ use waxwing_stanza::xep::xep_0060_pubsub::request::{Item, Publish, PublishOption
 use waxwing_stanza::{Condition, StanzaError};
 
 use crate::cx::{Answer, Handled};
+use crate::pubsub::attachments::{self, Purpose};
 use crate::pubsub::change;
 use crate::pubsub::fields::{self, Settings, Unknown};
 use crate::pubsub::links::Done;
@@ -24,9 +25,10 @@ pub(super) async fn set(
     given: Option<&PublishOptions>,
 ) -> Handled {
     let name = named(asked.node.as_deref())?;
+    let given = attachments::conditions(request, name, given)?;
     let conditions = given.map_or(Ok(Settings::default()), conditions)?;
     let turn = request.turn(name).await;
-    let (node, is_new) = match request.find(name).await? {
+    let (node, is_new) = match request.find_for(name, Purpose::Publishing).await? {
         Some(standing) => {
             check_publisher(request, &standing).await?;
             check_conditions(&standing.node, &conditions)?;
@@ -35,6 +37,7 @@ pub(super) async fn set(
         None => (made(request, name, conditions).await?, true),
     };
     let item = check_item(request.server(), &node, &asked.items)?;
+    attachments::check_item(&node, &request.who, item)?;
     let mut change = request.change(turn);
     if is_new {
         change.make(&node);
@@ -80,7 +83,8 @@ fn conditions(given: &PublishOptions) -> Result<Settings, StanzaError> {
 
 /// A node of this name, if who asks may have it made.
 async fn made(request: &Request, name: &str, settings: Settings) -> Result<Node, StanzaError> {
-    if create::check_may_create(request).await.is_err() {
+    if attachments::check_create(name).is_err() || create::check_may_create(request).await.is_err()
+    {
         let error = request.absent(name).await?;
         return Err(error);
     }

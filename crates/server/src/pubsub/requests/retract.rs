@@ -5,6 +5,7 @@ use waxwing_stanza::xep::xep_0060_pubsub::request::Retract;
 use waxwing_stanza::{Condition, StanzaError};
 
 use crate::cx::{Answer, Handled};
+use crate::pubsub::attachments;
 use crate::pubsub::items;
 use crate::pubsub::links::Done;
 use crate::pubsub::node::check_name;
@@ -26,6 +27,7 @@ pub(super) async fn set(request: &Request, asked: &Retract) -> Handled {
     let name = name.ok_or(Fault::ItemRequired)?;
     check_name(name)?;
     let node = &standing.node;
+    attachments::check_retract(node)?;
     let server = request.server();
     if !standing.may(Privilege::DeleteOwnItem) {
         return Err(request.told(Condition::Forbidden.into()).await?);

@@ -11,6 +11,7 @@ use waxwing_stanza::{Condition, StanzaError};
 use crate::cx::{Answer, Handled};
 use crate::effects::Effects;
 use crate::pubsub::access::Verdict;
+use crate::pubsub::attachments;
 use crate::pubsub::fields::{PRESENCE, Settings};
 use crate::pubsub::node::Node;
 use crate::pubsub::node_options::{notify_sub, subscribe, tempsub};
@@ -101,7 +102,10 @@ async fn admitted(
         return Err(unsupported("subscribe"));
     }
     Ok(match verdict {
-        Verdict::Pending => SubscriptionState::Pending,
+        Verdict::Pending => match attachments::admitted(request, standing).await? {
+            true => SubscriptionState::Subscribed,
+            false => SubscriptionState::Pending,
+        },
         Verdict::Granted | Verdict::Refused(_) => SubscriptionState::Subscribed,
     })
 }
