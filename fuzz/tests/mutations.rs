@@ -8,9 +8,9 @@
 
 use waxwing_fuzz::campaign::{self, Outcome};
 use waxwing_fuzz::{
-    Target, bosh, client_stream, configuration, jid, proxy_protocol, scram_client, scram_server,
-    server_stream, stanza_types, stream_management, websocket, wire_splice, wire_stanza,
-    wire_stream,
+    Target, bosh, client_stream, configuration, data_forms, jid, proxy_protocol, scram_client,
+    scram_server, server_stream, stanza_types, stream_management, websocket, wire_splice,
+    wire_stanza, wire_stream,
 };
 
 fn run(target: Target, seed: u64, inputs: usize) {
@@ -101,4 +101,9 @@ fn headers_of_proxies() {
 #[test]
 fn configuration_files() {
     run(("configuration", configuration), 14, 20_000);
+}
+
+#[test]
+fn forms_of_nodes() {
+    run(("data_forms", data_forms), 15, 50_000);
 }
