@@ -2,7 +2,7 @@
 
 use waxwing_server::{Security, Settings};
 use waxwing_stanza::BareJid;
-use waxwing_store::Batch;
+use waxwing_store::{Store, StoreError};
 use waxwing_stream::client::Tls;
 use waxwing_testkit::{Happening, LinkId, Peer, Seed, World};
 use waxwing_wire::Element;
@@ -61,10 +61,12 @@ impl Rig {
         self.settle();
     }
 
-    /// Writes into the store behind the server's back.
-    pub(crate) fn write(&self, batch: Batch) {
-        let committed = self.world.look(|store| store.commit(batch));
-        committed.unwrap();
+    /// Asks the store, or writes into it, behind the server's back.
+    pub(crate) fn look<T: Send + 'static, F>(&self, ask: impl FnOnce(&Store) -> F) -> T
+    where
+        F: Future<Output = Result<T, StoreError>> + Send + 'static,
+    {
+        self.world.look(ask).unwrap()
     }
 
     /// How many questions the server has asked its store.

@@ -48,7 +48,7 @@ fn alice_with(contacts: usize, requests: usize) -> Rig {
         put(&mut batch, "alice", friend, &both);
         put(&mut batch, friend, "alice", &both);
     }
-    rig.write(batch);
+    rig.look(|store| store.commit(batch));
     let others: Vec<usize> = (FRIENDS.len()..contacts + requests).collect();
     for some in others.chunks(500) {
         let mut batch = Batch::new();
@@ -66,7 +66,7 @@ fn alice_with(contacts: usize, requests: usize) -> Rig {
             };
             put(&mut batch, "alice", &format!("user{number}"), &item);
         }
-        rig.write(batch);
+        rig.look(|store| store.commit(batch));
     }
     for friend in FRIENDS {
         rig.join(&format!("{friend}/phone"), &["<presence/>"]);

@@ -12,7 +12,7 @@ use super::{ATTACHED, Attached, LEFT, belonging};
 use crate::pubsub::change::Change;
 use crate::pubsub::node::Node;
 use crate::pubsub::service::Service;
-use crate::pubsub::stored::{SUBSCRIPTIONS, StoredNode};
+use crate::pubsub::stored::{COUNTS, SUBSCRIPTIONS, StoredNode};
 use crate::pubsub::sweeping;
 use crate::server::{Server, unavailable};
 
@@ -85,10 +85,14 @@ pub(super) async fn gone(change: &mut Change, target: &Node) -> Result<(), Stanz
 pub(super) async fn emptied(change: &mut Change, target: &Node) -> Result<(), StanzaError> {
     let server = change.server().clone();
     let key = (target.name.clone(), target.stored.generation);
+    let summaries = summaries(target);
     if rows(&server, &target.service, &key, 1).await?.is_empty() {
+        // Something may have been attached to items that have gone.
+        let key = (summaries.name.as_str(), key.1);
+        let batch = &mut change.effects().batch;
+        batch.delete(&COUNTS, &target.service.owner, &key);
         return Ok(());
     }
-    let summaries = summaries(target);
     let event = Event::of(event::Purge {
         node: summaries.name.clone(),
     });
