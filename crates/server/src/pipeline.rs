@@ -37,7 +37,9 @@ pub(crate) async fn message(
     let own = own.then(|| session.account.jid.as_str());
     sending.stanza = stamp(server, session, &sending.stanza, session.jid.as_str(), own)?;
     run(server, Phase::Rewrite, &mut sending)?;
-    if let Some((service, form)) = pubsub::decision(&sending)? {
+    if let Some((service, form)) = pubsub::decision(&sending)?
+        && authorization::is_for(server, &service, &session.account.jid, &form).await?
+    {
         return authorization::decide(server, &service, &session.account.jid, &form).await;
     }
     let delivery = recipient(server, Parts::of(&sending)).await?;

@@ -7,7 +7,7 @@ mod roster;
 mod whitelist;
 
 use waxwing_stanza::xep::xep_0060_pubsub::Affiliation;
-use waxwing_stanza::{BareJid, Condition, StanzaError};
+use waxwing_stanza::{BareJid, Condition, Jid, StanzaError};
 
 use crate::pubsub::node::Node;
 use crate::pubsub::node_options::access_model;
@@ -47,6 +47,13 @@ impl Ask<'_> {
             return Ok(known.to_vec());
         }
         owners(self.server, self.node).await
+    }
+
+    /// Whether an owner has not blocked who asks.
+    async fn is_free(&self, owner: &BareJid) -> Result<bool, StanzaError> {
+        let owner = self.server.account(owner).await?;
+        let blocked = owner.map(|owner| owner.blocked()).unwrap_or_default();
+        Ok(!blocked.names(&Jid::from(self.who.clone())))
     }
 }
 

@@ -260,6 +260,13 @@ impl Because<'_> {
     ) -> Result<bool, StanzaError> {
         let own = &session.account.jid;
         match self {
+            // What was told who has subscribed waits in the log.
+            Because::Interested
+                if notify::waits(node)
+                    && subscriptions::is_subscribed(server, node, own).await? =>
+            {
+                Ok(false)
+            }
             Because::Interested if node.service.jid == *own => Ok(true),
             Because::Interested => match roster::item_of(server, &node.service.jid, own).await? {
                 Some(item) if item.from => notify::is_open_to(server, node, own, &item).await,

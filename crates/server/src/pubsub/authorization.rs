@@ -10,7 +10,7 @@ use crate::pubsub::node::{self, Node};
 use crate::pubsub::node_options::notify_sub;
 use crate::pubsub::notify::{self, Audience, Notice};
 use crate::pubsub::privilege::{Privilege, may};
-use crate::pubsub::service::Service;
+use crate::pubsub::service::{Service, ServiceKind};
 use crate::pubsub::subscriptions::{self, Subscription};
 use crate::pubsub::{affiliations, fields, last, notices};
 use crate::server::Server;
@@ -27,9 +27,32 @@ pub(crate) async fn ask_owners(
     subscription: &Subscription,
     effects: &mut Effects,
 ) -> Result<(), StanzaError> {
-    let owners = affiliations::owners(server, node).await?;
+    let mut owners = Vec::new();
+    for owner in affiliations::owners(server, node).await? {
+        let account = server.account(&owner).await?;
+        let blocked = account.map(|account| account.blocked()).unwrap_or_default();
+        if !blocked.names(&subscription.jid) {
+            owners.push(owner);
+        }
+    }
     let notice = question(server, node, subscription)?;
     notify::tell(server, node, notice, Audience::accounts(owners), effects).await
+}
+
+/// Whether such a form is for the service: at somebody else's account, only from who owns a node there, and otherwise it is a
+/// message like any other.
+pub(crate) async fn is_for(
+    server: &Server,
+    service: &Service,
+    who: &BareJid,
+    form: &DataForm,
+) -> Result<bool, StanzaError> {
+    if service.kind == ServiceKind::Host || service.jid == *who {
+        return Ok(true);
+    }
+    let name = fields::single(form, NODE).ok().flatten();
+    let affiliation = affiliations::at(server, service, name.unwrap_or_default(), who).await?;
+    Ok(may(affiliation, Privilege::Own))
 }
 
 /// What an owner is asked.

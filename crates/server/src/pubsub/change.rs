@@ -219,11 +219,8 @@ impl Change {
         let count = self.count(node).await?;
         let is_one_more = u64::from(before.is_none());
         let room = limits::items(&self.server, node).saturating_sub(is_one_more);
-        let surplus = match before {
-            None => count.items.saturating_sub(room),
-            Some(_) => 0,
-        };
-        if surplus > 0 && node.text(&publish_node_full::FIELD) == "reject" {
+        let surplus = count.items.saturating_sub(room);
+        if surplus > 0 && is_one_more > 0 && node.text(&publish_node_full::FIELD) == "reject" {
             return Err(Fault::NodeFull.error());
         }
         let count = items::put(node, &stored, before, count, &mut self.effects.batch);

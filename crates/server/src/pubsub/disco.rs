@@ -1,10 +1,11 @@
 //! What a service says of itself and of its nodes (XEP-0060 §5.1 to §5.5).
 
-use waxwing_stanza::StanzaError;
 use waxwing_stanza::xep::xep_0004_forms::{DataForm, Field, FieldKind, FormKind};
 use waxwing_stanza::xep::xep_0030_disco::{DiscoInfo, Feature, Identity, Item};
+use waxwing_stanza::xep::xep_0059_rsm::{First, ResultSet};
 use waxwing_stanza::xep::xep_0060_pubsub::{Affiliation, FORM_META_DATA, NS};
 use waxwing_stanza::xep::xep_0082_datetime::DateTime;
+use waxwing_stanza::{Condition, StanzaError};
 
 use crate::cx::{Cx, IqHead};
 use crate::pubsub::items::{self, Question};
@@ -110,27 +111,76 @@ async fn meta_data(request: &Request, node: &Node) -> Result<DataForm, StanzaErr
     }))
 }
 
-/// The nodes that who asks may read (§5.2).
-pub(crate) async fn nodes(cx: Cx, head: &IqHead) -> Result<Vec<Item>, StanzaError> {
+/// Nodes that are read at once to be listed.
+const NODES_AT_ONCE: usize = 100;
+
+/// The nodes that who asks may read (§5.2), by name, or those behind one of them (XEP-0059); and which page that is, where
+/// there is more. Those that are not shown do not count.
+pub(crate) async fn nodes(
+    cx: Cx,
+    head: &IqHead,
+    set: Option<&ResultSet>,
+) -> Result<(Vec<Item>, Option<ResultSet>), StanzaError> {
     let request = Request::new(cx, head);
-    let (mut found, mut bytes) = (Vec::new(), 0);
-    for node in node::all(request.server(), &request.service).await? {
-        // A character may be written as six.
-        bytes += 6 * (node.name.len() + node.text(&title::FIELD).len()) + LISTED_AROUND_BYTES;
-        if bytes > items::PAGE_BYTES_MAX {
-            break;
-        }
-        let affiliation = affiliations::of(request.server(), &node, &request.who).await?;
-        let standing = Standing { node, affiliation };
-        if request.check_read(&standing).await.is_ok() {
+    if set.is_some_and(|set| set.index.is_some() || set.before.is_some()) {
+        return Err(Condition::FeatureNotImplemented.into());
+    }
+    if request.is_closed().await? {
+        return Ok((Vec::new(), None));
+    }
+    let most = set.and_then(|set| set.max).unwrap_or(u64::MAX);
+    let after = set.and_then(|set| set.after.clone());
+    let mut after = after.filter(|name| !name.is_empty());
+    let is_first = after.is_none();
+    let (mut found, mut bytes, mut looked_at) = (Vec::new(), 0, 0);
+    let is_whole = 'walk: loop {
+        let (server, service) = (request.server(), &request.service);
+        let some = node::following(server, service, after.as_deref(), NODES_AT_ONCE).await?;
+        let is_end = some.len() < NODES_AT_ONCE;
+        for node in some {
+            if !may_see(&request, &node).await? {
+                after = Some(node.name);
+                continue;
+            }
+            // A character may be written as six.
+            bytes += 6 * (node.name.len() + node.text(&title::FIELD).len()) + LISTED_AROUND_BYTES;
+            if bytes > items::PAGE_BYTES_MAX || found.len() as u64 >= most {
+                break 'walk false;
+            }
+            after = Some(node.name.clone());
             found.push(Item {
                 jid: request.service.jid.clone().into(),
-                name: title_of(&standing.node),
-                node: Some(standing.node.name),
+                name: title_of(&node),
+                node: Some(node.name),
             });
         }
+        looked_at += NODES_AT_ONCE;
+        if is_end || looked_at >= node::NODES_LISTED_MAX {
+            break is_end;
+        }
+    };
+    if set.is_none() && is_whole {
+        return Ok((found, None));
     }
-    Ok(found)
+    let page = ResultSet {
+        first: found.first().and_then(|first| {
+            Some(First {
+                index: is_first.then_some(0),
+                id: first.node.clone()?,
+            })
+        }),
+        last: found.last().and_then(|last| last.node.clone()),
+        ..ResultSet::NONE
+    };
+    Ok((found, Some(page)))
+}
+
+async fn may_see(request: &Request, node: &Node) -> Result<bool, StanzaError> {
+    let standing = Standing {
+        affiliation: affiliations::of(request.server(), node, &request.who).await?,
+        node: node.clone(),
+    };
+    Ok(request.check_read(&standing).await.is_ok())
 }
 
 /// The items of a node, by name alone (§5.5).

@@ -151,7 +151,12 @@ pub(crate) async fn check_subscriptions(request: &Request, node: &Node) -> Resul
     let server = request.server();
     let most = server.options().number(&SUBSCRIPTIONS_MAX);
     let own = subscriptions::of_entity(server, &request.service, &request.who).await?;
-    let of_node = subscriptions::count(server, node).await?;
+    let mut of_node = subscriptions::count(server, node).await?;
+    if of_node >= subscriptions::SUBSCRIPTIONS_MAX as u64 {
+        // Those that are over count no longer.
+        subscriptions::sweep(server).await?;
+        of_node = subscriptions::count(server, node).await?;
+    }
     match (own.len() as u64) < most && of_node < subscriptions::SUBSCRIPTIONS_MAX as u64 {
         true => Ok(()),
         false => Err(Fault::TooManySubscriptions.error()),

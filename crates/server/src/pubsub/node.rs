@@ -10,7 +10,7 @@ use crate::pubsub::fields::{Field, Settings};
 use crate::pubsub::node_options::itemreply;
 use crate::pubsub::service::{Service, ServiceKind};
 use crate::pubsub::stored::{
-    AFFILIATIONS, GONE, Gone, NODES, SUBSCRIPTIONS, StoredAffiliation, StoredNode,
+    AFFILIATIONS, GONE, Gone, NODES, SHRINKING, SUBSCRIPTIONS, StoredAffiliation, StoredNode,
 };
 use crate::server::{Server, unavailable};
 
@@ -115,6 +115,7 @@ impl Node {
     pub(crate) fn delete(&self, batch: &mut Batch, gone: Option<&Gone>) {
         let owner = &self.service.owner;
         batch.delete(&NODES, owner, &self.name);
+        batch.delete(&SHRINKING, owner, &self.name);
         let name = &(self.name.as_str(),);
         let most = waxwing_store::limits::ROWS_MAX;
         batch.delete_range(&AFFILIATIONS, owner, &KeyRange::prefix(name), most);
@@ -180,14 +181,16 @@ pub(crate) async fn stored(
     }))
 }
 
-/// Why there is no such node: it never was, or it has gone elsewhere (§6.1.3.11).
+/// Why there is no such node: it never was, or it has gone elsewhere (§6.1.3.11), which is told to who could read it.
 pub(crate) async fn absent(
     server: &Server,
     service: &Service,
     name: &str,
+    who: &BareJid,
 ) -> Result<StanzaError, StanzaError> {
     let gone = server.store().get(&GONE, &service.owner, name).await;
     let gone = gone.map_err(|error| unavailable(&error))?;
+    let gone = gone.filter(|gone| gone.open || gone.owner == who.as_ref());
     Ok(match gone {
         Some(gone) => StanzaError {
             alternate: Some(gone.uri),
@@ -208,13 +211,22 @@ pub(crate) async fn some(
     service: &Service,
     most: usize,
 ) -> Result<Vec<Node>, StanzaError> {
-    let rows = server.store().scan(
-        &NODES,
-        &service.owner,
-        &KeyRange::all(),
-        Direction::Forward,
-        most,
-    );
+    following(server, service, None, most).await
+}
+
+/// Nodes of a service behind one of this name.
+pub(crate) async fn following(
+    server: &Server,
+    service: &Service,
+    after: Option<&str>,
+    most: usize,
+) -> Result<Vec<Node>, StanzaError> {
+    let range = match after {
+        Some(after) => KeyRange::all().after(after),
+        None => KeyRange::all(),
+    };
+    let (store, owner) = (server.store(), &service.owner);
+    let rows = store.scan(&NODES, owner, &range, Direction::Forward, most);
     let rows = rows.await.map_err(|error| unavailable(&error))?;
     let node = |(name, stored)| Node {
         service: service.clone(),

@@ -62,7 +62,7 @@ pub(crate) async fn tell_affiliate(
             affiliation,
         }],
     });
-    let notice = Notice::new(server, node, &content.write(), None)?;
+    let notice = Notice::passing(server, node, &content.write())?;
     notify::tell(
         server,
         node,

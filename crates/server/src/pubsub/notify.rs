@@ -6,12 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures_util::FutureExt;
 use waxwing_stanza::xep::xep_0060_pubsub::event::Event;
 use waxwing_stanza::xep::xep_0060_pubsub::{Affiliation, SubscriptionState};
 use waxwing_stanza::xep::xep_0082_datetime::DateTime;
 use waxwing_stanza::xep::xep_0131_shim::{Headers, SUBID};
 use waxwing_stanza::xep::xep_0203_delay::Delay;
-use waxwing_stanza::{BareJid, Condition, Jid, MessageType, Payload, StanzaError};
+use waxwing_stanza::{BareJid, Condition, FullJid, Jid, MessageType, Payload, StanzaError};
 use waxwing_wire::{Element, Splice, Stanza, ns};
 
 use crate::blocking::{self, BlockList};
@@ -67,6 +68,15 @@ impl Notice {
         Notice::written(server, node, MessageType::Normal, content, None)
     }
 
+    /// What nobody needs who is not there.
+    pub(crate) fn passing(
+        server: &Server,
+        node: &Node,
+        content: &Element,
+    ) -> Result<Notice, StanzaError> {
+        Notice::written(server, node, MessageType::Headline, content, None)
+    }
+
     /// A message of whatever content.
     pub(crate) fn new(
         server: &Server,
@@ -118,7 +128,7 @@ impl Notice {
     }
 }
 
-/// Most messages of type *normal* that one change gives to the logs of subscribers: they are one commit.
+/// Most messages of type *normal* that one commit gives to the logs of subscribers; the others come after it.
 const STORED_AT_ONCE_MAX: usize = 5_000;
 /// Most bytes of them.
 const STORED_BYTES_MAX: usize = 8 * 1024 * 1024;
@@ -141,21 +151,16 @@ pub(crate) struct Audience {
 }
 
 impl Audience {
-    /// Nobody.
-    pub(crate) fn none() -> Audience {
-        Audience {
-            explicit: Vec::new(),
-            implicit: Vec::new(),
-            blocked: Arc::default(),
-        }
-    }
-
     /// Those who are told what happens to a node.
     pub(crate) async fn of(server: &Server, node: &Node) -> Result<Audience, StanzaError> {
-        if !node.is(&deliver_notifications::FIELD) {
-            return Ok(Audience::none());
-        }
         let blocked = blocked(server, node).await?;
+        if !node.is(&deliver_notifications::FIELD) {
+            return Ok(Audience {
+                explicit: Vec::new(),
+                implicit: Vec::new(),
+                blocked,
+            });
+        }
         let all = subscriptions::all(server, node).await?;
         Ok(Audience {
             explicit: subscribers(server, node, all, &blocked).await?,
@@ -164,11 +169,15 @@ impl Audience {
         })
     }
 
-    /// The same, and all of these who are not among them.
-    pub(crate) fn with(mut self, subscriptions: &[Subscription]) -> Audience {
+    /// The same, and those who are not subscribed yet: who waits for approval, or has not said how.
+    pub(crate) fn with_those_who_wait(mut self, subscriptions: &[Subscription]) -> Audience {
+        let waits = |one: &&Subscription| {
+            one.state != SubscriptionState::Subscribed && !self.blocked.names(&one.jid)
+        };
+        let waiting: Vec<Subscription> = subscriptions.iter().filter(waits).cloned().collect();
         let known = self.explicit.iter().map(|known| known.jid.clone());
         let mut known: BTreeSet<Jid> = known.collect();
-        for receiver in Audience::these(subscriptions).explicit {
+        for receiver in Audience::these(&waiting).explicit {
             if known.insert(receiver.jid.clone()) {
                 self.explicit.push(receiver);
             }
@@ -384,14 +393,23 @@ pub(crate) async fn tell(
         implicit,
         blocked,
     } = audience;
+    let mut from_log = Vec::new();
     if notice.kind == MessageType::Normal {
-        explicit = stored(server, node, &notice, explicit, effects).await?;
+        let (kept, others) = parted(server, node, explicit).await?;
+        explicit = others;
+        let jid =
+            |(account, receiver): &(Arc<Account>, Receiver)| (account.clone(), receiver.jid.full());
+        from_log = kept.iter().map(jid).collect();
+        store(server, &node.service.jid, &notice, kept, effects).await?;
     }
     let only_present = node.is(&presence_based_delivery::FIELD);
     let (node, name) = (node.service.jid.clone(), node.name.clone());
     effects.call(move |server| {
         let from = Jid::from(node);
         let mut told = Told::default();
+        for (account, full) in &from_log {
+            told.note_from_log(account, full.as_ref());
+        }
         for receiver in &explicit {
             let receivers = sessions_of(server, &from, &notice, receiver);
             for (session, bytes) in receivers {
@@ -424,64 +442,116 @@ impl Told {
     fn note(&mut self, session: &Arc<Session>) -> bool {
         self.0.insert(Arc::as_ptr(session).addr())
     }
+
+    /// What is stored for an account goes to these of its sessions.
+    fn note_from_log(&mut self, account: &Arc<Account>, full: Option<&FullJid>) {
+        let sessions = match full.map(|full| account.session(full.resource())) {
+            Some(Some(session)) => vec![session],
+            _ => account.most_available(),
+        };
+        for session in &sessions {
+            self.note(session);
+        }
+    }
 }
 
-/// Gives messages that are kept to the logs of accounts; returns those who are told in another way.
-async fn stored(
+/// Parts receivers into those for whom messages are kept, and those who are told in another way.
+async fn parted(
     server: &Server,
     node: &Node,
-    notice: &Notice,
     receivers: Vec<Receiver>,
-    effects: &mut Effects,
-) -> Result<Vec<Receiver>, StanzaError> {
+) -> Result<(Vec<(Arc<Account>, Receiver)>, Vec<Receiver>), StanzaError> {
     let only_present = node.is(&presence_based_delivery::FIELD);
-    let bytes = notice.stanza.bytes().len().saturating_mul(receivers.len());
-    if receivers.len() > STORED_AT_ONCE_MAX || bytes > STORED_BYTES_MAX {
-        let text = format!(
-            "at most {STORED_AT_ONCE_MAX} notifications of {STORED_BYTES_MAX} bytes together are kept for subscribers"
-        );
-        return Err(StanzaError::from(Condition::PolicyViolation).with_text(text));
-    }
-    let mut others = Vec::new();
+    let from = Jid::from(node.service.jid.clone());
+    let (mut kept, mut others) = (Vec::new(), Vec::new());
     for receiver in receivers {
         let account = server.account(&receiver.jid.bare()).await?;
-        let Some(account) = account.filter(|account| !account.is_guest()) else {
-            others.push(receiver);
-            continue;
-        };
         let is_choosy = only_present || !receiver.shows.is_empty();
-        if is_choosy || blocking::is_kept_from(&account, &Jid::from(node.service.jid.clone())) {
-            others.push(receiver);
-            continue;
+        match account.filter(|account| !account.is_guest()) {
+            Some(account) if !is_choosy && !blocking::is_kept_from(&account, &from) => {
+                kept.push((account, receiver));
+            }
+            _ => others.push(receiver),
         }
-        let stanza = notice.addressed(receiver.jid.as_str(), &receiver.ids);
-        let stanza = stanza
-            .stanza()
-            .map_err(|_| Condition::InternalServerError)?;
-        let full = receiver.jid.full();
-        let keep = keep::decide(notice.kind, &stanza);
-        let bytes = stanza.bytes().len();
-        // What there is no room for does not keep the others from being told.
-        let admitted = match keep {
-            true => waiting::admit(server, &account, &node.service.jid, full.as_ref(), bytes).await,
-            false => Ok(false),
-        };
-        let stranger = match admitted {
-            Err(error) if error.condition == Condition::ServiceUnavailable => continue,
-            stranger => stranger?,
-        };
-        effects.more.push(Delivery {
-            account,
-            full,
-            kind: notice.kind,
-            keep,
-            stranger,
-            stanza,
-            id: None,
-            sender: None,
-        });
     }
-    Ok(others)
+    Ok((kept, others))
+}
+
+/// Gives a message to the logs of accounts: with this commit as many as it holds, and the others after it.
+async fn store(
+    server: &Server,
+    from: &BareJid,
+    notice: &Notice,
+    kept: Vec<(Arc<Account>, Receiver)>,
+    effects: &mut Effects,
+) -> Result<(), StanzaError> {
+    let bytes = notice.stanza.bytes().len().max(1);
+    let most = STORED_AT_ONCE_MAX.min((STORED_BYTES_MAX / bytes).max(1));
+    let mut kept = kept.into_iter();
+    for (account, receiver) in kept.by_ref().take(most) {
+        effects
+            .more
+            .extend(delivery(server, from, notice, account, &receiver).await?);
+    }
+    let rest: Vec<_> = kept.collect();
+    if rest.is_empty() {
+        return Ok(());
+    }
+    let (from, notice) = (from.clone(), notice.clone());
+    effects.call(move |server| {
+        let (server, tasks) = (server.clone(), server.outside().tasks.clone());
+        let work = async move {
+            let mut rest = rest.into_iter().peekable();
+            while rest.peek().is_some() {
+                let mut effects = Effects::none();
+                for (account, receiver) in rest.by_ref().take(most) {
+                    let delivery = delivery(&server, &from, &notice, account, &receiver).await;
+                    effects.more.extend(delivery.ok().flatten());
+                }
+                if let Err(error) = server.carry_out(effects).await {
+                    tracing::warn!(%error, "notifications could not be stored");
+                }
+            }
+        };
+        tasks.spawn(work.boxed());
+    });
+    Ok(())
+}
+
+/// A message on its way into the log of an account; nothing where there is no room: that does not keep the others from
+/// being told.
+async fn delivery(
+    server: &Server,
+    from: &BareJid,
+    notice: &Notice,
+    account: Arc<Account>,
+    receiver: &Receiver,
+) -> Result<Option<Delivery>, StanzaError> {
+    let stanza = notice.addressed(receiver.jid.as_str(), &receiver.ids);
+    let stanza = stanza
+        .stanza()
+        .map_err(|_| Condition::InternalServerError)?;
+    let full = receiver.jid.full();
+    let keep = keep::decide(notice.kind, &stanza);
+    let bytes = stanza.bytes().len();
+    let admitted = match keep {
+        true => waiting::admit(server, &account, from, full.as_ref(), bytes).await,
+        false => Ok(false),
+    };
+    let stranger = match admitted {
+        Err(error) if error.condition == Condition::ServiceUnavailable => return Ok(None),
+        stranger => stranger?,
+    };
+    Ok(Some(Delivery {
+        account,
+        full,
+        kind: notice.kind,
+        keep,
+        stranger,
+        stanza,
+        id: None,
+        sender: None,
+    }))
 }
 
 /// The sessions that a subscriber has for a notice, with what each is told.

@@ -136,7 +136,7 @@ impl Request {
     }
 
     /// Whether this is the service of an account that is disabled, or of none.
-    async fn is_closed(&self) -> Result<bool, StanzaError> {
+    pub(crate) async fn is_closed(&self) -> Result<bool, StanzaError> {
         if self.service.kind == ServiceKind::Host || self.is_own() {
             return Ok(false);
         }
@@ -159,7 +159,7 @@ impl Request {
 
     /// Why there is no such node.
     pub(crate) async fn absent(&self, name: &str) -> Result<StanzaError, StanzaError> {
-        let error = node::absent(self.server(), &self.service, name).await?;
+        let error = node::absent(self.server(), &self.service, name, &self.who).await?;
         self.told(error).await
     }
 

@@ -118,6 +118,9 @@ pub(crate) static CREATED: Table<(String, u64, u64), String> =
 /// Generations of items that were removed with too many items for one commit, by node.
 pub(crate) static DEBRIS: Table<(String, u64), bool> = Table::new("pubsub-debris", 1);
 
+/// Nodes that keep fewer items than they have, since a commit removes some at a time.
+pub(crate) static SHRINKING: Table<String, bool> = Table::new("pubsub-shrinking", 1);
+
 /// An affiliation.
 #[derive(Clone, PartialEq, Eq, prost::Message)]
 pub(crate) struct StoredAffiliation {
@@ -177,12 +180,20 @@ pub(crate) static BY_TEMPORARY: Index<(String, String, String), StoredSubscripti
             .collect()
     });
 
+/// Subscriptions that have an end, by that: microseconds since the Unix epoch.
+pub(crate) static BY_END: Index<(String, String, String), StoredSubscription, i64> =
+    Index::ordered("by-end", |_, stored| {
+        let settings = stored.settings.as_ref();
+        settings.and_then(expire::micros).into_iter().collect()
+    });
+
 /// Subscriptions, by node, subscriber and id.
 pub(crate) static SUBSCRIPTIONS: Table<(String, String, String), StoredSubscription> =
     Table::new("pubsub-subscriptions", 1)
         .index(&BY_SUBSCRIBER)
         .index(&BY_TEMPORARY)
-        .index(&BY_PENDING);
+        .index(&BY_PENDING)
+        .index(&BY_END);
 
 /// Accounts that were removed, and own nodes of others' services still.
 pub(crate) static LEFT: Table<String, bool> = Table::new("pubsub-left", 1);
@@ -199,6 +210,9 @@ pub(crate) struct Gone {
     /// The service's address, for the index.
     #[prost(string, tag = "3")]
     pub(crate) service: String,
+    /// Whether everybody could read it: otherwise it is told to nobody but who deleted it.
+    #[prost(bool, tag = "4")]
+    pub(crate) open: bool,
 }
 
 /// Nodes that have gone elsewhere, by who deleted them and the service.
@@ -219,6 +233,7 @@ pub(crate) fn shapes() -> Vec<Shape> {
         NAMES.shape(),
         CREATED.shape(),
         DEBRIS.shape(),
+        SHRINKING.shape(),
         AFFILIATIONS.shape(),
         SUBSCRIPTIONS.shape(),
         GONE.shape(),

@@ -1,15 +1,14 @@
 //! Who is subscribed to a node (XEP-0060 §4.2).
 
 use waxwing_stanza::xep::xep_0060_pubsub::SubscriptionState;
-use waxwing_stanza::xep::xep_0082_datetime::DateTime;
 use waxwing_stanza::{BareJid, Jid, StanzaError};
-use waxwing_store::{Batch, Direction, KeyRange};
+use waxwing_store::{Batch, Direction, KeyRange, StoreError};
 
 use crate::pubsub::attachments;
 use crate::pubsub::fields::Settings;
 use crate::pubsub::node::Node;
-use crate::pubsub::service::{Service, ServiceKind};
-use crate::pubsub::stored::{BY_SUBSCRIBER, SUBSCRIPTIONS, StoredSubscription};
+use crate::pubsub::service::Service;
+use crate::pubsub::stored::{BY_END, BY_SUBSCRIBER, SUBSCRIPTIONS, StoredSubscription};
 use crate::pubsub::subscribe_options::expire;
 use crate::server::{Server, unavailable};
 
@@ -49,9 +48,7 @@ impl Subscription {
 
     /// When it ends, in microseconds since the Unix epoch.
     pub(crate) fn until_micros(&self) -> Option<i64> {
-        let text = self.settings.text(&expire::FIELD, ServiceKind::Host);
-        let time: DateTime = text.parse().ok()?;
-        Some(time.micros())
+        expire::micros(&self.settings)
     }
 
     /// Whether its time is over.
@@ -184,6 +181,32 @@ pub(crate) async fn is_subscribed(
     Ok(all
         .iter()
         .any(|one| one.state == SubscriptionState::Subscribed))
+}
+
+/// Subscriptions that are removed in one commit because they are over.
+const OVER_AT_ONCE: usize = 500;
+
+/// Removes those that are over, of all services.
+pub(crate) async fn sweep(server: &Server) -> Result<(), StanzaError> {
+    let now = i64::try_from(server.now_micros()).unwrap_or(i64::MAX);
+    let over = KeyRange::all().before(&now);
+    loop {
+        let (store, mut batch) = (server.store(), Batch::new());
+        let rows = store.find(&SUBSCRIPTIONS, &BY_END, &over, OVER_AT_ONCE);
+        let rows = rows.await.map_err(|error| unavailable(&error))?;
+        for row in &rows {
+            // Its subscriber may make it last meanwhile: then all of them are looked at once more.
+            batch.require_equals(&SUBSCRIPTIONS, &row.owner, &row.key, &row.value);
+            batch.delete(&SUBSCRIPTIONS, &row.owner, &row.key);
+        }
+        if rows.is_empty() {
+            return Ok(());
+        }
+        match store.commit(batch).await {
+            Ok(_) | Err(StoreError::Refused { .. }) => {}
+            Err(error) => return Err(unavailable(&error)),
+        }
+    }
 }
 
 /// How many there are to a node, whatever their state.

@@ -11,7 +11,8 @@ use crate::pubsub::items::count;
 use crate::pubsub::links::Done;
 use crate::pubsub::node::{self, Node};
 use crate::pubsub::service::Service;
-use crate::pubsub::stored::{COUNTS, CREATED, DEBRIS, EXPIRING, ITEMS, NAMES, NODES};
+use crate::pubsub::stored::{COUNTS, CREATED, DEBRIS, EXPIRING, ITEMS, NAMES, NODES, SHRINKING};
+use crate::pubsub::subscriptions;
 use crate::server::{Server, unavailable};
 
 /// Rows that are removed in the commit that removes a node or its items; where there are more, the rest goes later.
@@ -83,6 +84,7 @@ pub(crate) fn sweep_later(debris: Option<Debris>, effects: &mut Effects) {
 /// Removes the items that a node keeps no longer, some at a time, once it is durable how many it keeps.
 pub(crate) fn shrink_later(node: &Node, effects: &mut Effects) {
     let (service, name) = (node.service.clone(), node.name.clone());
+    effects.batch.put(&SHRINKING, &service.owner, &name, &true);
     later(effects, |server| async move {
         if let Err(error) = shrink(&server, &service, &name).await {
             tracing::warn!(condition = ?error.condition, "a node has more items than it keeps; they go with what is published next");
@@ -103,8 +105,9 @@ where
 /// Nodes that are looked at together for items whose time is over.
 const NODES_AT_ONCE: usize = 100;
 
-/// Removes items whose time is over.
+/// Removes items and subscriptions whose time is over.
 pub(crate) async fn expire_all(server: &Server) -> Result<(), StanzaError> {
+    subscriptions::sweep(server).await?;
     let all = KeyRange::all();
     let mut last = None;
     loop {
@@ -124,15 +127,40 @@ pub(crate) async fn expire_all(server: &Server) -> Result<(), StanzaError> {
         }
         last = found.pop();
         if last.is_none() {
-            return Ok(());
+            break;
         }
+    }
+    shrink_all(server).await
+}
+
+/// Goes on with what an earlier run of the server was about to remove.
+async fn shrink_all(server: &Server) -> Result<(), StanzaError> {
+    let mut after = None;
+    loop {
+        let store = server.store();
+        let owners = store.owners(&SHRINKING, after.as_ref(), SERVICES_AT_ONCE);
+        let owners = owners.await.map_err(|error| unavailable(&error))?;
+        let Some(last) = owners.last().cloned() else {
+            return Ok(());
+        };
+        for service in owners.iter().filter_map(Service::of_owner) {
+            let (all, owner) = (KeyRange::all(), &service.owner);
+            let rows = store.scan(&SHRINKING, owner, &all, Direction::Forward, ROWS_MAX);
+            for (name, _) in rows.await.map_err(|error| unavailable(&error))? {
+                shrink(server, &service, &name).await?;
+            }
+        }
+        after = Some(last);
     }
 }
 
 /// Removes what a node keeps no longer.
 async fn shrink(server: &Server, service: &Service, name: &str) -> Result<(), StanzaError> {
     while shrink_some(server, service, name).await? > 0 {}
-    Ok(())
+    let mut batch = Batch::new();
+    batch.delete(&SHRINKING, &service.owner, name);
+    let done = server.store().commit(batch).await;
+    done.map(|_| ()).map_err(|error| unavailable(&error))
 }
 
 /// Removes some of it, and says how many; nobody is told, but what is linked to the node follows.

@@ -105,29 +105,41 @@ async fn items(cx: Cx, iq: Iq<DiscoItems>) -> Handled {
         && let Some(items) = commands::items(&cx, &iq.head, node).await?
     {
         let node = iq.payload.node;
-        return Ok(Answer::with(&DiscoItems { node, items }));
+        return Ok(Answer::with(&DiscoItems { node, items, set: None }));
     }
     if let (Some(node), true) = (&iq.payload.node, has_nodes(iq.head.addressee)) {
         let items = pubsub::disco::items(cx, &iq.head, node).await?;
-        let node = iq.payload.node;
-        return Ok(Answer::with(&DiscoItems { node, items }));
+        let (node, set) = (iq.payload.node, None);
+        return Ok(Answer::with(&DiscoItems { node, items, set }));
     }
     // §8: who may not see an account's presence sees no items, as where there is no account.
     let may_look = may_look(&cx, &iq.head).await?;
+    let asked = iq.payload.set.as_ref();
+    let mut set = None;
     let items = match (iq.head.addressee, &iq.payload.node) {
         // Available resources: a contact sees them by their presence anyway.
         (Addressee::OwnAccount | Addressee::OtherAccount, None) if may_look => {
-            let mut items = resources(&cx, &iq.head);
-            items.extend(pubsub::disco::nodes(cx, &iq.head).await?);
+            let mut items = match asked.is_some_and(|set| set.after.is_some()) {
+                true => Vec::new(),
+                false => resources(&cx, &iq.head),
+            };
+            let (nodes, page) = pubsub::disco::nodes(cx, &iq.head, asked).await?;
+            set = page;
+            items.extend(nodes);
             items
         }
-        (Addressee::Host(Service::Pubsub), None) => pubsub::disco::nodes(cx, &iq.head).await?,
+        (Addressee::Host(Service::Pubsub), None) => {
+            let (nodes, page) = pubsub::disco::nodes(cx, &iq.head, asked).await?;
+            set = page;
+            nodes
+        }
         (Addressee::Domain, None) => cx.server.hosts().items(iq.head.to.domain()),
         _ => Vec::new(),
     };
     Ok(Answer::with(&DiscoItems {
         node: iq.payload.node,
         items,
+        set,
     }))
 }
 

@@ -126,34 +126,37 @@ async fn write(
     avatars::written(change, before, after).await
 }
 
-/// Shows a picture in the vCard, or none, whoever said so elsewhere.
+/// Shows a picture in the vCard, or none, whoever said so elsewhere: none, where there is no room for it.
 pub(crate) async fn set_picture(
     change: &mut Change,
     picture: Option<&Picture>,
 ) -> Result<(), StanzaError> {
-    rewrite(change, |card| {
-        match Picture::of_vcard(card).as_ref() == picture {
+    for picture in [picture, None] {
+        let with = |card: &Element| match Picture::of_vcard(card).as_ref() == picture {
             true => card.clone(),
             false => Picture::put(picture, card),
+        };
+        if rewrite(change, with).await? {
+            break;
         }
-    })
-    .await
+    }
+    Ok(())
 }
 
-/// Writes what somebody has changed elsewhere. What there is no room for is not written.
+/// Writes what somebody has changed elsewhere. What there is no room for is not written: says whether there was.
 pub(crate) async fn rewrite(
     change: &mut Change,
     with: impl FnOnce(&Element) -> Element + Send,
-) -> Result<(), StanzaError> {
+) -> Result<bool, StanzaError> {
     let before = read(change.server(), &change.service().jid).await?;
     let before = before.map(|card| card.write());
     let after = with(before.as_ref().unwrap_or(&VCard::question().write()));
     let is_large = after.to_bytes("").len() as u64 > change.server().options().number(&BYTES_MAX);
     let after = Some(&after).filter(|card| card.children().next().is_some());
-    match is_large || after == before.as_ref() {
-        true => Ok(()),
-        false => write(change, before.as_ref(), after).await,
+    if !is_large && after != before.as_ref() {
+        write(change, before.as_ref(), after).await?;
     }
+    Ok(!is_large)
 }
 
 /// §3.2. Nothing is looked up, so that nothing is learnt.

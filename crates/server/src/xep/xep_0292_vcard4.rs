@@ -76,7 +76,9 @@ fn changed<'a>(
             Done::Retracted(_) | Done::Emptied => (newest, None),
             Done::Shrunk => return Ok(()),
         };
-        vcard::rewrite(change, |card| follow_vcard4(before, after, card)).await
+        vcard::rewrite(change, |card| follow_vcard4(before, after, card))
+            .await
+            .map(|_| ())
     }
     .boxed()
 }

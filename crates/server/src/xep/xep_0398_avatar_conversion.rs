@@ -71,12 +71,12 @@ fn metadata_changed<'a>(
         match metadata {
             Some(metadata) if !shows_nothing(&metadata) => {
                 let Some(id) = shown(&metadata) else {
-                    return Ok(());
+                    return vcard::set_picture(change, None).await;
                 };
-                let Some(data) = change.find(NODE_DATA).await? else {
-                    return Ok(());
-                };
-                kept_to_vcard(change, &data, id).await
+                match change.find(NODE_DATA).await? {
+                    Some(data) => kept_to_vcard(change, &data, id).await,
+                    None => vcard::set_picture(change, None).await,
+                }
             }
             _ => vcard::set_picture(change, None).await,
         }
@@ -105,7 +105,9 @@ fn data_changed<'a>(
             Done::Configured(before) if !is_open(before) => {
                 kept_to_vcard(change, node, wanted).await
             }
-            // What is shown is what the metadata say.
+            Done::Retracted(id) if id == wanted => vcard::set_picture(change, None).await,
+            Done::Emptied => vcard::set_picture(change, None).await,
+            Done::Shrunk => kept_to_vcard(change, node, wanted).await,
             _ => Ok(()),
         }
     }
@@ -145,7 +147,8 @@ async fn to_vcard(
     let picture = data.and_then(Picture::of_data);
     match picture.filter(|picture| picture.id().eq_ignore_ascii_case(id)) {
         Some(picture) if is_open(node) => vcard::set_picture(change, Some(&picture)).await,
-        _ => Ok(()),
+        // Another one than that which is shown would be wrong.
+        _ => vcard::set_picture(change, None).await,
     }
 }
 

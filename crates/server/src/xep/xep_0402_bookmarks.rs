@@ -23,6 +23,7 @@ use crate::pubsub::items;
 use crate::pubsub::limits;
 use crate::pubsub::links::{Done, Family, Link, NodeHook};
 use crate::pubsub::node::{self, Node};
+use crate::pubsub::node_options::access_model;
 use crate::pubsub::profile::{Name, Profile};
 use crate::pubsub::service::Service;
 use crate::pubsub::stored::StoredItem;
@@ -42,7 +43,7 @@ pub const FEATURE: Feature = Feature {
 const READ_BYTES_MAX: usize = 1024 * 1024;
 
 /// Most bookmarks that change at once with the older form: each is an item that is written and told of.
-const CHANGED_AT_ONCE_MAX: usize = 500;
+const CHANGED_AT_ONCE_MAX: usize = 2_000;
 
 /// The name of the one item of the older form.
 const CURRENT: &str = "current";
@@ -78,6 +79,9 @@ fn changed<'a>(
             return Ok(());
         }
         let old = change.find_or_make(NS_OLD, Settings::default()).await?;
+        if !is_private(&old) {
+            return Ok(());
+        }
         let before = storage(items::newest(change.server(), &old).await?.as_ref());
         let most = limits::payload_bytes(change.server(), &old);
         let bookmarks = read(change, node).await?;
@@ -113,9 +117,18 @@ fn changed_old<'a>(
             // The bookmarks themselves are still there.
             Done::Shrunk | Done::Configured(_) => return Ok(()),
         };
+        let bookmarks = change.find(NS).await?;
+        if bookmarks.is_some_and(|node| !is_private(&node)) {
+            return Ok(());
+        }
         apply(change, &storage(newest.as_ref()), &given).await
     }
     .boxed()
+}
+
+/// Whether only those may read it whom the owner has let in one by one: passwords of rooms are carried to no other.
+fn is_private(node: &Node) -> bool {
+    node.text(&access_model::FIELD) == "whitelist"
 }
 
 fn empty() -> Element {
@@ -181,9 +194,12 @@ fn shown(before: &Element, bookmarks: impl Iterator<Item = Bookmark>, bytes_max:
     }
     let mut after = empty();
     let mut bytes = after.to_bytes("").len() as u64;
+    // What is shown can be taken away at once.
+    let mut room = CHANGED_AT_ONCE_MAX;
     let mut push = |element: Element| {
         bytes += element.to_bytes(NS_OLD).len() as u64;
-        if bytes <= bytes_max {
+        if bytes <= bytes_max && room > 0 {
+            room -= 1;
             after.push(element);
         }
     };
@@ -302,6 +318,16 @@ pub(crate) async fn set_private(
 ) -> Result<Change, StanzaError> {
     let mut change = Change::of_account(server, account, NS_OLD).await;
     let node = change.find_or_make(NS_OLD, Settings::default()).await?;
+    let bookmarks = change.find(NS).await?;
+    if [Some(&node), bookmarks.as_ref()]
+        .into_iter()
+        .flatten()
+        .any(|node| !is_private(node))
+    {
+        return Err(StanzaError::from(Condition::NotAllowed).with_text(
+            "the bookmarks are in a node that others may read; nothing private is written there",
+        ));
+    }
     let before = storage(items::newest(server, &node).await?.as_ref());
     if *given != before {
         apply(&mut change, &before, given).await?;

@@ -2,6 +2,7 @@
 //! [XEP-0128: Service Discovery Extensions](https://xmpp.org/extensions/xep-0128.html)
 
 use super::xep_0004_forms::DataForm;
+use super::xep_0059_rsm::ResultSet;
 use crate::Jid;
 use crate::payload::payload;
 
@@ -54,6 +55,8 @@ payload! {
         node: Option<String> = attr("node"),
         /// What belongs to it.
         items: Vec<Item> = child(),
+        /// Which page (XEP-0059).
+        set: Option<ResultSet> = child(),
     }
 }
 
@@ -119,6 +122,7 @@ impl DiscoItems {
     /// A question.
     pub fn question(node: Option<&str>) -> DiscoItems {
         DiscoItems {
+            set: None,
             node: node.map(str::to_owned),
             items: Vec::new(),
         }

@@ -9,7 +9,7 @@ use crate::roster;
 /// Whether one of the owners shows its presence to who asks.
 pub(super) async fn verdict(ask: &Ask<'_>) -> Result<Verdict, StanzaError> {
     for owner in ask.owners().await? {
-        if roster::sees_presence(ask.server, ask.who, &owner).await? {
+        if roster::sees_presence(ask.server, ask.who, &owner).await? && ask.is_free(&owner).await? {
             return Ok(Verdict::Granted);
         }
     }

@@ -21,6 +21,7 @@ pub(super) async fn verdict(ask: &Ask<'_>) -> Result<Verdict, StanzaError> {
             .groups
             .iter()
             .any(|group| groups.contains(&group.as_str()))
+            && ask.is_free(&owner).await?
         {
             return Ok(Verdict::Granted);
         }

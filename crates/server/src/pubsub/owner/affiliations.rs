@@ -13,6 +13,7 @@ use crate::pubsub::node::Node;
 use crate::pubsub::privilege::may_become;
 use crate::pubsub::request::Request;
 use crate::pubsub::{authorization, notices, subscriptions};
+use crate::roster;
 
 /// Most changes of one request.
 const CHANGES_MAX: usize = 500;
@@ -96,6 +97,17 @@ fn changes(asked: &Affiliations) -> Result<Vec<(BareJid, Affiliation)>, StanzaEr
     Ok(changes)
 }
 
+/// Whether somebody has the owner who acts in their roster, and has not blocked them: others are told nothing, since the
+/// service's address says it, which nobody blocks.
+async fn is_known(request: &Request, who: &BareJid) -> Result<bool, StanzaError> {
+    let Some(account) = request.server().account(who).await? else {
+        return Ok(false);
+    };
+    let item = roster::item(request.server(), &account, &request.who).await?;
+    let is_blocked = account.blocked().names(&request.who.clone().into());
+    Ok(item.is_some_and(|item| item.listed) && !is_blocked)
+}
+
 /// Makes a change. Requests to subscribe that wait are settled by it (§8.7.4); who is cast out is subscribed no more.
 async fn change(
     request: &Request,
@@ -106,8 +118,11 @@ async fn change(
 ) -> Result<(), StanzaError> {
     let server = request.server();
     affiliations::set(node, who, to, &mut effects.batch);
-    notices::tell_affiliate(server, node, who, to, effects).await?;
-    for one in subscriptions::of_account(server, node, who).await? {
+    let own = subscriptions::of_account(server, node, who).await?;
+    if !own.is_empty() || *who == request.who || is_known(request, who).await? {
+        notices::tell_affiliate(server, node, who, to, effects).await?;
+    }
+    for one in own {
         let is_pending = one.state == SubscriptionState::Pending;
         match to {
             Affiliation::Outcast => {

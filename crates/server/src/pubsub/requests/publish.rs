@@ -119,7 +119,7 @@ fn check_conditions(node: &Node, conditions: &Settings) -> Result<(), StanzaErro
 /// §7.1.3.1: refuses whom neither the affiliation nor the publisher's model lets publish.
 async fn check_publisher(request: &Request, standing: &Standing) -> Result<(), StanzaError> {
     let may = standing.may(Privilege::Publish)
-        || standing.may(Privilege::Subscribe) && lets_in(request, &standing.node).await?;
+        || standing.may(Privilege::Subscribe) && lets_in(request, standing).await?;
     match may {
         true => Ok(()),
         false => {
@@ -129,10 +129,16 @@ async fn check_publisher(request: &Request, standing: &Standing) -> Result<(), S
     }
 }
 
-async fn lets_in(request: &Request, node: &Node) -> Result<bool, StanzaError> {
+/// A subscriber who may not read any more may not publish either.
+async fn lets_in(request: &Request, standing: &Standing) -> Result<bool, StanzaError> {
+    let node = &standing.node;
     match node.text(&publish_model::FIELD) {
         "open" => Ok(true),
-        "subscribers" => subscriptions::is_subscribed(request.server(), node, &request.who).await,
+        "subscribers" => {
+            let is_subscribed =
+                subscriptions::is_subscribed(request.server(), node, &request.who).await?;
+            Ok(is_subscribed && request.check_read(standing).await.is_ok())
+        }
         _ => Ok(false),
     }
 }
