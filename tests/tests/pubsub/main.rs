@@ -9,6 +9,7 @@ mod errors;
 mod floods;
 mod forms;
 mod large;
+mod pending;
 mod privileges;
 mod reach;
 #[path = "../rfc6121/rig.rs"]
