@@ -56,6 +56,36 @@ async def of_vcards_and_of_nodes(x: Stage) -> None:
     await gajim.picture("avatars-gajim.png")
 
 
+@SUITE.case()
+async def for_contacts_alone(x: Stage) -> None:
+    """A picture that is published for contacts all three see; strangers do not, nor is it in the vCard."""
+    painter, looker = await friends(x, 2)
+    session = await x.online(painter, plugins=("xep_0084",))
+    friend, stranger = await x.online(looker), await x.online(x.account(), plugins=("xep_0054", "xep_0060"))
+    dino, gajim = Dino(x, looker, talks_to=(painter.jid,)), Gajim(x, looker)
+    profanity = Profanity(x, looker)
+    for client in (dino, gajim):
+        client.start()
+        await client.logged_in(friend)
+    await profanity.online()
+
+    image = flag((110, 30, 140), (240, 240, 240))
+    about = {"id": hashlib.sha1(image).hexdigest(), "type": "image/png", "bytes": str(len(image))}
+    await session["xep_0084"].publish_avatar(image, timeout=None)
+    await session["xep_0084"].publish_avatar_metadata([about], timeout=None)
+    for client in (dino, gajim):
+        await _seen(client.avatars, image)
+    equal(await profanity.avatar_of(painter.jid), image, "what Profanity has")
+    card = stranger.make_iq_get(ito=painter.jid)
+    card.enable("vcard_temp")
+    equal(await x.refusal(card), "service-unavailable", "answer to who asks for the vCard")
+    for node in (DATA, METADATA):
+        items = stranger.make_iq_get(ito=painter.jid)
+        items["pubsub"]["items"]["node"] = node
+        equal(await x.refusal(items), "not-authorized", f"answer to a stranger who asks for {node}")
+    await dino.picture("avatars-dino-contact.png")
+
+
 async def _set_vcard(session: Session, image: bytes) -> None:
     card = session["xep_0054"].make_vcard()
     card["PHOTO"]["TYPE"], card["PHOTO"]["BINVAL"] = "image/png", image
