@@ -129,7 +129,7 @@ fn read(text: &str, path: &str, count: usize) -> Result<Vec<Account>, AccountErr
     Ok(accounts)
 }
 
-/// Makes each account by a command, a few at a time.
+/// Makes each account by a command, one after the other.
 ///
 /// # Errors
 /// The command cannot be run, or says that it failed.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::rc::Rc;
 
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
@@ -102,8 +103,14 @@ pub struct Figures {
     delivered: u64,
     delivered_before: u64,
     errors: BTreeMap<String, u64>,
-    /// Sessions that are there.
-    pub sessions: u64,
+    /// Sessions that are there: those who are counted have one of these each.
+    sessions: Rc<()>,
+}
+
+/// One session that is there, as long as this is.
+#[derive(Debug)]
+pub struct Counted {
+    _one: Rc<()>,
 }
 
 impl Default for Figures {
@@ -118,7 +125,7 @@ impl Default for Figures {
             delivered: 0,
             delivered_before: 0,
             errors: BTreeMap::new(),
-            sessions: 0,
+            sessions: Rc::default(),
         }
     }
 }
@@ -213,12 +220,32 @@ impl Figures {
         self.errors.values().sum()
     }
 
+    /// Counts a session until what this gives is dropped.
+    #[must_use]
+    pub fn count(&self) -> Counted {
+        Counted {
+            _one: self.sessions.clone(),
+        }
+    }
+
+    /// How many sessions are there.
+    #[must_use]
+    pub fn sessions(&self) -> u64 {
+        Rc::strong_count(&self.sessions) as u64 - 1
+    }
+
+    /// A message that was sent came back: it is on its way no more.
+    pub fn came_back(&mut self, to: u32, mark: Mark) {
+        self.error("a message came back as an error");
+        self.ledger.came_back(to, mark);
+    }
+
     /// A second is over.
     pub fn end_second(&mut self, used: &Usage) -> Second {
         let second = Second {
             delivered: self.delivered - self.delivered_before,
             latency: Latency::of(&self.of_second),
-            sessions: self.sessions,
+            sessions: self.sessions(),
             cpu: (used.user_secs, used.system_secs),
             rss_bytes: used.rss_bytes,
         };

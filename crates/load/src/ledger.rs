@@ -86,6 +86,9 @@ pub struct Tally {
     pub delivered: u64,
     /// Sent, and never came.
     pub lost: u64,
+    /// Sent, and came back as an error.
+    #[serde(default)]
+    pub refused: u64,
     /// Came once more.
     pub doubled: u64,
     /// Came after one that was sent later.
@@ -151,10 +154,25 @@ impl Ledger {
         came
     }
 
-    /// Sent and not here yet.
+    /// A message to `to` came back as an error, once.
+    pub fn came_back(&mut self, to: u32, mark: Mark) {
+        let line = self.lines.get_mut(&(mark.from, to));
+        let line = line.filter(|line| mark.run == self.run && mark.number < line.sent);
+        let Some(line) = line else { return };
+        let is_open = if mark.number >= line.next {
+            line.missing.extend(line.next..mark.number);
+            line.next = mark.number + 1;
+            true
+        } else {
+            line.missing.remove(&mark.number)
+        };
+        self.tally.refused += u64::from(is_open);
+    }
+
+    /// Sent, and neither here nor back yet.
     #[must_use]
     pub fn open(&self) -> u64 {
-        self.tally.sent - self.tally.delivered
+        self.tally.sent - self.tally.delivered - self.tally.refused
     }
 
     /// Everything so far; what is still on its way counts as lost.
@@ -218,6 +236,21 @@ mod tests {
             );
             assert_eq!(tally.is_clean(), lost + doubled + reordered == 0);
         }
+    }
+
+    #[test]
+    fn what_came_back_is_not_lost() {
+        let mut ledger = Ledger::default();
+        let marks: Vec<Mark> = (0..4).map(|_| ledger.send(7, 8, 0)).collect();
+        ledger.came(8, marks[1]);
+        for mark in [marks[0], marks[0], marks[3]] {
+            ledger.came_back(8, mark);
+        }
+        assert_eq!(ledger.open(), 1);
+        let tally = ledger.tally();
+        assert_eq!((tally.lost, tally.refused, tally.doubled), (1, 2, 0));
+        // What is said to have failed, and comes all the same, is there twice.
+        assert_eq!(ledger.came(8, marks[0]), Came::Again);
     }
 
     #[test]

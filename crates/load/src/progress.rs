@@ -6,6 +6,7 @@ use std::io::{ErrorKind, IsTerminal, Write};
 use rustix::termios::tcgetwinsize;
 
 use crate::figures::{Second, Timed};
+use crate::ledger::Tally;
 use crate::report::Report;
 use crate::run::Run;
 
@@ -129,17 +130,7 @@ pub(crate) fn summary(report: &Report) -> String {
     line("measured", format!("{:.1} s", report.readings.secs));
     let messages = &sum.messages;
     if messages.sent > 0 {
-        line(
-            "messages",
-            format!(
-                "{} sent, {} came, {} lost, {} doubled, {} out of order",
-                messages.sent,
-                messages.delivered,
-                messages.lost,
-                messages.doubled,
-                messages.reordered
-            ),
-        );
+        line("messages", told(messages));
     }
     if sum.delivered > 0 {
         line(
@@ -186,6 +177,17 @@ pub(crate) fn clients(count: usize) -> String {
         1 => "1 client".to_owned(),
         count => format!("{count} clients"),
     }
+}
+
+fn told(messages: &Tally) -> String {
+    let refused = match messages.refused {
+        0 => String::new(),
+        count => format!("{count} came back as errors, "),
+    };
+    format!(
+        "{} sent, {} came, {refused}{} lost, {} doubled, {} out of order",
+        messages.sent, messages.delivered, messages.lost, messages.doubled, messages.reordered
+    )
 }
 
 /// Whether all went well, and what did not.

@@ -22,7 +22,7 @@ use waxwing_stream::sasl::Mechanism;
 use waxwing_wire::Stanza;
 
 use crate::accounts::Account;
-use crate::figures::{Figures, Timed};
+use crate::figures::{Counted, Figures, Timed};
 use crate::ledger::{Ledger, Mark};
 use crate::pace::{Tick, micros, ticks};
 use crate::process::Watched;
@@ -87,6 +87,15 @@ pub struct Client {
     pub number: u32,
     /// Its stream.
     pub stream: Stream,
+    counted: Counted,
+}
+
+impl Client {
+    /// Closes the stream; the session counts no longer.
+    pub async fn close(self) {
+        drop(self.counted);
+        self.stream.close().await;
+    }
 }
 
 impl Run {
@@ -203,8 +212,12 @@ impl Run {
         {
             Ok(stream) => {
                 self.shared.made.borrow_mut().insert(self.first + number);
-                self.figures(|figures| figures.sessions += 1);
-                Some(Client { number, stream })
+                let counted = self.figures(|figures| figures.count());
+                Some(Client {
+                    number,
+                    stream,
+                    counted,
+                })
             }
             Err(error) => {
                 let is_refusal = matches!(
@@ -235,8 +248,12 @@ impl Run {
                 if !stream.is_resumed() {
                     self.figures(|figures| figures.error("resumption: another session was begun"));
                 }
-                self.figures(|figures| figures.sessions += 1);
-                Some(Client { number, stream })
+                let counted = self.figures(|figures| figures.count());
+                Some(Client {
+                    number,
+                    stream,
+                    counted,
+                })
             }
             Err(failed) => {
                 self.failed("resumption", &failed.error);
@@ -266,8 +283,7 @@ impl Run {
         self.enter("making accounts");
         let visits = numbers.map(|number| async move {
             if let Some(client) = self.login(number).await {
-                self.figures(|figures| figures.sessions -= 1);
-                client.stream.close().await;
+                client.close().await;
             }
         });
         let visits = futures_util::stream::iter(visits).buffer_unordered(self.plan.at_once);
@@ -338,10 +354,7 @@ impl Run {
             Ok(Err(error)) => error,
             Err(_elapsed) => "it did not come back".to_owned(),
         };
-        self.figures(|figures| {
-            figures.sessions -= 1;
-            figures.error(format!("presence: {error}"));
-        });
+        self.figures(|figures| figures.error(format!("presence: {error}")));
         false
     }
 
@@ -351,7 +364,11 @@ impl Run {
         let now = self.now_micros();
         self.figures(|figures| match stanza.name() {
             "message" if stanza.kind().as_deref() == Some("error") => {
-                figures.error("a message came back as an error");
+                match mark_of(stanza) {
+                    // Who it was for is who answers for it.
+                    Some(mark) => figures.came_back(self.first + self.partner(number), mark),
+                    None => figures.error("a message came back as an error"),
+                }
             }
             "message" => {
                 if let Some(mark) = mark_of(stanza) {

@@ -165,6 +165,21 @@ fn mixed() {
     assert_eq!(run.count("/sum/latency/login/count"), 5);
 }
 
+/// Who leaves while others go on counts no longer.
+#[test]
+fn mixed_with_a_part_that_leaves() {
+    let built = server("load-mixed-leaving");
+    let mix = built.directory().join("mix.toml");
+    std::fs::write(&mix, "chat = 1\npresence = 1\n").unwrap();
+    let words = format!(
+        "--scenario mixed --clients 12 --rate 12/s --duration 4s --roster 2 --settle 1s --mix {}",
+        mix.display()
+    );
+    let run = play_plain(&built, &words);
+    assert!(run.clean() > 0, "{}", run.out);
+    assert_eq!(run.count("/readings/sessions"), 6);
+}
+
 #[test]
 fn prepare() {
     let built = server("load-prepare");

@@ -158,6 +158,12 @@ impl Results {
         all.collect()
     }
 
+    /// Runs of a work in which something went wrong.
+    pub(super) fn unclean(&self, work: &'static str, peer: Peer) -> usize {
+        let runs = self.runs.get(&(work, peer)).into_iter().flatten();
+        runs.filter(|run| !run.complaints.is_empty()).count()
+    }
+
     /// Runs in which nothing went wrong.
     pub(super) fn clean_count(&self) -> usize {
         let runs = self.runs.values().flatten();

@@ -63,6 +63,7 @@ pub(super) fn text(machine: &Machine, shape: &Shape, works: &[Work], results: &R
     }
     text += "\n";
     text += &missed(results);
+    text += &wrong(results);
     text += OPEN;
     text += "\n## All figures\n";
     for work in works {
@@ -85,6 +86,18 @@ fn missed(results: &Results) -> String {
         true => text,
         false => format!("## What was missed, and what was tried\n\n{text}\n"),
     }
+}
+
+/// What went wrong in runs: a figure that stands beside it is of fewer of them.
+fn wrong(results: &Results) -> String {
+    let complaints = results.complaints();
+    if complaints.is_empty() {
+        return String::new();
+    }
+    let lines = complaints
+        .iter()
+        .map(|complaint| format!("- {complaint}\n"));
+    format!("## What went wrong\n\n{}\n", lines.collect::<String>())
 }
 
 fn line(text: &mut String, cells: &[&str]) {

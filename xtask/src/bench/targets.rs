@@ -12,6 +12,8 @@ use super::works::{
 pub(super) struct Target {
     pub(super) work: &'static str,
     pub(super) at_most: &'static str,
+    /// The works whose runs it is judged by.
+    of: &'static [&'static str],
     judge: fn(&Results) -> Outcome,
 }
 
@@ -50,8 +52,17 @@ impl Verdict {
 }
 
 impl Target {
+    /// Whether it is reached: not by runs in which something went wrong.
     pub(super) fn judge(&self, results: &Results) -> Outcome {
-        (self.judge)(results)
+        let outcome = (self.judge)(results);
+        let works = self.of.iter();
+        match works.map(|work| results.unclean(work, Peer::Waxwing)).sum() {
+            0_usize => outcome,
+            count => Outcome {
+                figures: format!("{}; in {count} runs something went wrong", outcome.figures),
+                verdict: Verdict::Missed,
+            },
+        }
     }
 }
 
@@ -84,16 +95,19 @@ pub(super) const TARGETS: &[Target] = &[
     Target {
         work: "server CPU for a delivered chat message at saturation, plain TCP, nothing stored",
         at_most: "1/10 of the better peer's",
+        of: &[PLAIN],
         judge: |results| share(results, PLAIN, Run::micros, 1.0, "µs", 10.0),
     },
     Target {
         work: "the same over TLS 1.3",
         at_most: "1/8 of the better peer's",
+        of: &[TLS],
         judge: |results| share(results, TLS, Run::micros, 1.0, "µs", 8.0),
     },
     Target {
         work: TWO_ENTRIES,
         at_most: "1/30 of the better peer's, and 30,000 messages a second",
+        of: &[STORED],
         judge: |results| {
             let mut outcome = share(results, STORED, Run::micros, 1.0, "µs", 30.0);
             if let Some(rate) = results.median(STORED, Peer::Waxwing, |run| run.per_second) {
@@ -105,26 +119,31 @@ pub(super) const TARGETS: &[Target] = &[
     Target {
         work: FIXED_RATE,
         at_most: "1/4 of the better peer's",
+        of: &[STORED_500],
         judge: |results| half_asked(share(results, STORED_500, Run::micros, 1.0, "µs", 4.0)),
     },
     Target {
         work: "p99 latency at 500 a second, everything durable",
         at_most: "below both peers' with archive, and under 1.5 ms",
+        of: &[STORED_500],
         judge: |results| half_asked(p99(results, STORED_500, Some(1.5))),
     },
     Target {
         work: "p99 latency at half the better peer's saturation rate, everything durable",
         at_most: "below both peers' with archive",
+        of: &[STORED_HALF],
         judge: |results| half_asked(p99(results, STORED_HALF, None)),
     },
     Target {
         work: "server CPU for a log-in by SCRAM-SHA-256 over TLS 1.3, ECDSA P-256",
         at_most: "1/5 of the better peer's",
+        of: &[LOGIN],
         judge: |results| share(results, LOGIN, Run::micros, 1.0, "µs", 5.0),
     },
     Target {
         work: "memory of an idle TLS connection, bound, presence sent, roster of 20, at 8,000",
         at_most: "1/6 of the better peer's, and under 8 KiB",
+        of: &[IDLE],
         judge: |results| {
             let bytes = |run: &Run| run.session_bytes;
             let share = share(results, IDLE, bytes, KIB, "KiB", 6.0);
@@ -134,6 +153,7 @@ pub(super) const TARGETS: &[Target] = &[
     Target {
         work: "resident memory, empty",
         at_most: "15 MiB",
+        of: &[EMPTY],
         judge: |results| {
             let bytes = |run: &Run| run.resident_bytes;
             let outcome = beside(results, EMPTY, bytes, MIB, "MiB");
@@ -147,6 +167,7 @@ pub(super) const TARGETS: &[Target] = &[
     Target {
         work: "start to first open port, empty",
         at_most: "0.1 s",
+        of: &[EMPTY],
         judge: |results| {
             let secs = |run: &Run| run.start_secs;
             let outcome = beside(results, EMPTY, secs, 1.0, "s");
@@ -156,6 +177,7 @@ pub(super) const TARGETS: &[Target] = &[
     Target {
         work: "start to first open port with 100,000 accounts",
         at_most: "0.3 s",
+        of: &[START_MANY],
         judge: |results| {
             let secs = |run: &Run| run.start_secs;
             let outcome = beside(results, START_MANY, secs, 1.0, "s");
@@ -166,11 +188,13 @@ pub(super) const TARGETS: &[Target] = &[
     Target {
         work: "CPU for a message at a fixed rate as connections grow from 100 to 8,000",
         at_most: "grows by less than a fifth",
+        of: &[STEADY_FEW, STEADY_MANY],
         judge: |results| growth(results, STEADY_MANY),
     },
     Target {
         work: "the same after 20,000 log-ins in the same process",
         at_most: "grows by less than a fifth",
+        of: &[STEADY_FEW, STEADY_OLD],
         judge: |results| growth(results, STEADY_OLD),
     },
 ];
@@ -314,6 +338,26 @@ mod tests {
         let missed = judge(name, &results(PLAIN, [3.1, 60.0, 30.0]));
         assert_eq!(missed.verdict, Verdict::Missed);
         assert_eq!(judge(name, &Results::default()), open());
+    }
+
+    #[test]
+    fn nothing_is_reached_by_runs_that_went_wrong() {
+        let mut results = results(PLAIN, [3.0, 30.0, 60.0]);
+        results.add(PLAIN, Peer::Prosody, Run::failed("it fell over".to_owned()));
+        let name = "server CPU for a delivered";
+        assert_eq!(judge(name, &results).verdict, Verdict::Reached);
+        results.add(
+            PLAIN,
+            Peer::Waxwing,
+            Run::failed("1 messages lost".to_owned()),
+        );
+        let outcome = judge(name, &results);
+        assert_eq!(outcome.verdict, Verdict::Missed);
+        assert!(
+            outcome
+                .figures
+                .ends_with("; in 1 runs something went wrong")
+        );
     }
 
     #[test]

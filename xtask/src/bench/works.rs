@@ -319,7 +319,11 @@ fn steady() -> [Work; 3] {
         Work {
             key: STEADY_FEW,
             title: "2,000 chat messages a second between 100 connections",
-            kind: Kind::Load(steady),
+            // The others come after log-ins.
+            kind: Kind::Load(Load {
+                before: Some(WARM_UP),
+                ..steady
+            }),
             ..work
         },
         Work {

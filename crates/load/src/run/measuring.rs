@@ -79,7 +79,7 @@ impl Run {
         let now = self.now_micros();
         let sessions = self.figures(|figures| {
             figures.end(now);
-            figures.sessions
+            figures.sessions()
         });
         let end = self.read_usage();
         self.note(|readings| {
@@ -97,7 +97,7 @@ impl Run {
         let now = self.now_micros();
         self.figures(|figures| match figures.measured_micros(now) {
             Some(micros) => micros as f64 / 1e6 / self.plan.duration.as_secs_f64(),
-            None => figures.sessions as f64 / self.plan.clients as f64,
+            None => figures.sessions() as f64 / self.plan.clients as f64,
         })
     }
 

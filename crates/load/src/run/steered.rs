@@ -112,13 +112,11 @@ async fn drive(
     }
     run.figures(|figures| {
         figures.unsent(unsent);
-        let Some(error) = ended else {
-            return Some(client);
-        };
-        figures.sessions -= 1;
-        figures.error(format!("stream: {error}"));
-        None
-    })
+        if let Some(error) = &ended {
+            figures.error(format!("stream: {error}"));
+        }
+    });
+    ended.is_none().then_some(client)
 }
 
 /// Queues what is to be sent, as far as the stream has room for it; the first for which there is none is held.
@@ -142,7 +140,7 @@ pub async fn leave(run: &Run, clients: impl IntoIterator<Item = Steered>) {
     run.enter("leaving");
     let closing = clients.into_iter().map(|one| async {
         if let Some(client) = one.release().await {
-            client.stream.close().await;
+            client.close().await;
         }
     });
     let closed = futures_util::stream::iter(closing).buffer_unordered(run.plan.at_once);

@@ -73,10 +73,7 @@ async fn visit(run: Rc<Run>, number: u32, planned_micros: u64) -> bool {
         return false;
     };
     run.timed(Timed::Login, planned_micros);
-    run.figures(|figures| {
-        figures.delivered();
-        figures.sessions -= 1;
-    });
-    client.stream.close().await;
+    run.figures(crate::figures::Figures::delivered);
+    client.close().await;
     true
 }

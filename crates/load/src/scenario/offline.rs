@@ -20,7 +20,6 @@ async fn play(run: Rc<Run>) {
     // Who is odd goes, and is written to.
     let (here, away): (Vec<_>, Vec<_>) = all.into_iter().partition(|one| one.number % 2 == 0);
     let absent: Vec<u32> = away.iter().map(|one| one.number).collect();
-    run.figures(|figures| figures.sessions -= absent.len() as u64);
     leave(&run, away).await;
     let is_talker = |one: &&Steered| absent.contains(&run.partner(one.number));
     let senders: Vec<&Steered> = here.iter().filter(is_talker).collect();
@@ -32,6 +31,7 @@ async fn play(run: Rc<Run>) {
             let turn = usize::try_from(tick.number).unwrap_or(usize::MAX) % senders.len();
             let (from, to) = (senders[turn].number, run.partner(senders[turn].number));
             if !senders[turn].orders.is_closed()
+                && run.has_room()
                 && let Some(message) = run.message(from, to, tick.planned_micros)
             {
                 senders[turn].orders.send(message, 1);

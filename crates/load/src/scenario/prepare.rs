@@ -37,8 +37,7 @@ async fn visit(run: &Run, number: u32) {
         return;
     };
     if let Some(client) = fill(run, client).await {
-        run.figures(|figures| figures.sessions -= 1);
-        let _closed = client.stream.close().await;
+        client.close().await;
     }
 }
 
@@ -53,10 +52,7 @@ async fn fill(run: &Run, mut client: Client) -> Option<Client> {
              name='Contact {step}'/></query></iq>"
         );
         if let Err(error) = write(&mut client, written.into(), &format!("item-{step}")).await {
-            run.figures(|figures| {
-                figures.sessions -= 1;
-                figures.error(format!("roster: {error}"));
-            });
+            run.figures(|figures| figures.error(format!("roster: {error}")));
             return None;
         }
         run.figures(crate::figures::Figures::delivered);

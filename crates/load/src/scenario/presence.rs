@@ -123,7 +123,6 @@ async fn befriend(run: &Rc<Run>) {
         friends.extend(done.ok().flatten());
     }
     friends.retain(|one| !one.orders.is_closed());
-    run.figures(|figures| figures.sessions -= friends.len() as u64);
     leave(run, friends).await;
 }
 

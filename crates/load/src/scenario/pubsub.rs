@@ -173,10 +173,7 @@ async fn subscribed(
         });
         let answer = ask(&mut client, Some(service), "set", &subscribe.write()).await;
         if let Err(error) = answer {
-            run.figures(|figures| {
-                figures.sessions -= 1;
-                figures.error(format!("subscription: {error}"));
-            });
+            run.figures(|figures| figures.error(format!("subscription: {error}")));
             return None;
         }
         Some(Steered::new(run, client, |_| ()))

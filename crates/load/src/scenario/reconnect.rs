@@ -35,7 +35,6 @@ async fn play(run: Rc<Run>) {
         let mut sessions = Vec::new();
         for one in here {
             if let Some(client) = one.release().await {
-                run.figures(|figures| figures.sessions -= 1);
                 match client.stream.into_session() {
                     Some(session) => sessions.push((client.number, session)),
                     None => {
