@@ -54,6 +54,9 @@ pub struct Out {
     /// Whether it is left out where much waits already: nobody keeps it for a client that is not there, and strangers
     /// may send as much of it as they like.
     pub passing: bool,
+    /// Whether it goes before all stanzas that wait: those may wait for the acknowledgement that it asks for, and the client
+    /// for the one that it is.
+    pub soon: bool,
 }
 
 impl Out {
@@ -64,6 +67,7 @@ impl Out {
             counts: true,
             mark: None,
             passing: false,
+            soon: false,
         }
     }
 
@@ -82,6 +86,7 @@ impl Out {
             counts: true,
             mark: Some(id),
             passing: false,
+            soon: false,
         }
     }
 
@@ -92,6 +97,7 @@ impl Out {
             counts: false,
             mark: None,
             passing: false,
+            soon: false,
         }
     }
 }
@@ -353,7 +359,13 @@ impl State {
         self.outbox_bytes += out.bytes.len();
         self.account_bytes
             .fetch_add(out.bytes.len(), Ordering::Relaxed);
-        self.outbox.push_back(out);
+        match out.soon {
+            true => {
+                let at = self.outbox.iter().rposition(|out| !out.counts);
+                self.outbox.insert(at.map_or(0, |at| at + 1), out);
+            }
+            false => self.outbox.push_back(out),
+        }
         self.waker.take()
     }
 
@@ -620,7 +632,11 @@ impl State {
             .map(|resumable| std::iter::from_fn(|| resumable.sm.poll()).collect())?;
         let mut waker = None;
         for bytes in said {
-            waker = waker.or(self.push(Out::nonza(bytes)));
+            let said = Out {
+                soon: true,
+                ..Out::nonza(bytes)
+            };
+            waker = waker.or(self.push(said));
         }
         waker
     }

@@ -1,3 +1,5 @@
+use waxwing_stream::sm::SmLimits;
+
 use super::*;
 use crate::accounts::Role;
 use crate::directory::Directory;
@@ -70,4 +72,52 @@ fn one_alone_has_room_however_large_it_is() {
     assert!(!session.state().is_lossy());
     session.push(Out::stanza(large));
     assert!(session.state().is_lossy());
+}
+
+/// Where the client is to acknowledge before it gets more, it is asked all the same, and told what it asked itself: otherwise
+/// each would wait for the other.
+#[test]
+fn acknowledgements_wait_behind_no_stanza() {
+    let session = session();
+    let limits = SmLimits {
+        unacked_stanzas_max: 4,
+        ..SmLimits::CLIENT
+    };
+    session.state().sm = Some(Resumable {
+        sm: Sm::new(limits),
+        id: "s".to_owned(),
+        resumable: true,
+        noted: 0,
+    });
+    let push = |numbers: std::ops::Range<u32>| {
+        for number in numbers {
+            session.push(Out::stanza(format!("<message id='{number}'/>").into()));
+        }
+    };
+    // What is written, each by its first letters.
+    let written = || {
+        let mut written = Vec::new();
+        session.state().take_output(&mut written, &mut Vec::new());
+        let text = |bytes: &Bytes| String::from_utf8_lossy(bytes)[..3].to_owned();
+        written.iter().map(text).collect::<Vec<_>>()
+    };
+    push(0..2);
+    assert_eq!(written(), ["<me", "<me", "<r "]);
+    // Two more have room before the answer comes.
+    push(2..9);
+    assert_eq!(written(), ["<me", "<me"]);
+    {
+        let mut state = session.state();
+        state.sm.as_mut().unwrap().sm.handle_ask();
+        state.push_sm();
+        assert!(state.has_output());
+    }
+    assert_eq!(written(), ["<a "]);
+    {
+        let mut state = session.state();
+        let sm = &mut state.sm.as_mut().unwrap().sm;
+        assert_eq!(sm.handle_answer(1).unwrap().count(), 1);
+        state.push_sm();
+    }
+    assert_eq!(written(), ["<r ", "<me"]);
 }
