@@ -13,8 +13,23 @@ const PURGE_EVERY_MICROS: u64 = 3_600 * 1_000_000;
 /// Rows removed by one commit, so that nobody waits long behind it.
 const PURGE_ROWS: usize = 500;
 
+/// What features do because of the settings, now that there are these.
+pub(crate) fn follow_settings(server: &Server) {
+    let own = server.clone();
+    let work = async move {
+        let hooks = own.registry().on_settings.clone();
+        for hook in hooks {
+            if let Err(error) = hook(own.clone()).await {
+                tracing::warn!(condition = ?error.condition, "settings are not followed everywhere; a reload tries again");
+            }
+        }
+    };
+    server.outside().tasks.spawn(work.boxed());
+}
+
 /// Begins; ends with the server.
 pub(crate) fn start(server: &Server) {
+    follow_settings(server);
     let inner = Arc::downgrade(&server.0);
     let work = async move {
         if let Some(inner) = inner.upgrade()

@@ -106,6 +106,7 @@ impl Server {
         let live = &self.0.live;
         let now = Now::new(&settings, self.domains(), self.registry(), live.decoy_key)?;
         *live.now.write().unwrap_or_else(PoisonError::into_inner) = now;
+        crate::housekeeping::follow_settings(self);
         Ok(())
     }
 

@@ -57,7 +57,11 @@ use service::Service;
 /// An owner's decision in a message (§8.6), and which service it is for; `None` for all other messages.
 pub(crate) fn decision(sending: &Sending) -> Result<Option<(Service, DataForm)>, StanzaError> {
     let service = match &sending.destination {
-        Destination::Here(Addressee::OwnAccount | Addressee::OtherAccount, account) => {
+        Destination::Here(Addressee::OwnAccount, account) => Service::of_account(account),
+        // Most messages are chat to others.
+        Destination::Here(Addressee::OtherAccount, account)
+            if sending.kind == MessageType::Normal =>
+        {
             Service::of_account(account)
         }
         Destination::Here(Addressee::Host(HostService::Pubsub), host) => Service::of_host(host),

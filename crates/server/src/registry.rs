@@ -30,6 +30,7 @@ use crate::options::{OptionSpec, Options};
 use crate::pubsub::links::{Family, Link, NodeHook};
 use crate::pubsub::profile::Profile;
 use crate::pubsub::service::{Service, ServiceKind};
+use crate::server::Server;
 use crate::session::Flag;
 use crate::xep::xep_0050_commands::AdHoc;
 
@@ -104,6 +105,8 @@ type IqHandler = Arc<
 
 /// Says more about a domain in its disco#info (XEP-0128), by the options of that domain.
 pub type FormOf = fn(&Options) -> Option<DataForm>;
+/// What a feature does when the server begins, and whenever it has other settings.
+pub type SettingsHook = fn(Server) -> BoxFuture<'static, Result<(), StanzaError>>;
 /// A stream feature of a domain, by everything that is registered and the options of that domain.
 pub type StreamFeatureOf = fn(&Registry, &Options) -> Option<Element>;
 
@@ -166,6 +169,11 @@ pub struct Registry {
     disco: BTreeMap<Addressee, Vec<String>>,
     identities: BTreeMap<Addressee, Vec<Identity>>,
     forms: Vec<FormOf>,
+    /// Features of domains that hang on their options.
+    domain_disco: Vec<(&'static str, fn(&Options) -> bool)>,
+    /// Nodes of hosts that only the domain itself makes.
+    reserved_nodes: Vec<&'static str>,
+    pub(crate) on_settings: Vec<SettingsHook>,
     pub(crate) stream_features: Vec<(Stage, StreamFeatureOf)>,
     pub(crate) commands: BTreeMap<&'static str, Command>,
     ad_hoc: Vec<(Addressee, AdHoc)>,
@@ -263,6 +271,21 @@ impl Registrar<'_> {
     /// More about a domain in its disco#info.
     pub fn domain_form(&mut self, form: FormOf) {
         self.registry.forms.push(form);
+    }
+
+    /// A feature of a domain's disco#info, for domains with such options.
+    pub fn domain_disco(&mut self, feature: &'static str, is_shown: fn(&Options) -> bool) {
+        self.registry.domain_disco.push((feature, is_shown));
+    }
+
+    /// A node of pubsub hosts that nobody but the domain makes.
+    pub fn reserve_node(&mut self, name: &'static str) {
+        self.registry.reserved_nodes.push(name);
+    }
+
+    /// What is done when the server begins, and whenever it has other settings.
+    pub fn on_settings(&mut self, hook: SettingsHook) {
+        self.registry.on_settings.push(hook);
     }
 
     /// What nodes of certain names of an account are by default.
@@ -375,6 +398,11 @@ impl Registry {
         link.map(|(_, link)| link.family)
     }
 
+    /// Whether nobody makes a node of this name at a host but the domain itself.
+    pub(crate) fn is_reserved(&self, service: &Service, node: &str) -> bool {
+        service.kind == ServiceKind::Host && self.reserved_nodes.contains(&node)
+    }
+
     /// Features for disco#info, sorted.
     pub fn disco(&self, whom: Addressee) -> Vec<String> {
         let mut features = self.disco.get(&whom).cloned().unwrap_or_default();
@@ -389,7 +417,13 @@ impl Registry {
 
     /// What a domain with these options says of itself (XEP-0030 §3).
     pub fn domain_info(&self, options: &Options) -> DiscoInfo {
-        let features = self.disco(Addressee::Domain);
+        let mut features = self.disco(Addressee::Domain);
+        let shown = self
+            .domain_disco
+            .iter()
+            .filter(|(_, is_shown)| is_shown(options));
+        features.extend(shown.map(|(feature, _)| (*feature).to_owned()));
+        features.sort();
         DiscoInfo {
             node: None,
             identities: self.identities(Addressee::Domain),

@@ -37,6 +37,7 @@ pub mod xep_0440_channel_binding;
 pub mod xep_0470_attachments;
 pub mod xep_0474_downgrade;
 pub mod xep_0478_limits;
+pub mod xep_0485_server_info;
 pub mod xep_0490_displayed;
 pub mod xep_0501_stories;
 
@@ -81,6 +82,7 @@ pub const FEATURES: &[&Feature] = &[
     &xep_0470_attachments::FEATURE,
     &xep_0474_downgrade::FEATURE,
     &xep_0478_limits::FEATURE,
+    &xep_0485_server_info::FEATURE,
     &xep_0490_displayed::FEATURE,
     &xep_0501_stories::FEATURE,
 ];

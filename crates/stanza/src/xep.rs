@@ -46,5 +46,6 @@ pub mod xep_0413_order_by;
 pub mod xep_0440_channel_binding;
 pub mod xep_0470_attachments;
 pub mod xep_0478_limits;
+pub mod xep_0485_server_info;
 pub mod xep_0490_displayed;
 pub mod xep_0501_stories;

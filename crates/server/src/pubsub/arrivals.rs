@@ -221,8 +221,15 @@ async fn of_account(
     }
     let service = Service::of_account(whose);
     let nodes = of_interest(server, &service, interests).await?;
+    let mut open = Vec::new();
     for node in nodes.into_iter().filter(is_meant) {
-        newest(server, session, &service, &node.name, Because::Interested).await?;
+        // Who gains access meanwhile is told for that.
+        if Because::Interested.holds(server, session, &node).await? {
+            open.push(node.name);
+        }
+    }
+    for name in open {
+        newest(server, session, &service, &name, Because::Interested).await?;
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use waxwing_stanza::xep::xep_0060_pubsub::errors::Fault;
 use waxwing_stanza::xep::xep_0060_pubsub::event::{self, Event};
 use waxwing_stanza::xep::xep_0060_pubsub::request::Item;
-use waxwing_stanza::{BareJid, StanzaError};
+use waxwing_stanza::{BareJid, Condition, StanzaError};
 use waxwing_wire::Element;
 
 use crate::effects::{Effects, Turn};
@@ -376,7 +376,15 @@ pub(crate) async fn plan(
     name: &str,
     given: Settings,
 ) -> Result<Node, StanzaError> {
-    limits::check_nodes(server, service, who).await?;
+    // A domain's own is under no quota.
+    match server.registry().is_reserved(service, name) {
+        true if who.node().is_some() => {
+            return Err(StanzaError::from(Condition::NotAllowed)
+                .with_text("only the domain itself has this node"));
+        }
+        true => {}
+        false => limits::check_nodes(server, service, who).await?,
+    }
     let mut settings = profile::defaults(server.registry(), service.kind, name);
     settings.merge(given);
     limits::check_settings(service.kind, &settings)?;

@@ -105,7 +105,11 @@ async fn items(cx: Cx, iq: Iq<DiscoItems>) -> Handled {
         && let Some(items) = commands::items(&cx, &iq.head, node).await?
     {
         let node = iq.payload.node;
-        return Ok(Answer::with(&DiscoItems { node, items, set: None }));
+        return Ok(Answer::with(&DiscoItems {
+            node,
+            items,
+            set: None,
+        }));
     }
     if let (Some(node), true) = (&iq.payload.node, has_nodes(iq.head.addressee)) {
         let items = pubsub::disco::items(cx, &iq.head, node).await?;
