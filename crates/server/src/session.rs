@@ -54,9 +54,6 @@ pub struct Out {
     /// Whether it is left out where much waits already: nobody keeps it for a client that is not there, and strangers
     /// may send as much of it as they like.
     pub passing: bool,
-    /// Whether it goes before all stanzas that wait: those may wait for the acknowledgement that it asks for, and the client
-    /// for the one that it is.
-    pub soon: bool,
 }
 
 impl Out {
@@ -67,7 +64,6 @@ impl Out {
             counts: true,
             mark: None,
             passing: false,
-            soon: false,
         }
     }
 
@@ -86,7 +82,6 @@ impl Out {
             counts: true,
             mark: Some(id),
             passing: false,
-            soon: false,
         }
     }
 
@@ -97,7 +92,6 @@ impl Out {
             counts: false,
             mark: None,
             passing: false,
-            soon: false,
         }
     }
 }
@@ -359,13 +353,7 @@ impl State {
         self.outbox_bytes += out.bytes.len();
         self.account_bytes
             .fetch_add(out.bytes.len(), Ordering::Relaxed);
-        match out.soon {
-            true => {
-                let at = self.outbox.iter().rposition(|out| !out.counts);
-                self.outbox.insert(at.map_or(0, |at| at + 1), out);
-            }
-            false => self.outbox.push_back(out),
-        }
+        self.outbox.push_back(out);
         self.waker.take()
     }
 
@@ -540,7 +528,8 @@ impl State {
 
     /// Whether something can be written: what counts is kept back while too much waits for its acknowledgement.
     fn has_output(&self) -> bool {
-        self.outbox.front().is_some_and(|out| self.takes(out))
+        let is_next = self.outbox.front().is_some_and(|out| self.takes(out));
+        is_next || self.outbox.iter().any(|out| !out.counts)
     }
 
     fn takes(&self, out: &Out) -> bool {
@@ -608,6 +597,7 @@ impl State {
             }
             into.push(out.bytes);
         }
+        self.take_nonzas(into);
         if let Some(resumable) = self.sm.as_mut() {
             resumable.sm.handle_idle();
             into.extend(std::iter::from_fn(|| resumable.sm.poll()));
@@ -616,6 +606,20 @@ impl State {
             self.outbox.shrink_to(0);
         }
         self.wake_room();
+    }
+
+    /// Moves what is no stanza past those that have no room: they may wait for the acknowledgement that it asks for, and the
+    /// client for the one that it is.
+    fn take_nonzas(&mut self, into: &mut Vec<Bytes>) {
+        let mut bytes = 0;
+        self.outbox.retain(|out| {
+            if !out.counts {
+                bytes += out.bytes.len();
+                into.push(out.bytes.clone());
+            }
+            out.counts
+        });
+        self.no_longer_wait(bytes);
     }
 
     /// Whether the client was asked what it has handled, and has not said.
@@ -632,11 +636,7 @@ impl State {
             .map(|resumable| std::iter::from_fn(|| resumable.sm.poll()).collect())?;
         let mut waker = None;
         for bytes in said {
-            let said = Out {
-                soon: true,
-                ..Out::nonza(bytes)
-            };
-            waker = waker.or(self.push(said));
+            waker = waker.or(self.push(Out::nonza(bytes)));
         }
         waker
     }

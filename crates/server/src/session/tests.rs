@@ -119,5 +119,5 @@ fn acknowledgements_wait_behind_no_stanza() {
         assert_eq!(sm.handle_answer(1).unwrap().count(), 1);
         state.push_sm();
     }
-    assert_eq!(written(), ["<r ", "<me"]);
+    assert_eq!(written(), ["<me", "<r "]);
 }
