@@ -105,6 +105,8 @@ type IqHandler = Arc<
 
 /// Says more about a domain in its disco#info (XEP-0128), by the options of that domain.
 pub type FormOf = fn(&Options) -> Option<DataForm>;
+/// Whether a domain with these options says something of itself.
+pub type IsShown = fn(&Options) -> bool;
 /// What a feature does when the server begins, and whenever it has other settings.
 pub type SettingsHook = fn(Server) -> BoxFuture<'static, Result<(), StanzaError>>;
 /// A stream feature of a domain, by everything that is registered and the options of that domain.
@@ -170,7 +172,7 @@ pub struct Registry {
     identities: BTreeMap<Addressee, Vec<Identity>>,
     forms: Vec<FormOf>,
     /// Features of domains that hang on their options.
-    domain_disco: Vec<(&'static str, fn(&Options) -> bool)>,
+    domain_disco: Vec<(&'static str, IsShown)>,
     /// Nodes of hosts that only the domain itself makes.
     reserved_nodes: Vec<&'static str>,
     pub(crate) on_settings: Vec<SettingsHook>,
@@ -274,7 +276,7 @@ impl Registrar<'_> {
     }
 
     /// A feature of a domain's disco#info, for domains with such options.
-    pub fn domain_disco(&mut self, feature: &'static str, is_shown: fn(&Options) -> bool) {
+    pub fn domain_disco(&mut self, feature: &'static str, is_shown: IsShown) {
         self.registry.domain_disco.push((feature, is_shown));
     }
 
