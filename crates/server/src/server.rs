@@ -125,6 +125,14 @@ pub(crate) struct Inner {
 #[derive(Clone)]
 pub struct Server(pub(crate) Arc<Inner>);
 
+/// In which row they wait who change a node, and what stands there.
+enum Row {
+    /// That of the rosters, by account.
+    Rosters,
+    /// That of the nodes, by this name.
+    Nodes(String),
+}
+
 impl Server {
     /// What the store must hold.
     pub fn shapes() -> Vec<Shape> {
@@ -314,11 +322,9 @@ impl Server {
 
     /// Waits for the turn to change a node of a service, with all that is linked to it.
     pub(crate) async fn node_turn(&self, service: &BareJid, node: &str) -> crate::effects::Turn {
-        let node = attachments::ruled_by(service, node);
-        match self.registry().family(&node) {
-            Some(Family::Roster) => self.roster_turn(&[service]).await,
-            Some(Family::Named(family)) => self.0.nodes.of_one(&(service, family)).await,
-            None => self.0.nodes.of_one(&(service, node.as_str())).await,
+        match self.row_of(service, node) {
+            Row::Rosters => self.roster_turn(&[service]).await,
+            Row::Nodes(name) => self.0.nodes.of_one(&(service, name.as_str())).await,
         }
     }
 
@@ -329,12 +335,26 @@ impl Server {
         node: &str,
         account: &BareJid,
     ) -> crate::effects::Turn {
-        if self.registry().family(node) == Some(Family::Roster) {
-            return self.roster_turn(&[service, account]).await;
+        match self.row_of(service, node) {
+            // Both at once, in the order that everybody takes them in: asked for one after the other, they could
+            // be the same, and would wait for each other.
+            Row::Rosters => self.roster_turn(&[service, account]).await,
+            Row::Nodes(name) => {
+                let mut turn = self.roster_turn(&[account]).await;
+                turn.extend(self.0.nodes.of_one(&(service, name.as_str())).await);
+                turn
+            }
         }
-        let mut turn = self.roster_turn(&[account]).await;
-        turn.extend(self.node_turn(service, node).await);
-        turn
+    }
+
+    /// In which row those wait who change a node.
+    fn row_of(&self, service: &BareJid, node: &str) -> Row {
+        let node = attachments::ruled_by(service, node);
+        match self.registry().family(&node) {
+            Some(Family::Roster) => Row::Rosters,
+            Some(Family::Named(family)) => Row::Nodes(family.to_owned()),
+            None => Row::Nodes(node),
+        }
     }
 
     /// The served domain that `to` names.
