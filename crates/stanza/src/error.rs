@@ -160,6 +160,18 @@ impl StanzaError {
         }
     }
 
+    /// An error of an application: of this type, with a condition of its own beside the defined one (RFC 6120 §8.3.4).
+    pub fn specific(
+        condition: Condition,
+        kind: ErrorType,
+        ns: &'static str,
+        name: &'static str,
+    ) -> StanzaError {
+        StanzaError::new(condition)
+            .with_type(kind)
+            .with_app(Element::new(ns, name))
+    }
+
     /// The error, found by another entity than the one that replies.
     #[must_use]
     pub fn with_by(self, by: impl Into<Jid>) -> StanzaError {

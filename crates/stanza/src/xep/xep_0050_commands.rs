@@ -120,9 +120,7 @@ impl Fault {
             Fault::SessionExpired => (Condition::NotAllowed, ErrorType::Cancel),
             _ => (Condition::BadRequest, ErrorType::Modify),
         };
-        StanzaError::new(condition)
-            .with_type(kind)
-            .with_app(Element::new(NS, self.as_str()))
+        StanzaError::specific(condition, kind, NS, self.as_str())
     }
 }
 

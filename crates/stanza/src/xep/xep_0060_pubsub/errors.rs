@@ -69,9 +69,7 @@ impl Fault {
     /// The error.
     pub fn error(self) -> StanzaError {
         let (condition, kind) = self.pair();
-        StanzaError::new(condition)
-            .with_type(kind)
-            .with_app(Element::new(NS, self.as_str()))
+        StanzaError::specific(condition, kind, NS, self.as_str())
     }
 }
 
