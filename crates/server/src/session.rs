@@ -581,6 +581,7 @@ impl State {
         while let Some(out) = self.outbox.pop_front() {
             if !self.takes(&out) {
                 self.outbox.push_front(out);
+                self.take_nonzas(into);
                 break;
             }
             self.no_longer_wait(out.bytes.len());
@@ -597,7 +598,6 @@ impl State {
             }
             into.push(out.bytes);
         }
-        self.take_nonzas(into);
         if let Some(resumable) = self.sm.as_mut() {
             resumable.sm.handle_idle();
             into.extend(std::iter::from_fn(|| resumable.sm.poll()));
