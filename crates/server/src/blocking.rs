@@ -173,6 +173,16 @@ pub(crate) fn is_kept_from(account: &Account, from: &Jid) -> bool {
     between((from, &from.bare(), &nobody), &to, &list) != Verdict::Free
 }
 
+/// The same, for an account that may not be there.
+pub(crate) async fn has_blocked(
+    server: &Server,
+    account: &BareJid,
+    who: &Jid,
+) -> Result<bool, StanzaError> {
+    let account = server.account(account).await?;
+    Ok(account.is_some_and(|account| is_kept_from(&account, who)))
+}
+
 /// Whether a stanza on its way to `account` is kept from it. What became of something that the account itself sent is not:
 /// this server says so in the other's name, and a message that was refused would be left without an answer. Nor is that
 /// somebody left.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures_util::FutureExt;
 use waxwing_stanza::FullJid;
 use waxwing_store::Batch;
 use waxwing_wire::Stanza;
@@ -71,5 +72,13 @@ impl Effects {
     /// Runs something once the writes are durable.
     pub fn call(&mut self, call: impl FnOnce(&Server) + Send + 'static) {
         self.after.push(After::Call(Box::new(call)));
+    }
+
+    /// Begins something long once the writes are durable: nobody waits for it.
+    pub(crate) fn spawn<F>(&mut self, work: impl FnOnce(Server) -> F + Send + 'static)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.call(move |server| server.outside().tasks.spawn(work(server.clone()).boxed()));
     }
 }

@@ -9,6 +9,7 @@ mod whitelist;
 use waxwing_stanza::xep::xep_0060_pubsub::Affiliation;
 use waxwing_stanza::{BareJid, Condition, Jid, StanzaError};
 
+use crate::blocking;
 use crate::pubsub::node::Node;
 use crate::pubsub::node_options::access_model;
 use crate::pubsub::privilege::{Privilege, may};
@@ -51,9 +52,8 @@ impl Ask<'_> {
 
     /// Whether an owner has not blocked who asks.
     async fn is_free(&self, owner: &BareJid) -> Result<bool, StanzaError> {
-        let owner = self.server.account(owner).await?;
-        let blocked = owner.map(|owner| owner.blocked()).unwrap_or_default();
-        Ok(!blocked.names(&Jid::from(self.who.clone())))
+        let who = Jid::from(self.who.clone());
+        Ok(!blocking::has_blocked(self.server, owner, &who).await?)
     }
 }
 

@@ -216,7 +216,7 @@ async fn of_account(
         return Ok(());
     }
     let own = &session.account.jid;
-    if whose != own && !sees(server, whose, own).await? {
+    if !roster::sees_presence(server, own, whose).await? {
         return Ok(());
     }
     let service = Service::of_account(whose);
@@ -232,12 +232,6 @@ async fn of_account(
         newest(server, session, &service, &name, Because::Interested).await?;
     }
     Ok(())
-}
-
-/// Whether an account shows its presence to another.
-async fn sees(server: &Server, whose: &BareJid, who: &BareJid) -> Result<bool, StanzaError> {
-    let item = roster::item_of(server, whose, who).await?;
-    Ok(item.is_some_and(|item| item.from))
 }
 
 /// Why a session is told the newest item of a node.
@@ -304,9 +298,8 @@ async fn is_free(
     if service.kind == ServiceKind::Host {
         return Ok(true);
     }
-    let other = server.account(&service.jid).await?;
     let own = Jid::from(account.jid.clone());
-    Ok(other.is_some_and(|other| !blocking::is_kept_from(&other, &own)))
+    Ok(!blocking::has_blocked(server, &service.jid, &own).await?)
 }
 
 /// The nodes of these names that tell their newest item by presence.

@@ -5,6 +5,7 @@ use waxwing_stanza::xep::xep_0060_pubsub::errors::Fault;
 use waxwing_stanza::xep::xep_0060_pubsub::{FORM_AUTHORIZATION, SubscriptionState};
 use waxwing_stanza::{BareJid, Condition, Jid, Payload, StanzaError};
 
+use crate::blocking;
 use crate::effects::Effects;
 use crate::pubsub::node::{self, Node};
 use crate::pubsub::node_options::notify_sub;
@@ -29,9 +30,7 @@ pub(crate) async fn ask_owners(
 ) -> Result<(), StanzaError> {
     let mut owners = Vec::new();
     for owner in affiliations::owners(server, node).await? {
-        let account = server.account(&owner).await?;
-        let blocked = account.map(|account| account.blocked()).unwrap_or_default();
-        if !blocked.names(&subscription.jid) {
+        if !blocking::has_blocked(server, &owner, &subscription.jid).await? {
             owners.push(owner);
         }
     }

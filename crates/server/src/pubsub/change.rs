@@ -78,6 +78,13 @@ impl Change {
         Change::new(server, Service::of_account(account), account.clone(), turn)
     }
 
+    /// What the server does by itself at a node: as if it were who made it.
+    pub(crate) fn of_creator(server: &Server, node: &Node, turn: Turn) -> Change {
+        let who = node.stored.creator.parse::<BareJid>();
+        let who = who.unwrap_or_else(|_| node.service.jid.clone());
+        Change::new(server, node.service.clone(), who, turn)
+    }
+
     /// The server.
     pub(crate) fn server(&self) -> &Server {
         &self.server

@@ -136,9 +136,7 @@ async fn purge(server: &Server, service: &Service, name: &str) -> Result<(), Sta
     if !node.is(&purge_offline::FIELD) || items::count(server, &node).await?.items == 0 {
         return Ok(());
     }
-    let who = node.stored.creator.parse::<BareJid>();
-    let who = who.unwrap_or_else(|_| service.jid.clone());
-    let change = Change::new(server, service.clone(), who, turn);
+    let change = Change::of_creator(server, &node, turn);
     let done = server.carry_out(purge::purged(change, &node).await?).await;
     done.map_err(|error| unavailable(&error))
 }

@@ -17,9 +17,6 @@ use crate::pubsub::node_options::{
 use crate::pubsub::request::{Request, Standing};
 use crate::pubsub::{affiliations, subscriptions};
 
-/// What is written around a name in a list.
-const LISTED_AROUND_BYTES: usize = 64;
-
 /// What is said of a node: only to whom may read it.
 pub(crate) async fn info(cx: Cx, head: &IqHead, name: &str) -> Result<DiscoInfo, StanzaError> {
     let request = Request::new(cx, head);
@@ -138,12 +135,11 @@ pub(crate) async fn nodes(
         let some = node::following(server, service, after.as_deref(), NODES_AT_ONCE).await?;
         let is_end = some.len() < NODES_AT_ONCE;
         for node in some {
-            if !may_see(&request, &node).await? {
-                after = Some(node.name);
+            after = Some(node.name.clone());
+            let Some(node) = seen(&request, node).await? else {
                 continue;
-            }
-            // A character may be written as six.
-            bytes += 6 * (node.name.len() + node.text(&title::FIELD).len()) + LISTED_AROUND_BYTES;
+            };
+            bytes += items::listed_bytes(&[&node.name, node.text(&title::FIELD)]);
             if bytes > items::PAGE_BYTES_MAX || found.len() as u64 >= most {
                 break 'walk false;
             }
@@ -175,12 +171,14 @@ pub(crate) async fn nodes(
     Ok((found, Some(page)))
 }
 
-async fn may_see(request: &Request, node: &Node) -> Result<bool, StanzaError> {
+/// A node, where who asks may read it.
+async fn seen(request: &Request, node: Node) -> Result<Option<Node>, StanzaError> {
     let standing = Standing {
-        affiliation: affiliations::of(request.server(), node, &request.who).await?,
-        node: node.clone(),
+        affiliation: affiliations::of(request.server(), &node, &request.who).await?,
+        node,
     };
-    Ok(request.check_read(&standing).await.is_ok())
+    let may_read = request.check_read(&standing).await.is_ok();
+    Ok(may_read.then_some(standing.node))
 }
 
 /// The items of a node, by name alone (§5.5).

@@ -13,6 +13,16 @@ use crate::server::{Server, unavailable};
 /// Bytes of payloads after which an answer has no more items.
 pub(crate) const PAGE_BYTES_MAX: usize = 192 * 1024;
 
+/// What is written around the names of one thing in a list.
+const LISTED_AROUND_BYTES: usize = 64;
+
+/// Most bytes that one thing of these names takes in a list.
+pub(crate) fn listed_bytes(names: &[&str]) -> usize {
+    // A character may be written as six.
+    let names: usize = names.iter().map(|name| 6 * name.len()).sum();
+    names + LISTED_AROUND_BYTES
+}
+
 /// Most items of an answer.
 pub(crate) const PAGE_ITEMS_MAX: usize = 500;
 

@@ -7,7 +7,7 @@ use waxwing_store::{Batch, Direction, KeyRange};
 
 use crate::pubsub::attachments::{self, Purpose};
 use crate::pubsub::fields::{Field, Settings};
-use crate::pubsub::node_options::itemreply;
+use crate::pubsub::node_options::{access_model, itemreply};
 use crate::pubsub::service::{Service, ServiceKind};
 use crate::pubsub::stored::{
     AFFILIATIONS, GONE, Gone, NODES, SHRINKING, SUBSCRIPTIONS, StoredAffiliation, StoredNode,
@@ -69,6 +69,11 @@ impl Node {
     /// Whether a field of its configuration is a yes.
     pub(crate) fn is(&self, field: &Field) -> bool {
         self.settings().is(field, self.kind())
+    }
+
+    /// Whether everybody may read it.
+    pub(crate) fn is_open(&self) -> bool {
+        self.text(&access_model::FIELD) == "open"
     }
 
     /// What a field of its configuration holds.

@@ -6,7 +6,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures_util::FutureExt;
 use waxwing_stanza::xep::xep_0060_pubsub::event::Event;
 use waxwing_stanza::xep::xep_0060_pubsub::{Affiliation, SubscriptionState};
 use waxwing_stanza::xep::xep_0082_datetime::DateTime;
@@ -15,7 +14,7 @@ use waxwing_stanza::xep::xep_0203_delay::Delay;
 use waxwing_stanza::{BareJid, Condition, FullJid, Jid, MessageType, Payload, StanzaError};
 use waxwing_wire::{Element, Splice, Stanza, ns};
 
-use crate::blocking::{self, BlockList};
+use crate::blocking;
 use crate::delivery::Delivery;
 use crate::directory::Account;
 use crate::effects::Effects;
@@ -146,43 +145,55 @@ pub(crate) struct Audience {
     explicit: Vec<Receiver>,
     /// Accounts whose interested sessions are told.
     implicit: Vec<BareJid>,
-    /// Whom the account has blocked whose node it is: they are told nothing.
-    blocked: Arc<BlockList>,
+    /// Whose node it is: whom they have blocked is told nothing.
+    whose: Whose,
 }
 
 impl Audience {
     /// Those who are told what happens to a node.
     pub(crate) async fn of(server: &Server, node: &Node) -> Result<Audience, StanzaError> {
-        let blocked = blocked(server, node).await?;
-        if !node.is(&deliver_notifications::FIELD) {
-            return Ok(Audience {
-                explicit: Vec::new(),
-                implicit: Vec::new(),
-                blocked,
-            });
-        }
-        let all = subscriptions::all(server, node).await?;
-        Ok(Audience {
-            explicit: subscribers(server, node, all, &blocked).await?,
-            implicit: interested(server, node).await?,
-            blocked,
-        })
+        Audience::among(server, node, subscriptions::all(server, node).await?).await
     }
 
     /// The same, and those who are not subscribed yet: who waits for approval, or has not said how.
-    pub(crate) fn with_those_who_wait(mut self, subscriptions: &[Subscription]) -> Audience {
-        let waits = |one: &&Subscription| {
-            one.state != SubscriptionState::Subscribed && !self.blocked.names(&one.jid)
-        };
-        let waiting: Vec<Subscription> = subscriptions.iter().filter(waits).cloned().collect();
-        let known = self.explicit.iter().map(|known| known.jid.clone());
+    pub(crate) async fn with_those_who_wait(
+        server: &Server,
+        node: &Node,
+    ) -> Result<Audience, StanzaError> {
+        let all = subscriptions::all(server, node).await?;
+        let (subscribed, waiting): (Vec<_>, Vec<_>) = all
+            .into_iter()
+            .partition(|one| one.state == SubscriptionState::Subscribed);
+        let mut audience = Audience::among(server, node, subscribed).await?;
+        let known = audience.explicit.iter().map(|known| known.jid.clone());
         let mut known: BTreeSet<Jid> = known.collect();
         for receiver in Audience::these(&waiting).explicit {
-            if known.insert(receiver.jid.clone()) {
-                self.explicit.push(receiver);
+            if !audience.whose.have_blocked(&receiver.jid) && known.insert(receiver.jid.clone()) {
+                audience.explicit.push(receiver);
             }
         }
-        self
+        Ok(audience)
+    }
+
+    /// Those who are told of those whose subscriptions these are, and of those who are interested.
+    async fn among(
+        server: &Server,
+        node: &Node,
+        subscriptions: Vec<Subscription>,
+    ) -> Result<Audience, StanzaError> {
+        let whose = Whose::of(server, node).await?;
+        let (explicit, implicit) = match node.is(&deliver_notifications::FIELD) {
+            true => (
+                subscribers(server, node, subscriptions, &whose).await?,
+                interested(server, node, &whose).await?,
+            ),
+            false => (Vec::new(), Vec::new()),
+        };
+        Ok(Audience {
+            explicit,
+            implicit,
+            whose,
+        })
     }
 
     /// Those whose subscriptions these are, whatever their options.
@@ -195,7 +206,7 @@ impl Audience {
         Audience {
             explicit: subscriptions.iter().map(receiver).collect(),
             implicit: Vec::new(),
-            blocked: Arc::default(),
+            whose: Whose::default(),
         }
     }
 
@@ -209,8 +220,30 @@ impl Audience {
         Audience {
             explicit: jids.into_iter().map(receiver).collect(),
             implicit: Vec::new(),
-            blocked: Arc::default(),
+            whose: Whose::default(),
         }
+    }
+}
+
+/// The account whose node it is, if one of ours: none at a host.
+#[derive(Clone, Default)]
+struct Whose(Option<Arc<Account>>);
+
+impl Whose {
+    async fn of(server: &Server, node: &Node) -> Result<Whose, StanzaError> {
+        match node.service.kind {
+            ServiceKind::Host => Ok(Whose::default()),
+            ServiceKind::Account => server.account(&node.service.jid).await.map(Whose),
+        }
+    }
+
+    fn have_blocked(&self, who: &Jid) -> bool {
+        let account = self.0.as_ref();
+        account.is_some_and(|account| blocking::is_kept_from(account, who))
+    }
+
+    fn have_blocked_session(&self, session: &Session) -> bool {
+        self.0.is_some() && self.have_blocked(&Jid::from(session.jid.clone()))
     }
 }
 
@@ -219,7 +252,7 @@ async fn subscribers(
     server: &Server,
     node: &Node,
     subscriptions: Vec<Subscription>,
-    blocked: &BlockList,
+    whose: &Whose,
 ) -> Result<Vec<Receiver>, StanzaError> {
     let mut receivers: BTreeMap<Jid, Receiver> = BTreeMap::new();
     let kind = node.service.kind;
@@ -250,21 +283,12 @@ async fn subscribers(
         }
     }
     let mut receivers: Vec<Receiver> = receivers.into_values().collect();
-    receivers.retain(|receiver| !blocked.names(&receiver.jid));
+    receivers.retain(|receiver| !whose.have_blocked(&receiver.jid));
     // Who may read may have changed since they subscribed.
-    match node.text(&access_model::FIELD) {
-        "open" => Ok(receivers),
-        _ => still_let_in(server, node, receivers).await,
+    match node.is_open() {
+        true => Ok(receivers),
+        false => still_let_in(server, node, receivers).await,
     }
-}
-
-/// Whom the account has blocked whose node it is; nobody at a host.
-async fn blocked(server: &Server, node: &Node) -> Result<Arc<BlockList>, StanzaError> {
-    if node.service.kind == ServiceKind::Host {
-        return Ok(Arc::default());
-    }
-    let account = server.account(&node.service.jid).await?;
-    Ok(account.map(|account| account.blocked()).unwrap_or_default())
 }
 
 async fn still_let_in(
@@ -292,23 +316,22 @@ async fn still_let_in(
 
 /// Accounts whose sessions are told of a node of an account if they are interested (§9.1): its own, and those of contacts
 /// who see its presence and may read.
-async fn interested(server: &Server, node: &Node) -> Result<Vec<BareJid>, StanzaError> {
-    if node.service.kind == ServiceKind::Host {
-        return Ok(Vec::new());
-    }
-    let own = node.service.jid.clone();
-    let mut accounts = vec![own.clone()];
-    let Some(account) = server.account(&own).await? else {
+async fn interested(
+    server: &Server,
+    node: &Node,
+    whose: &Whose,
+) -> Result<Vec<BareJid>, StanzaError> {
+    let Some(account) = &whose.0 else {
         return Ok(Vec::new());
     };
+    let mut accounts = vec![node.service.jid.clone()];
     let affiliated: BTreeMap<BareJid, Affiliation> =
         affiliations::all(server, node).await?.into_iter().collect();
-    let blocked = account.blocked();
-    for (jid, item) in roster::items(server, &account).await? {
+    for (jid, item) in roster::items(server, account).await? {
         let affiliation = affiliated.get(&jid).copied();
         let affiliation = affiliation.unwrap_or(Affiliation::None);
-        let is_blocked = !blocked.0.is_empty() && blocked.names(&Jid::from(jid.clone()));
-        if !is_blocked && is_open(node, affiliation, &item) {
+        let may_read = is_open(node, affiliation, &item);
+        if may_read && !whose.have_blocked(&Jid::from(jid.clone())) {
             accounts.push(jid);
         }
     }
@@ -329,8 +352,9 @@ pub(crate) async fn gained(
     if open(before) == open(after) {
         return Ok(Vec::new());
     }
-    let known = interested(server, before).await?;
-    let mut gained = interested(server, after).await?;
+    let whose = Whose::of(server, after).await?;
+    let known = interested(server, before, &whose).await?;
+    let mut gained = interested(server, after, &whose).await?;
     gained.retain(|account| !known.contains(account));
     Ok(gained)
 }
@@ -374,8 +398,8 @@ pub(crate) async fn is_told(
     node: &Node,
     subscription: &Subscription,
 ) -> Result<bool, StanzaError> {
-    let blocked = blocked(server, node).await?;
-    let told = subscribers(server, node, vec![subscription.clone()], &blocked).await?;
+    let whose = Whose::of(server, node).await?;
+    let told = subscribers(server, node, vec![subscription.clone()], &whose).await?;
     Ok(!told.is_empty())
 }
 
@@ -391,7 +415,7 @@ pub(crate) async fn tell(
     let Audience {
         mut explicit,
         implicit,
-        blocked,
+        whose,
     } = audience;
     let mut from_log = Vec::new();
     if notice.kind == MessageType::Normal {
@@ -415,22 +439,17 @@ pub(crate) async fn tell(
             for (session, bytes) in receivers {
                 // XEP-0060 §12.4.
                 let is_there = !only_present || session.priority().is_some();
-                let is_told = is_there && !is_blocked(&blocked, &session);
+                let is_told = is_there && !whose.have_blocked_session(&session);
                 if is_told && told.note(&session) {
                     session.push(Out::passing(bytes));
                 }
             }
         }
         for account in &implicit {
-            tell_interested(server, &from, &name, &notice, account, &blocked, &mut told);
+            tell_interested(server, &from, &name, &notice, account, &whose, &mut told);
         }
     });
     Ok(())
-}
-
-/// Whether a session is one that the owner has blocked.
-fn is_blocked(blocked: &BlockList, session: &Session) -> bool {
-    !blocked.0.is_empty() && blocked.names(&Jid::from(session.jid.clone()))
 }
 
 /// Sessions that were told.
@@ -498,22 +517,18 @@ async fn store(
         return Ok(());
     }
     let (from, notice) = (from.clone(), notice.clone());
-    effects.call(move |server| {
-        let (server, tasks) = (server.clone(), server.outside().tasks.clone());
-        let work = async move {
-            let mut rest = rest.into_iter().peekable();
-            while rest.peek().is_some() {
-                let mut effects = Effects::none();
-                for (account, receiver) in rest.by_ref().take(most) {
-                    let delivery = delivery(&server, &from, &notice, account, &receiver).await;
-                    effects.more.extend(delivery.ok().flatten());
-                }
-                if let Err(error) = server.carry_out(effects).await {
-                    tracing::warn!(%error, "notifications could not be stored");
-                }
+    effects.spawn(move |server| async move {
+        let mut rest = rest.into_iter().peekable();
+        while rest.peek().is_some() {
+            let mut effects = Effects::none();
+            for (account, receiver) in rest.by_ref().take(most) {
+                let delivery = delivery(&server, &from, &notice, account, &receiver).await;
+                effects.more.extend(delivery.ok().flatten());
             }
-        };
-        tasks.spawn(work.boxed());
+            if let Err(error) = server.carry_out(effects).await {
+                tracing::warn!(%error, "notifications could not be stored");
+            }
+        }
     });
     Ok(())
 }
@@ -608,7 +623,7 @@ fn tell_interested(
     node: &str,
     notice: &Notice,
     account: &BareJid,
-    blocked: &BlockList,
+    whose: &Whose,
     told: &mut Told,
 ) {
     let Some(account) = server.directory().known(account) else {
@@ -618,7 +633,7 @@ fn tell_interested(
         return;
     }
     for (_, session) in account.available() {
-        let is_told = session.is_interested(node) && !is_blocked(blocked, &session);
+        let is_told = session.is_interested(node) && !whose.have_blocked_session(&session);
         if is_told && told.note(&session) {
             session.push(Out::passing(notice.to(session.jid.as_str(), &[])));
         }

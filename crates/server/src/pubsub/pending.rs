@@ -23,9 +23,6 @@ use crate::xep::xep_0050_commands::{AdHoc, Outcome, Step};
 /// Most nodes that the form has; fewer where their names are long, so that it fits a stanza.
 const NODES_LISTED_MAX: usize = 500;
 
-/// What is written around a name in the form.
-const LISTED_AROUND_BYTES: usize = 64;
-
 /// Most requests that are sent at once; when they are decided, the next ones are.
 const REQUESTS_SENT_MAX: usize = 100;
 
@@ -93,8 +90,7 @@ async fn nodes(request: &Request) -> Result<Outcome, StanzaError> {
     };
     let (mut found, mut bytes, mut is_more) = (Vec::new(), 0, false);
     while let Some(name) = waiting.next().await? {
-        // A character may be written as six.
-        bytes += 6 * name.len() + LISTED_AROUND_BYTES;
+        bytes += items::listed_bytes(&[&name]);
         is_more = found.len() == NODES_LISTED_MAX || bytes > items::PAGE_BYTES_MAX;
         if is_more {
             break;

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use waxwing_store::{Index, Shape, Table};
+use waxwing_wire::Element;
 
 use crate::pubsub::fields::{PRESENCE, Settings};
 use crate::pubsub::node_options::{item_expire, purge_offline};
@@ -92,6 +93,13 @@ pub(crate) struct StoredItem {
     /// When, in microseconds since the Unix epoch.
     #[prost(uint64, tag = "4")]
     pub(crate) published_micros: u64,
+}
+
+impl StoredItem {
+    /// Its payload, if it has one.
+    pub(crate) fn element(&self) -> Option<Element> {
+        Element::parse(&self.payload).ok()
+    }
 }
 
 /// Items, by node, generation and number: the order in which they were published.

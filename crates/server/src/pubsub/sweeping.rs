@@ -1,9 +1,8 @@
 //! Items that go: with their node, all at once, or because their time is over.
 
-use futures_util::FutureExt;
-use waxwing_stanza::{BareJid, StanzaError};
+use waxwing_stanza::StanzaError;
 use waxwing_store::limits::ROWS_MAX;
-use waxwing_store::{Batch, Direction, KeyRange, StoreError};
+use waxwing_store::{Batch, Direction, Key, KeyRange, Owner, StoreError, Table};
 
 use crate::effects::Effects;
 use crate::pubsub::change::Change;
@@ -74,7 +73,7 @@ impl Debris {
 /// Removes what is left of removed items, once it is durable that they are removed.
 pub(crate) fn sweep_later(debris: Option<Debris>, effects: &mut Effects) {
     let Some(debris) = debris else { return };
-    later(effects, |server| async move {
+    effects.spawn(|server| async move {
         if let Err(error) = debris.sweep(&server).await {
             tracing::warn!(%error, "removed items are still stored; they go later");
         }
@@ -85,20 +84,10 @@ pub(crate) fn sweep_later(debris: Option<Debris>, effects: &mut Effects) {
 pub(crate) fn shrink_later(node: &Node, effects: &mut Effects) {
     let (service, name) = (node.service.clone(), node.name.clone());
     effects.batch.put(&SHRINKING, &service.owner, &name, &true);
-    later(effects, |server| async move {
+    effects.spawn(|server| async move {
         if let Err(error) = shrink(&server, &service, &name).await {
             tracing::warn!(condition = ?error.condition, "a node has more items than it keeps; they go with what is published next");
         }
-    });
-}
-
-fn later<F>(effects: &mut Effects, work: impl FnOnce(Server) -> F + Send + 'static)
-where
-    F: Future<Output = ()> + Send + 'static,
-{
-    effects.call(move |server| {
-        let (server, tasks) = (server.clone(), server.outside().tasks.clone());
-        tasks.spawn(work(server).boxed());
     });
 }
 
@@ -133,25 +122,55 @@ pub(crate) async fn expire_all(server: &Server) -> Result<(), StanzaError> {
     shrink_all(server).await
 }
 
+/// A walk through what is left to be done at services, which the rows of a table name.
+pub(super) struct Left<'a, K: 'static, V: 'static> {
+    server: &'a Server,
+    table: &'static Table<K, V>,
+    after: Option<Owner>,
+}
+
+impl<'a, K, V> Left<'a, K, V>
+where
+    K: Key + Send + 'static,
+    V: prost::Message + Default + 'static,
+{
+    pub(super) fn of(server: &'a Server, table: &'static Table<K, V>) -> Left<'a, K, V> {
+        Left {
+            server,
+            table,
+            after: None,
+        }
+    }
+
+    /// What is left at the next service; nothing where that was the last one.
+    pub(super) async fn next(&mut self) -> Result<Option<(Service, Vec<K>)>, StoreError> {
+        let store = self.server.store();
+        loop {
+            let owners = store.owners(self.table, self.after.as_ref(), 1).await?;
+            let Some(owner) = owners.into_iter().next() else {
+                return Ok(None);
+            };
+            if let Some(service) = Service::of_owner(&owner) {
+                let all = KeyRange::all();
+                let rows = store.scan(self.table, &owner, &all, Direction::Forward, ROWS_MAX);
+                let keys = rows.await?.into_iter().map(|(key, _)| key).collect();
+                self.after = Some(owner);
+                return Ok(Some((service, keys)));
+            }
+            self.after = Some(owner);
+        }
+    }
+}
+
 /// Goes on with what an earlier run of the server was about to remove.
 async fn shrink_all(server: &Server) -> Result<(), StanzaError> {
-    let mut after = None;
-    loop {
-        let store = server.store();
-        let owners = store.owners(&SHRINKING, after.as_ref(), SERVICES_AT_ONCE);
-        let owners = owners.await.map_err(|error| unavailable(&error))?;
-        let Some(last) = owners.last().cloned() else {
-            return Ok(());
-        };
-        for service in owners.iter().filter_map(Service::of_owner) {
-            let (all, owner) = (KeyRange::all(), &service.owner);
-            let rows = store.scan(&SHRINKING, owner, &all, Direction::Forward, ROWS_MAX);
-            for (name, _) in rows.await.map_err(|error| unavailable(&error))? {
-                shrink(server, &service, &name).await?;
-            }
+    let mut left = Left::of(server, &SHRINKING);
+    while let Some((service, names)) = left.next().await.map_err(|error| unavailable(&error))? {
+        for name in names {
+            shrink(server, &service, &name).await?;
         }
-        after = Some(last);
     }
+    Ok(())
 }
 
 /// Removes what a node keeps no longer.
@@ -169,9 +188,7 @@ async fn shrink_some(server: &Server, service: &Service, name: &str) -> Result<u
     let Some(node) = node::find(server, service, name).await? else {
         return Ok(0);
     };
-    let who = node.stored.creator.parse::<BareJid>();
-    let who = who.unwrap_or_else(|_| service.jid.clone());
-    let mut change = Change::new(server, service.clone(), who, turn);
+    let mut change = Change::of_creator(server, &node, turn);
     let removed = change.shrink(&node).await?;
     if removed > 0 {
         let effects = change.done(&node, &Done::Shrunk).await?;
@@ -181,31 +198,14 @@ async fn shrink_some(server: &Server, service: &Service, name: &str) -> Result<u
     Ok(removed)
 }
 
-/// Services that are looked at together for removed items that are still there.
-const SERVICES_AT_ONCE: usize = 100;
-
 /// Removes what was left by an earlier run of the server, or by a disk that was full.
 pub(crate) async fn sweep_all(server: &Server) -> Result<(), StoreError> {
-    let mut after = None;
-    loop {
-        let owners = server
-            .store()
-            .owners(&DEBRIS, after.as_ref(), SERVICES_AT_ONCE);
-        let owners = owners.await?;
-        let Some(last) = owners.last().cloned() else {
-            return Ok(());
-        };
-        for service in owners.iter().filter_map(Service::of_owner) {
-            let all = KeyRange::all();
-            let rows =
-                server
-                    .store()
-                    .scan(&DEBRIS, &service.owner, &all, Direction::Forward, ROWS_MAX);
-            for (key, _) in rows.await? {
-                let service = service.clone();
-                Debris { service, key }.sweep(server).await?;
-            }
+    let mut left = Left::of(server, &DEBRIS);
+    while let Some((service, keys)) = left.next().await? {
+        for key in keys {
+            let service = service.clone();
+            Debris { service, key }.sweep(server).await?;
         }
-        after = Some(last);
     }
+    Ok(())
 }

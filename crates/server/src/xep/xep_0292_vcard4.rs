@@ -17,7 +17,6 @@ use crate::pubsub::change::Change;
 use crate::pubsub::fields::Settings;
 use crate::pubsub::links::{Done, Family, Link};
 use crate::pubsub::node::Node;
-use crate::pubsub::node_options::access_model;
 use crate::pubsub::profile::{Name, Profile};
 use crate::pubsub::stored::StoredItem;
 use crate::pubsub::{items, limits};
@@ -52,7 +51,8 @@ fn register(registrar: &mut Registrar<'_>) {
 /// An item's name and the vCard4 in it.
 fn read(item: Option<StoredItem>) -> Option<(String, Element)> {
     let item = item?;
-    Some((item.id, Element::parse(&item.payload).ok()?))
+    let element = item.element()?;
+    Some((item.id, element))
 }
 
 fn changed<'a>(
@@ -65,12 +65,12 @@ fn changed<'a>(
         let (id, newest) = newest.unzip();
         let newest = newest.as_ref();
         let (before, after) = match done {
-            Done::Configured(before) => match (is_open(before), is_open(node)) {
+            Done::Configured(before) => match (before.is_open(), node.is_open()) {
                 (false, true) => (None, newest),
                 (true, false) => (newest, None),
                 _ => return Ok(()),
             },
-            _ if !is_open(node) => return Ok(()),
+            _ if !node.is_open() => return Ok(()),
             Done::Published { payload, .. } => (newest, payload.as_ref()),
             Done::Retracted(gone) if id.is_some_and(|id| id != *gone) => return Ok(()),
             Done::Retracted(_) | Done::Emptied => (newest, None),
@@ -81,11 +81,6 @@ fn changed<'a>(
             .map(|_| ())
     }
     .boxed()
-}
-
-/// Whether everybody may read it: vcard-temp says to everybody what it says.
-fn is_open(node: &Node) -> bool {
-    node.text(&access_model::FIELD) == "open"
 }
 
 /// Somebody wrote their vcard-temp.

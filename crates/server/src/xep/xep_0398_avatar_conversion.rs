@@ -17,7 +17,6 @@ use crate::pubsub::fields::Settings;
 use crate::pubsub::links::{Done, Family, Link, NodeHook};
 use crate::pubsub::node::Node;
 use crate::pubsub::node_options::access_model;
-use crate::pubsub::stored::StoredItem;
 use crate::pubsub::{items, limits};
 use crate::registry::{Feature, Registrar, Source};
 use crate::xep::xep_0054_vcard as vcard;
@@ -99,10 +98,10 @@ fn data_changed<'a>(
             Done::Published { id, payload } if id == wanted => {
                 to_vcard(change, node, id, payload.as_ref()).await
             }
-            Done::Configured(before) if is_open(before) && !is_open(node) => {
+            Done::Configured(before) if before.is_open() && !node.is_open() => {
                 vcard::set_picture(change, None).await
             }
-            Done::Configured(before) if !is_open(before) => {
+            Done::Configured(before) if !before.is_open() => {
                 kept_to_vcard(change, node, wanted).await
             }
             Done::Retracted(id) if id == wanted => vcard::set_picture(change, None).await,
@@ -114,26 +113,19 @@ fn data_changed<'a>(
     .boxed()
 }
 
-fn payload(item: Option<StoredItem>) -> Option<Element> {
-    item.and_then(|item| Element::parse(&item.payload).ok())
-}
-
 async fn current(change: &mut Change) -> Result<Option<Element>, StanzaError> {
     let Some(node) = change.find(NODE_METADATA).await? else {
         return Ok(None);
     };
-    Ok(payload(items::newest(change.server(), &node).await?))
+    let newest = items::newest(change.server(), &node).await?;
+    Ok(newest.and_then(|item| item.element()))
 }
 
 /// The picture of this name, as it is kept.
 async fn kept_to_vcard(change: &mut Change, node: &Node, id: &str) -> Result<(), StanzaError> {
     let item = items::named(change.server(), node, id).await?;
-    let data = payload(item.map(|(_, item)| item));
+    let data = item.and_then(|(_, item)| item.element());
     to_vcard(change, node, id, data.as_ref()).await
-}
-
-fn is_open(node: &Node) -> bool {
-    node.text(&access_model::FIELD) == "open"
 }
 
 /// Shows a picture in the vCard, which everybody may read: only if everybody may read its node, too (§7), and if it is
@@ -146,7 +138,7 @@ async fn to_vcard(
 ) -> Result<(), StanzaError> {
     let picture = data.and_then(Picture::of_data);
     match picture.filter(|picture| picture.id().eq_ignore_ascii_case(id)) {
-        Some(picture) if is_open(node) => vcard::set_picture(change, Some(&picture)).await,
+        Some(picture) if node.is_open() => vcard::set_picture(change, Some(&picture)).await,
         // Another one than that which is shown would be wrong.
         _ => vcard::set_picture(change, None).await,
     }

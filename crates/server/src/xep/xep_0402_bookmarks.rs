@@ -136,7 +136,7 @@ fn empty() -> Element {
 }
 
 fn storage(item: Option<&StoredItem>) -> Element {
-    let element = item.and_then(|item| Element::parse(&item.payload).ok());
+    let element = item.and_then(StoredItem::element);
     let element = element.filter(|element| element.is(NS_OLD, STORAGE));
     element.unwrap_or_else(empty)
 }
@@ -162,7 +162,7 @@ struct Kept {
 
 impl Kept {
     fn of(item: StoredItem) -> Option<Kept> {
-        let element = Element::parse(&item.payload).ok()?;
+        let element = item.element()?;
         let bookmark = Bookmark::of_item(&item.id, &element)?;
         Some(Kept {
             id: item.id,

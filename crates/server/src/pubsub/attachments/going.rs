@@ -1,6 +1,5 @@
 //! What is attached to an item goes with the item, and with its node.
 
-use futures_util::FutureExt;
 use waxwing_stanza::StanzaError;
 use waxwing_stanza::xep::xep_0060_pubsub::event::{self, Event};
 use waxwing_stanza::xep::xep_0470_attachments::Place;
@@ -13,14 +12,11 @@ use crate::pubsub::change::Change;
 use crate::pubsub::node::Node;
 use crate::pubsub::service::Service;
 use crate::pubsub::stored::{COUNTS, SUBSCRIPTIONS, StoredNode};
-use crate::pubsub::sweeping;
+use crate::pubsub::sweeping::{self, Left};
 use crate::server::{Server, unavailable};
 
 /// Items whose attachments are removed in one commit after their node was emptied.
 const ITEMS_AT_ONCE: usize = 50;
-
-/// Services that are looked at together for attachments that are left.
-const SERVICES_AT_ONCE: usize = 100;
 
 /// The node of what is attached to an item.
 fn attachments(target: &Node, item: &str, attached: Attached) -> Node {
@@ -102,14 +98,10 @@ pub(super) async fn emptied(change: &mut Change, target: &Node) -> Result<(), St
     let debris = sweeping::clear(&server, &summaries, &mut effects.batch).await?;
     sweeping::sweep_later(debris, effects);
     let service = target.service.clone();
-    effects.call(move |server| {
-        let (server, tasks) = (server.clone(), server.outside().tasks.clone());
-        let work = async move {
-            if let Err(error) = sweep(&server, &service, key).await {
-                tracing::warn!(condition = ?error.condition, "removed attachments are still stored; they go later");
-            }
-        };
-        tasks.spawn(work.boxed());
+    effects.spawn(|server| async move {
+        if let Err(error) = sweep(&server, &service, key).await {
+            tracing::warn!(condition = ?error.condition, "removed attachments are still stored; they go later");
+        }
     });
     Ok(())
 }
@@ -166,25 +158,11 @@ async fn sweep(server: &Server, service: &Service, key: (String, u64)) -> Result
 
 /// Removes what was left by an earlier run of the server, or by a disk that was full.
 pub(crate) async fn sweep_all(server: &Server) -> Result<(), StanzaError> {
-    let mut after = None;
-    loop {
-        let owners = server
-            .store()
-            .owners(&LEFT, after.as_ref(), SERVICES_AT_ONCE);
-        let owners = owners.await.map_err(|error| unavailable(&error))?;
-        let Some(last) = owners.last().cloned() else {
-            return Ok(());
-        };
-        for service in owners.iter().filter_map(Service::of_owner) {
-            let all = KeyRange::all();
-            let rows =
-                server
-                    .store()
-                    .scan(&LEFT, &service.owner, &all, Direction::Forward, ROWS_MAX);
-            for (key, _) in rows.await.map_err(|error| unavailable(&error))? {
-                sweep(server, &service, key).await?;
-            }
+    let mut left = Left::of(server, &LEFT);
+    while let Some((service, keys)) = left.next().await.map_err(|error| unavailable(&error))? {
+        for key in keys {
+            sweep(server, &service, key).await?;
         }
-        after = Some(last);
     }
+    Ok(())
 }

@@ -96,8 +96,7 @@ pub(super) fn summaries(target: &Node) -> Node {
 }
 
 fn read<P: Payload>(item: &StoredItem) -> Option<P> {
-    let element = Element::parse(&item.payload).ok()?;
-    P::read(&element).ok()
+    P::read(&item.element()?).ok()
 }
 
 /// Notes that something is attached to an item. What was attached to an earlier one of its name goes.

@@ -6,6 +6,7 @@ use waxwing_stanza::xep::xep_0060_pubsub::owner::{Affiliated, Affiliations, Pubs
 use waxwing_stanza::xep::xep_0060_pubsub::{Affiliation, SubscriptionState};
 use waxwing_stanza::{BareJid, Condition, Payload, StanzaError};
 
+use crate::blocking;
 use crate::cx::{Answer, Handled};
 use crate::effects::Effects;
 use crate::pubsub::affiliations::{self, AFFILIATIONS_MAX};
@@ -104,8 +105,8 @@ async fn is_known(request: &Request, who: &BareJid) -> Result<bool, StanzaError>
         return Ok(false);
     };
     let item = roster::item(request.server(), &account, &request.who).await?;
-    let is_blocked = account.blocked().names(&request.who.clone().into());
-    Ok(item.is_some_and(|item| item.listed) && !is_blocked)
+    let is_listed = item.is_some_and(|item| item.listed);
+    Ok(is_listed && !blocking::is_kept_from(&account, &request.who.clone().into()))
 }
 
 /// Makes a change. Requests to subscribe that wait are settled by it (§8.7.4); who is cast out is subscribed no more.

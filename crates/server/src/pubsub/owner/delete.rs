@@ -9,11 +9,11 @@ use crate::effects::Effects;
 use crate::pubsub::change::Change;
 use crate::pubsub::links::Done;
 use crate::pubsub::node::Node;
-use crate::pubsub::node_options::{access_model, notify_delete};
+use crate::pubsub::node_options::notify_delete;
 use crate::pubsub::notify::{self, Audience, Notice};
 use crate::pubsub::request::Request;
 use crate::pubsub::stored::Gone;
-use crate::pubsub::{limits, subscriptions, sweeping};
+use crate::pubsub::{limits, sweeping};
 
 /// Most bytes of the URI of where a node has gone.
 const URI_BYTES_MAX: usize = 2_048;
@@ -52,7 +52,7 @@ pub(crate) async fn removed(
         uri: uri.to_owned(),
         owner: change.who().to_string(),
         service: node.service.jid.to_string(),
-        open: node.text(&access_model::FIELD) == "open",
+        open: node.is_open(),
     });
     node.delete(&mut change.effects().batch, gone.as_ref());
     if node.is(&notify_delete::FIELD) {
@@ -64,10 +64,7 @@ pub(crate) async fn removed(
         });
         let notice = Notice::of(&server, node, &event)?;
         // Those who wait for approval or have not configured their subscription are told, too.
-        let subscribed = subscriptions::all(&server, node).await?;
-        let audience = Audience::of(&server, node)
-            .await?
-            .with_those_who_wait(&subscribed);
+        let audience = Audience::with_those_who_wait(&server, node).await?;
         notify::tell(&server, node, notice, audience, change.effects()).await?;
     }
     let mut effects = change.done(node, &Done::Emptied).await?;

@@ -98,6 +98,6 @@ pub(crate) fn payload(item: &StoredItem) -> Result<Vec<Element>, StanzaError> {
     if item.payload.is_empty() {
         return Ok(Vec::new());
     }
-    let element = Element::parse(&item.payload).map_err(|_| Condition::InternalServerError)?;
+    let element = item.element().ok_or(Condition::InternalServerError)?;
     Ok(vec![element])
 }

@@ -38,18 +38,18 @@ pub(super) async fn set(request: &Request, asked: &Subscribe, given: Option<&Opt
     let state = admitted(request, &standing).await?;
     let node = &standing.node;
     let before = subscriptions::of_jid(request.server(), node, jid).await?;
-    let pending = before
-        .iter()
-        .find(|one| one.state == SubscriptionState::Pending);
-    if let Some(pending) = pending {
+    let is_pending = |one: &&Subscription| one.state == SubscriptionState::Pending;
+    if let Some(pending) = before.iter().find(is_pending) {
         if state == SubscriptionState::Pending {
             return Err(Fault::PendingSubscription.error());
         }
         // Nobody is asked any more.
         let mut effects = request.writes(turn);
-        let pending = pending.clone();
         authorization::settle(request.server(), node, pending.clone(), true, &mut effects).await?;
-        let settled = Subscription { state, ..pending };
+        let settled = Subscription {
+            state,
+            ..pending.clone()
+        };
         return Ok(Answer::with(&Pubsub::of(told(&settled))).and(effects));
     }
     if let (Some(one), None) = (before.into_iter().next(), &settings) {
