@@ -7,7 +7,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::mpsc::{Receiver, channel};
 
 use crate::units::Rate;
 
@@ -30,10 +30,13 @@ pub fn count(rate: Rate, duration: Duration) -> u64 {
     (rate.per_second() * duration.as_secs_f64() - 1e-6).ceil() as u64
 }
 
-/// Ticks of a rate from now on, each as soon as it is due; they end when so much time is over. They are counted by a thread of their own: timers of
-/// the runtime are a thousandth of a second apart.
-pub fn ticks(began: Instant, rate: Rate, duration: Duration) -> UnboundedReceiver<Tick> {
-    let (send, receive) = unbounded_channel();
+/// Most ticks that are due and wait to be taken; the others are counted when there is room again, from when they were due.
+const WAITING_MAX: usize = 65_536;
+
+/// Ticks of a rate from now on, each as soon as it is due; they end when so much time is over. They are counted by a thread
+/// of their own: timers of the runtime are a thousandth of a second apart.
+pub fn ticks(began: Instant, rate: Rate, duration: Duration) -> Receiver<Tick> {
+    let (send, receive) = channel(WAITING_MAX);
     let start = Instant::now();
     let per_second = rate.per_second();
     let count = count(rate, duration);
@@ -52,7 +55,7 @@ pub fn ticks(began: Instant, rate: Rate, duration: Duration) -> UnboundedReceive
                 number,
                 planned_micros,
             };
-            if send.send(tick).is_err() {
+            if send.blocking_send(tick).is_err() {
                 return;
             }
         }
@@ -82,6 +85,21 @@ mod tests {
             }
             assert_eq!(got, count);
         }
+    }
+
+    #[test]
+    fn nobody_who_is_late_changes_the_plan() {
+        let rate = crate::units::rate("10000000/s").unwrap();
+        let mut ticks = ticks(Instant::now(), rate, Duration::from_millis(20));
+        thread::sleep(Duration::from_millis(60));
+        assert!(ticks.len() <= WAITING_MAX);
+        let mut last = None;
+        while let Some(tick) = ticks.blocking_recv() {
+            last = Some(tick);
+        }
+        let last = last.unwrap();
+        assert_eq!(last.number, 199_999);
+        assert!((19_900..=20_100).contains(&last.planned_micros));
     }
 
     #[test]

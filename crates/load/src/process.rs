@@ -16,8 +16,8 @@ pub struct Usage {
     pub pss_bytes: u64,
 }
 
-/// Processes that are looked at again and again. What was read last of one that has ended goes on to count: the others are
-/// not to be lost with it.
+/// Processes that are looked at again and again, with those that they start meanwhile. What was read last of one that has
+/// ended goes on to count: the others are not to be lost with it.
 #[derive(Debug, Default)]
 pub struct Watched(Vec<(u32, Option<Usage>, bool)>);
 
@@ -32,6 +32,7 @@ impl Watched {
     /// What all of them have used; `None` where there are none, or nothing could be read of any yet. `ended` is called
     /// once for each that cannot be read any more.
     pub fn read(&mut self, mut ended: impl FnMut(u32, io::Error)) -> Option<Usage> {
+        self.find_started();
         let mut sum: Option<Usage> = None;
         for (process, last, is_there) in &mut self.0 {
             if *is_there {
@@ -48,6 +49,20 @@ impl Watched {
             }
         }
         sum
+    }
+
+    /// Adds what those that are there have started.
+    fn find_started(&mut self) {
+        let there = self.0.iter().filter(|(_, _, is_there)| *is_there);
+        let there: Vec<u32> = there.map(|(process, ..)| *process).collect();
+        if there.is_empty() {
+            return;
+        }
+        for process in with_descendants(&there) {
+            if !there.contains(&process) {
+                self.0.push((process, None, true));
+            }
+        }
     }
 }
 
@@ -191,6 +206,22 @@ mod tests {
         let own = std::process::id();
         let found = with_descendants(&[own, own]);
         assert_eq!(found.iter().filter(|process| **process == own).count(), 1);
+    }
+
+    #[test]
+    fn what_is_started_meanwhile_counts() {
+        let mut own = Watched::new(&[std::process::id()]);
+        let nobody = |_: u32, _: io::Error| ();
+        own.read(nobody).unwrap();
+        let mut child = std::process::Command::new("sleep")
+            .arg("60")
+            .spawn()
+            .unwrap();
+        own.read(nobody).unwrap();
+        let is_known = own.0.iter().any(|(process, ..)| *process == child.id());
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(is_known);
     }
 
     #[test]

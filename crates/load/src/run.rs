@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::StreamExt;
-use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::mpsc::Receiver;
 use tokio::sync::{Barrier, Notify};
 use tokio::time::{sleep, timeout};
 use waxwing_dial::{DialError, Dialer, Place, Session, Stream};
@@ -169,7 +169,7 @@ impl Run {
 
     /// The ticks of a rate for as long as the plan says.
     #[must_use]
-    pub fn ticks(&self, rate: crate::units::Rate) -> UnboundedReceiver<Tick> {
+    pub fn ticks(&self, rate: crate::units::Rate) -> Receiver<Tick> {
         ticks(self.shared.began, rate, self.plan.duration)
     }
 

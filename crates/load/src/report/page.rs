@@ -34,7 +34,8 @@ th{white-space:normal;vertical-align:bottom}th,td{padding:.35rem .15rem}.wide .k
 /// The page of these runs.
 #[must_use]
 pub fn page(reports: &[Report]) -> String {
-    let title = match reports {
+    let reports = &told_apart(reports);
+    let title = match reports.as_slice() {
         [one] => one.label.clone(),
         several => format!("{} runs compared", several.len()),
     };
@@ -51,6 +52,19 @@ pub fn page(reports: &[Report]) -> String {
     html.push_str(&errors(reports));
     html.push_str("</body></html>\n");
     html
+}
+
+/// The runs, those of one label numbered: colours alone tell nobody apart who does not see them.
+fn told_apart(reports: &[Report]) -> Vec<Report> {
+    let mut told = reports.to_vec();
+    for (at, report) in told.iter_mut().enumerate() {
+        let same = |other: &&Report| other.label == report.label;
+        let before = reports.iter().take(at).filter(same).count();
+        if reports.iter().filter(same).count() > 1 {
+            report.label = format!("{} ({})", report.label, before + 1);
+        }
+    }
+    told
 }
 
 /// Each run in a line, with its result.

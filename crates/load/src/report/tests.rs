@@ -151,3 +151,19 @@ fn what_was_not_looked_at_is_not_drawn() {
         }
     }
 }
+
+/// Nobody has to tell colours apart.
+#[test]
+fn runs_of_one_label_are_numbered() {
+    let mut other = report();
+    other.label = "two".to_owned();
+    let several = page(&[report(), other, report()]);
+    for label in [
+        "<b>one &lt;server&gt; (1)</b>",
+        "<b>two</b>",
+        "<b>one &lt;server&gt; (2)</b>",
+    ] {
+        assert_eq!(several.matches(label).count(), 1, "{label}");
+    }
+    assert!(!page(&[report()]).contains("(1)"));
+}
