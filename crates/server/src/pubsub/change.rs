@@ -186,6 +186,26 @@ impl Change {
         Ok(found)
     }
 
+    /// The newest item of a node, as it is with this change.
+    pub(crate) async fn newest(&mut self, node: &Node) -> Result<Option<StoredItem>, StanzaError> {
+        let server = self.server.clone();
+        let touched = self.touched(node);
+        if touched.emptied || !touched.put.is_empty() {
+            return Ok(touched.put.last().cloned());
+        }
+        let is_there = |item: &StoredItem| !touched.gone.contains(&item.id);
+        let last = items::last(&server, node).await?;
+        let newest = match last.as_ref().is_none_or(is_there) {
+            true => last,
+            // It is among those behind as many as are gone.
+            false => {
+                let latest = items::latest(&server, node, touched.gone.len() + 1).await?;
+                latest.into_iter().find(is_there)
+            }
+        };
+        Ok(newest.filter(|item| !items::is_expired(&server, node, item)))
+    }
+
     /// How many items a node has with this change.
     pub(crate) async fn count(&mut self, node: &Node) -> Result<Count, StanzaError> {
         match self.touched(node).count {

@@ -82,9 +82,24 @@ pub(crate) async fn newest(
     server: &Server,
     node: &Node,
 ) -> Result<Option<StoredItem>, StanzaError> {
-    let page = scan(server, node, &range(node), Direction::Backward, 1).await?;
-    let newest = page.into_iter().map(|(_, item)| item).next();
+    let newest = last(server, node).await?;
     Ok(newest.filter(|item| !is_expired(server, node, item)))
+}
+
+/// The same, even if its time is over: what was made of it stands until it is removed.
+pub(crate) async fn last(server: &Server, node: &Node) -> Result<Option<StoredItem>, StanzaError> {
+    let mut last = latest(server, node, 1).await?;
+    Ok(last.pop())
+}
+
+/// So many of the newest items, the newest first, even if their time is over.
+pub(super) async fn latest(
+    server: &Server,
+    node: &Node,
+    most: usize,
+) -> Result<Vec<StoredItem>, StanzaError> {
+    let latest = scan(server, node, &range(node), Direction::Backward, most).await?;
+    Ok(latest.into_iter().map(|(_, item)| item).collect())
 }
 
 /// How many items a node has; those whose time is over count until they are removed.

@@ -61,21 +61,27 @@ fn changed<'a>(
     done: &'a Done,
 ) -> BoxFuture<'a, Result<(), StanzaError>> {
     async move {
-        let newest = read(items::newest(change.server(), node).await?);
-        let (id, newest) = newest.unzip();
-        let newest = newest.as_ref();
+        // What vcard-temp says until now.
+        let last = items::last(change.server(), node).await?;
+        let shown = last.as_ref().and_then(StoredItem::element);
         let (before, after) = match done {
             Done::Configured(before) => match (before.is_open(), node.is_open()) {
-                (false, true) => (None, newest),
-                (true, false) => (newest, None),
+                (false, true) => (None, shown),
+                (true, false) => (shown, None),
                 _ => return Ok(()),
             },
             _ if !node.is_open() => return Ok(()),
-            Done::Published { payload, .. } => (newest, payload.as_ref()),
-            Done::Retracted(gone) if id.is_some_and(|id| id != *gone) => return Ok(()),
-            Done::Retracted(_) | Done::Emptied => (newest, None),
-            Done::Shrunk => return Ok(()),
+            // Some nodes keep nothing.
+            Done::Published { payload, .. } => (shown, payload.clone()),
+            Done::Retracted(_) | Done::Emptied | Done::Shrunk => {
+                let newest = change.newest(node).await?;
+                if newest == last {
+                    return Ok(());
+                }
+                (shown, newest.and_then(|item| item.element()))
+            }
         };
+        let (before, after) = (before.as_ref(), after.as_ref());
         vcard::rewrite(change, |card| follow_vcard4(before, after, card))
             .await
             .map(|_| ())

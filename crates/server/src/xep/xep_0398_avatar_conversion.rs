@@ -56,15 +56,13 @@ fn metadata_changed<'a>(
     async move {
         let metadata = match done {
             Done::Published { payload, .. } => payload.clone(),
-            Done::Retracted(id) => {
-                let newest = items::newest(change.server(), node).await?;
-                if newest.is_none_or(|newest| newest.id != *id) {
+            Done::Retracted(_) | Done::Emptied | Done::Shrunk => {
+                let newest = change.newest(node).await?;
+                if newest == items::last(change.server(), node).await? {
                     return Ok(());
                 }
-                None
+                newest.and_then(|newest| newest.element())
             }
-            Done::Shrunk if items::newest(change.server(), node).await?.is_some() => return Ok(()),
-            Done::Emptied | Done::Shrunk => None,
             Done::Configured(_) => return Ok(()),
         };
         match metadata {
