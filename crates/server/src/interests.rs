@@ -103,6 +103,11 @@ impl Following {
         is_at_rest && self.shown == 0 && self.questions == 0 && self.told.is_none()
     }
 
+    /// Of what the client was told, or is about to be.
+    pub(crate) fn told(&self) -> Option<Arc<Interests>> {
+        self.told.clone()
+    }
+
     /// What the client is interested in and was not told of yet. From now on it counts as told.
     pub(crate) fn untold(&mut self) -> Option<Arc<Interests>> {
         let interests = self.interests.clone().filter(|them| !them.0.is_empty())?;

@@ -44,6 +44,7 @@ mod route;
 mod server;
 pub mod session;
 pub mod settings;
+mod sharers;
 mod source;
 mod stamp;
 mod stanza_id;

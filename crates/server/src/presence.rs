@@ -283,6 +283,9 @@ fn leave(session: Arc<Session>, stanza: Stanza, audience: Vec<BareJid>, effects:
             last::note_left(server, &session, &stanza);
             tell_all(server, &session, &stanza, &audience);
         }
+        for to in &directed {
+            server.sharers().remove(&session, &to.bare());
+        }
         // Of the broadcast, a session that is not available got nothing.
         let told: HashSet<&BareJid> = audience.iter().collect();
         let is_told = |to: &Jid| {
@@ -354,9 +357,9 @@ async fn directed(
     let mut effects = Effects::none();
     effects.call(move |server| {
         let takes_back = match kind {
-            PresenceType::Unavailable => session.state().directed.remove(&to),
+            PresenceType::Unavailable => hide(server, &session, &to),
             _ => {
-                session.state().directed.insert(to.clone());
+                show_itself(server, &session, &to);
                 false
             }
         };
@@ -368,6 +371,36 @@ async fn directed(
         to_address(server, &session, &to, &stamped, out);
     });
     Ok(effects)
+}
+
+/// A session shows itself to an address that does not see it by a subscription.
+fn show_itself(server: &Server, session: &Arc<Session>, to: &Jid) {
+    server.sharers().add(session, to);
+    let account = to.bare();
+    let told = {
+        let mut state = session.state();
+        let is_first = !state.directed.iter().any(|other| other.bare() == account);
+        state.directed.insert(to.clone());
+        // What it is not told of yet, it is told with all the rest.
+        let following = state.following.as_ref().filter(|_| is_first);
+        following.and_then(|following| following.told())
+    };
+    if let Some(told) = told {
+        pubsub::shared(server, session, account, told);
+    }
+}
+
+/// It does so no more; says whether it did.
+fn hide(server: &Server, session: &Session, to: &Jid) -> bool {
+    let (did, is_last) = {
+        let directed = &mut session.state().directed;
+        let did = directed.remove(to);
+        (did, !directed.iter().any(|other| other.bare() == to.bare()))
+    };
+    if did && is_last {
+        server.sharers().remove(session, &to.bare());
+    }
+    did
 }
 
 /// A new subscriber sees the account's sessions (§3.1.5).

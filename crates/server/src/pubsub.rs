@@ -40,7 +40,7 @@ mod subscribe_options;
 mod subscriptions;
 mod sweeping;
 
-pub(crate) use arrivals::{Word, arrived, gained, interested, regrouped};
+pub(crate) use arrivals::{Word, arrived, gained, interested, regrouped, shared};
 pub(crate) use attachments::sweep_all as sweep_attachments;
 pub(crate) use departures::{departed, everybody, removed, removed_later};
 pub(crate) use sweeping::{expire_all as expire, sweep_all as sweep};

@@ -33,6 +33,7 @@ use crate::release::{Held, OnFailure, Releaser};
 use crate::roster_turns::RosterTurns;
 use crate::session::Session;
 use crate::settings::Settings;
+use crate::sharers::Sharers;
 use crate::stanza_id::StanzaIds;
 use crate::throttle::Throttle;
 use crate::xep::xep_0050_commands::Runs;
@@ -110,6 +111,7 @@ pub(crate) struct Inner {
     rosters: RosterTurns,
     /// A node is read before it is changed, too.
     nodes: RosterTurns,
+    sharers: Sharers,
     /// The newest log id given. Held while a batch is handed to the store, so that ids and commits have one order.
     staging: Mutex<LogId>,
     numbers: AtomicU64,
@@ -178,6 +180,7 @@ impl Server {
             stanza_ids,
             runs: Runs::new(runs),
             rosters: RosterTurns::new(&*outside.random),
+            sharers: Sharers::default(),
             nodes: RosterTurns::new(&*outside.random),
             staging: Mutex::new(last),
             numbers: AtomicU64::new(1),
@@ -313,6 +316,11 @@ impl Server {
     /// Waits for the turn to change the rosters of these accounts.
     pub(crate) async fn roster_turn(&self, accounts: &[&BareJid]) -> crate::effects::Turn {
         self.0.rosters.of(accounts).await
+    }
+
+    /// Who shows itself to whom without a subscription.
+    pub(crate) fn sharers(&self) -> &Sharers {
+        &self.0.sharers
     }
 
     /// Waits for the turn to change everybody's roster.

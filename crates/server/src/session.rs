@@ -13,7 +13,7 @@ use std::task::{Poll, Waker};
 
 use bytes::Bytes;
 use prometheus_client::metrics::counter::Counter;
-use waxwing_stanza::{FullJid, Jid};
+use waxwing_stanza::{BareJid, FullJid, Jid};
 use waxwing_store::LogId;
 use waxwing_stream::sm::Sm;
 use waxwing_stream::{StreamCondition, StreamError};
@@ -233,6 +233,12 @@ impl Session {
         let state = self.state();
         let following = state.following.as_ref();
         following.is_some_and(|following| following.has(node))
+    }
+
+    /// Whether it has sent presence to an address of this account.
+    pub(crate) fn shows_itself_to(&self, account: &BareJid) -> bool {
+        let state = self.state();
+        state.directed.iter().any(|to| to.bare() == *account)
     }
 
     /// Whether what comes is on its way to the client at once, rather than waiting in the log for it: it is connected,

@@ -4,7 +4,7 @@
 //! It is as much as contacts publish and the client is interested in, so that it is looked up in the background, one
 //! account after another, and comes at the pace at which the client takes it.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use futures_util::FutureExt;
@@ -32,12 +32,15 @@ const NODES_AT_ONCE: usize = 64;
 /// What a session is still to be told.
 #[derive(Debug)]
 pub(crate) enum Word {
-    /// The newest items of these nodes, of its account and of all contacts.
-    Everybody(Arc<Interests>),
+    /// The newest items of these nodes, of its account and of all contacts; and of those accounts to which it had shown
+    /// itself when this was said.
+    Everybody(Arc<Interests>, BTreeSet<BareJid>),
     /// The same of one account.
     Of(BareJid, Arc<Interests>),
     /// The same of those nodes of an account that certain groups of its roster may read, where none of these may.
     Regrouped(BareJid, Arc<Interests>, Arc<Vec<String>>),
+    /// The same of the open nodes of an account to which it has shown itself.
+    Shared(BareJid, Arc<Interests>),
     /// The newest items of what it has subscribed to, or its account if it is the first of its sessions.
     Subscriptions { is_first: bool },
 }
@@ -59,10 +62,11 @@ pub(crate) fn interested(server: &Server, session: &Arc<Session>) {
         let Some(following) = &mut state.following else {
             return;
         };
-        following.untold()
+        let untold = following.untold();
+        untold.map(|untold| (untold, state.directed.iter().map(Jid::bare).collect()))
     };
-    if let Some(words) = words {
-        say(server, session, Word::Everybody(words));
+    if let Some((untold, shown)) = words {
+        say(server, session, Word::Everybody(untold, shown));
     }
 }
 
@@ -71,6 +75,16 @@ pub(crate) fn gained(server: &Server, account: &BareJid, who: &BareJid) {
     each_interested(server, who, |interests| {
         Some(Word::Of(account.clone(), interests))
     });
+}
+
+/// A session has shown itself to an account: it is told how things are at its open nodes, as elsewhere.
+pub(crate) fn shared(
+    server: &Server,
+    session: &Arc<Session>,
+    account: BareJid,
+    told: Arc<Interests>,
+) {
+    say(server, session, Word::Shared(account, told));
 }
 
 /// An account has put somebody into other groups of its roster (point 6).
@@ -183,7 +197,8 @@ async fn tell(server: &Server, session: &Arc<Session>, word: Word) -> Result<(),
             };
             of_account(server, session, &contact, &interests, is_new).await
         }
-        Word::Everybody(interests) => {
+        Word::Shared(contact, interests) => of_shared(server, session, &contact, &interests).await,
+        Word::Everybody(interests, shown) => {
             of_account(server, session, &account.jid, &interests, |_| true).await?;
             let contacts = roster::items(server, account).await?;
             let seen = contacts.into_iter().filter(|(_, item)| item.to);
@@ -193,9 +208,26 @@ async fn tell(server: &Server, session: &Arc<Session>, word: Word) -> Result<(),
                 }
                 of_account(server, session, &contact, &interests, |_| true).await?;
             }
+            for contact in shown {
+                of_shared(server, session, &contact, &interests).await?;
+            }
             Ok(())
         }
     }
+}
+
+/// The newest items of the open nodes of an account to which the session has shown itself.
+async fn of_shared(
+    server: &Server,
+    session: &Arc<Session>,
+    whose: &BareJid,
+    interests: &Interests,
+) -> Result<(), StanzaError> {
+    // Who sees it by a subscription is told for that.
+    if roster::sees_presence(server, &session.account.jid, whose).await? {
+        return Ok(());
+    }
+    of_interest_at(server, session, whose, interests, Because::Shared, |_| true).await
 }
 
 /// Whether a session is there to be told anything.
@@ -212,11 +244,23 @@ async fn of_account(
     interests: &Interests,
     is_meant: impl Fn(&Node) -> bool,
 ) -> Result<(), StanzaError> {
-    if server.place(whose.domain()) != Some(Place::Domain) || whose.node().is_none() {
+    if !roster::sees_presence(server, &session.account.jid, whose).await? {
         return Ok(());
     }
-    let own = &session.account.jid;
-    if !roster::sees_presence(server, own, whose).await? {
+    let because = Because::Interested;
+    of_interest_at(server, session, whose, interests, because, is_meant).await
+}
+
+/// Tells the newest items of those of an account's nodes that are of interest.
+async fn of_interest_at(
+    server: &Server,
+    session: &Arc<Session>,
+    whose: &BareJid,
+    interests: &Interests,
+    because: Because<'_>,
+    is_meant: impl Fn(&Node) -> bool,
+) -> Result<(), StanzaError> {
+    if server.place(whose.domain()) != Some(Place::Domain) || whose.node().is_none() {
         return Ok(());
     }
     let service = Service::of_account(whose);
@@ -224,12 +268,12 @@ async fn of_account(
     let mut open = Vec::new();
     for node in nodes.into_iter().filter(is_meant) {
         // Who gains access meanwhile is told for that.
-        if Because::Interested.holds(server, session, &node).await? {
+        if because.holds(server, session, &node).await? {
             open.push(node.name);
         }
     }
     for name in open {
-        newest(server, session, &service, &name, Because::Interested).await?;
+        newest(server, session, &service, &name, because).await?;
     }
     Ok(())
 }
@@ -239,6 +283,8 @@ async fn of_account(
 enum Because<'a> {
     /// It is interested in nodes of this name.
     Interested,
+    /// The same, and it has shown itself to the account whose they are.
+    Shared,
     /// This is a subscription of its account's.
     Subscribed(&'a Subscription),
 }
@@ -247,7 +293,7 @@ impl Because<'_> {
     /// The address that is told.
     fn to(self, session: &Session) -> String {
         match self {
-            Because::Interested => session.jid.to_string(),
+            Because::Interested | Because::Shared => session.jid.to_string(),
             Because::Subscribed(one) => one.jid.to_string(),
         }
     }
@@ -262,7 +308,7 @@ impl Because<'_> {
         let own = &session.account.jid;
         match self {
             // What was told who has subscribed waits in the log.
-            Because::Interested
+            Because::Interested | Because::Shared
                 if notify::waits(node)
                     && subscriptions::is_subscribed(server, node, own).await? =>
             {
@@ -273,6 +319,10 @@ impl Because<'_> {
                 Some(item) if item.from => notify::is_open_to(server, node, own, &item).await,
                 _ => Ok(false),
             },
+            Because::Shared if session.shows_itself_to(&node.service.jid) => {
+                notify::is_open_to_sharer(server, node, session).await
+            }
+            Because::Shared => Ok(false),
             // What waits for a subscriber who is not there comes from its log.
             Because::Subscribed(_) if notify::waits(node) => Ok(false),
             Because::Subscribed(one) => {

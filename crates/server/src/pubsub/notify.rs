@@ -24,6 +24,7 @@ use crate::pubsub::node_options::{
     access_model, deliver_notifications, notification_type, presence_based_delivery,
     roster_groups_allowed,
 };
+use crate::pubsub::privilege::{Privilege, may};
 use crate::pubsub::service::ServiceKind;
 use crate::pubsub::subscribe_options::{deliver, show_values};
 use crate::pubsub::subscriptions::{self, Subscription};
@@ -141,10 +142,13 @@ struct Receiver {
 }
 
 /// Who is told: those who subscribed, and those who said that they are interested.
+#[derive(Default)]
 pub(crate) struct Audience {
     explicit: Vec<Receiver>,
     /// Accounts whose interested sessions are told.
     implicit: Vec<BareJid>,
+    /// Sessions that are told if they are interested.
+    sharers: Vec<Arc<Session>>,
     /// Whose node it is: whom they have blocked is told nothing.
     whose: Whose,
 }
@@ -182,16 +186,16 @@ impl Audience {
         subscriptions: Vec<Subscription>,
     ) -> Result<Audience, StanzaError> {
         let whose = Whose::of(server, node).await?;
-        let (explicit, implicit) = match node.is(&deliver_notifications::FIELD) {
-            true => (
-                subscribers(server, node, subscriptions, &whose).await?,
-                interested(server, node, &whose).await?,
-            ),
-            false => (Vec::new(), Vec::new()),
-        };
+        if !node.is(&deliver_notifications::FIELD) {
+            return Ok(Audience {
+                whose,
+                ..Audience::default()
+            });
+        }
         Ok(Audience {
-            explicit,
-            implicit,
+            explicit: subscribers(server, node, subscriptions, &whose).await?,
+            implicit: interested(server, node, &whose).await?,
+            sharers: sharers(server, node).await?,
             whose,
         })
     }
@@ -205,8 +209,7 @@ impl Audience {
         };
         Audience {
             explicit: subscriptions.iter().map(receiver).collect(),
-            implicit: Vec::new(),
-            whose: Whose::default(),
+            ..Audience::default()
         }
     }
 
@@ -219,8 +222,7 @@ impl Audience {
         };
         Audience {
             explicit: jids.into_iter().map(receiver).collect(),
-            implicit: Vec::new(),
-            whose: Whose::default(),
+            ..Audience::default()
         }
     }
 }
@@ -338,6 +340,30 @@ async fn interested(
     Ok(accounts)
 }
 
+/// Sessions that have shown themselves to an account and may read a node of its that is open (§9.1.3).
+async fn sharers(server: &Server, node: &Node) -> Result<Vec<Arc<Session>>, StanzaError> {
+    if node.service.kind == ServiceKind::Host || !node.is_open() {
+        return Ok(Vec::new());
+    }
+    let mut admitted = Vec::new();
+    for session in server.sharers().of(&node.service.jid) {
+        if is_open_to_sharer(server, node, &session).await? {
+            admitted.push(session);
+        }
+    }
+    Ok(admitted)
+}
+
+/// Whether somebody who has shown itself is told of a node: of open ones, unless it was shut out by name.
+pub(crate) async fn is_open_to_sharer(
+    server: &Server,
+    node: &Node,
+    session: &Session,
+) -> Result<bool, StanzaError> {
+    let affiliation = affiliations::of(server, node, &session.account.jid).await?;
+    Ok(node.is_open() && may(affiliation, Privilege::Subscribe))
+}
+
 /// Accounts that are told of a node by their interests since it is configured as it is, and were not before.
 pub(crate) async fn gained(
     server: &Server,
@@ -415,6 +441,7 @@ pub(crate) async fn tell(
     let Audience {
         mut explicit,
         implicit,
+        sharers,
         whose,
     } = audience;
     let mut from_log = Vec::new();
@@ -445,8 +472,20 @@ pub(crate) async fn tell(
                 }
             }
         }
-        for account in &implicit {
-            tell_interested(server, &from, &name, &notice, account, &whose, &mut told);
+        let implicit = implicit
+            .iter()
+            .filter_map(|account| server.directory().known(account))
+            .filter(|account| !blocking::is_kept_from(account, &from))
+            .flat_map(|account| account.available());
+        let implicit = implicit.map(|(_, session)| session);
+        let sharers = sharers
+            .into_iter()
+            .filter(|session| !blocking::is_kept_from(&session.account, &from));
+        for session in implicit.chain(sharers) {
+            let is_told = session.is_interested(&name) && !whose.have_blocked_session(&session);
+            if is_told && told.note(&session) {
+                session.push(Out::passing(notice.to(session.jid.as_str(), &[])));
+            }
         }
     });
     Ok(())
@@ -614,28 +653,5 @@ impl Receiver {
         }
         let show = crate::presence::shown(session);
         show.is_some_and(|show| self.shows.contains(&show))
-    }
-}
-
-fn tell_interested(
-    server: &Server,
-    from: &Jid,
-    node: &str,
-    notice: &Notice,
-    account: &BareJid,
-    whose: &Whose,
-    told: &mut Told,
-) {
-    let Some(account) = server.directory().known(account) else {
-        return;
-    };
-    if blocking::is_kept_from(&account, from) {
-        return;
-    }
-    for (_, session) in account.available() {
-        let is_told = session.is_interested(node) && !whose.have_blocked_session(&session);
-        if is_told && told.note(&session) {
-            session.push(Out::passing(notice.to(session.jid.as_str(), &[])));
-        }
     }
 }
