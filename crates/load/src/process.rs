@@ -19,32 +19,46 @@ pub struct Usage {
 /// Processes that are looked at again and again, with those that they start meanwhile. What was read last of one that has
 /// ended goes on to count: the others are not to be lost with it.
 #[derive(Debug, Default)]
-pub struct Watched(Vec<(u32, Option<Usage>, bool)>);
+pub struct Watched(Vec<Process>);
+
+#[derive(Debug)]
+struct Process {
+    id: u32,
+    /// What was read last.
+    last: Option<Usage>,
+    is_there: bool,
+    /// Whether it was there when the watch began. Servers start others for a moment's work.
+    is_from_the_beginning: bool,
+}
 
 impl Watched {
     /// These processes.
     #[must_use]
     pub fn new(processes: &[u32]) -> Watched {
         let all = processes.iter();
-        Watched(all.map(|process| (*process, None, true)).collect())
+        Watched(all.map(|id| Process::new(*id, true)).collect())
     }
 
     /// What all of them have used; `None` where there are none, or nothing could be read of any yet. `ended` is called
-    /// once for each that cannot be read any more.
+    /// once for each that was there from the beginning, and cannot be read any more.
     pub fn read(&mut self, mut ended: impl FnMut(u32, io::Error)) -> Option<Usage> {
         self.find_started();
         let mut sum: Option<Usage> = None;
-        for (process, last, is_there) in &mut self.0 {
-            if *is_there {
-                match one(*process) {
-                    Ok(usage) => *last = Some(usage),
+        for process in &mut self.0 {
+            if process.is_there {
+                match one(process.id) {
+                    Ok(usage) => process.last = Some(usage),
                     Err(error) => {
-                        *is_there = false;
-                        ended(*process, error);
+                        process.is_there = false;
+                        match &mut process.last {
+                            _ if process.is_from_the_beginning => ended(process.id, error),
+                            Some(last) => (last.rss_bytes, last.pss_bytes) = (0, 0),
+                            None => {}
+                        }
                     }
                 }
             }
-            if let Some(usage) = last {
+            if let Some(usage) = &process.last {
                 sum = Some(sum.unwrap_or_default().with(usage));
             }
         }
@@ -53,15 +67,26 @@ impl Watched {
 
     /// Adds what those that are there have started.
     fn find_started(&mut self) {
-        let there = self.0.iter().filter(|(_, _, is_there)| *is_there);
-        let there: Vec<u32> = there.map(|(process, ..)| *process).collect();
+        let there = self.0.iter().filter(|process| process.is_there);
+        let there: Vec<u32> = there.map(|process| process.id).collect();
         if there.is_empty() {
             return;
         }
-        for process in with_descendants(&there) {
-            if !there.contains(&process) {
-                self.0.push((process, None, true));
+        for id in with_descendants(&there) {
+            if !there.contains(&id) {
+                self.0.push(Process::new(id, false));
             }
+        }
+    }
+}
+
+impl Process {
+    fn new(id: u32, is_from_the_beginning: bool) -> Process {
+        Process {
+            id,
+            last: None,
+            is_there: true,
+            is_from_the_beginning,
         }
     }
 }
@@ -218,10 +243,13 @@ mod tests {
             .spawn()
             .unwrap();
         own.read(nobody).unwrap();
-        let is_known = own.0.iter().any(|(process, ..)| *process == child.id());
+        let known = own.0.iter().find(|process| process.id == child.id());
+        let known = known.map(|process| process.last.is_some());
         child.kill().unwrap();
         child.wait().unwrap();
-        assert!(is_known);
+        assert_eq!(known, Some(true));
+        // Its end is no fault of the run's.
+        own.read(|_, _| unreachable!("nobody named it")).unwrap();
     }
 
     #[test]
