@@ -24,6 +24,7 @@ use crate::pubsub;
 use crate::roster;
 use crate::server::{Server, read_again};
 use crate::session::{Available, Out, Session};
+use crate::sharers;
 use crate::stamp::stamp;
 use crate::subscription::Request;
 use crate::undelivered;
@@ -357,9 +358,9 @@ async fn directed(
     let mut effects = Effects::none();
     effects.call(move |server| {
         let takes_back = match kind {
-            PresenceType::Unavailable => hide(server, &session, &to),
+            PresenceType::Unavailable => sharers::hide(server, &session, &to),
             _ => {
-                show_itself(server, &session, &to);
+                sharers::show(server, &session, &to);
                 false
             }
         };
@@ -371,36 +372,6 @@ async fn directed(
         to_address(server, &session, &to, &stamped, out);
     });
     Ok(effects)
-}
-
-/// A session shows itself to an address that does not see it by a subscription.
-fn show_itself(server: &Server, session: &Arc<Session>, to: &Jid) {
-    server.sharers().add(session, to);
-    let account = to.bare();
-    let told = {
-        let mut state = session.state();
-        let is_first = !state.directed.iter().any(|other| other.bare() == account);
-        state.directed.insert(to.clone());
-        // What it is not told of yet, it is told with all the rest.
-        let following = state.following.as_ref().filter(|_| is_first);
-        following.and_then(|following| following.told())
-    };
-    if let Some(told) = told {
-        pubsub::shared(server, session, account, told);
-    }
-}
-
-/// It does so no more; says whether it did.
-fn hide(server: &Server, session: &Session, to: &Jid) -> bool {
-    let (did, is_last) = {
-        let directed = &mut session.state().directed;
-        let did = directed.remove(to);
-        (did, !directed.iter().any(|other| other.bare() == to.bare()))
-    };
-    if did && is_last {
-        server.sharers().remove(session, &to.bare());
-    }
-    did
 }
 
 /// A new subscriber sees the account's sessions (§3.1.5).

@@ -6,7 +6,39 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use waxwing_stanza::{BareJid, Jid};
 
+use crate::pubsub;
+use crate::server::Server;
 use crate::session::Session;
+
+/// A session shows itself to an address. From now on it is told what is new there, and now how things are.
+pub(crate) fn show(server: &Server, session: &Arc<Session>, to: &Jid) {
+    server.sharers().add(session, to);
+    let account = to.bare();
+    let told = {
+        let mut state = session.state();
+        let is_first = !state.directed.iter().any(|other| other.bare() == account);
+        state.directed.insert(to.clone());
+        // What it is not told of yet, it is told with all the rest.
+        let following = state.following.as_ref().filter(|_| is_first);
+        following.and_then(|following| following.told())
+    };
+    if let Some(told) = told {
+        pubsub::shared(server, session, account, told);
+    }
+}
+
+/// It does so no more; says whether it did.
+pub(crate) fn hide(server: &Server, session: &Session, to: &Jid) -> bool {
+    let (did, is_last) = {
+        let directed = &mut session.state().directed;
+        let did = directed.remove(to);
+        (did, !directed.iter().any(|other| other.bare() == to.bare()))
+    };
+    if did && is_last {
+        server.sharers().remove(session, &to.bare());
+    }
+    did
+}
 
 /// By account, and by the numbers of the sessions. Each is as often in it as sessions keep addresses to which they sent
 /// presence, and no longer.
@@ -18,8 +50,8 @@ impl Sharers {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A session has shown itself to an address.
-    pub(crate) fn add(&self, session: &Arc<Session>, to: &Jid) {
+    /// A session shows itself to an address.
+    fn add(&self, session: &Arc<Session>, to: &Jid) {
         let account = to.bare();
         if account != session.account.jid {
             let mut all = self.all();

@@ -224,7 +224,8 @@ async fn of_shared(
     interests: &Interests,
 ) -> Result<(), StanzaError> {
     // Who sees it by a subscription is told for that.
-    if roster::sees_presence(server, &session.account.jid, whose).await? {
+    let own = &session.account.jid;
+    if !is_ours(server, whose) || roster::sees_presence(server, own, whose).await? {
         return Ok(());
     }
     of_interest_at(server, session, whose, interests, Because::Shared, |_| true).await
@@ -244,11 +245,17 @@ async fn of_account(
     interests: &Interests,
     is_meant: impl Fn(&Node) -> bool,
 ) -> Result<(), StanzaError> {
-    if !roster::sees_presence(server, &session.account.jid, whose).await? {
+    let own = &session.account.jid;
+    if !is_ours(server, whose) || !roster::sees_presence(server, own, whose).await? {
         return Ok(());
     }
     let because = Because::Interested;
     of_interest_at(server, session, whose, interests, because, is_meant).await
+}
+
+/// Whether this is the address of an account here, if of any.
+fn is_ours(server: &Server, jid: &BareJid) -> bool {
+    server.place(jid.domain()) == Some(Place::Domain) && jid.node().is_some()
 }
 
 /// Tells the newest items of those of an account's nodes that are of interest.
@@ -260,9 +267,6 @@ async fn of_interest_at(
     because: Because<'_>,
     is_meant: impl Fn(&Node) -> bool,
 ) -> Result<(), StanzaError> {
-    if server.place(whose.domain()) != Some(Place::Domain) || whose.node().is_none() {
-        return Ok(());
-    }
     let service = Service::of_account(whose);
     let nodes = of_interest(server, &service, interests).await?;
     let mut open = Vec::new();
