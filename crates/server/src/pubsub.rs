@@ -24,6 +24,7 @@ pub(crate) mod items;
 mod last;
 pub(crate) mod limits;
 pub(crate) mod links;
+mod lists;
 pub(crate) mod node;
 pub(crate) mod node_options;
 mod notices;

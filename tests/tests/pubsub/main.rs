@@ -9,6 +9,8 @@ mod errors;
 mod floods;
 mod forms;
 mod large;
+mod many_subscribers;
+mod ownership;
 mod pending;
 mod privileges;
 mod reach;

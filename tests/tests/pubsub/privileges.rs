@@ -12,6 +12,9 @@ fn world(affiliation: Affiliation, model: &str) -> Rig {
     let mut rig = Rig::new(&["alice", "bob"]);
     rig.join(OWNER, &[]);
     rig.join(WHO, &[]);
+    // Nobody is made an owner by somebody whom they show no presence.
+    rig.say(OWNER, "<presence to='bob@example.org' type='subscribe'/>");
+    rig.say(WHO, "<presence to='alice@example.org' type='subscribed'/>");
     create(&mut rig, OWNER, "n", &[("access_model", model)]);
     done(&mut rig, OWNER, HOST, &publish("n", "alices"));
     let set = format!(

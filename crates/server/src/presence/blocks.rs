@@ -8,6 +8,7 @@ use waxwing_stanza::{BareJid, Jid};
 use super::{at, contacts_from, show, unavailable};
 use crate::blocking::{self, BlockList};
 use crate::directory::Account;
+use crate::pubsub;
 use crate::roster::StoredItem;
 use crate::server::Server;
 use crate::session::{Out, Session};
@@ -117,6 +118,14 @@ pub(crate) fn unblock(
         if let (Some(request), true) = (&item.request, is_free(&bare)) {
             for (_, own) in account.available() {
                 own.push(Out::stanza(request.clone()));
+            }
+        }
+        if is_free(&bare) {
+            if item.from {
+                pubsub::gained(server, &account.jid, contact);
+            }
+            if item.to {
+                pubsub::gained(server, contact, &account.jid);
             }
         }
         for other in at(server, &bare) {

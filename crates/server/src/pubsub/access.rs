@@ -6,6 +6,8 @@ mod presence;
 mod roster;
 mod whitelist;
 
+use std::collections::HashMap;
+
 use waxwing_stanza::xep::xep_0060_pubsub::Affiliation;
 use waxwing_stanza::{BareJid, Condition, Jid, StanzaError};
 
@@ -15,6 +17,7 @@ use crate::pubsub::node_options::access_model;
 use crate::pubsub::privilege::{Privilege, may};
 use crate::pubsub::service::ServiceKind;
 use crate::pubsub::{affiliations, subscriptions};
+use crate::roster::StoredItem;
 use crate::server::Server;
 
 /// What a model says to somebody.
@@ -34,20 +37,61 @@ pub(crate) struct Ask<'a> {
     pub(crate) node: &'a Node,
     pub(crate) who: &'a BareJid,
     pub(crate) affiliation: Affiliation,
-    /// The owners of the node, where they are known already.
-    pub(crate) owners: Option<&'a [BareJid]>,
+    /// What is known already.
+    pub(crate) known: Option<&'a Known>,
 }
 
-/// Most owners whose presence and rosters are asked for one answer.
-const OWNERS_ASKED_MAX: usize = 20;
+/// What is the same for all subscribers of a node, read once where they are many.
+pub(crate) struct Known {
+    whose: Option<BareJid>,
+    roster: Option<HashMap<BareJid, StoredItem>>,
+    affiliations: HashMap<BareJid, Affiliation>,
+}
+
+impl Known {
+    /// What is to be known of a node.
+    pub(crate) async fn of(server: &Server, node: &Node) -> Result<Known, StanzaError> {
+        let whose = match node.text(&access_model::FIELD) {
+            "presence" | "roster" => whose(server, node).await?,
+            _ => None,
+        };
+        let account = match &whose {
+            Some(whose) => server.account(whose).await?,
+            None => None,
+        };
+        let roster = match account {
+            Some(account) => Some(crate::roster::items(server, &account).await?),
+            None => None,
+        };
+        Ok(Known {
+            whose,
+            roster: roster.map(|items| items.into_iter().collect()),
+            affiliations: affiliations::all(server, node).await?.into_iter().collect(),
+        })
+    }
+
+    /// What somebody may do with the node.
+    pub(crate) fn affiliation(&self, who: &BareJid) -> Affiliation {
+        let known = self.affiliations.get(who).copied();
+        known.unwrap_or(Affiliation::None)
+    }
+}
 
 impl Ask<'_> {
-    /// Those whose presence and roster count: the account, or the owners of the node.
-    async fn owners(&self) -> Result<Vec<BareJid>, StanzaError> {
-        if let Some(known) = self.owners {
-            return Ok(known.to_vec());
+    /// Whose presence and roster count.
+    async fn whose(&self) -> Result<Option<BareJid>, StanzaError> {
+        match self.known {
+            Some(known) => Ok(known.whose.clone()),
+            None => whose(self.server, self.node).await,
         }
-        owners(self.server, self.node).await
+    }
+
+    /// What that roster says of who asks.
+    async fn item(&self, owner: &BareJid) -> Result<Option<StoredItem>, StanzaError> {
+        match self.known.and_then(|known| known.roster.as_ref()) {
+            Some(roster) => Ok(roster.get(self.who).cloned()),
+            None => crate::roster::item_of(self.server, owner, self.who).await,
+        }
     }
 
     /// Whether an owner has not blocked who asks.
@@ -55,28 +99,28 @@ impl Ask<'_> {
         let who = Jid::from(self.who.clone());
         Ok(!blocking::has_blocked(self.server, owner, &who).await?)
     }
-}
 
-/// Those whose presence and roster count at a node.
-pub(crate) async fn owners(server: &Server, node: &Node) -> Result<Vec<BareJid>, StanzaError> {
-    match node.service.kind {
-        ServiceKind::Account => Ok(vec![node.service.jid.clone()]),
-        ServiceKind::Host => {
-            let mut owners = affiliations::owners(server, node).await?;
-            owners.truncate(OWNERS_ASKED_MAX);
-            Ok(owners)
+    /// Whether who asks is subscribed. Of many, only subscribers are asked about.
+    async fn is_subscribed(&self) -> Result<bool, StanzaError> {
+        match self.known {
+            Some(_) => Ok(true),
+            None => subscriptions::is_subscribed(self.server, self.node, self.who).await,
         }
     }
 }
 
-/// The same, where the node's model asks for them.
-pub(crate) async fn owners_asked(
-    server: &Server,
-    node: &Node,
-) -> Result<Option<Vec<BareJid>>, StanzaError> {
-    match node.text(&access_model::FIELD) {
-        "presence" | "roster" => owners(server, node).await.map(Some),
-        _ => Ok(None),
+/// Whose presence and roster count at a node: the account's, or, at a host, those of who made the node and owns it still.
+/// Nobody's else: who is made an owner has not opened their roster to the others.
+async fn whose(server: &Server, node: &Node) -> Result<Option<BareJid>, StanzaError> {
+    match node.service.kind {
+        ServiceKind::Account => Ok(Some(node.service.jid.clone())),
+        ServiceKind::Host => {
+            let Ok(creator) = node.stored.creator.parse::<BareJid>() else {
+                return Ok(None);
+            };
+            let affiliation = affiliations::of(server, node, &creator).await?;
+            Ok((affiliation == Affiliation::Owner).then_some(creator))
+        }
     }
 }
 
@@ -114,9 +158,7 @@ pub(crate) async fn to_read(ask: &Ask<'_>) -> Result<(), StanzaError> {
     match verdict(ask).await? {
         Verdict::Granted => Ok(()),
         // Whoever an owner has let in may read (§6.5.1).
-        Verdict::Pending => match subscriptions::is_subscribed(ask.server, ask.node, ask.who)
-            .await?
-        {
+        Verdict::Pending => match ask.is_subscribed().await? {
             true => Ok(()),
             false => Err(waxwing_stanza::xep::xep_0060_pubsub::errors::not_subscribed_to_read()),
         },

@@ -13,6 +13,12 @@ use crate::server::{Server, unavailable};
 /// Most affiliations of a node.
 pub(crate) const AFFILIATIONS_MAX: usize = 5_000;
 
+/// Affiliations that are read at a time.
+const STEP: usize = 1_000;
+
+/// Most affiliations of one account at a service that are looked through: others may have given it some.
+const ENTITY_MAX: usize = 100_000;
+
 fn read(stored: &StoredAffiliation) -> Affiliation {
     Affiliation::from_keyword(&stored.affiliation).unwrap_or(Affiliation::None)
 }
@@ -83,18 +89,24 @@ pub(crate) async fn of_entity(
     service: &Service,
     who: &BareJid,
 ) -> Result<Vec<(String, Affiliation)>, StanzaError> {
-    let rows = server.store().find(
-        &AFFILIATIONS,
-        &BY_AFFILIATE,
-        &KeyRange::exactly(&(who.as_ref(), service.jid.as_ref())),
-        AFFILIATIONS_MAX,
+    let (store, range) = (
+        server.store(),
+        KeyRange::exactly(&(who.as_ref(), service.jid.as_ref())),
     );
-    let rows = rows.await.map_err(|error| unavailable(&error))?;
-    let found = rows.into_iter().map(|found| {
-        let (node, _) = found.key;
-        (node, read(&found.value))
-    });
-    Ok(found.collect())
+    let rows = store.find(&AFFILIATIONS, &BY_AFFILIATE, &range, STEP);
+    let mut rows = rows.await.map_err(|error| unavailable(&error))?;
+    let mut all = Vec::new();
+    while let Some(last) = rows.pop() {
+        let next = store.find_after(&AFFILIATIONS, &BY_AFFILIATE, &range, &last, STEP);
+        for found in rows.into_iter().chain([last]) {
+            all.push((found.key.0, read(&found.value)));
+        }
+        if all.len() >= ENTITY_MAX {
+            break;
+        }
+        rows = next.await.map_err(|error| unavailable(&error))?;
+    }
+    Ok(all)
 }
 
 /// Writes an affiliation; *none* is that there is no row.

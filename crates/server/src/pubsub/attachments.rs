@@ -158,7 +158,7 @@ pub(crate) fn check_owner(request: &Request, part: &Part) -> Result<(), StanzaEr
         Part::Configure(asked) => &asked.node,
         Part::Delete(asked) => &asked.node,
         Part::Purge(asked) => &asked.node,
-        Part::Default(_) | Part::Subscriptions(_) => return Ok(()),
+        Part::Default(_) | Part::Set(_) | Part::Subscriptions(_) => return Ok(()),
     };
     let place = node
         .as_deref()

@@ -32,6 +32,8 @@ pub(crate) struct Change {
     who: BareJid,
     effects: Effects,
     touched: BTreeMap<String, Touched>,
+    /// Whether nodes are changed because of something else that is changed.
+    carries: bool,
 }
 
 /// What becomes of one node. Each item is changed once at most.
@@ -68,6 +70,7 @@ impl Change {
             who,
             effects,
             touched: BTreeMap::new(),
+            carries: false,
         }
     }
 
@@ -100,6 +103,11 @@ impl Change {
         &self.who
     }
 
+    /// From now on, nodes are changed because of something that was changed elsewhere: no condition of theirs refuses that.
+    pub(crate) fn carry(&mut self) {
+        self.carries = true;
+    }
+
     /// What is written and told.
     pub(crate) fn effects(&mut self) -> &mut Effects {
         &mut self.effects
@@ -120,9 +128,11 @@ impl Change {
     pub(crate) async fn follow(&mut self, node: &Node, done: &Done) -> Result<(), StanzaError> {
         let registry = self.server.registry();
         let hooks: Vec<NodeHook> = registry.hooks_of(&node.service, &node.name).collect();
+        let carried = std::mem::replace(&mut self.carries, true);
         for hook in hooks {
             hook(self, node, done).await?;
         }
+        self.carries = carried;
         Ok(())
     }
 
@@ -247,7 +257,8 @@ impl Change {
         let is_one_more = u64::from(before.is_none());
         let room = limits::items(&self.server, node).saturating_sub(is_one_more);
         let surplus = count.items.saturating_sub(room);
-        if surplus > 0 && is_one_more > 0 && node.text(&publish_node_full::FIELD) == "reject" {
+        let is_full = surplus > 0 && is_one_more > 0 && !self.carries;
+        if is_full && node.text(&publish_node_full::FIELD) == "reject" {
             return Err(Fault::NodeFull.error());
         }
         let count = items::put(node, &stored, before, count, &mut self.effects.batch);

@@ -181,24 +181,30 @@ async fn seen(request: &Request, node: Node) -> Result<Option<Node>, StanzaError
     Ok(may_read.then_some(standing.node))
 }
 
-/// The items of a node, by name alone (§5.5).
-pub(crate) async fn items(cx: Cx, head: &IqHead, name: &str) -> Result<Vec<Item>, StanzaError> {
+/// The items of a node, by name alone (§5.5), and which page that is, where there is more.
+pub(crate) async fn items(
+    cx: Cx,
+    head: &IqHead,
+    name: &str,
+    set: Option<&ResultSet>,
+) -> Result<(Vec<Item>, Option<ResultSet>), StanzaError> {
     let request = Request::new(cx, head);
     let standing = request.node(Some(name)).await?;
     request.check_read(&standing).await?;
     let node = &standing.node;
     if !node.is(&persist_items::FIELD) {
-        return Ok(Vec::new());
+        return Ok((Vec::new(), None));
     }
-    let found = items::page(request.server(), node, &Question::default()).await?;
+    let question = Question {
+        set: set.cloned(),
+        ..Question::default()
+    };
+    let found = items::page(request.server(), node, &question).await?;
     let item = |id| Item {
         jid: request.service.jid.clone().into(),
         node: None,
         name: Some(id),
     };
-    Ok(found
-        .items
-        .into_iter()
-        .map(|found| item(found.id))
-        .collect())
+    let names = found.items.into_iter().map(|found| item(found.id));
+    Ok((names.collect(), found.set))
 }

@@ -9,7 +9,7 @@ use waxwing_store::limits::ROWS_MAX;
 use crate::options::{OptionDefault, OptionSpec};
 use crate::pubsub::fields::Settings;
 use crate::pubsub::node::Node;
-use crate::pubsub::node_options::{max_items, max_payload_size};
+use crate::pubsub::node_options::{item_expire, max_items, max_payload_size};
 use crate::pubsub::request::Request;
 use crate::pubsub::service::{Service, ServiceKind};
 use crate::pubsub::stored::{BY_CREATOR, BY_FORMER_OWNER, GONE, NODES};
@@ -187,6 +187,11 @@ pub(crate) fn check_settings(kind: ServiceKind, settings: &Settings) -> Result<(
     }
     if settings.number(&max_items::FIELD, kind) == Some(0) {
         return refuse("a node that keeps items keeps one at least");
+    }
+    if settings.number(&item_expire::FIELD, kind) == Some(0) {
+        return refuse(
+            "an item stays for a second at least; persist_items says whether it is kept",
+        );
     }
     Ok(())
 }

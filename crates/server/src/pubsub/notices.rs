@@ -42,6 +42,7 @@ pub(crate) async fn tell_owners(
     effects: &mut Effects,
 ) -> Result<(), StanzaError> {
     let notice = Notice::of(server, node, &event(subscription))?;
+    let notice = notice.caused_by(subscription.jid.bare());
     let owners = affiliations::owners(server, node).await?;
     notify::tell(server, node, notice, Audience::accounts(owners), effects).await
 }

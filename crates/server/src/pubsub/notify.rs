@@ -39,6 +39,8 @@ use crate::waiting;
 pub(crate) struct Notice {
     kind: MessageType,
     stanza: Stanza,
+    /// Who caused it, where that is not the service's business: what waits counts as theirs.
+    cause: Option<BareJid>,
 }
 
 impl Notice {
@@ -109,7 +111,19 @@ impl Notice {
             message.push(delay.write());
         }
         let stanza = server.reparse(message.to_bytes(ns::CLIENT))?;
-        Ok(Notice { kind, stanza })
+        Ok(Notice {
+            kind,
+            stanza,
+            cause: None,
+        })
+    }
+
+    /// The same, caused by somebody.
+    pub(crate) fn caused_by(self, cause: BareJid) -> Notice {
+        Notice {
+            cause: Some(cause),
+            ..self
+        }
     }
 
     /// For one address.
@@ -293,27 +307,39 @@ async fn subscribers(
     }
 }
 
+/// From so many accounts on, what is asked for all of them is read once.
+const MANY_ACCOUNTS: usize = 16;
+
+/// Those of the receivers who may still read: each account is asked about once, however many of its addresses have
+/// subscribed.
 async fn still_let_in(
     server: &Server,
     node: &Node,
     receivers: Vec<Receiver>,
 ) -> Result<Vec<Receiver>, StanzaError> {
-    let mut still = Vec::new();
-    let owners = access::owners_asked(server, node).await?;
-    for receiver in receivers {
-        let who = receiver.jid.bare();
+    let accounts: BTreeSet<BareJid> = receivers.iter().map(|one| one.jid.bare()).collect();
+    let known = match accounts.len() >= MANY_ACCOUNTS {
+        true => Some(access::Known::of(server, node).await?),
+        false => None,
+    };
+    let mut admitted = BTreeSet::new();
+    for who in accounts {
         let ask = access::Ask {
             server,
             node,
             who: &who,
-            affiliation: affiliations::of(server, node, &who).await?,
-            owners: owners.as_deref(),
+            affiliation: match &known {
+                Some(known) => known.affiliation(&who),
+                None => affiliations::of(server, node, &who).await?,
+            },
+            known: known.as_ref(),
         };
         if access::to_read(&ask).await.is_ok() {
-            still.push(receiver);
+            admitted.insert(who);
         }
     }
-    Ok(still)
+    let is_admitted = |one: &Receiver| admitted.contains(&one.jid.bare());
+    Ok(receivers.into_iter().filter(is_admitted).collect())
 }
 
 /// Accounts whose sessions are told of a node of an account if they are interested (§9.1): its own, and those of contacts
@@ -589,7 +615,10 @@ async fn delivery(
     let keep = keep::decide(notice.kind, &stanza);
     let bytes = stanza.bytes().len();
     let admitted = match keep {
-        true => waiting::admit(server, &account, from, full.as_ref(), bytes).await,
+        true => {
+            let cause = notice.cause.as_ref().unwrap_or(from);
+            waiting::admit(server, &account, cause, full.as_ref(), bytes).await
+        }
         false => Ok(false),
     };
     let stranger = match admitted {

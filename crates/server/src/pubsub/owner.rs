@@ -18,10 +18,16 @@ use crate::pubsub::request::Request;
 pub(crate) async fn get(cx: Cx, iq: Iq<PubsubOwner>) -> Handled {
     let request = Request::new(cx, &iq.head);
     match iq.payload.parts.as_slice() {
-        [Part::Affiliations(asked)] => affiliations::get(&request, asked).await,
+        [Part::Affiliations(asked)] => affiliations::get(&request, asked, None).await,
+        [Part::Affiliations(asked), Part::Set(set)] => {
+            affiliations::get(&request, asked, Some(set)).await
+        }
         [Part::Configure(asked)] => configure::get(&request, asked).await,
         [Part::Default(asked)] => default::get(&request, asked),
-        [Part::Subscriptions(asked)] => subscriptions::get(&request, asked).await,
+        [Part::Subscriptions(asked)] => subscriptions::get(&request, asked, None).await,
+        [Part::Subscriptions(asked), Part::Set(set)] => {
+            subscriptions::get(&request, asked, Some(set)).await
+        }
         _ => Err(Condition::BadRequest.into()),
     }
 }

@@ -100,9 +100,10 @@ impl Request {
         let found = self.node(name).await;
         let name = node::named(name)?;
         // Looked for whether there is such a node or not.
-        let own = subscriptions::of_entity(self.server(), &self.service, &self.who).await?;
+        let (server, service) = (self.server(), &self.service);
+        let own = subscriptions::of_account_at(server, service, name, &self.who).await?;
         match found {
-            Err(_) if own.iter().any(|one| one.node == name) => {
+            Err(_) if !own.is_empty() => {
                 let found = node::find(self.server(), &self.service, name).await?;
                 found.ok_or(Condition::ItemNotFound.into())
             }
@@ -193,7 +194,7 @@ impl Request {
             node: &standing.node,
             who: &self.who,
             affiliation: standing.affiliation,
-            owners: None,
+            known: None,
         }
     }
 

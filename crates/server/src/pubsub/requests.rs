@@ -22,7 +22,10 @@ use crate::pubsub::request::Request;
 pub(crate) async fn get(cx: Cx, iq: Iq<Pubsub>) -> Handled {
     let request = Request::new(cx, &iq.head);
     match iq.payload.parts.as_slice() {
-        [Part::Affiliations(asked)] => affiliations::get(&request, asked).await,
+        [Part::Affiliations(asked)] => affiliations::get(&request, asked, None).await,
+        [Part::Affiliations(asked), Part::Set(set)] => {
+            affiliations::get(&request, asked, Some(set)).await
+        }
         [Part::Default(asked)] => default::get(&request, asked).await,
         [Part::Items(asked), rest @ ..] => {
             let mut question = Question {
@@ -41,7 +44,10 @@ pub(crate) async fn get(cx: Cx, iq: Iq<Pubsub>) -> Handled {
             items::get(&request, asked, &question).await
         }
         [Part::Options(asked)] => options::get(&request, asked).await,
-        [Part::Subscriptions(asked)] => subscriptions::get(&request, asked).await,
+        [Part::Subscriptions(asked)] => subscriptions::get(&request, asked, None).await,
+        [Part::Subscriptions(asked), Part::Set(set)] => {
+            subscriptions::get(&request, asked, Some(set)).await
+        }
         _ => Err(Condition::BadRequest.into()),
     }
 }

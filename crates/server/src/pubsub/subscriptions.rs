@@ -6,6 +6,8 @@ use waxwing_store::{Batch, Direction, KeyRange, StoreError};
 
 use crate::pubsub::attachments;
 use crate::pubsub::fields::Settings;
+use crate::pubsub::items;
+use crate::pubsub::lists::Listed;
 use crate::pubsub::node::Node;
 use crate::pubsub::service::Service;
 use crate::pubsub::stored::{BY_END, BY_SUBSCRIBER, SUBSCRIPTIONS, StoredSubscription};
@@ -73,6 +75,16 @@ impl Subscription {
     pub(crate) fn delete(&self, service: &Service, batch: &mut Batch) {
         let key = (self.node.as_str(), self.jid.as_str(), self.id.as_str());
         batch.delete(&SUBSCRIPTIONS, &service.owner, &key);
+    }
+}
+
+impl Listed for Subscription {
+    fn name(&self) -> String {
+        self.id.clone()
+    }
+
+    fn bytes(&self) -> usize {
+        items::listed_bytes(&[&self.node, self.jid.as_str(), &self.id])
     }
 }
 
@@ -164,8 +176,25 @@ pub(crate) async fn of_account(
     node: &Node,
     who: &BareJid,
 ) -> Result<Vec<Subscription>, StanzaError> {
-    let mut all = of_entity(server, &node.service, who).await?;
-    all.retain(|one| one.node == node.name);
+    of_account_at(server, &node.service, &node.name, who).await
+}
+
+/// The same, whether there is such a node or not: as much is read.
+pub(crate) async fn of_account_at(
+    server: &Server,
+    service: &Service,
+    node: &str,
+    who: &BareJid,
+) -> Result<Vec<Subscription>, StanzaError> {
+    let account = KeyRange::prefix(&(node, who.as_ref()));
+    let mut all = in_range(server, service, &account).await?;
+    // Addresses of its sessions are its own with something behind: in order, those between these two.
+    let (first, end) = (format!("{who}/"), format!("{who}0"));
+    let sessions = KeyRange::prefix(&(node,));
+    let sessions = sessions
+        .from(&(node, first.as_str(), ""))
+        .before(&(node, end.as_str(), ""));
+    all.extend(in_range(server, service, &sessions).await?);
     Ok(all)
 }
 
@@ -176,8 +205,10 @@ pub(crate) async fn is_subscribed(
     who: &BareJid,
 ) -> Result<bool, StanzaError> {
     let ruled_by = attachments::ruled_by(&node.service.jid, &node.name);
-    let mut all = of_entity(server, &node.service, who).await?;
-    all.retain(|one| one.node == node.name || one.node == ruled_by);
+    let mut all = of_account(server, node, who).await?;
+    if ruled_by != node.name {
+        all.extend(of_account_at(server, &node.service, &ruled_by, who).await?);
+    }
     Ok(all
         .iter()
         .any(|one| one.state == SubscriptionState::Subscribed))

@@ -112,8 +112,9 @@ async fn items(cx: Cx, iq: Iq<DiscoItems>) -> Handled {
         }));
     }
     if let (Some(node), true) = (&iq.payload.node, has_nodes(iq.head.addressee)) {
-        let items = pubsub::disco::items(cx, &iq.head, node).await?;
-        let (node, set) = (iq.payload.node, None);
+        let asked = iq.payload.set.as_ref();
+        let (items, set) = pubsub::disco::items(cx, &iq.head, node, asked).await?;
+        let node = iq.payload.node;
         return Ok(Answer::with(&DiscoItems { node, items, set }));
     }
     // §8: who may not see an account's presence sees no items, as where there is no account.

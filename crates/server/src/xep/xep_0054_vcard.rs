@@ -98,6 +98,7 @@ async fn set(cx: Cx, iq: Iq<VCard>) -> Handled {
     }
     let server = &cx.server;
     let mut change = Change::of_account(server, &cx.session.account.jid, NODE_METADATA).await;
+    change.carry();
     let before = read(server, &cx.session.account.jid).await?;
     let before = before.map(|card| card.write());
     let after = iq.payload.write();
@@ -124,6 +125,12 @@ async fn write(
         }
     }
     avatars::written(change, before, after).await
+}
+
+/// The picture in the vCard, as it is before the change.
+pub(crate) async fn picture(change: &mut Change) -> Result<Option<Picture>, StanzaError> {
+    let card = read(change.server(), &change.service().jid).await?;
+    Ok(card.and_then(|card| Picture::of_vcard(&card.write())))
 }
 
 /// Shows a picture in the vCard, or none, whoever said so elsewhere: none, where there is no room for it.

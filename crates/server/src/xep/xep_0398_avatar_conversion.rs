@@ -72,7 +72,7 @@ fn metadata_changed<'a>(
                 };
                 match change.find(NODE_DATA).await? {
                     Some(data) => kept_to_vcard(change, &data, id).await,
-                    None => vcard::set_picture(change, None).await,
+                    None => hide_others(change, id).await,
                 }
             }
             _ => vcard::set_picture(change, None).await,
@@ -99,7 +99,7 @@ fn data_changed<'a>(
             Done::Configured(before) if before.is_open() && !node.is_open() => {
                 vcard::set_picture(change, None).await
             }
-            Done::Configured(before) if !before.is_open() => {
+            Done::Configured(before) if !before.is_open() && node.is_open() => {
                 kept_to_vcard(change, node, wanted).await
             }
             Done::Retracted(id) if id == wanted => vcard::set_picture(change, None).await,
@@ -137,8 +137,17 @@ async fn to_vcard(
     let picture = data.and_then(Picture::of_data);
     match picture.filter(|picture| picture.id().eq_ignore_ascii_case(id)) {
         Some(picture) if node.is_open() => vcard::set_picture(change, Some(&picture)).await,
-        // Another one than that which is shown would be wrong.
-        _ => vcard::set_picture(change, None).await,
+        _ => hide_others(change, id).await,
+    }
+}
+
+/// The nodes show a picture that not everybody may see there. The vCard shows it where its owner has put it in; another one
+/// would be wrong.
+async fn hide_others(change: &mut Change, id: &str) -> Result<(), StanzaError> {
+    let picture = vcard::picture(change).await?;
+    match picture.is_some_and(|picture| picture.id().eq_ignore_ascii_case(id)) {
+        true => Ok(()),
+        false => vcard::set_picture(change, None).await,
     }
 }
 

@@ -4,12 +4,13 @@ use waxwing_stanza::StanzaError;
 use waxwing_stanza::xep::xep_0060_pubsub::errors::Fault;
 
 use super::{Ask, Verdict};
-use crate::roster;
 
-/// Whether one of the owners shows its presence to who asks.
+/// Whether the owner shows its presence to who asks.
 pub(super) async fn verdict(ask: &Ask<'_>) -> Result<Verdict, StanzaError> {
-    for owner in ask.owners().await? {
-        if roster::sees_presence(ask.server, ask.who, &owner).await? && ask.is_free(&owner).await? {
+    if let Some(owner) = ask.whose().await? {
+        let item = ask.item(&owner).await?;
+        let sees = owner == *ask.who || item.is_some_and(|item| item.from);
+        if sees && ask.is_free(&owner).await? {
             return Ok(Verdict::Granted);
         }
     }

@@ -5,30 +5,24 @@ use waxwing_stanza::xep::xep_0060_pubsub::errors::Fault;
 
 use super::{Ask, Verdict};
 use crate::pubsub::node_options::roster_groups_allowed;
-use crate::roster;
 
-/// Whether one of the owners has who asks in one of the groups.
+/// Whether the owner has who asks in one of the groups.
 pub(super) async fn verdict(ask: &Ask<'_>) -> Result<Verdict, StanzaError> {
     let groups: Vec<&str> = ask.node.values(&roster_groups_allowed::FIELD).collect();
-    let mut sees = false;
-    for owner in ask.owners().await? {
-        let item = roster::item_of(ask.server, &owner, ask.who).await?;
-        let Some(item) = item.filter(|item| item.from) else {
-            continue;
-        };
-        sees = true;
-        if item
-            .groups
-            .iter()
-            .any(|group| groups.contains(&group.as_str()))
-            && ask.is_free(&owner).await?
-        {
-            return Ok(Verdict::Granted);
-        }
-    }
     // Who does not see the owner's presence is told no more than that.
-    Ok(Verdict::Refused(match sees {
-        true => Fault::NotInRosterGroup.error(),
-        false => Fault::PresenceSubscriptionRequired.error(),
-    }))
+    let stranger = Verdict::Refused(Fault::PresenceSubscriptionRequired.error());
+    let Some(owner) = ask.whose().await? else {
+        return Ok(stranger);
+    };
+    let Some(item) = ask.item(&owner).await?.filter(|item| item.from) else {
+        return Ok(stranger);
+    };
+    let is_in = item
+        .groups
+        .iter()
+        .any(|group| groups.contains(&group.as_str()));
+    Ok(match is_in && ask.is_free(&owner).await? {
+        true => Verdict::Granted,
+        false => Verdict::Refused(Fault::NotInRosterGroup.error()),
+    })
 }

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use waxwing_stanza::xep::xep_0060_pubsub::owner::{Affiliated, Affiliations, PubsubOwner};
+use waxwing_stanza::xep::xep_0059_rsm::ResultSet;
+use waxwing_stanza::xep::xep_0060_pubsub::owner::{Affiliated, Affiliations, Part, PubsubOwner};
 use waxwing_stanza::xep::xep_0060_pubsub::{Affiliation, SubscriptionState};
 use waxwing_stanza::{BareJid, Condition, Payload, StanzaError};
 
@@ -10,27 +11,45 @@ use crate::blocking;
 use crate::cx::{Answer, Handled};
 use crate::effects::Effects;
 use crate::pubsub::affiliations::{self, AFFILIATIONS_MAX};
+use crate::pubsub::lists::{self, Listed};
 use crate::pubsub::node::Node;
 use crate::pubsub::privilege::may_become;
 use crate::pubsub::request::Request;
-use crate::pubsub::{authorization, notices, subscriptions};
+use crate::pubsub::{authorization, items, notices, subscriptions};
 use crate::roster;
 
 /// Most changes of one request.
 const CHANGES_MAX: usize = 500;
 
+impl Listed for (BareJid, Affiliation) {
+    fn name(&self) -> String {
+        self.0.to_string()
+    }
+
+    fn bytes(&self) -> usize {
+        items::listed_bytes(&[self.0.as_ref()])
+    }
+}
+
 /// All of them.
-pub(super) async fn get(request: &Request, asked: &Affiliations) -> Handled {
+pub(super) async fn get(
+    request: &Request,
+    asked: &Affiliations,
+    set: Option<&ResultSet>,
+) -> Handled {
     let node = request.owned(asked.node.as_deref()).await?;
     let all = affiliations::all(request.server(), &node).await?;
-    let told = all.into_iter().map(|(jid, affiliation)| Affiliated {
+    let (found, page) = lists::page(all, set)?;
+    let told = found.into_iter().map(|(jid, affiliation)| Affiliated {
         jid: Some(jid.into()),
         affiliation: Some(affiliation),
     });
-    Ok(Answer::with(&PubsubOwner::of(Affiliations {
+    let mut answer = PubsubOwner::of(Affiliations {
         node: Some(node.name),
         affiliations: told.collect(),
-    })))
+    });
+    answer.parts.extend(page.map(Part::Set));
+    Ok(Answer::with(&answer))
 }
 
 /// Changes some. Those that cannot be are told as they are, and the others are made (§8.9.2.4).
@@ -55,7 +74,8 @@ pub(super) async fn set(request: &Request, asked: &Affiliations) -> Handled {
         if from == to {
             continue;
         }
-        if stays_as_it_is || has_no_room || !may_become(from, to) {
+        let is_possible = !stays_as_it_is && !has_no_room && may_become(from, to);
+        if !is_possible || (to == Affiliation::Owner && !trusts(request, &who).await?) {
             refused.push(Affiliated {
                 jid: Some(who.into()),
                 affiliation: Some(from),
@@ -96,6 +116,20 @@ fn changes(asked: &Affiliations) -> Result<Vec<(BareJid, Affiliation)>, StanzaEr
         }
     }
     Ok(changes)
+}
+
+/// Whether somebody may be made an owner by who acts: owners are asked and told things, may not be able to tell who it was
+/// that made them so, and answer for the node. It takes an account that is there, and shows its presence to who acts.
+async fn trusts(request: &Request, who: &BareJid) -> Result<bool, StanzaError> {
+    if *who == request.who {
+        return Ok(true);
+    }
+    let server = request.server();
+    let Some(account) = server.account(who).await? else {
+        return Ok(false);
+    };
+    let is_shown = roster::sees_presence(server, &request.who, who).await?;
+    Ok(is_shown && !blocking::is_kept_from(&account, &request.who.clone().into()))
 }
 
 /// Whether somebody has the owner who acts in their roster, and has not blocked them: others are told nothing, since the

@@ -1,11 +1,13 @@
 //! Manage subscriptions (XEP-0060 §8.8).
 
+use waxwing_stanza::xep::xep_0059_rsm::ResultSet;
 use waxwing_stanza::xep::xep_0060_pubsub::SubscriptionState;
-use waxwing_stanza::xep::xep_0060_pubsub::owner::{PubsubOwner, Subscribed, Subscriptions};
+use waxwing_stanza::xep::xep_0060_pubsub::owner::{Part, PubsubOwner, Subscribed, Subscriptions};
 use waxwing_stanza::{Condition, Payload, StanzaError};
 
 use crate::cx::{Answer, Handled};
 use crate::effects::Effects;
+use crate::pubsub::lists;
 use crate::pubsub::node::Node;
 use crate::pubsub::request::Request;
 use crate::pubsub::subscriptions::{self, Subscription};
@@ -15,17 +17,21 @@ use crate::pubsub::{authorization, notices};
 const CHANGES_MAX: usize = 500;
 
 /// Those that are in force.
-pub(super) async fn get(request: &Request, asked: &Subscriptions) -> Handled {
+pub(super) async fn get(
+    request: &Request,
+    asked: &Subscriptions,
+    set: Option<&ResultSet>,
+) -> Handled {
     let node = request.owned(asked.node.as_deref()).await?;
-    let all = subscriptions::all(request.server(), &node).await?;
-    let told = all
-        .into_iter()
-        .filter(|one| one.state != SubscriptionState::Pending)
-        .map(|one| shown(&one));
-    Ok(Answer::with(&PubsubOwner::of(Subscriptions {
+    let mut all = subscriptions::all(request.server(), &node).await?;
+    all.retain(|one| one.state != SubscriptionState::Pending);
+    let (found, page) = lists::page(all, set)?;
+    let mut answer = PubsubOwner::of(Subscriptions {
         node: Some(node.name),
-        subscriptions: told.collect(),
-    })))
+        subscriptions: found.iter().map(shown).collect(),
+    });
+    answer.parts.extend(page.map(Part::Set));
+    Ok(Answer::with(&answer))
 }
 
 fn shown(one: &Subscription) -> Subscribed {

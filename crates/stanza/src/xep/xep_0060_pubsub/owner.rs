@@ -4,6 +4,7 @@ use super::{Affiliation, NS_OWNER as NS, SubscriptionState};
 use crate::Jid;
 use crate::payload::{parts, payload};
 use crate::xep::xep_0004_forms::DataForm;
+use crate::xep::xep_0059_rsm::ResultSet;
 
 payload! {
     /// One request, or its answer.
@@ -26,6 +27,8 @@ parts! {
         Delete(Delete),
         /// Removes all items (§8.5).
         Purge(Purge),
+        /// With a list: which page (XEP-0059).
+        Set(ResultSet),
         /// Who is subscribed (§8.8).
         Subscriptions(Subscriptions),
     }

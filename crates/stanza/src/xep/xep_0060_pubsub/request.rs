@@ -42,7 +42,7 @@ parts! {
         PublishOptions(PublishOptions),
         /// Deletes an item (§7.2).
         Retract(Retract),
-        /// With `items`: which page.
+        /// With `items`, or another list: which page (XEP-0059).
         Set(ResultSet),
         /// Subscribes (§6.1).
         Subscribe(Subscribe),
