@@ -6,14 +6,14 @@
 //! what only that form can say; private storage (XEP-0049) shows and takes the same element. What is written in the older
 //! form is compared with what it showed before, and only what differs is changed (§4.3.2).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use waxwing_stanza::xep::xep_0060_pubsub::errors::Fault;
 use waxwing_stanza::xep::xep_0060_pubsub::request::Item;
 use waxwing_stanza::xep::xep_0402_bookmarks::{Bookmark, NS, NS_OLD, STORAGE};
-use waxwing_stanza::{BareJid, Condition, StanzaError};
+use waxwing_stanza::{BareJid, Condition, Jid, StanzaError};
 use waxwing_wire::Element;
 
 use crate::addressee::Addressee;
@@ -75,23 +75,50 @@ fn changed<'a>(
     done: &'a Done,
 ) -> BoxFuture<'a, Result<(), StanzaError>> {
     async move {
-        if matches!(done, Done::Configured(_)) {
+        let is_news = match done {
+            Done::Configured(before) => !is_private(before),
+            _ => true,
+        };
+        if !is_news || !is_private(node) {
             return Ok(());
         }
         let old = change.find_or_make(NS_OLD, Settings::default()).await?;
         if !is_private(&old) {
             return Ok(());
         }
-        let before = storage(items::newest(change.server(), &old).await?.as_ref());
-        let most = limits::payload_bytes(change.server(), &old);
-        let bookmarks = read(change, node).await?;
-        let after = shown(&before, bookmarks.into_iter().map(|one| one.bookmark), most);
-        match after == before {
-            true => Ok(()),
-            false => publish_old(change, &old, after).await,
-        }
+        bring_together(change, node, &old, matches!(done, Done::Emptied)).await
     }
     .boxed()
+}
+
+/// Makes the older form show what the newer one has. What only the older one has, since the two were apart, is taken into
+/// the newer one first, but for what has just gone from there.
+async fn bring_together(
+    change: &mut Change,
+    node: &Node,
+    old: &Node,
+    is_emptied: bool,
+) -> Result<(), StanzaError> {
+    let before = storage(items::newest(change.server(), old).await?.as_ref());
+    if !is_emptied {
+        let kept = read(change, node).await?.into_iter();
+        let mut known: BTreeSet<Jid> = kept.map(|one| one.bookmark.jid).collect();
+        known.extend(change.gone(node).iter().filter_map(|id| id.parse().ok()));
+        let mut apart = empty();
+        for child in before.children() {
+            if Bookmark::of_old(child).is_some_and(|one| !known.contains(&one.jid)) {
+                apart.push(child.clone());
+            }
+        }
+        apply(change, &empty(), &apart).await?;
+    }
+    let most = limits::payload_bytes(change.server(), old);
+    let bookmarks = read(change, node).await?;
+    let after = shown(&before, bookmarks.into_iter().map(|one| one.bookmark), most);
+    match after == before {
+        true => Ok(()),
+        false => publish_old(change, old, after).await,
+    }
 }
 
 /// Somebody wrote the one item of the older form, or removed it.
@@ -114,6 +141,13 @@ fn changed_old<'a>(
                 return Ok(());
             }
             Done::Retracted(_) | Done::Emptied => empty(),
+            Done::Configured(before) if is_private(node) && !is_private(before) => {
+                let bookmarks = change.find_or_make(NS, Settings::default()).await?;
+                return match is_private(&bookmarks) {
+                    true => bring_together(change, &bookmarks, node, false).await,
+                    false => Ok(()),
+                };
+            }
             // The bookmarks themselves are still there.
             Done::Shrunk | Done::Configured(_) => return Ok(()),
         };
@@ -317,6 +351,7 @@ pub(crate) async fn set_private(
     given: &Element,
 ) -> Result<Change, StanzaError> {
     let mut change = Change::of_account(server, account, NS_OLD).await;
+    change.carry();
     let node = change.find_or_make(NS_OLD, Settings::default()).await?;
     let bookmarks = change.find(NS).await?;
     if [Some(&node), bookmarks.as_ref()]

@@ -48,7 +48,12 @@ impl Bookmark {
         let is_known = |child: &&Element| child.is(NS_OLD, "nick") || child.is(NS_OLD, "password");
         let extensions = conference.children().filter(|child| !is_known(child));
         let extensions = extensions.cloned().collect();
-        Bookmark::read(NS_OLD, jid, conference, extensions)
+        let mut bookmark = Bookmark::read(NS_OLD, jid, conference, extensions)?;
+        // What stands there for a bookmark without a name.
+        if bookmark.name.as_deref() == Some(bookmark.jid.as_str()) {
+            bookmark.name = None;
+        }
+        Some(bookmark)
     }
 
     fn read(
