@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod attached;
+mod bookmarks;
 mod errors;
 mod floods;
 mod forms;

@@ -127,3 +127,78 @@ fn names_of_items_are_told_in_pages() {
     }
     assert_eq!(found.len(), 12);
 }
+
+/// Where many have subscribed, what is asked of each is read once: who is told is the same.
+#[test]
+fn who_of_many_is_told() {
+    let names: Vec<String> = (0..20).map(|number| format!("user{number:02}")).collect();
+    let accounts: Vec<&str> = ["alice"]
+        .into_iter()
+        .chain(names.iter().map(String::as_str))
+        .collect();
+    let mut rig = Rig::new(&accounts);
+    rig.join(ALICE, &["<presence/>"]);
+    create(&mut rig, ALICE, "n", &[]);
+    let sessions: Vec<String> = names.iter().map(|name| format!("{name}/phone")).collect();
+    for (name, session) in names.iter().zip(&sessions) {
+        rig.join(session, &["<presence/>"]);
+        let request = format!("set any <subscribe node='n' jid='{name}@example.org'/>");
+        done(&mut rig, session, HOST, &request);
+    }
+    let members: String = names
+        .iter()
+        .take(7)
+        .map(|name| format!("<affiliation jid='{name}@example.org' affiliation='member'/>"))
+        .collect();
+    let members = format!("set owner <affiliations node='n'>{members}</affiliations>");
+    done(&mut rig, ALICE, HOST, &members);
+    let outcast = "<affiliation jid='user19@example.org' affiliation='outcast'/>";
+    let outcast = format!("set owner <affiliations node='n'>{outcast}</affiliations>");
+    // Of those who are no members, these see Alice's presence, and one of them stands in a group.
+    for name in ["user10", "user11"] {
+        rig.say(
+            &format!("{name}/phone"),
+            "<presence type='subscribe' to='alice@example.org'/>",
+        );
+        rig.say(
+            ALICE,
+            &format!("<presence type='subscribed' to='{name}@example.org'/>"),
+        );
+    }
+    rig.say(
+        ALICE,
+        "<iq type='set' id='r'><query xmlns='jabber:iq:roster'><item jid='user11@example.org'><group>friends</group></item></query></iq>",
+    );
+    for (model, told) in [
+        ("open", 20),
+        ("whitelist", 7),
+        ("presence", 9),
+        ("roster", 8),
+        ("authorize", 20),
+    ] {
+        let fields = [
+            ("access_model", model),
+            ("roster_groups_allowed", "friends"),
+        ];
+        let model_form = form("node_config", &fields);
+        let configure = format!("set owner <configure node='n'>{model_form}</configure>");
+        done(&mut rig, ALICE, HOST, &configure);
+        rig.forget();
+        done(&mut rig, ALICE, HOST, &publish("n", "one"));
+        let mut got = 0;
+        for session in &sessions {
+            got += rig
+                .take(session)
+                .iter()
+                .filter(|stanza| stanza.name() == "message")
+                .count();
+        }
+        assert_eq!(got, told, "{model}");
+    }
+    // Who is cast out is subscribed no more.
+    done(&mut rig, ALICE, HOST, &outcast);
+    rig.forget();
+    done(&mut rig, ALICE, HOST, &publish("n", "two"));
+    let last = rig.take("user19/phone");
+    assert!(last.iter().all(|stanza| stanza.name() != "message"));
+}

@@ -13,7 +13,6 @@ use waxwing_stanza::{BareJid, Jid, StanzaError};
 
 use crate::addressee::Place;
 use crate::blocking;
-use crate::directory::Account;
 use crate::effects::Effects;
 use crate::interests::Interests;
 use crate::pubsub::node::{self, Node};
@@ -103,7 +102,8 @@ pub(crate) async fn reconfigured(
     effects: &mut Effects,
 ) -> Result<(), StanzaError> {
     let gained = notify::gained(server, before, after).await?;
-    if gained.is_empty() {
+    let is_opened = after.is_open() && !before.is_open();
+    if gained.is_empty() && !is_opened {
         return Ok(());
     }
     let (account, name) = (after.service.jid.clone(), after.name.clone());
@@ -114,6 +114,15 @@ pub(crate) async fn reconfigured(
                 let is_meant = interests.has(&name);
                 is_meant.then(|| Word::Of(account.clone(), only.clone()))
             });
+        }
+        for session in server.sharers().of(&account) {
+            if is_opened && session.is_interested(&name) {
+                say(
+                    server,
+                    &session,
+                    Word::Shared(account.clone(), only.clone()),
+                );
+            }
         }
     });
     Ok(())
@@ -340,20 +349,32 @@ impl Because<'_> {
     }
 }
 
+/// Whether a session is told of an account's nodes for being interested in them.
+async fn is_counted(
+    server: &Server,
+    session: &Session,
+    whose: &BareJid,
+) -> Result<bool, StanzaError> {
+    let sees = roster::sees_presence(server, &session.account.jid, whose).await?;
+    Ok(sees || session.shows_itself_to(whose))
+}
+
 /// Whether neither account has blocked the other.
 async fn is_free(
     server: &Server,
-    account: &Arc<Account>,
+    session: &Session,
     service: &Service,
 ) -> Result<bool, StanzaError> {
-    if blocking::is_kept_from(account, &Jid::from(service.jid.clone())) {
+    if blocking::is_kept_from(&session.account, &Jid::from(service.jid.clone())) {
         return Ok(false);
     }
     if service.kind == ServiceKind::Host {
         return Ok(true);
     }
-    let own = Jid::from(account.jid.clone());
-    Ok(!blocking::has_blocked(server, &service.jid, &own).await?)
+    // An account that is disabled is not there.
+    let other = server.account(&service.jid).await?;
+    let own = Jid::from(session.jid.clone());
+    Ok(other.is_some_and(|other| !blocking::is_kept_from(&other, &own)))
 }
 
 /// The nodes of these names that tell their newest item by presence.
@@ -395,7 +416,7 @@ async fn newest(
     };
     let is_told = is_by_presence(&node) && is_told(session);
     let may_be_told = is_told
-        && is_free(server, &session.account, service).await?
+        && is_free(server, session, service).await?
         && because.holds(server, session, &node).await?;
     if !may_be_told {
         return Ok(());
@@ -423,7 +444,10 @@ async fn subscribed(
             continue;
         }
         // It is told as one who is interested.
-        if service.kind == ServiceKind::Account && session.is_interested(&one.node) {
+        if service.kind == ServiceKind::Account
+            && session.is_interested(&one.node)
+            && is_counted(server, session, &service.jid).await?
+        {
             continue;
         }
         newest(

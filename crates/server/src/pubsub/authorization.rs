@@ -166,23 +166,6 @@ pub(crate) async fn decide(
     Ok(effects)
 }
 
-/// Most requests that are granted at once because a node is opened; who is left asks again.
-const LET_IN_AT_ONCE_MAX: usize = 500;
-
-/// Everybody may subscribe from now on: those who wait need nobody's approval any more.
-pub(crate) async fn let_in_who_waits(
-    server: &Server,
-    node: &Node,
-    effects: &mut Effects,
-) -> Result<(), StanzaError> {
-    let all = subscriptions::all(server, node).await?.into_iter();
-    let waiting = all.filter(|one| one.state == SubscriptionState::Pending);
-    for one in waiting.take(LET_IN_AT_ONCE_MAX) {
-        settle(server, node, one, true, effects).await?;
-    }
-    Ok(())
-}
-
 /// Lets a subscriber in, or not, and says so.
 pub(crate) async fn settle(
     server: &Server,

@@ -36,7 +36,7 @@ pub(crate) struct Change {
     carries: bool,
 }
 
-/// What becomes of one node. Each item is changed once at most.
+/// What becomes of one node.
 #[derive(Default)]
 struct Touched {
     /// The node, where it is new.
@@ -45,6 +45,8 @@ struct Touched {
     count: Option<Count>,
     /// Items that are there now, and were not there so before.
     put: Vec<StoredItem>,
+    /// Their numbers.
+    numbers: BTreeMap<String, Numbers>,
     /// Names of items that are not there any more.
     gone: BTreeSet<String>,
     /// Whether none of those before is there any more.
@@ -198,6 +200,9 @@ impl Change {
 
     /// The newest item of a node, as it is with this change.
     pub(crate) async fn newest(&mut self, node: &Node) -> Result<Option<StoredItem>, StanzaError> {
+        if !node.is(&persist_items::FIELD) {
+            return Ok(None);
+        }
         let server = self.server.clone();
         let touched = self.touched(node);
         if touched.emptied || !touched.put.is_empty() {
@@ -214,6 +219,40 @@ impl Change {
             }
         };
         Ok(newest.filter(|item| !items::is_expired(&server, node, item)))
+    }
+
+    /// The item of this name, as it is with this change.
+    pub(crate) async fn named(
+        &mut self,
+        node: &Node,
+        id: &str,
+    ) -> Result<Option<StoredItem>, StanzaError> {
+        if !node.is(&persist_items::FIELD) {
+            return Ok(None);
+        }
+        let server = self.server.clone();
+        let touched = self.touched(node);
+        if let Some(put) = touched.put.iter().find(|put| put.id == id) {
+            return Ok(Some(put.clone()));
+        }
+        if touched.emptied || touched.gone.contains(id) {
+            return Ok(None);
+        }
+        let found = items::named(&server, node, id).await?;
+        Ok(found.map(|(_, item)| item))
+    }
+
+    /// The numbers of the item of this name, as they are with this change.
+    async fn numbers(&mut self, node: &Node, id: &str) -> Result<Option<Numbers>, StanzaError> {
+        let server = self.server.clone();
+        let touched = self.touched(node);
+        if let Some(numbers) = touched.numbers.get(id) {
+            return Ok(Some(*numbers));
+        }
+        match touched.emptied || touched.gone.contains(id) {
+            true => Ok(None),
+            false => items::numbers(&server, node, id).await,
+        }
     }
 
     /// How many items a node has with this change.
@@ -252,7 +291,7 @@ impl Change {
 
     /// Writes an item. Returns the names of those that had to make room, of which subscribers are told.
     async fn keep(&mut self, node: &Node, stored: StoredItem) -> Result<Vec<String>, StanzaError> {
-        let before = items::numbers(&self.server, node, &stored.id).await?;
+        let before = self.numbers(node, &stored.id).await?;
         let count = self.count(node).await?;
         let is_one_more = u64::from(before.is_none());
         let room = limits::items(&self.server, node).saturating_sub(is_one_more);
@@ -261,9 +300,12 @@ impl Change {
         if is_full && node.text(&publish_node_full::FIELD) == "reject" {
             return Err(Fault::NodeFull.error());
         }
-        let count = items::put(node, &stored, before, count, &mut self.effects.batch);
+        let (count, numbers) = items::put(node, &stored, before, count, &mut self.effects.batch);
         let touched = self.touched(node);
         touched.count = Some(count);
+        touched.gone.remove(&stored.id);
+        touched.put.retain(|put| put.id != stored.id);
+        touched.numbers.insert(stored.id.clone(), numbers);
         touched.put.push(stored);
         match surplus {
             0 => Ok(Vec::new()),
@@ -288,8 +330,10 @@ impl Change {
         let removed = self.remove_oldest(node, surplus, |_| true).await?;
         // A node of one item says all with the new one.
         let is_one = node.number(&max_items::FIELD) == Some(1);
-        let is_told = node.text(&publish_node_full::FIELD) == "retract-oldest"
-            && node.is(&notify_retract::FIELD);
+        // One that refuses what is too much gets here where something is carried to it.
+        let full = node.text(&publish_node_full::FIELD);
+        let is_told =
+            ["retract-oldest", "reject"].contains(&full) && node.is(&notify_retract::FIELD);
         Ok(match is_told && !is_one {
             true => removed,
             false => Vec::new(),
@@ -340,13 +384,15 @@ impl Change {
         let count = items::remove(node, id, numbers, count, &mut self.effects.batch);
         let touched = self.touched(node);
         touched.count = Some(count);
+        touched.put.retain(|put| put.id != id);
+        touched.numbers.remove(id);
         touched.gone.insert(id.to_owned());
         Ok(())
     }
 
     /// Removes an item if it is there, and tells subscribers.
     pub(crate) async fn retract(&mut self, node: &Node, id: &str) -> Result<(), StanzaError> {
-        let Some(numbers) = items::numbers(&self.server, node, id).await? else {
+        let Some(numbers) = self.numbers(node, id).await? else {
             return Ok(());
         };
         self.remove(node, id, numbers).await?;

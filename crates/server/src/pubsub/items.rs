@@ -345,14 +345,14 @@ async fn created(
     Ok(found)
 }
 
-/// Writes an item; what was there under its name makes room. Returns the count afterwards.
+/// Writes an item; what was there under its name makes room. Returns the count afterwards, and the item's numbers.
 pub(crate) fn put(
     node: &Node,
     item: &StoredItem,
     before: Option<Numbers>,
     count: Count,
     batch: &mut Batch,
-) -> Count {
+) -> (Count, Numbers) {
     let (owner, generation) = (&node.service.owner, node.stored.generation);
     let number = count.newest + 1;
     let created = before.map_or(number, |before| before.created);
@@ -366,13 +366,14 @@ pub(crate) fn put(
     let key = (node.name.as_str(), generation, number);
     batch.put(&ITEMS, owner, &key, item);
     let key = (node.name.as_str(), generation, item.id.as_str());
-    batch.put(&NAMES, owner, &key, &Numbers { number, created });
+    let numbers = Numbers { number, created };
+    batch.put(&NAMES, owner, &key, &numbers);
     let count = Count {
         items: count.items + u64::from(before.is_none()),
         newest: number,
     };
     save_count(node, count, batch);
-    count
+    (count, numbers)
 }
 
 /// Removes an item. Returns the count afterwards.

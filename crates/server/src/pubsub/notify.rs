@@ -209,7 +209,7 @@ impl Audience {
         Ok(Audience {
             explicit: subscribers(server, node, subscriptions, &whose).await?,
             implicit: interested(server, node, &whose).await?,
-            sharers: sharers(server, node).await?,
+            sharers: sharers(server, node, &whose).await?,
             whose,
         })
     }
@@ -366,14 +366,30 @@ async fn interested(
     Ok(accounts)
 }
 
-/// Sessions that have shown themselves to an account and may read a node of its that is open (§9.1.3).
-async fn sharers(server: &Server, node: &Node) -> Result<Vec<Arc<Session>>, StanzaError> {
+/// Sessions that have shown themselves to an account, want to be told of a node of its that is open, and may (§9.1.3). Only
+/// of those who want it anything is asked, once for each account.
+async fn sharers(
+    server: &Server,
+    node: &Node,
+    whose: &Whose,
+) -> Result<Vec<Arc<Session>>, StanzaError> {
     if node.service.kind == ServiceKind::Host || !node.is_open() {
         return Ok(Vec::new());
     }
+    let mut sharers = server.sharers().of(&node.service.jid);
+    sharers.retain(|session| {
+        session.is_interested(&node.name) && !whose.have_blocked_session(session)
+    });
+    let mut asked: BTreeMap<BareJid, bool> = BTreeMap::new();
     let mut admitted = Vec::new();
-    for session in server.sharers().of(&node.service.jid) {
-        if is_open_to_sharer(server, node, &session).await? {
+    for session in sharers {
+        let account = &session.account.jid;
+        let may_read = match asked.get(account) {
+            Some(known) => *known,
+            None => is_open_to_sharer(server, node, &session).await?,
+        };
+        asked.insert(account.clone(), may_read);
+        if may_read {
             admitted.push(session);
         }
     }

@@ -17,6 +17,7 @@ use crate::pubsub::change::Change;
 use crate::pubsub::fields::Settings;
 use crate::pubsub::links::{Done, Family, Link};
 use crate::pubsub::node::Node;
+use crate::pubsub::node_options::persist_items;
 use crate::pubsub::profile::{Name, Profile};
 use crate::pubsub::stored::StoredItem;
 use crate::pubsub::{items, limits};
@@ -66,12 +67,16 @@ fn changed<'a>(
         let shown = last.as_ref().and_then(StoredItem::element);
         let (before, after) = match done {
             Done::Configured(before) => match (before.is_open(), node.is_open()) {
-                (false, true) => (None, shown),
+                (false, true) => (
+                    None,
+                    change.newest(node).await?.and_then(|item| item.element()),
+                ),
                 (true, false) => (shown, None),
                 _ => return Ok(()),
             },
             _ if !node.is_open() => return Ok(()),
-            // Some nodes keep nothing.
+            // What a node does not keep could not be taken back from there.
+            Done::Published { .. } if !node.is(&persist_items::FIELD) => return Ok(()),
             Done::Published { payload, .. } => (shown, payload.clone()),
             Done::Retracted(_) | Done::Emptied | Done::Shrunk => {
                 let newest = change.newest(node).await?;

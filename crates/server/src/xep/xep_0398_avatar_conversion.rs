@@ -88,7 +88,12 @@ fn data_changed<'a>(
     done: &'a Done,
 ) -> BoxFuture<'a, Result<(), StanzaError>> {
     async move {
-        let metadata = current(change).await?;
+        // What is over stands in the vCard until it is removed.
+        let metadata = match change.find(NODE_METADATA).await? {
+            Some(node) => items::last(change.server(), &node).await?,
+            None => None,
+        };
+        let metadata = metadata.and_then(|item| item.element());
         let Some(wanted) = metadata.as_ref().and_then(shown) else {
             return Ok(());
         };
@@ -121,8 +126,10 @@ async fn current(change: &mut Change) -> Result<Option<Element>, StanzaError> {
 
 /// The picture of this name, as it is kept.
 async fn kept_to_vcard(change: &mut Change, node: &Node, id: &str) -> Result<(), StanzaError> {
-    let item = items::named(change.server(), node, id).await?;
-    let data = item.and_then(|(_, item)| item.element());
+    let data = change
+        .named(node, id)
+        .await?
+        .and_then(|item| item.element());
     to_vcard(change, node, id, data.as_ref()).await
 }
 

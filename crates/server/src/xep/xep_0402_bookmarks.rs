@@ -99,18 +99,22 @@ async fn bring_together(
     old: &Node,
     is_emptied: bool,
 ) -> Result<(), StanzaError> {
-    let before = storage(items::newest(change.server(), old).await?.as_ref());
+    let before = storage(change.newest(old).await?.as_ref());
     if !is_emptied {
-        let kept = read(change, node).await?.into_iter();
-        let mut known: BTreeSet<Jid> = kept.map(|one| one.bookmark.jid).collect();
-        known.extend(change.gone(node).iter().filter_map(|id| id.parse().ok()));
+        let there = change.items(node, READ_BYTES_MAX).await?;
+        let there = there.into_iter().map(|item| item.id);
+        let known = there.chain(change.gone(node));
+        let known: BTreeSet<Jid> = known.filter_map(|id| id.parse().ok()).collect();
         let mut apart = empty();
         for child in before.children() {
             if Bookmark::of_old(child).is_some_and(|one| !known.contains(&one.jid)) {
                 apart.push(child.clone());
             }
         }
-        apply(change, &empty(), &apart).await?;
+        // Where there is no room they stay apart: nothing of that keeps anybody from closing a node, or from a bookmark.
+        if apply(change, &empty(), &apart).await.is_err() {
+            return Ok(());
+        }
     }
     let most = limits::payload_bytes(change.server(), old);
     let bookmarks = read(change, node).await?;
@@ -142,17 +146,16 @@ fn changed_old<'a>(
             }
             Done::Retracted(_) | Done::Emptied => empty(),
             Done::Configured(before) if is_private(node) && !is_private(before) => {
-                let bookmarks = change.find_or_make(NS, Settings::default()).await?;
-                return match is_private(&bookmarks) {
-                    true => bring_together(change, &bookmarks, node, false).await,
-                    false => Ok(()),
+                return match change.find_or_make(NS, Settings::default()).await {
+                    Ok(new) if is_private(&new) => bring_together(change, &new, node, false).await,
+                    _ => Ok(()),
                 };
             }
             // The bookmarks themselves are still there.
             Done::Shrunk | Done::Configured(_) => return Ok(()),
         };
         let bookmarks = change.find(NS).await?;
-        if bookmarks.is_some_and(|node| !is_private(&node)) {
+        if !is_private(node) || bookmarks.is_some_and(|node| !is_private(&node)) {
             return Ok(());
         }
         apply(change, &storage(newest.as_ref()), &given).await

@@ -95,7 +95,8 @@ pub(super) async fn set(request: &Request, asked: &Affiliations) -> Handled {
         node: Some(node.name),
         affiliations: refused,
     });
-    let error = StanzaError::from(Condition::NotAcceptable);
+    let text = "these stay as they are: a node keeps an owner, and an owner is an account here that shows you its presence";
+    let error = StanzaError::from(Condition::NotAcceptable).with_text(text);
     Ok(Answer::refused(payload.write(), error).and(effects))
 }
 

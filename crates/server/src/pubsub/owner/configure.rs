@@ -13,7 +13,7 @@ use crate::pubsub::node::Node;
 use crate::pubsub::node_options::{self, deliver_payloads, notify_config, roster_groups_allowed};
 use crate::pubsub::request::Request;
 use crate::pubsub::requests::create;
-use crate::pubsub::{arrivals, authorization, limits, sweeping};
+use crate::pubsub::{arrivals, limits, sweeping};
 
 /// The configuration as it is.
 pub(super) async fn get(request: &Request, asked: &Configure) -> Handled {
@@ -58,9 +58,6 @@ pub(super) async fn set(request: &Request, asked: &Configure) -> Handled {
         sweeping::shrink_later(&node, change.effects());
     }
     arrivals::reconfigured(request.server(), &before, &node, change.effects()).await?;
-    if node.is_open() && !before.is_open() {
-        authorization::let_in_who_waits(request.server(), &node, change.effects()).await?;
-    }
     if node.is(&notify_config::FIELD) {
         change.tell(&node, &event(&node)).await?;
     }
