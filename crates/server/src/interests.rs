@@ -1,6 +1,6 @@
 //! Which nodes a client wants to be told of: what it says with `+notify` in its capabilities (XEP-0060 §9.2).
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::sync::Arc;
 
 use waxwing_stanza::xep::xep_0030_disco::DiscoInfo;
@@ -74,6 +74,8 @@ pub(crate) struct Following {
     pub(crate) words: VecDeque<Word>,
     /// Whether somebody tells it.
     pub(crate) telling: bool,
+    /// What was told since somebody has begun to: hashes of nodes and the times of their items.
+    pub(crate) told_now: HashSet<u64>,
 }
 
 impl Following {

@@ -4,7 +4,8 @@
 //! It is as much as contacts publish and the client is interested in, so that it is looked up in the background, one
 //! account after another, and comes at the pace at which the client takes it.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeSet, HashSet, VecDeque};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use futures_util::FutureExt;
@@ -183,6 +184,7 @@ fn next(session: &Session) -> Option<Word> {
     let word = following.words.pop_front();
     following.telling = word.is_some();
     if word.is_none() {
+        following.told_now = HashSet::new();
         following.words = VecDeque::new();
         if following.is_idle() {
             state.following = None;
@@ -421,10 +423,25 @@ async fn newest(
     if !may_be_told {
         return Ok(());
     }
-    if let Some(notice) = last::notice(server, &node).await? {
+    if let Some((at_micros, notice)) = last::notice(server, &node).await?
+        && is_news(session, &node, at_micros, because)
+    {
         session.push(Out::passing(notice.to(&because.to(session), &[])));
     }
     Ok(())
+}
+
+/// Whether an item is told for the first time in one go: what somebody gains access to while they are told of all is told
+/// with that, and once.
+fn is_news(session: &Session, node: &Node, at_micros: u64, because: Because<'_>) -> bool {
+    if matches!(because, Because::Subscribed(_)) {
+        return true;
+    }
+    let mut hasher = DefaultHasher::new();
+    (&node.service.jid, &node.name, at_micros).hash(&mut hasher);
+    let mut state = session.state();
+    let following = state.following.as_mut();
+    following.is_none_or(|following| following.told_now.insert(hasher.finish()))
 }
 
 /// Tells the newest items of what the account has subscribed to, once for each node.

@@ -27,15 +27,18 @@ pub(crate) async fn on_subscription(
     if subscription.state != SubscriptionState::Subscribed || !is_told {
         return Ok(());
     }
-    let Some(notice) = notice(server, node).await? else {
+    let Some((_, notice)) = notice(server, node).await? else {
         return Ok(());
     };
     let audience = Audience::these(std::slice::from_ref(subscription));
     notify::tell(server, node, notice, audience, effects).await
 }
 
-/// The message with the newest item, if there is one.
-pub(crate) async fn notice(server: &Server, node: &Node) -> Result<Option<Notice>, StanzaError> {
+/// The message with the newest item, if there is one, and when that was published.
+pub(crate) async fn notice(
+    server: &Server,
+    node: &Node,
+) -> Result<Option<(u64, Notice)>, StanzaError> {
     if !node.is(&persist_items::FIELD) || !node.is(&deliver_notifications::FIELD) {
         return Ok(None);
     }
@@ -43,7 +46,9 @@ pub(crate) async fn notice(server: &Server, node: &Node) -> Result<Option<Notice
         return Ok(None);
     };
     let event = event(node, &item)?;
-    Notice::late(server, node, &event, item.published_micros).map(Some)
+    let at_micros = item.published_micros;
+    let notice = Notice::late(server, node, &event, at_micros)?;
+    Ok(Some((at_micros, notice)))
 }
 
 fn event(node: &Node, item: &StoredItem) -> Result<Event, StanzaError> {
