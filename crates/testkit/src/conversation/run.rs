@@ -27,6 +27,8 @@ pub struct Runner<N: Network> {
     languages: BTreeMap<Who, String>,
     /// Who acted last, if the server may not be done with it.
     busy_with: Option<Who>,
+    /// Whether somebody has answered a question of the server's, which makes something of it beside all else.
+    has_answered: bool,
     logins: usize,
     barriers: u64,
 }
@@ -44,6 +46,7 @@ impl<N: Network> Runner<N> {
             bindings: Bindings::new(),
             languages: BTreeMap::new(),
             busy_with: None,
+            has_answered: false,
             logins: 0,
             barriers: 0,
         }
@@ -205,6 +208,7 @@ impl<N: Network> Runner<N> {
         }
         let bytes = template.fill(&self.bindings)?;
         let counted = bytes.windows(13).any(|window| window == b"urn:xmpp:sm:3");
+        self.has_answered |= bytes.windows(13).any(|window| window == b"type='result'");
         let session = self
             .sessions
             .get_mut(who)
@@ -300,6 +304,9 @@ impl<N: Network> Runner<N> {
         if !self.network.is_exact() {
             // Once for what each has sent, once for what came of it.
             self.barrier()?;
+            if std::mem::take(&mut self.has_answered) {
+                self.wait_a_moment()?;
+            }
             self.barrier()?;
         }
         self.busy_with = None;
