@@ -91,6 +91,7 @@ mod tests {
     fn nobody_who_is_late_changes_the_plan() {
         let rate = crate::units::rate("10000000/s").unwrap();
         let mut ticks = ticks(Instant::now(), rate, Duration::from_millis(20));
+        // Until all of them are due, and more than can wait.
         thread::sleep(Duration::from_millis(60));
         assert!(ticks.len() <= WAITING_MAX);
         let mut last = None;

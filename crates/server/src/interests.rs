@@ -97,6 +97,7 @@ impl Following {
         self.clear();
         self.told = None;
         self.words = VecDeque::new();
+        self.told_now = HashSet::new();
     }
 
     /// Whether nothing of it matters any more.

@@ -237,8 +237,7 @@ impl Session {
 
     /// Whether it has sent presence to an address of this account.
     pub(crate) fn shows_itself_to(&self, account: &BareJid) -> bool {
-        let state = self.state();
-        state.directed.iter().any(|to| to.bare() == *account)
+        self.state().shows_itself_to(account)
     }
 
     /// Whether what comes is on its way to the client at once, rather than waiting in the log for it: it is connected,
@@ -332,6 +331,11 @@ impl Session {
 }
 
 impl State {
+    /// Whether it has sent presence to an address of this account.
+    pub(crate) fn shows_itself_to(&self, account: &BareJid) -> bool {
+        self.directed.iter().any(|to| to.bare() == *account)
+    }
+
     fn push(&mut self, out: Out) -> Option<Waker> {
         if self.ended {
             return None;

@@ -16,7 +16,7 @@ pub(crate) fn show(server: &Server, session: &Arc<Session>, to: &Jid) {
     let account = to.bare();
     let told = {
         let mut state = session.state();
-        let is_first = !state.directed.iter().any(|other| other.bare() == account);
+        let is_first = !state.shows_itself_to(&account);
         state.directed.insert(to.clone());
         // What it is not told of yet, it is told with all the rest.
         let following = state.following.as_ref().filter(|_| is_first);
@@ -29,13 +29,14 @@ pub(crate) fn show(server: &Server, session: &Arc<Session>, to: &Jid) {
 
 /// It does so no more; says whether it did.
 pub(crate) fn hide(server: &Server, session: &Session, to: &Jid) -> bool {
+    let account = to.bare();
     let (did, is_last) = {
-        let directed = &mut session.state().directed;
-        let did = directed.remove(to);
-        (did, !directed.iter().any(|other| other.bare() == to.bare()))
+        let mut state = session.state();
+        let did = state.directed.remove(to);
+        (did, !state.shows_itself_to(&account))
     };
     if did && is_last {
-        server.sharers().remove(session, &to.bare());
+        server.sharers().remove(session, &account);
     }
     did
 }

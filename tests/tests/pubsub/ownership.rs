@@ -88,46 +88,27 @@ fn only_who_made_a_node_opens_it_by_presence_and_roster() {
         ("roster", vec![("roster_groups_allowed", "secret")]),
     ] {
         let fields = [vec![("access_model", model)], fields].concat();
+        let read = |rig: &mut Rig, node: &str| {
+            let request = format!("get any <items node='{node}'/>");
+            condition(&ask(rig, CAROL, HOST, &request))
+        };
         let made_by = |rig: &mut Rig, who: &str, node: &str| {
             create(rig, who, node, &fields);
             done(rig, who, HOST, &publish(node, "one"));
-            condition(&ask(
-                rig,
-                CAROL,
-                HOST,
-                &format!("get any <items node='{node}'/>"),
-            ))
+            read(rig, node)
+        };
+        let affiliate = |rig: &mut Rig, node: &str, request: &str| {
+            let request = request.replace("'n'", &format!("'{node}'"));
+            done(rig, ALICE, HOST, &request);
         };
         assert_eq!(made_by(&mut rig, BOB, &format!("{model} of bob")), None);
         let of_alice = format!("{model} of alice");
         assert!(made_by(&mut rig, ALICE, &of_alice).is_some());
-        done(
-            &mut rig,
-            ALICE,
-            HOST,
-            &own("bob@example.org").replace("'n'", &format!("'{of_alice}'")),
-        );
-        let answer = ask(
-            &mut rig,
-            CAROL,
-            HOST,
-            &format!("get any <items node='{of_alice}'/>"),
-        );
-        assert!(condition(&answer).is_some(), "{model}");
+        affiliate(&mut rig, &of_alice, &own("bob@example.org"));
+        assert!(read(&mut rig, &of_alice).is_some(), "{model}");
         // Nor is it opened where she who made it owns it no more.
         let resign = own("alice@example.org").replace("'owner'", "'none'");
-        done(
-            &mut rig,
-            ALICE,
-            HOST,
-            &resign.replace("'n'", &format!("'{of_alice}'")),
-        );
-        let answer = ask(
-            &mut rig,
-            CAROL,
-            HOST,
-            &format!("get any <items node='{of_alice}'/>"),
-        );
-        assert!(condition(&answer).is_some(), "{model}");
+        affiliate(&mut rig, &of_alice, &resign);
+        assert!(read(&mut rig, &of_alice).is_some(), "{model}");
     }
 }

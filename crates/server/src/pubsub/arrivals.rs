@@ -116,8 +116,11 @@ pub(crate) async fn reconfigured(
                 is_meant.then(|| Word::Of(account.clone(), only.clone()))
             });
         }
+        if !is_opened {
+            return;
+        }
         for session in server.sharers().of(&account) {
-            if is_opened && session.is_interested(&name) {
+            if session.is_interested(&name) {
                 say(
                     server,
                     &session,

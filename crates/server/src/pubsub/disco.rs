@@ -1,11 +1,11 @@
 //! What a service says of itself and of its nodes (XEP-0060 §5.1 to §5.5).
 
+use waxwing_stanza::StanzaError;
 use waxwing_stanza::xep::xep_0004_forms::{DataForm, Field, FieldKind, FormKind};
 use waxwing_stanza::xep::xep_0030_disco::{DiscoInfo, Feature, Identity, Item};
 use waxwing_stanza::xep::xep_0059_rsm::{First, ResultSet};
 use waxwing_stanza::xep::xep_0060_pubsub::{Affiliation, FORM_META_DATA, NS};
 use waxwing_stanza::xep::xep_0082_datetime::DateTime;
-use waxwing_stanza::{Condition, StanzaError};
 
 use crate::cx::{Cx, IqHead};
 use crate::pubsub::items::{self, Question};
@@ -15,7 +15,7 @@ use crate::pubsub::node_options::{
     publish_model, title,
 };
 use crate::pubsub::request::{Request, Standing};
-use crate::pubsub::{affiliations, subscriptions};
+use crate::pubsub::{affiliations, lists, subscriptions};
 
 /// What is said of a node: only to whom may read it.
 pub(crate) async fn info(cx: Cx, head: &IqHead, name: &str) -> Result<DiscoInfo, StanzaError> {
@@ -119,9 +119,7 @@ pub(crate) async fn nodes(
     set: Option<&ResultSet>,
 ) -> Result<(Vec<Item>, Option<ResultSet>), StanzaError> {
     let request = Request::new(cx, head);
-    if set.is_some_and(|set| set.index.is_some() || set.before.is_some()) {
-        return Err(Condition::FeatureNotImplemented.into());
-    }
+    lists::check_forward(set)?;
     if request.is_closed().await? {
         return Ok((Vec::new(), None));
     }

@@ -16,14 +16,20 @@ pub(crate) trait Listed {
     fn bytes(&self) -> usize;
 }
 
+/// Refuses to go backwards, or to a page by its number.
+pub(crate) fn check_forward(set: Option<&ResultSet>) -> Result<(), StanzaError> {
+    match set.is_some_and(|set| set.index.is_some() || set.before.is_some()) {
+        true => Err(Condition::FeatureNotImplemented.into()),
+        false => Ok(()),
+    }
+}
+
 /// A page of a list, and which one that is, where there is more or somebody has asked.
 pub(crate) fn page<T: Listed>(
     all: Vec<T>,
     set: Option<&ResultSet>,
 ) -> Result<(Vec<T>, Option<ResultSet>), StanzaError> {
-    if set.is_some_and(|set| set.index.is_some() || set.before.is_some()) {
-        return Err(Condition::FeatureNotImplemented.into());
-    }
+    check_forward(set)?;
     let count = all.len();
     let after = set.and_then(|set| set.after.as_ref());
     let begin = match after.filter(|name| !name.is_empty()) {

@@ -186,7 +186,9 @@ impl Audience {
         let known = audience.explicit.iter().map(|known| known.jid.clone());
         let mut known: BTreeSet<Jid> = known.collect();
         for receiver in Audience::these(&waiting).explicit {
-            if !audience.whose.have_blocked(&receiver.jid) && known.insert(receiver.jid.clone()) {
+            if !audience.whose.have_blocked(|| receiver.jid.clone())
+                && known.insert(receiver.jid.clone())
+            {
                 audience.explicit.push(receiver);
             }
         }
@@ -253,13 +255,15 @@ impl Whose {
         }
     }
 
-    fn have_blocked(&self, who: &Jid) -> bool {
+    /// Whether they have blocked somebody; whom, is looked at only if they have blocked anybody.
+    fn have_blocked(&self, who: impl FnOnce() -> Jid) -> bool {
         let account = self.0.as_ref();
-        account.is_some_and(|account| blocking::is_kept_from(account, who))
+        let account = account.filter(|account| !account.blocked().0.is_empty());
+        account.is_some_and(|account| blocking::is_kept_from(account, &who()))
     }
 
     fn have_blocked_session(&self, session: &Session) -> bool {
-        self.0.is_some() && self.have_blocked(&Jid::from(session.jid.clone()))
+        self.have_blocked(|| session.jid.clone().into())
     }
 }
 
@@ -299,7 +303,7 @@ async fn subscribers(
         }
     }
     let mut receivers: Vec<Receiver> = receivers.into_values().collect();
-    receivers.retain(|receiver| !whose.have_blocked(&receiver.jid));
+    receivers.retain(|receiver| !whose.have_blocked(|| receiver.jid.clone()));
     // Who may read may have changed since they subscribed.
     match node.is_open() {
         true => Ok(receivers),
@@ -359,7 +363,7 @@ async fn interested(
         let affiliation = affiliated.get(&jid).copied();
         let affiliation = affiliation.unwrap_or(Affiliation::None);
         let may_read = is_open(node, affiliation, &item);
-        if may_read && !whose.have_blocked(&Jid::from(jid.clone())) {
+        if may_read && !whose.have_blocked(|| jid.clone().into()) {
             accounts.push(jid);
         }
     }

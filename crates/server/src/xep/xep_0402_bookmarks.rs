@@ -100,10 +100,10 @@ async fn bring_together(
     is_emptied: bool,
 ) -> Result<(), StanzaError> {
     let before = storage(change.newest(old).await?.as_ref());
+    let mut there = change.items(node, READ_BYTES_MAX).await?;
     if !is_emptied {
-        let there = change.items(node, READ_BYTES_MAX).await?;
-        let there = there.into_iter().map(|item| item.id);
-        let known = there.chain(change.gone(node));
+        let known = there.iter().map(|item| item.id.clone());
+        let known = known.chain(change.gone(node));
         let known: BTreeSet<Jid> = known.filter_map(|id| id.parse().ok()).collect();
         let mut apart = empty();
         for child in before.children() {
@@ -111,14 +111,18 @@ async fn bring_together(
                 apart.push(child.clone());
             }
         }
-        // Where there is no room they stay apart: nothing of that keeps anybody from closing a node, or from a bookmark.
-        if apply(change, &empty(), &apart).await.is_err() {
-            return Ok(());
+        if apart.children().next().is_some() {
+            // Where there is no room they stay apart: nothing of that keeps anybody from closing a node, or from a
+            // bookmark.
+            if apply(change, &empty(), &apart).await.is_err() {
+                return Ok(());
+            }
+            there = change.items(node, READ_BYTES_MAX).await?;
         }
     }
     let most = limits::payload_bytes(change.server(), old);
-    let bookmarks = read(change, node).await?;
-    let after = shown(&before, bookmarks.into_iter().map(|one| one.bookmark), most);
+    let bookmarks = there.into_iter().filter_map(Kept::of);
+    let after = shown(&before, bookmarks.map(|one| one.bookmark), most);
     match after == before {
         true => Ok(()),
         false => publish_old(change, old, after).await,
