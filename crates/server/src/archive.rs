@@ -4,6 +4,7 @@
 //! enters the log with its delivery (`delivery.rs`). `question.rs` reads what somebody wants of it, `pages.rs` finds that,
 //! and `retention.rs` lets the oldest go.
 
+mod emptied;
 mod pages;
 mod preferences;
 pub mod queries;

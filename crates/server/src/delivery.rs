@@ -81,7 +81,7 @@ impl NewEntry<'_> {
             id: self.id,
             marks: self.marks,
             unique: None,
-            address: is_archived.then_some(self.other.as_str()),
+            address: Some(self.other.as_str()),
             payload: &payload,
         };
         batch.append(&MESSAGES, &account.owner, append);

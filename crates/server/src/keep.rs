@@ -11,9 +11,10 @@ use waxwing_stanza::xep::xep_0466_ephemeral::Ephemeral;
 use waxwing_stanza::xep::{
     xep_0085_chat_states as chat_states, xep_0184_receipts as receipts,
     xep_0280_carbons as carbons, xep_0333_markers as markers, xep_0334_hints as hints,
+    xep_0359_stanza_ids as stanza_ids,
 };
 use waxwing_stanza::{MessageType, Payload};
-use waxwing_wire::{ChildView, Stanza};
+use waxwing_wire::{ChildView, Stanza, ns};
 
 /// What becomes of a message.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -80,7 +81,7 @@ fn says(kind: MessageType, child: &ChildView<'_>) -> u16 {
         (hints::NS, "no-permanent-store") => Found::NO_PERMANENT_STORE,
         // In an error, hints are those of what it answers (XEP-0334 §5).
         (hints::NS, "no-copy") if kind != MessageType::Error => Found::NO_COPY,
-        (hints::NS, _) => 0,
+        (hints::NS | stanza_ids::NS, _) | (ns::CLIENT, "thread") => 0,
         (carbons::NS, "private") => Found::NO_COPY,
         (chat_states::NS, _) => Found::CONVERSATION,
         (receipts::NS | markers::NS, _) => Found::CONTENT | Found::CONVERSATION,
@@ -88,8 +89,7 @@ fn says(kind: MessageType, child: &ChildView<'_>) -> u16 {
         (RoomUser::NS, RoomUser::NAME) => Found::CONTENT | of_room(child),
         (Retract::NS, Retract::NAME) => Found::CONTENT | Found::RETRACTION,
         (Ephemeral::NS, Ephemeral::NAME) => Found::CONTENT | Found::TIMER,
-        (_, "thread") => 0,
-        (_, "body") if kind == MessageType::Normal => Found::CONTENT | Found::CONVERSATION,
+        (ns::CLIENT, "body") if kind == MessageType::Normal => Found::CONTENT | Found::CONVERSATION,
         _ => Found::CONTENT,
     }
 }
@@ -144,7 +144,7 @@ fn copies(kind: MessageType, found: Found) -> Copies {
 
 #[cfg(test)]
 mod tests {
-    use waxwing_wire::{Limits, ns};
+    use waxwing_wire::Limits;
 
     use super::*;
 
@@ -186,6 +186,8 @@ mod tests {
                     format!("<x xmlns='{}'><invite from='a@b'/></x>", RoomUser::NS)
                 }
                 "conference" => format!("<x xmlns='{}' jid='r@s'/>", Invitation::NS),
+                "origin-id" => format!("<origin-id xmlns='{}' id='1'/>", stanza_ids::NS),
+                "foreign:thread" => "<thread xmlns='urn:example'/>".to_owned(),
                 "nothing" => String::new(),
                 hint => format!("<{hint} xmlns='{}'/>", hints::NS),
             })

@@ -51,7 +51,7 @@ pub(crate) async fn message(
     let is_archived =
         fate.archived && is_archived_by_sender(server, session, to, &delivery).await?;
     if fate.retracts {
-        retract(server, &mut sending, &delivery, is_archived).await?;
+        retract(server, &mut sending, &delivery).await?;
     }
     run(server, Phase::Act, &mut sending)?;
     run(server, Phase::Observe, &mut sending)?;
@@ -164,29 +164,28 @@ async fn is_archived_by_sender(
     delivery: &Delivery,
 ) -> Result<bool, StanzaError> {
     let account = &session.account;
+    // What a guest who is not there is sent comes back.
+    let is_taken = delivery.marks != Marks::NONE || !delivery.account.sessions().is_empty();
     match to {
-        Some(to) if delivery.account.jid != account.jid => {
+        Some(to) if is_taken && delivery.account.jid != account.jid => {
             archive::wants(server, account, to).await
         }
         _ => Ok(false),
     }
 }
 
-/// Takes back what a message takes back, from the archives that it is in itself.
+/// Takes back what a message takes back from both logs, whatever becomes of itself: what is archived of it now may be
+/// other than what was.
 async fn retract(
     server: &Server,
     sending: &mut Sending,
     delivery: &Delivery,
-    is_archived: bool,
 ) -> Result<(), StanzaError> {
     let (stanza, batch) = (&sending.stanza, &mut sending.effects.batch);
-    if delivery.marks.contains(ARCHIVED) {
-        let archive = (&*delivery.account, &delivery.other);
-        archive::retract(server, archive, stanza, batch).await?;
-    }
-    if is_archived {
-        let archive = (&*sending.session.account, &delivery.account.jid);
-        archive::retract(server, archive, stanza, batch).await?;
+    let (sender, recipient) = (&sending.session.account, &delivery.account);
+    archive::retract(server, (recipient, &delivery.other), stanza, batch).await?;
+    if sender.jid != recipient.jid {
+        archive::retract(server, (sender, &recipient.jid), stanza, batch).await?;
     }
     Ok(())
 }

@@ -283,6 +283,25 @@ impl Session {
         }
     }
 
+    /// Whether what its client reads in the archive is delivered by that: it says what it has got (XEP-0198), and is not one
+    /// that leaves messages to others.
+    pub(crate) fn settles_by_reading(&self) -> bool {
+        let state = self.state();
+        let leaves = state
+            .available
+            .as_ref()
+            .is_some_and(|available| available.priority < 0);
+        state.sm.is_some() && !leaves
+    }
+
+    /// The client gets an entry in another way than as a delivery: it is not sent again among what waits.
+    pub(crate) fn note_given(&self, id: LogId) {
+        let mut state = self.state();
+        if state.live_after.is_none() {
+            state.given.insert(id);
+        }
+    }
+
     /// Nobody looks at the client (XEP-0352).
     pub(crate) fn set_inactive(&self) {
         self.state().lull.get_or_insert_default();
@@ -366,13 +385,20 @@ impl State {
         if self.ended {
             return None;
         }
+        let Some(lull) = self.lull.as_mut().filter(|_| out.counts) else {
+            return self.enqueue(out);
+        };
         // What is to be read of the log is given at once: the log has it.
         let is_settled = out.mark.is_none() || self.live_after.is_some();
-        let lull = self.lull.as_mut().filter(|_| out.counts && is_settled);
-        match lull.map(|lull| lull.take(out.clone())) {
-            Some(due) => self.push_all(due),
-            None => self.enqueue(out),
-        }
+        let due = match is_settled {
+            true => lull.take(out),
+            false => {
+                let mut due = lull.end();
+                due.push(out);
+                due
+            }
+        };
+        self.push_all(due)
     }
 
     fn push_all(&mut self, due: Vec<Out>) -> Option<Waker> {

@@ -1,6 +1,7 @@
 //! Finding messages in an archive.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use futures_util::future::try_join_all;
 use waxwing_stanza::{BareJid, Condition, Jid, StanzaError};
@@ -14,6 +15,9 @@ use crate::server::{Server, read_again, unavailable};
 
 /// Bytes of messages from which on a page ends, so that nobody who asks for many at once gets too much at once.
 const PAGE_BYTES: usize = 512 * 1024;
+
+/// Messages that are looked for together by their ids.
+const IDS_AT_ONCE: usize = 10;
 
 /// A message of an archive.
 pub(crate) struct Message {
@@ -49,11 +53,7 @@ pub(crate) async fn find(
         return count(server, account, &question).await;
     }
     let page = match &question.ids {
-        Some(ids) => {
-            let entries = ids.iter().map(|id| one(server, account, *id));
-            let entries = try_join_all(entries).await?;
-            Pile::of_ids(account, &question, entries)
-        }
+        Some(ids) => by_ids(server, account, &question, ids).await?,
         None => walk(server, account, &question).await?,
     };
     let mut messages = page.messages;
@@ -97,15 +97,18 @@ async fn one(
     found.entries.pop().ok_or(Condition::ItemNotFound.into())
 }
 
-/// How many there are in all (XEP-0059 §2.7): of what is filtered nobody has counted it.
+/// How many there are in all (XEP-0059 §2.7): of what is filtered nobody has counted it, and nothing is said of that.
 async fn count(
     server: &Server,
     account: &Account,
     question: &Question,
 ) -> Result<Found, StanzaError> {
     if question.is_filtered || !question.known.is_empty() {
-        let text = "only all messages of an archive are counted";
-        return Err(StanzaError::from(Condition::FeatureNotImplemented).with_text(text));
+        return Ok(Found {
+            messages: Vec::new(),
+            is_complete: false,
+            count: None,
+        });
     }
     let counted = server
         .store()
@@ -117,6 +120,33 @@ async fn count(
         is_complete: counted == 0,
         count: Some(counted),
     })
+}
+
+/// Of those that were named, the ones that fit everything else. All of them have to be there, and few are in memory at a time.
+async fn by_ids(
+    server: &Server,
+    account: &Account,
+    question: &Question,
+    ids: &BTreeSet<LogId>,
+) -> Result<Pile, StanzaError> {
+    let mut ids: Vec<LogId> = ids.iter().copied().collect();
+    if question.is_backward {
+        ids.reverse();
+    }
+    let mut pile = Pile {
+        is_complete: true,
+        ..Pile::default()
+    };
+    for some in ids.chunks(IDS_AT_ONCE) {
+        let entries = try_join_all(some.iter().map(|id| one(server, account, *id)));
+        for entry in entries.await? {
+            let is_within = question.page.contains(entry.id);
+            if pile.is_complete && is_within && !pile.put(question, entry, Some(account)) {
+                pile.is_complete = false;
+            }
+        }
+    }
+    Ok(pile)
 }
 
 /// Reads the log until the page is full. One step of the store looks at so many entries and no more, so that what is rare
@@ -156,26 +186,6 @@ struct Pile {
 }
 
 impl Pile {
-    /// Of those that were named, the ones that fit everything else.
-    fn of_ids(
-        account: &Account,
-        question: &Question,
-        mut entries: Vec<Entry<StoredMessage>>,
-    ) -> Pile {
-        let mut pile = Pile::default();
-        if question.is_backward {
-            entries.reverse();
-        }
-        for entry in entries {
-            let is_within = question.page.contains(entry.id);
-            if is_within && !pile.put(question, entry, Some(account)) {
-                return pile;
-            }
-        }
-        pile.is_complete = true;
-        pile
-    }
-
     /// Puts a message onto it, if it is one that was asked for; says whether there was room. Whom it was exchanged with
     /// is known of what was found by that; of what was found otherwise it is seen as the owner of this account sees it.
     fn put(
@@ -195,7 +205,8 @@ impl Pile {
             Some(with) if with.resource().is_some() => {
                 let ends = [stanza.from(), stanza.to()].into_iter().flatten();
                 let mut ends = ends.filter_map(|jid| jid.parse::<Jid>().ok());
-                ends.any(|jid| jid == *with)
+                let is_other = |account| other(account, &stanza) == with.bare();
+                otherwise.is_none_or(is_other) && ends.any(|jid| jid == *with)
             }
             Some(with) => otherwise.is_none_or(|account| other(account, &stanza) == with.bare()),
             None => true,

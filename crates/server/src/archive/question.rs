@@ -92,10 +92,11 @@ impl Question {
             usize::try_from(max).map_or(PAGE_MESSAGES_MAX, |max| max.min(PAGE_MESSAGES_MAX))
         });
         let is_backward = set.is_some_and(|set| set.before.is_some());
-        // One more says whether that is all.
+        // One more says whether that is all. What is rare is not looked for one by one.
+        let at_once = messages_max.max(PAGE_MESSAGES) + 1;
         let page = match is_backward {
-            true => Page::backward(messages_max + 1),
-            false => Page::forward(messages_max + 1),
+            true => Page::backward(at_once),
+            false => Page::forward(at_once),
         };
         let mut question = Question {
             page: page.with_marks(ARCHIVED),

@@ -1,11 +1,11 @@
 //! How long messages stay in archives: the oldest go, beside everything else and some at a time. What a client has yet to
 //! get stays until it has it (XEP-0313 §3.2).
 
-use waxwing_store::{Batch, Blame, Entry, LogId, Owner, OwnerKind, Page, StoreError, Table};
+use waxwing_store::{Batch, Entry, KeyRange, LogId, Owner, OwnerKind, Page, StoreError, Table};
 
 use crate::accounts;
-use crate::archive::ARCHIVED;
-use crate::delivery::{MESSAGES, StoredMessage};
+use crate::archive::{ARCHIVED, TIMERS};
+use crate::delivery::{MESSAGES, StoredMessage, UNDELIVERED};
 use crate::options::{OptionDefault, OptionSpec};
 use crate::server::Server;
 
@@ -98,8 +98,12 @@ async fn of_account(server: &Server, owner: &Owner) -> Result<(), StoreError> {
     if bytes_max.is_some() {
         count(server, owner, &mut size).await?;
     }
-    drop_oldest(server, owner, &Bounds { from, bytes_max }, &mut size).await?;
-    note(server, owner, known, bytes_max.map(|_| size)).await
+    if known.as_ref() != bytes_max.map(|_| &size) {
+        let mut batch = Batch::new();
+        note(owner, bytes_max.map(|_| &size), &mut batch);
+        commit(server, batch).await?;
+    }
+    drop_oldest(server, owner, &Bounds { from, bytes_max }, &mut size).await
 }
 
 /// Counts what has come since.
@@ -123,7 +127,10 @@ async fn count(server: &Server, owner: &Owner, size: &mut Size) -> Result<(), St
 /// What a message counts for, as long as it is there: what was taken back for as much as before.
 fn weight(entry: &Entry<StoredMessage>) -> u64 {
     let stored = &entry.payload;
-    u64::from(stored.bytes_before).max(stored.stanza.len() as u64)
+    match stored.bytes_before {
+        0 => stored.stanza.len() as u64,
+        before => u64::from(before),
+    }
 }
 
 async fn drop_oldest(
@@ -139,7 +146,9 @@ async fn drop_oldest(
         for entry in &read.entries {
             let is_counted = entry.id.0 <= size.until;
             let is_too_much = is_counted && bounds.bytes_max.is_some_and(|max| size.bytes > max);
-            if entry.id >= bounds.from && !is_too_much {
+            let stays = entry.id >= bounds.from && !is_too_much;
+            // What is behind it stays too: an archive has no holes.
+            if stays || entry.marks.contains(UNDELIVERED) {
                 break;
             }
             if is_counted {
@@ -151,32 +160,29 @@ async fn drop_oldest(
             return Ok(());
         };
         let mut batch = Batch::new();
-        batch.unhurried();
+        let gone = KeyRange::all().before(&LogId(last.0.saturating_add(1)));
         batch.clear_marks_in(&MESSAGES, owner, LogId::MIN..=last, ARCHIVED, AT_ONCE);
-        server.store().commit(batch).await?;
+        batch.delete_range(&TIMERS, owner, &gone, AT_ONCE);
+        // In one commit: what is gone is not counted, whatever happens in between.
+        note(owner, bounds.bytes_max.map(|_| &*size), &mut batch);
+        commit(server, batch).await?;
     }
 }
 
-/// Writes down how much there is, if that is another figure than before.
-async fn note(
-    server: &Server,
-    owner: &Owner,
-    known: Option<Size>,
-    size: Option<Size>,
-) -> Result<(), StoreError> {
-    if known == size {
-        return Ok(());
-    }
-    let mut batch = Batch::new();
-    batch.unhurried();
-    accounts::require(&mut batch, owner);
-    match &size {
+/// Writes down how much there is, where there is a limit.
+fn note(owner: &Owner, size: Option<&Size>, batch: &mut Batch) {
+    match size {
         Some(size) => batch.put(&SIZES, owner, &String::new(), size),
         None => batch.delete(&SIZES, owner, &String::new()),
     }
+    accounts::require(batch, owner);
+}
+
+async fn commit(server: &Server, mut batch: Batch) -> Result<(), StoreError> {
+    batch.unhurried();
     match server.store().commit(batch).await {
         // Somebody has removed the account.
-        Err(error) if error.blame() == Blame::Conflict => Ok(()),
+        Err(StoreError::Refused { .. }) => Ok(()),
         done => done.map(|_| ()),
     }
 }

@@ -2,29 +2,30 @@
 //! stays, with who sent it to whom, when, and its ids.
 
 use waxwing_stanza::xep::xep_0082_datetime::DateTime;
-use waxwing_stanza::xep::xep_0359_stanza_ids::{NS as STANZA_IDS, StanzaId};
 use waxwing_stanza::xep::xep_0424_retraction::{Retract, Retracted};
 use waxwing_stanza::{BareJid, Jid, Payload, StanzaError};
 use waxwing_store::{Batch, Page};
-use waxwing_wire::{Stanza, ns};
+use waxwing_wire::Stanza;
 
-use crate::delivery::{MESSAGES, StoredMessage};
+use crate::archive::TIMERS;
+use crate::archive::emptied::emptied;
+use crate::delivery::MESSAGES;
 use crate::directory::Account;
 use crate::server::{Server, read_again, unavailable};
 
 /// How far back a message may be to be found, in messages of its conversation: who takes back something older has not
 /// just sent it to the wrong person.
-const MESSAGES_MAX: usize = 5_000;
+const MESSAGES_MAX: usize = 1_000;
 
 /// Messages that are looked at together. Small, as what is taken back was mostly written a moment ago.
 const AT_ONCE: usize = 50;
 
 /// How often the log is asked, each time of a bounded part of it, whomever that was exchanged with.
-const STEPS_MAX: usize = 200;
+const STEPS_MAX: usize = 25;
 
 /// Puts a tombstone where the message is that is taken back, in the archive of an account, which exchanges it with `other`.
-/// Somebody else's message is not found, nor one that is too old, nor one that is not archived: the retraction goes its
-/// way all the same.
+/// Somebody else's message is not found, nor one that is too old; one that is a retraction itself stays, since whoever has
+/// what that one took back has to learn of it. The retraction goes its way all the same.
 pub(crate) async fn retract(
     server: &Server,
     (account, other): (&Account, &BareJid),
@@ -48,17 +49,16 @@ pub(crate) async fn retract(
             if message.id().as_deref() != Some(&retract.id) || bare(&message) != author {
                 continue;
             }
-            let stored = entry.payload;
-            let before = u32::try_from(stored.stanza.len()).unwrap_or(u32::MAX);
-            let Some(stanza) = tombstone(&message, &name, server.now_micros()) else {
-                return Ok(());
+            let retracted = Retracted {
+                by: None,
+                id: name.to_string(),
+                stamp: Some(DateTime::from_unix_micros(server.now_micros())),
             };
-            let stored = StoredMessage {
-                stanza: stanza.bytes().clone(),
-                bytes_before: before.max(stored.bytes_before),
-                ..stored
-            };
-            batch.replace(&MESSAGES, &account.owner, entry.id, &stored);
+            let retracted = Some(retracted.write());
+            if let Some(stored) = emptied(&account.owner, &entry.payload, &message, retracted) {
+                batch.replace(&MESSAGES, &account.owner, entry.id, &stored);
+                batch.delete(&TIMERS, &account.owner, &entry.id);
+            }
             return Ok(());
         }
         match read.next.filter(|_| looked_at < MESSAGES_MAX) {
@@ -73,24 +73,4 @@ pub(crate) async fn retract(
 fn bare(message: &Stanza) -> Option<BareJid> {
     let from: Jid = message.from()?.parse().ok()?;
     Some(from.bare())
-}
-
-/// What is left of a message: nothing that it said. What was taken back once stays so.
-fn tombstone(message: &Stanza, retraction: &str, now_micros: u64) -> Option<Stanza> {
-    if Retracted::is_in(message) {
-        return None;
-    }
-    let mut splice = message.splice();
-    for (at, child) in message.children().enumerate() {
-        if !child.is(STANZA_IDS, StanzaId::NAME) {
-            splice = splice.remove_child(at);
-        }
-    }
-    let retracted = Retracted {
-        by: None,
-        id: retraction.to_owned(),
-        stamp: Some(DateTime::from_unix_micros(now_micros)),
-    };
-    let retracted = retracted.write().to_bytes(ns::CLIENT);
-    read_again(splice.append(&retracted).finish()).ok()
 }

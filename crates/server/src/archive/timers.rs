@@ -4,13 +4,9 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use waxwing_stanza::Payload;
-use waxwing_stanza::xep::xep_0359_stanza_ids::{NS as STANZA_IDS, StanzaId};
-use waxwing_stanza::xep::xep_0466_ephemeral::Ephemeral;
-use waxwing_store::{Batch, Entry, Index, KeyRange, LogId, Owner, Page, StoreError, Table};
-use waxwing_wire::Stanza;
+use waxwing_store::{Batch, Index, KeyRange, LogId, Owner, Page, StoreError, Table};
 
-use crate::accounts;
+use crate::archive::emptied::emptied;
 use crate::delivery::{MESSAGES, StoredMessage, UNDELIVERED};
 use crate::server::{Server, read_again};
 
@@ -18,7 +14,7 @@ use crate::server::{Server, read_again};
 const AT_ONCE: usize = 100;
 
 /// When a message that waits is looked at again.
-const AGAIN_MICROS: u64 = 3_600 * 1_000_000;
+const AGAIN_MICROS: u64 = 300 * 1_000_000;
 
 /// When a message is to disappear.
 #[derive(Clone, PartialEq, Eq, prost::Message)]
@@ -62,8 +58,8 @@ pub(crate) async fn fire(server: &Server) -> Result<(), StoreError> {
     if next.load(Ordering::SeqCst) > server.now_micros() {
         return Ok(());
     }
-    // What is set from now on counts again.
-    next.store(u64::MAX, Ordering::SeqCst);
+    // What is set from now on counts again, and what was set before is with the store.
+    server.while_nothing_is_staged(|| next.store(u64::MAX, Ordering::SeqCst));
     let fired = fire_all(server).await;
     // Where it is not known, it is looked up next time.
     let earliest = fired.as_ref().copied().unwrap_or(Some(0));
@@ -80,68 +76,76 @@ async fn fire_all(server: &Server) -> Result<Option<u64>, StoreError> {
         let next = found.iter().find(|timer| timer.value.due_micros > now);
         let next = next.map(|timer| timer.value.due_micros);
         let is_all = next.is_some() || found.is_empty() || server.stopping();
-        let due = found
-            .into_iter()
-            .filter(|timer| timer.value.due_micros <= now);
-        for timer in due {
-            one(server, &timer.owner, timer.key, now).await?;
-        }
+        let due = found.into_iter();
+        let due = due.filter(|timer| timer.value.due_micros <= now);
+        let due = due.map(|timer| (timer.owner, timer.key)).collect();
+        let_go(server, due, now).await?;
         if is_all {
             return Ok(next);
         }
     }
 }
 
+/// Lets messages go, by one commit: nobody waits behind somebody's many.
+async fn let_go(
+    server: &Server,
+    due: Vec<(Owner, LogId)>,
+    now_micros: u64,
+) -> Result<(), StoreError> {
+    let mut batch = Batch::new();
+    for (owner, id) in &due {
+        one(server, owner, *id, now_micros, &mut batch).await?;
+    }
+    match server.store().commit(batch).await {
+        Err(StoreError::Refused { .. }) => {}
+        done => return done.map(|_| ()),
+    }
+    // One of them was taken back meanwhile, or an account removed: each by itself.
+    for (owner, id) in due {
+        let mut batch = Batch::new();
+        one(server, &owner, id, now_micros, &mut batch).await?;
+        match server.store().commit(batch).await {
+            Err(StoreError::Refused { .. }) => {}
+            done => {
+                done?;
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Lets one go, or has it looked at again.
-async fn one(server: &Server, owner: &Owner, id: LogId, now_micros: u64) -> Result<(), StoreError> {
+async fn one(
+    server: &Server,
+    owner: &Owner,
+    id: LogId,
+    now_micros: u64,
+    batch: &mut Batch,
+) -> Result<(), StoreError> {
     let page = Page::forward(1).from(id).to(id);
     let mut found = server.store().page(&MESSAGES, owner, page).await?;
-    let mut batch = Batch::new();
-    batch.unhurried();
-    accounts::require(&mut batch, owner);
+    // Whoever takes the message back takes the timer with it.
+    batch.require_present(&TIMERS, owner, &id);
     match found.entries.pop() {
         Some(entry) if entry.marks.contains(UNDELIVERED) => {
             let due_micros = now_micros.saturating_add(AGAIN_MICROS);
             batch.put(&TIMERS, owner, &id, &Timer { due_micros });
         }
         Some(entry) => {
-            if let Some(stored) = emptied(entry) {
+            if let Some(stored) = without_words(owner, &entry.payload) {
                 batch.replace(&MESSAGES, owner, id, &stored);
             }
             batch.delete(&TIMERS, owner, &id);
         }
         None => batch.delete(&TIMERS, owner, &id),
     }
-    match server.store().commit(batch).await {
-        // Somebody has removed the account, and with it this.
-        Err(StoreError::Refused { .. }) => Ok(()),
-        done => done.map(|_| ()),
-    }
+    Ok(())
 }
 
 /// What is left: who sent it to whom, when, its ids, and that it was to disappear.
-fn emptied(entry: Entry<StoredMessage>) -> Option<StoredMessage> {
-    let stored = entry.payload;
+fn without_words(owner: &Owner, stored: &StoredMessage) -> Option<StoredMessage> {
     let message = read_again(stored.stanza.clone())
         .inspect_err(|error| tracing::error!(%error, "an archived message cannot be read; it stays where it is"))
         .ok()?;
-    let left = empty(&message)?;
-    let before = u32::try_from(stored.stanza.len()).unwrap_or(u32::MAX);
-    Some(StoredMessage {
-        stanza: left.bytes().clone(),
-        bytes_before: before.max(stored.bytes_before),
-        ..stored
-    })
-}
-
-fn empty(message: &Stanza) -> Option<Stanza> {
-    let mut splice = message.splice();
-    for (at, child) in message.children().enumerate() {
-        let stays =
-            child.is(STANZA_IDS, StanzaId::NAME) || child.is(Ephemeral::NS, Ephemeral::NAME);
-        if !stays {
-            splice = splice.remove_child(at);
-        }
-    }
-    read_again(splice.finish()).ok()
+    emptied(owner, stored, &message, None)
 }

@@ -12,7 +12,7 @@ use waxwing_stanza::xep::xep_0297_forward::Forwarded;
 use waxwing_stanza::xep::xep_0333_markers as markers;
 use waxwing_stanza::xep::xep_0334_hints as hints;
 use waxwing_stanza::xep::xep_0359_stanza_ids as stanza_ids;
-use waxwing_wire::{Element, Stanza};
+use waxwing_wire::{ChildView, Element, Stanza};
 
 use crate::server::read_again;
 use crate::session::Out;
@@ -66,6 +66,8 @@ impl Lull {
                 return all;
             }
             Wait::Each => None,
+            // Each entry of the log counts.
+            Wait::Newest(_) if out.mark.is_some() => None,
             Wait::Newest(kind) => Some((kind, from.unwrap_or_default().into_owned())),
         };
         if kind.is_some() {
@@ -117,8 +119,12 @@ fn wait(stanza: &Stanza) -> Wait {
 
 /// Copies are treated as what they are copies of.
 fn of_message(stanza: &Stanza) -> Wait {
-    let copy = stanza.children().find(|child| child.ns() == carbons::NS);
-    if let Some(copy) = copy {
+    let is_copy = |child: &ChildView<'_>| {
+        child.ns() == carbons::NS && matches!(child.name(), "received" | "sent")
+    };
+    // A copy is nothing else beside.
+    let mut children = stanza.children();
+    if let (Some(copy), None) = (children.next().filter(is_copy), children.next()) {
         let copied = Forwarded::find(&copy.element());
         return match copied.ok().flatten().and_then(|copied| copied.stanza) {
             Some(copied) => of_copied(&copied),
@@ -171,6 +177,8 @@ fn of_children(says: impl Iterator<Item = Says>) -> Wait {
 
 #[cfg(test)]
 mod tests {
+    use waxwing_store::LogId;
+
     use super::*;
 
     fn stanza(xml: &str) -> Out {
@@ -223,6 +231,10 @@ mod tests {
                 true,
             ),
             (copy("<body>x</body>"), false),
+            (
+                copy(state).replace("<received", "<body>x</body><received"),
+                false,
+            ),
             (copy(state), true),
             (copy("<received xmlns='urn:xmpp:receipts' id='1'/>"), true),
         ] {
@@ -254,6 +266,17 @@ mod tests {
             ]
         );
         assert!(lull.end().is_empty());
+    }
+
+    #[test]
+    fn what_the_log_has_counts_each() {
+        let mut lull = Lull::default();
+        for id in 1..4 {
+            let state = "<message from='a@b/c'><active xmlns='http://jabber.org/protocol/chatstates'/></message>";
+            let out = Out::logged(state.to_owned().into(), LogId(id));
+            assert!(lull.take(out).is_empty());
+        }
+        assert_eq!(lull.end().len(), 3);
     }
 
     #[test]

@@ -117,7 +117,8 @@ fn which(cx: &Cx, found: &Found) -> ResultSet {
     }
 }
 
-/// A message of the archive on its way (§4.2). Who gets it there needs not get it again (§6.1.1).
+/// A message of the archive on its way (§4.2). The session that gets it there needs not get it again (§6.1.1); nobody needs
+/// to, once a client that takes messages has acknowledged it.
 fn result(cx: &Cx, message: &Message, query_id: Option<&str>) -> Out {
     let delay = Delay {
         from: None,
@@ -133,7 +134,10 @@ fn result(cx: &Cx, message: &Message, query_id: Option<&str>) -> Out {
     writer.raw(&found(&message.stanza, &id, query_id, &delay));
     writer.end();
     let bytes: Bytes = writer.finish();
-    let is_given =
-        message.is_undelivered && undelivered::is_for(&cx.server, session, &message.stanza);
-    Out::answering(bytes, is_given.then_some(message.id))
+    let waits = message.is_undelivered && undelivered::is_for(&cx.server, session, &message.stanza);
+    let settles = waits && session.settles_by_reading();
+    if waits && !settles {
+        session.note_given(message.id);
+    }
+    Out::answering(bytes, settles.then_some(message.id))
 }
