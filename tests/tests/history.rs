@@ -1,15 +1,14 @@
 //! Several devices of two accounts, cuts, crashes, pages read at any moment: in the end all hold the same history.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-#![expect(clippy::print_stderr, reason = "a failure names its seed")]
 #![expect(clippy::print_stdout, reason = "what was seen is told in figures")]
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use waxwing_server::Settings;
 use waxwing_stanza::BareJid;
 use waxwing_testkit::{Crowd, Cut, Dice, Peer, Seed, World};
+use waxwing_tests::with_seed;
 use waxwing_wire::{Element, ns};
 
 /// Runs of the whole.
@@ -299,7 +298,7 @@ impl Rig {
             .filter(|at| DEVICES[*at].0 == of)
             .collect();
         let [one, other] = devices[..] else {
-            unreachable!()
+            unreachable!("each account has two devices")
         };
         let most = 1 + self.dice.below(9);
         let forward = self.walk(one, |page| {
@@ -392,10 +391,7 @@ fn runs(of: std::ops::Range<u64>) {
     let (mut messages, mut queries, mut came_again, mut lost) = (0, 0, 0, 0);
     for number in of {
         let seed = Seed(number);
-        let rig = catch_unwind(AssertUnwindSafe(|| run(seed))).unwrap_or_else(|failure| {
-            eprintln!("failed with seed {seed}");
-            resume_unwind(failure)
-        });
+        let rig = with_seed(seed, "with several devices", || run(seed));
         messages += rig.tags;
         queries += rig.devices.iter().map(|device| device.queries).sum::<u64>();
         came_again += rig

@@ -22,7 +22,30 @@ pub(crate) use retention::{BYTES_MAX, DAYS_MAX, SIZES, sweep};
 pub(crate) use retraction::retract;
 pub(crate) use timers::{NextTimer, TIMERS, fire, set as set_timer};
 
-use waxwing_store::Marks;
+use std::borrow::Cow;
+
+use waxwing_stanza::{BareJid, Jid, StanzaError};
+use waxwing_store::{Entries, Marks, Page};
+
+use crate::delivery::{MESSAGES, StoredMessage};
+use crate::directory::Account;
+use crate::server::{Server, unavailable};
 
 /// Mark of an entry that belongs to the archive.
 pub(crate) const ARCHIVED: Marks = Marks::ARCHIVED;
+
+/// A page of an account's log.
+async fn page(
+    server: &Server,
+    account: &Account,
+    page: Page,
+) -> Result<Entries<StoredMessage>, StanzaError> {
+    let found = server.store().page(&MESSAGES, &account.owner, page);
+    found.await.map_err(|error| unavailable(&error))
+}
+
+/// The account or domain of an address.
+fn bare(address: Option<Cow<'_, str>>) -> Option<BareJid> {
+    let address: Jid = address?.parse().ok()?;
+    Some(address.bare())
+}

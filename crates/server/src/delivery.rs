@@ -16,7 +16,7 @@ use crate::blocking;
 use crate::directory::Account;
 use crate::hooks::Received;
 use crate::keep::Fate;
-use crate::server::Server;
+use crate::server::{Server, read_again};
 use crate::session::{Out, Session};
 use crate::stanza_id::StanzaIds;
 use crate::undelivered;
@@ -33,6 +33,15 @@ pub struct StoredMessage {
     /// How many bytes the stanza had before it was taken back; 0 for one that was not.
     #[prost(uint32, tag = "3")]
     pub bytes_before: u32,
+}
+
+impl StoredMessage {
+    /// The stanza. What cannot be read stays where it is, and is told.
+    pub(crate) fn read(&self) -> Option<Stanza> {
+        let read = read_again(self.stanza.clone());
+        read.inspect_err(|error| tracing::error!(%error, "a stored message cannot be read; it stays where it is"))
+            .ok()
+    }
 }
 
 /// Each account's log: its archive and its undelivered mail.

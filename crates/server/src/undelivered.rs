@@ -14,7 +14,7 @@ use crate::blocking::{self, BlockList};
 use crate::delivery::{MESSAGES, StoredMessage, UNDELIVERED};
 use crate::directory::Account;
 use crate::effects::After;
-use crate::server::{Server, read_again};
+use crate::server::Server;
 use crate::session::Session;
 
 /// Entries read at a time, and outstanding when more are queued.
@@ -165,10 +165,7 @@ pub(crate) fn for_session(
     id: LogId,
     now_micros: u64,
 ) -> Option<Bytes> {
-    let read = read_again(stored.stanza.clone());
-    let stanza = read
-        .inspect_err(|error| tracing::error!(%error, "a stored message cannot be read; it stays where it is"))
-        .ok()?;
+    let stanza = stored.read()?;
     if !is_for(server, session, &stanza) {
         return None;
     }

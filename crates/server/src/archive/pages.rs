@@ -8,10 +8,10 @@ use waxwing_stanza::{BareJid, Condition, Jid, StanzaError};
 use waxwing_store::{Entry, LogId, Page};
 use waxwing_wire::Stanza;
 
-use crate::archive::{ARCHIVED, Question};
+use crate::archive::{self, ARCHIVED, Question};
 use crate::delivery::{MESSAGES, StoredMessage};
 use crate::directory::Account;
-use crate::server::{Server, read_again, unavailable};
+use crate::server::{Server, unavailable};
 
 /// Bytes of messages from which on a page ends, so that nobody who asks for many at once gets too much at once.
 const PAGE_BYTES: usize = 512 * 1024;
@@ -74,9 +74,7 @@ pub(crate) async fn ends(
 ) -> Result<Option<(LogId, LogId)>, StanzaError> {
     let mut ends = Vec::new();
     for page in [Page::forward(1), Page::backward(1)] {
-        let page = page.with_marks(ARCHIVED);
-        let found = server.store().page(&MESSAGES, &account.owner, page).await;
-        let found = found.map_err(|error| unavailable(&error))?;
+        let found = archive::page(server, account, page.with_marks(ARCHIVED)).await?;
         ends.extend(found.entries.first().map(|entry| entry.id));
     }
     Ok(match ends[..] {
@@ -92,8 +90,7 @@ async fn one(
     id: LogId,
 ) -> Result<Entry<StoredMessage>, StanzaError> {
     let page = Page::forward(1).from(id).to(id).with_marks(ARCHIVED);
-    let found = server.store().page(&MESSAGES, &account.owner, page).await;
-    let mut found = found.map_err(|error| unavailable(&error))?;
+    let mut found = archive::page(server, account, page).await?;
     found.entries.pop().ok_or(Condition::ItemNotFound.into())
 }
 
@@ -159,8 +156,7 @@ async fn walk(
     let mut pile = Pile::default();
     let mut page = question.page.clone();
     loop {
-        let found = server.store().page(&MESSAGES, &account.owner, page.clone());
-        let found = found.await.map_err(|error| unavailable(&error))?;
+        let found = archive::page(server, account, page.clone()).await?;
         for entry in found.entries {
             if !pile.put(question, entry, None) {
                 return Ok(pile);
@@ -194,23 +190,16 @@ impl Pile {
         entry: Entry<StoredMessage>,
         otherwise: Option<&Account>,
     ) -> bool {
-        let stanza = match read_again(entry.payload.stanza) {
-            Ok(stanza) => stanza,
-            Err(error) => {
-                tracing::error!(%error, "an archived message cannot be read; it stays where it is");
-                return true;
-            }
+        let Some(stanza) = entry.payload.read() else {
+            return true;
         };
-        let is_with = match &question.with {
-            Some(with) if with.resource().is_some() => {
-                let ends = [stanza.from(), stanza.to()].into_iter().flatten();
-                let mut ends = ends.filter_map(|jid| jid.parse::<Jid>().ok());
-                let is_other = |account| other(account, &stanza) == with.bare();
-                otherwise.is_none_or(is_other) && ends.any(|jid| jid == *with)
-            }
-            Some(with) => otherwise.is_none_or(|account| other(account, &stanza) == with.bare()),
-            None => true,
-        };
+        let is_with = question.with.as_ref().is_none_or(|with| {
+            let is_end = |jid: Cow<'_, str>| jid.parse::<Jid>().is_ok_and(|jid| jid == *with);
+            otherwise.is_none_or(|account| other(account, &stanza) == with.bare())
+                && (with.resource().is_none()
+                    || stanza.from().is_some_and(is_end)
+                    || stanza.to().is_some_and(is_end))
+        });
         if !is_with {
             return true;
         }
@@ -229,11 +218,8 @@ impl Pile {
 
 /// With whom the owner of an archive has exchanged a message.
 fn other(account: &Account, stanza: &Stanza) -> BareJid {
-    let bare = |jid: Option<Cow<'_, str>>| jid.and_then(|jid| jid.parse::<Jid>().ok());
-    let bare = |jid| bare(jid).map_or_else(|| account.jid.clone(), |jid| jid.bare());
-    let from = bare(stanza.from());
-    match from == account.jid {
-        true => bare(stanza.to()),
-        false => from,
-    }
+    let is_other = |jid: &BareJid| *jid != account.jid;
+    let from = archive::bare(stanza.from()).filter(is_other);
+    let other = from.or_else(|| archive::bare(stanza.to()));
+    other.unwrap_or_else(|| account.jid.clone())
 }

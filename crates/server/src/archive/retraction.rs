@@ -3,15 +3,15 @@
 
 use waxwing_stanza::xep::xep_0082_datetime::DateTime;
 use waxwing_stanza::xep::xep_0424_retraction::{Retract, Retracted};
-use waxwing_stanza::{BareJid, Jid, Payload, StanzaError};
+use waxwing_stanza::{BareJid, Payload, StanzaError};
 use waxwing_store::{Batch, Page};
 use waxwing_wire::Stanza;
 
-use crate::archive::TIMERS;
 use crate::archive::emptied::emptied;
+use crate::archive::{self, TIMERS};
 use crate::delivery::MESSAGES;
 use crate::directory::Account;
-use crate::server::{Server, read_again, unavailable};
+use crate::server::{Server, read_again};
 
 /// How far back a message may be to be found, in messages of its conversation: who takes back something older has not
 /// just sent it to the wrong person.
@@ -35,18 +35,19 @@ pub(crate) async fn retract(
     let (Some(name), Ok(Some(retract))) = (retraction.id(), Retract::find_in(retraction)) else {
         return Ok(());
     };
-    let author = bare(retraction);
+    let author = archive::bare(retraction.from());
     let mut page = Page::backward(AT_ONCE).with_address(other.as_str());
     let mut looked_at = 0;
     for _ in 0..STEPS_MAX {
-        let read = server.store().page(&MESSAGES, &account.owner, page.clone());
-        let read = read.await.map_err(|error| unavailable(&error))?;
+        let read = archive::page(server, account, page.clone()).await?;
         looked_at += read.entries.len();
         for entry in read.entries {
             let Ok(message) = read_again(entry.payload.stanza.clone()) else {
                 continue;
             };
-            if message.id().as_deref() != Some(&retract.id) || bare(&message) != author {
+            if message.id().as_deref() != Some(&retract.id)
+                || archive::bare(message.from()) != author
+            {
                 continue;
             }
             let retracted = Retracted {
@@ -67,10 +68,4 @@ pub(crate) async fn retract(
         }
     }
     Ok(())
-}
-
-/// Who has sent it.
-fn bare(message: &Stanza) -> Option<BareJid> {
-    let from: Jid = message.from()?.parse().ok()?;
-    Some(from.bare())
 }

@@ -8,7 +8,7 @@ use waxwing_store::{Batch, Index, KeyRange, LogId, Owner, Page, StoreError, Tabl
 
 use crate::archive::emptied::emptied;
 use crate::delivery::{MESSAGES, StoredMessage, UNDELIVERED};
-use crate::server::{Server, read_again};
+use crate::server::Server;
 
 /// Messages that are looked at together.
 const AT_ONCE: usize = 100;
@@ -78,8 +78,8 @@ async fn fire_all(server: &Server) -> Result<Option<u64>, StoreError> {
         let is_all = next.is_some() || found.is_empty() || server.stopping();
         let due = found.into_iter();
         let due = due.filter(|timer| timer.value.due_micros <= now);
-        let due = due.map(|timer| (timer.owner, timer.key)).collect();
-        let_go(server, due, now).await?;
+        let due: Vec<_> = due.map(|timer| (timer.owner, timer.key)).collect();
+        let_go(server, &due, now).await?;
         if is_all {
             return Ok(next);
         }
@@ -89,29 +89,32 @@ async fn fire_all(server: &Server) -> Result<Option<u64>, StoreError> {
 /// Lets messages go, by one commit: nobody waits behind somebody's many.
 async fn let_go(
     server: &Server,
-    due: Vec<(Owner, LogId)>,
+    due: &[(Owner, LogId)],
     now_micros: u64,
 ) -> Result<(), StoreError> {
-    let mut batch = Batch::new();
-    for (owner, id) in &due {
-        one(server, owner, *id, now_micros, &mut batch).await?;
-    }
-    match server.store().commit(batch).await {
-        Err(StoreError::Refused { .. }) => {}
-        done => return done.map(|_| ()),
-    }
-    // One of them was taken back meanwhile, or an account removed: each by itself.
-    for (owner, id) in due {
-        let mut batch = Batch::new();
-        one(server, &owner, id, now_micros, &mut batch).await?;
-        match server.store().commit(batch).await {
-            Err(StoreError::Refused { .. }) => {}
-            done => {
-                done?;
-            }
+    if !by_one_commit(server, due, now_micros).await? {
+        // One of them was taken back meanwhile, or an account removed: each by itself.
+        for timer in due {
+            by_one_commit(server, std::slice::from_ref(timer), now_micros).await?;
         }
     }
     Ok(())
+}
+
+/// Says whether all timers were still there.
+async fn by_one_commit(
+    server: &Server,
+    due: &[(Owner, LogId)],
+    now_micros: u64,
+) -> Result<bool, StoreError> {
+    let mut batch = Batch::new();
+    for (owner, id) in due {
+        one(server, owner, *id, now_micros, &mut batch).await?;
+    }
+    match server.store().commit(batch).await {
+        Err(StoreError::Refused { .. }) => Ok(false),
+        done => done.map(|_| true),
+    }
 }
 
 /// Lets one go, or has it looked at again.
@@ -144,8 +147,5 @@ async fn one(
 
 /// What is left: who sent it to whom, when, its ids, and that it was to disappear.
 fn without_words(owner: &Owner, stored: &StoredMessage) -> Option<StoredMessage> {
-    let message = read_again(stored.stanza.clone())
-        .inspect_err(|error| tracing::error!(%error, "an archived message cannot be read; it stays where it is"))
-        .ok()?;
-    emptied(owner, stored, &message, None)
+    emptied(owner, stored, &stored.read()?, None)
 }

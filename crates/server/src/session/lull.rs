@@ -26,7 +26,6 @@ pub(crate) const HELD_BYTES_MAX: usize = 256 * 1024;
 #[derive(Default)]
 pub(crate) struct Lull {
     held: VecDeque<Held>,
-    bytes: usize,
 }
 
 struct Held {
@@ -74,20 +73,15 @@ impl Lull {
             self.held.retain(|held| held.kind != kind);
         }
         self.held.push_back(Held { kind, out });
-        self.weigh();
-        if self.held.len() > HELD_MAX || self.bytes > HELD_BYTES_MAX {
+        let bytes: usize = self.held().map(|out| out.bytes.len()).sum();
+        if self.held.len() > HELD_MAX || bytes > HELD_BYTES_MAX {
             return self.end();
         }
         Vec::new()
     }
 
-    fn weigh(&mut self) {
-        self.bytes = self.held().map(|out| out.bytes.len()).sum();
-    }
-
     /// Everything that waits.
     pub(super) fn end(&mut self) -> Vec<Out> {
-        self.bytes = 0;
         self.held.drain(..).map(|held| held.out).collect()
     }
 
@@ -102,7 +96,6 @@ impl Lull {
             .into_iter()
             .partition(|held| is_one(&held.out));
         self.held = left;
-        self.weigh();
         let taken: VecDeque<Held> = taken;
         taken.into_iter().map(|held| held.out).collect()
     }
