@@ -61,7 +61,7 @@ fn begin(negotiation: &mut Negotiation, features: &Element) -> Result<(), Negoti
     let password = settings.password.clone();
     let mut exchange: Box<dyn ClientExchange> = match choice.mechanism.family() {
         Family::Plain => Box::new(PlainClient::new(user, password)),
-        Family::Anonymous => return Err(NegotiationError::NoMechanism),
+        Family::Anonymous | Family::Token(_) => return Err(NegotiationError::NoMechanism),
         Family::Scram { hash, .. } => Box::new(ScramClient::new(ScramLogin {
             hash,
             flag: choice.flag,
@@ -136,8 +136,8 @@ fn choose(
     let is_possible = |mechanism: &Mechanism| match mechanism.family() {
         Family::Scram { plus, .. } => kind.is_some() || !plus,
         Family::Plain => matches!(transport, Transport::Tls(_)),
-        // An account is not a guest.
-        Family::Anonymous => false,
+        // An account is not a guest, and a password no token.
+        Family::Anonymous | Family::Token(_) => false,
     };
     let mechanism = Mechanism::ALL
         .into_iter()

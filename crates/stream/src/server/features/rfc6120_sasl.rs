@@ -98,6 +98,8 @@ fn offered(negotiation: &Negotiation) -> Vec<Mechanism> {
         Family::Scram { plus, .. } => bindings || !plus,
         Family::Plain => plain,
         Family::Anonymous => negotiation.settings.guests.contains(&negotiation.domain),
+        // Those are offered elsewhere (XEP-0484).
+        Family::Token(_) => false,
     };
     let is_allowed = |mechanism: &Mechanism| negotiation.settings.mechanisms.contains(mechanism);
     Mechanism::ALL
@@ -163,7 +165,9 @@ fn chosen(negotiation: &Negotiation, stanza: &Stanza) -> Result<Mechanism, Failu
             Err(Failure::MechanismTooWeak)
         }
         Family::Plain => Err(Failure::EncryptionRequired),
-        Family::Scram { .. } | Family::Anonymous => Err(Failure::InvalidMechanism),
+        Family::Scram { .. } | Family::Anonymous | Family::Token(_) => {
+            Err(Failure::InvalidMechanism)
+        }
     }
 }
 
@@ -179,7 +183,10 @@ fn exchange(mechanism: Mechanism, negotiation: &mut Negotiation) -> Box<dyn Serv
             Box::new(ScramServer::new(hash, plus, bindings, offer, nonce))
         }
         Family::Plain => Box::new(PlainServer::default()),
-        Family::Anonymous => Box::new(AnonymousServer::new(negotiation.seed.uuid())),
+        // No token is let through to here.
+        Family::Anonymous | Family::Token(_) => {
+            Box::new(AnonymousServer::new(negotiation.seed.uuid()))
+        }
     }
 }
 
