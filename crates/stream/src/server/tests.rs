@@ -1,6 +1,8 @@
 //! The server against typed XML: what it says, by table.
 
 mod errors;
+mod fast;
 mod header;
 mod login;
 mod rig;
+mod sasl2;
