@@ -2,6 +2,7 @@
 
 mod link;
 mod random;
+mod sasl2;
 
 use self::link::{
     Cut, ITERATIONS, Link, Story, binding, client_settings, credentials, password, server_settings,
