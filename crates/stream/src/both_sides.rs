@@ -1,5 +1,6 @@
 //! The client's side of negotiation against the server's: they agree, or part for the right reason.
 
+mod fast;
 mod link;
 mod random;
 mod sasl2;

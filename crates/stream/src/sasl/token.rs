@@ -223,7 +223,9 @@ impl Tokens {
             let Some(token) = key.proven(device, record, attempt) else {
                 continue;
             };
-            let newest = self.newest.clone().filter(|_| !is_new);
+            // §3.5: one that ends earlier than the one that is used is good for nothing any more.
+            let is_left = |new: &TokenRecord| !is_new && new.expires_secs >= record.expires_secs;
+            let newest = self.newest.clone().filter(is_left);
             return Ok(Used {
                 after: Tokens {
                     current: Some(record.admit(attempt)?),
@@ -320,6 +322,22 @@ mod tests {
         let proof = proof(&record(1));
         let used = tokens().used(&key(), &ours(), &attempt(proof.bytes(), None));
         assert_eq!(used.unwrap().after, tokens(), "no count changes none");
+    }
+
+    /// As it is where tokens were made to end sooner meanwhile.
+    #[test]
+    fn a_token_that_ends_earlier_goes_with_the_use_of_another() {
+        let sooner = TokenRecord {
+            expires_secs: NOW,
+            ..record(2)
+        };
+        let tokens = Tokens {
+            newest: Some(sooner),
+            ..tokens()
+        };
+        let proof = proof(&record(1));
+        let used = tokens.used(&key(), &ours(), &attempt(proof.bytes(), None));
+        assert_eq!(used.unwrap().after.newest, None);
     }
 
     #[test]

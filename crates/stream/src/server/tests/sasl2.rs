@@ -1,21 +1,19 @@
-//! XEP-0388, XEP-0386, XEP-0480 and XEP-0509 by their examples, and what goes wrong with them.
+//! XEP-0388 and XEP-0509 by their examples, and what goes wrong with them.
 
 use waxwing_stanza::xep::xep_0280_carbons as carbons;
 
 use super::rig::{AUTH, BIND, HEADER, Rig, STARTTLS, binding, settings};
+use super::upgrade::{lacking, old_account};
 use crate::StreamCondition;
-use crate::sasl::{Account, Credentials, Failure, Hash, Mechanism, Password, ScramKeys, TokenKey};
-use crate::sasl::{Stretch, base64};
-use crate::server::{ExtraFeature, HELD_EVENTS_MAX, Sasl2, Settings, Stage, Tls};
+use crate::sasl::{Failure, Mechanism, TokenKey, base64};
+use crate::server::{Sasl2, Settings, Tls};
 use crate::sm::SM;
-use waxwing_wire::Element;
 
-const CSI: &str = "urn:xmpp:csi:0";
+pub(super) const CSI: &str = "urn:xmpp:csi:0";
 pub(super) const AGENT: &str = "<user-agent id='d4565fa7-4d72-4749-b3d3-740edbf87770'>\
     <software>AwesomeXMPP</software><device>Kiva's Phone</device></user-agent>";
-const SUCCESS: &str = "<success xmlns='urn:xmpp:sasl:2'><authorization-identifier>alice@example.org\
+pub(super) const SUCCESS: &str = "<success xmlns='urn:xmpp:sasl:2'><authorization-identifier>alice@example.org\
     </authorization-identifier></success>";
-const BOUND: &str = "<bound xmlns='urn:xmpp:bind:0'><metadata xmlns='urn:xmpp:mam:2'/></bound>";
 
 pub(super) fn sasl2_settings() -> Settings {
     let vars = [carbons::NS, CSI, SM];
@@ -34,7 +32,7 @@ pub(super) fn start() -> Rig {
     start_with(sasl2_settings())
 }
 
-fn start_with(settings: Settings) -> Rig {
+pub(super) fn start_with(settings: Settings) -> Rig {
     let mut rig = Rig::with(settings, Tls::Started(binding()));
     rig.types(HEADER);
     rig
@@ -391,279 +389,6 @@ fn who_says_who_it_is_logs_in_as_that() {
     let mut rig = Rig::with(sasl2_settings(), Tls::Started(binding()));
     rig.types(&from("alice@second.example"));
     assert_eq!(rig.condition(), Some(StreamCondition::InvalidFrom));
-}
-
-/// XEP-0386, examples 2 to 4.
-#[test]
-fn a_resource_comes_with_the_log_in() {
-    let bind = "<bind xmlns='urn:xmpp:bind:0'><tag>AwesomeXMPP</tag><enable xmlns='urn:xmpp:carbons:2'/>\
-        <enable xmlns='urn:xmpp:sm:3'/><inactive xmlns='urn:xmpp:csi:0'/><x xmlns='urn:x'/></bind>";
-    let mut settings = sasl2_settings();
-    settings.features.push(ExtraFeature {
-        domain: None,
-        stage: Stage::Bind,
-        element: Some(Element::new("urn:xmpp:features:rosterver", "ver")),
-        takes: Vec::new(),
-    });
-    let mut rig = start_with(settings);
-    let sent = rig.types(&plain(&format!("{AGENT}{bind}")));
-    let jid = rig.bound.clone().unwrap();
-    let expected = format!(
-        "<success xmlns='urn:xmpp:sasl:2'><authorization-identifier>{jid}</authorization-identifier>\
-         {BOUND}</success><stream:features><ver xmlns='urn:xmpp:features:rosterver'/></stream:features>"
-    );
-    assert_eq!(sent, expected);
-    let request = &rig.bind2[0];
-    assert_eq!(request.tag.as_deref(), Some("AwesomeXMPP"));
-    let names: Vec<_> = request.features.iter().map(Element::ns).collect();
-    assert_eq!(
-        names,
-        [carbons::NS, SM, CSI],
-        "and nothing that is not offered"
-    );
-    assert_eq!(request.user_agent, rig.negotiation.user_agent().cloned());
-    assert_eq!(rig.negotiation.stage(), Stage::Bound);
-}
-
-#[test]
-fn a_resource_is_steady_by_user_agent_and_random_without() {
-    let bound = |more: &str| {
-        let mut rig = start();
-        rig.types(&plain(&format!("{more}<bind xmlns='urn:xmpp:bind:0'/>")));
-        rig.bound.unwrap().resource().to_owned()
-    };
-    let own = bound(AGENT);
-    assert_eq!((own.len(), bound(AGENT)), (12, own.clone()));
-    let capitals = AGENT.replace("d4565fa7", "D4565FA7");
-    assert_eq!(bound(&capitals), own);
-    assert_ne!(bound(&AGENT.replace("d4565fa7", "d4565fa8")), own);
-    assert_eq!(bound("").len(), 24);
-    for (tag, taken) in [
-        ("Phone", true),
-        ("\u{7}", false),
-        ("", false),
-        (&*"x".repeat(129), false),
-    ] {
-        let mut rig = start();
-        let tag = format!("<bind xmlns='urn:xmpp:bind:0'><tag>{tag}</tag></bind>");
-        rig.types(&plain(&format!("{AGENT}{}", tag.replace('\u{7}', "&#x9;"))));
-        let resource = rig.bound.unwrap().resource().to_owned();
-        assert_eq!(resource != own, taken, "{tag}: {resource}");
-    }
-}
-
-/// There are no words for it in XEP-0386: those of RFC 6120 are next.
-#[test]
-fn who_gets_no_resource_is_logged_in_all_the_same() {
-    let mut rig = start();
-    rig.gives_bind2 = false;
-    let sent = rig.types(&plain("<bind xmlns='urn:xmpp:bind:0'/>"));
-    assert!(
-        sent.starts_with(SUCCESS) && sent.contains("urn:ietf:params:xml:ns:xmpp-bind"),
-        "{sent}"
-    );
-    assert_eq!(rig.negotiation.stage(), Stage::Bind);
-    rig.types(BIND);
-    assert!(rig.bound.is_some());
-}
-
-/// XEP-0388, example 9; XEP-0198, examples of inlining.
-#[test]
-fn a_session_is_resumed_or_else_a_new_one_bound() {
-    let asked =
-        plain("<bind xmlns='urn:xmpp:bind:0'/><resume xmlns='urn:xmpp:sm:3' h='3' previd='124'/>");
-    let mut rig = start();
-    rig.session = Some("124");
-    let sent = rig.types(&asked);
-    let expected = "<success xmlns='urn:xmpp:sasl:2'>\
-        <authorization-identifier>alice@example.org/former</authorization-identifier>\
-        <resumed xmlns='urn:xmpp:sm:3' h='7' previd='124'/></success>";
-    assert_eq!(sent, expected, "no features, and no resource");
-    assert_eq!((rig.bind2.len(), &rig.bound), (0, &None));
-    assert_eq!(rig.resumed.unwrap().resource(), "former");
-
-    let failed = "<failed xmlns='urn:xmpp:sm:3' h='9'>\
-        <item-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></failed>";
-    let mut rig = start();
-    let sent = rig.types(&asked);
-    assert!(
-        sent.contains(&format!("{failed}{BOUND}</success>")),
-        "{sent}"
-    );
-    assert!(rig.bound.is_some() && rig.resumed.is_none());
-
-    let malformed = plain("<bind xmlns='urn:xmpp:bind:0'/><resume xmlns='urn:xmpp:sm:3'/>");
-    let mut rig = start();
-    let sent = rig.types(&malformed);
-    assert!(
-        sent.contains("<failed xmlns='urn:xmpp:sm:3'><bad-request "),
-        "{sent}"
-    );
-    assert!(rig.bound.is_some());
-
-    // Alone, without a resource: the client may go on as it likes.
-    let mut rig = start();
-    let sent = rig.types(&plain(
-        "<resume xmlns='urn:xmpp:sm:3' h='3' previd='gone'/>",
-    ));
-    assert!(
-        sent.contains(failed) && sent.contains("<stream:features>"),
-        "{sent}"
-    );
-    assert_eq!(rig.negotiation.stage(), Stage::Bind);
-}
-
-/// What is sent behind a log-in waits for it, in order.
-#[test]
-fn what_is_sent_ahead_keeps_its_order() {
-    let bind = plain("<bind xmlns='urn:xmpp:bind:0'/>");
-    let mut rig = Rig::with(sasl2_settings(), Tls::Started(binding()));
-    let ahead = "<presence/><message id='1'/><message id='2'/></stream:stream>";
-    let sent = rig.types(&format!("{HEADER}{bind}{ahead}"));
-    assert!(rig.bound.is_some(), "{sent}");
-    assert_eq!(rig.elements.len(), 3);
-    for (element, part) in rig.elements.iter().zip(["presence", "id='1'", "id='2'"]) {
-        assert!(element.contains(part), "{element}");
-    }
-    assert_eq!(rig.closed, Some(None));
-
-    // Behind one that fails it counts for nothing.
-    let mut rig = start();
-    let wrong = bind.replace("AGFsaWNlAHBlbmNpbA==", "AGFsaWNlAHBlbmNpbHM=");
-    let sent = rig.types(&format!("{wrong}{ahead}"));
-    assert!(sent.starts_with(&failure(Failure::NotAuthorized)), "{sent}");
-    assert_eq!(rig.condition(), Some(StreamCondition::NotAuthorized));
-    assert!(rig.elements.is_empty());
-
-    // There is a limit to it.
-    let mut rig = start();
-    rig.silent = true;
-    rig.types(&format!("{bind}{}", "<message/>".repeat(HELD_EVENTS_MAX)));
-    assert!(rig.closed.is_none());
-    rig.types("<message/>");
-    assert_eq!(rig.condition(), Some(StreamCondition::PolicyViolation));
-}
-
-/// An account from before SHA-512.
-fn old_account() -> Rig {
-    let mut rig = start();
-    let password = Password::prepare("pencil").unwrap();
-    let keys = ScramKeys::derive(Hash::Sha256, &password, b"salt", 10);
-    rig.account = Account::Active(Credentials::new([keys]));
-    rig
-}
-
-fn lacking() -> String {
-    plain(
-        "<upgrade xmlns='urn:xmpp:sasl:upgrade:0'>UPGR-SCRAM-SHA-512</upgrade>\
-         <upgrade xmlns='urn:xmpp:sasl:upgrade:0'>UPGR-BLOOP-42</upgrade>\
-         <upgrade xmlns='urn:xmpp:sasl:upgrade:0'>UPGR-SCRAM-SHA-512</upgrade>",
-    )
-}
-
-const NEXT: &str = "<next xmlns='urn:xmpp:sasl:2' task='UPGR-SCRAM-SHA-512'/>";
-
-/// XEP-0480, example 5.
-#[test]
-fn an_account_gets_its_keys_before_success() {
-    let mut rig = old_account();
-    let sent = rig.types(&lacking());
-    let expected = "<continue xmlns='urn:xmpp:sasl:2'><tasks><task>UPGR-SCRAM-SHA-512</task></tasks></continue>";
-    assert_eq!(sent, expected);
-    assert_eq!(rig.authenticated, None, "not yet");
-    let sent = rig.types(NEXT);
-    let salt = sent
-        .strip_prefix(
-            "<task-data xmlns='urn:xmpp:sasl:2'><salt xmlns='urn:xmpp:scram-upgrade:0' iterations='10'>",
-        )
-        .and_then(|rest| rest.strip_suffix("</salt></task-data>"))
-        .unwrap_or_else(|| panic!("{sent}"));
-    let salt = base64::decode(salt).unwrap();
-    let salted = Stretch {
-        hash: Hash::Sha512,
-        password: Password::prepare("pencil").unwrap(),
-        salt: salt.clone(),
-        iterations: 10,
-    };
-    let salted = base64::encode(salted.run().0.bytes());
-    let sent = rig.types(&task_data(&salted));
-    assert!(sent.starts_with(SUCCESS), "{sent}");
-    let password = Password::prepare("pencil").unwrap();
-    assert_eq!(
-        rig.keys,
-        [ScramKeys::derive(Hash::Sha512, &password, &salt, 10)]
-    );
-    // Who has the keys has no task; nor does a guest.
-    let mut rig = start();
-    assert!(rig.types(&lacking()).starts_with(SUCCESS));
-    let mut settings = sasl2_settings();
-    settings.guests.insert("example.org".to_owned());
-    let mut rig = start_with(settings);
-    rig.others = Account::Active(Credentials::default());
-    let guest = lacking().replace("PLAIN", "ANONYMOUS").replace(
-        "<initial-response>AGFsaWNlAHBlbmNpbA==</initial-response>",
-        "",
-    );
-    let sent = rig.types(&guest);
-    assert!(
-        sent.starts_with("<success xmlns='urn:xmpp:sasl:2'><authorization-identifier>"),
-        "{sent}"
-    );
-}
-
-fn task_data(hash: &str) -> String {
-    format!(
-        "<task-data xmlns='urn:xmpp:sasl:2'><hash xmlns='urn:xmpp:scram-upgrade:0'>{hash}</hash></task-data>"
-    )
-}
-
-#[test]
-fn a_task_that_goes_wrong_ends_the_log_in() {
-    use Failure::*;
-    let full = base64::encode(&[1; 64]);
-    let other = NEXT.replace("512", "256");
-    let no_name = "<next xmlns='urn:xmpp:sasl:2'/>";
-    let table = [
-        (vec![no_name.to_owned()], MalformedRequest),
-        (vec![other], MalformedRequest),
-        (vec![NEXT.to_owned(), NEXT.to_owned()], MalformedRequest),
-        (vec![task_data(&full)], MalformedRequest),
-        (
-            vec!["<response xmlns='urn:xmpp:sasl:2'/>".to_owned()],
-            MalformedRequest,
-        ),
-        (vec![NEXT.to_owned(), task_data("")], MalformedRequest),
-        (
-            vec![NEXT.to_owned(), task_data("QUFBQQ==")],
-            MalformedRequest,
-        ),
-        (vec![NEXT.to_owned(), task_data("%")], IncorrectEncoding),
-        (
-            vec![
-                NEXT.to_owned(),
-                "<task-data xmlns='urn:xmpp:sasl:2'/>".to_owned(),
-            ],
-            MalformedRequest,
-        ),
-    ];
-    for (said, reason) in table {
-        let mut rig = old_account();
-        rig.types(&lacking());
-        let sent = said.iter().map(|xml| rig.types(xml)).last().unwrap();
-        assert_eq!(sent, failure(reason), "{said:?}");
-        assert!(rig.keys.is_empty() && rig.authenticated.is_none());
-    }
-    let mut rig = old_account();
-    rig.stores = false;
-    rig.types(&lacking());
-    rig.types(NEXT);
-    assert_eq!(rig.types(&task_data(&full)), failure(TemporaryAuthFailure));
-    for other in [plain(""), "<message/>".to_owned(), AUTH.to_owned()] {
-        let mut rig = old_account();
-        rig.types(&lacking());
-        rig.types(&other);
-        assert_eq!(rig.condition(), Some(StreamCondition::PolicyViolation));
-    }
 }
 
 /// XEP-0509, examples 4 and 5.
