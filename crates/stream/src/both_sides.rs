@@ -1,6 +1,7 @@
 //! The client's side of negotiation against the server's: they agree, or part for the right reason.
 
 mod fast;
+mod frames;
 mod link;
 mod random;
 mod sasl2;

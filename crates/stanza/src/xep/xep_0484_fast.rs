@@ -62,7 +62,7 @@ mod tests {
         assert!(offer.tls_0rtt && offer.mechanisms.len() == 3);
     }
 
-    /// Examples 2 to 6.
+    /// The examples of §3.2 to §3.6.
     #[test]
     fn asking_and_using() {
         let request = written::<RequestToken>(

@@ -149,7 +149,7 @@ fn handle(negotiation: &mut Negotiation, stanza: &Stanza) {
     let stage = negotiation.stage();
     let is_again = negotiation.sasl2.is_busy() && stanza.name() == "authenticate";
     if stage >= Stage::Bind || is_again {
-        // §2.4, §5.8: one log-in at a time, and none after one that succeeded.
+        // §2.4, §4.8: one log-in at a time, and none after one that succeeded.
         let text = "you are logged in, or about to be";
         let error = StreamError::new(StreamCondition::PolicyViolation, text);
         return negotiation.close(error);

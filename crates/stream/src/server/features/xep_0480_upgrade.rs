@@ -4,6 +4,7 @@
 use waxwing_stanza::Payload;
 use waxwing_stanza::xep::xep_0480_upgrade::{Hash as Hashed, SCRAM, Salt, Upgrade};
 use waxwing_wire::{Element, ns};
+use zeroize::Zeroizing;
 
 use super::rfc6120_sasl;
 use super::xep_0388_sasl2::{self, NS, data_element};
@@ -95,12 +96,12 @@ fn finish(negotiation: &mut Negotiation, element: &Element) -> Result<(), Failur
     let account = account.ok_or(Failure::MalformedRequest)?;
     let task = task(negotiation)?;
     let hashed = element.child(SCRAM, Hashed::NAME);
-    let hashed = hashed.ok_or(Failure::MalformedRequest)?.text();
+    let hashed = Zeroizing::new(hashed.ok_or(Failure::MalformedRequest)?.text());
     let salted = base64::decode(hashed.trim_ascii()).ok_or(Failure::IncorrectEncoding)?;
     if !task.begun || salted.len() != task.hash.output_bytes() {
         return Err(Failure::MalformedRequest);
     }
-    let salted = Secret::copy(&zeroize::Zeroizing::new(salted));
+    let salted = Secret::copy(&Zeroizing::new(salted));
     let keys = ScramKeys::from_salted(task.hash, &salted, &task.salt, iterations);
     if let Some(request) = &mut negotiation.sasl2.request {
         request.task = None;

@@ -1,4 +1,4 @@
-//! XEP-0484 by its examples, and tokens that are not good.
+//! XEP-0484 by its sections and their examples, and tokens that are not good.
 
 use super::rig::{HEADER, Rig, binding};
 use super::sasl2::{AGENT, failure, plain, sasl2_settings, start};
@@ -67,7 +67,7 @@ fn fast(attributes: &str) -> String {
     format!("{AGENT}<fast xmlns='urn:xmpp:fast:0' {attributes}/>")
 }
 
-/// Examples 2 and 3.
+/// §3.2 and §3.3.
 #[test]
 fn a_token_is_given_to_who_asks_and_logs_in() {
     let mut rig = start();
@@ -128,7 +128,7 @@ fn no_token_is_given_where_none_can_be() {
     assert!(rig.devices.is_empty());
 }
 
-/// Example 4.
+/// §3.4.
 #[test]
 fn a_token_logs_in_with_the_server_s_proof() {
     let (mut rig, token) = issued();
@@ -253,7 +253,7 @@ fn a_count_that_was_used_is_used_up() {
     assert_eq!(rig.authenticated, None);
 }
 
-/// Example 5; and the token before stays good.
+/// §3.5; and the token before stays good.
 #[test]
 fn a_token_is_replaced_when_it_ends_soon() {
     let (mut rig, token) = issued();
@@ -268,7 +268,7 @@ fn a_token_is_replaced_when_it_ends_soon() {
     assert!(rig.tokens.current.is_some() && rig.tokens.newest.is_some());
 }
 
-/// Example 6: no other in its place, unless it is asked for.
+/// §3.6: no other in its place, unless it is asked for.
 #[test]
 fn a_token_is_ended_by_its_client() {
     for (more, given) in [(String::new(), false), (request("HT-SHA-256-EXPR"), true)] {

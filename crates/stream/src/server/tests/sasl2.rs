@@ -133,7 +133,7 @@ fn offers_no_more_than_there_is() {
     assert!(rig.types(&plain(&asked)).starts_with(SUCCESS));
 }
 
-/// XEP-0388, example 18: the features follow, and the stream goes on.
+/// XEP-0388, example 13: the features follow, and the stream goes on.
 #[test]
 fn a_log_in_without_more_is_followed_by_features() {
     let mut rig = start();
