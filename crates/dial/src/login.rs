@@ -112,6 +112,8 @@ impl Running<'_> {
                 return Ok(Some(stream.with_lost(lost)));
             }
             Output::Element(stanza) => self.early.push(stanza),
+            // Nobody here keeps them: SASL2 is not asked for.
+            Output::Token(_) | Output::TokenRefused(_) | Output::Offer(_) | Output::Inline(_) => {}
             Output::Close(error) => {
                 let _said = self.link()?.flush().await;
                 return Err(error.unwrap_or(NegotiationError::Closed).into());

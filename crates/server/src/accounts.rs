@@ -148,7 +148,7 @@ async fn is_kept(server: &Server, jid: &BareJid) -> Result<bool, StoreError> {
 }
 
 /// An account has one record, under an empty name.
-fn key() -> String {
+pub(crate) fn key() -> String {
     String::new()
 }
 
@@ -179,6 +179,9 @@ pub(crate) const ORIGINS: &str = "login-origins";
 
 /// The key of stanza-ids: they stay what they are after a restart.
 pub(crate) const STANZA_IDS: &str = "stanza-ids";
+
+/// The key of resources that clients keep.
+pub(crate) const RESOURCES: &str = "resources";
 
 /// The key of the names of runs of commands: a restart ends none.
 pub(crate) const RUNS: &str = "command-runs";

@@ -24,7 +24,7 @@ use crate::session::Session;
 use crate::settings::NEGOTIATION_SECS;
 use crate::source::Source;
 use crate::xep::xep_0175_guests::Pass;
-use crate::xep::xep_0198_sm::ACK_SECS;
+use crate::xep::xep_0198_sm::{ACK_SECS, Resumption};
 
 /// Unread bytes above which a connection takes no more from its socket.
 const INPUT_BYTES_MAX: usize = 64 * 1024;
@@ -63,6 +63,8 @@ pub struct Connection {
     pub(crate) output: Vec<Bytes>,
     /// A session that is being resumed and not bound yet.
     pub(crate) adopted: Option<Arc<Session>>,
+    /// How an adopted session goes on, once the client has been told that it does.
+    pub(crate) resumption: Option<Box<Resumption>>,
     /// The place of a guest who has logged in and not bound yet.
     pub(crate) guest: Option<Pass>,
     /// How many elements of the output were taken.
@@ -97,6 +99,7 @@ impl Connection {
             taken: 0,
             marks: VecDeque::new(),
             adopted: None,
+            resumption: None,
             guest: None,
             start_tls: false,
             secure,

@@ -17,6 +17,7 @@ pub mod connection;
 mod counts;
 pub mod cx;
 pub mod delivery;
+mod devices;
 pub mod directory;
 pub mod effects;
 pub mod generate;

@@ -13,11 +13,19 @@ use crate::registry::Registry;
 use crate::server::{Server, StartError};
 use crate::settings::{Registration, SCRAM_ITERATIONS, Settings};
 
+/// Keys that the server made for itself.
+#[derive(Clone, Copy)]
+pub(crate) struct Keys {
+    /// What salts of accounts that do not exist are made from.
+    pub(crate) decoys: [u8; 32],
+    /// What resources that clients keep are made from (XEP-0386 §3.2.1).
+    pub(crate) resources: [u8; 32],
+}
+
 /// The settings that count at the moment. Who asks gets them as they are, and keeps them as long as it likes.
 pub(crate) struct Live {
     now: RwLock<Now>,
-    /// What salts of accounts that do not exist are made from.
-    decoy_key: [u8; 32],
+    keys: Keys,
 }
 
 #[derive(Clone)]
@@ -35,12 +43,12 @@ impl Live {
     pub(crate) fn new(
         settings: &Settings,
         registry: &Registry,
-        decoy_key: [u8; 32],
+        keys: Keys,
     ) -> Result<Live, StartError> {
-        let now = Now::new(settings, &settings.domains, registry, decoy_key)?;
+        let now = Now::new(settings, &settings.domains, registry, keys)?;
         Ok(Live {
             now: RwLock::new(now),
-            decoy_key,
+            keys,
         })
     }
 
@@ -54,7 +62,7 @@ impl Now {
         settings: &Settings,
         domains: &[String],
         registry: &Registry,
-        decoy_key: [u8; 32],
+        keys: Keys,
     ) -> Result<Now, StartError> {
         let options = settings.checked_options()?;
         let mut of_domains = settings.checked_domain_options()?;
@@ -74,7 +82,8 @@ impl Now {
         let common = Common {
             domains: &domain_options,
             default: domains.first().map_or("", String::as_str),
-            decoy_key,
+            keys,
+            token_keys: &settings.token_keys,
             iterations: iterations(&options),
             registration: &registration,
         };
@@ -104,7 +113,7 @@ impl Server {
     pub fn reload(&self, settings: Settings) -> Result<(), StartError> {
         let settings = settings.prepared()?;
         let live = &self.0.live;
-        let now = Now::new(&settings, self.domains(), self.registry(), live.decoy_key)?;
+        let now = Now::new(&settings, self.domains(), self.registry(), live.keys)?;
         *live.now.write().unwrap_or_else(PoisonError::into_inner) = now;
         crate::housekeeping::follow_settings(self);
         Ok(())

@@ -8,22 +8,26 @@ use waxwing_stanza::xep::xep_0077_registration::{
 };
 use waxwing_stanza::{BareJid, Condition, FullJid, IqType, Payload, Reply, StanzaError};
 use waxwing_stream::Framing;
-use waxwing_stream::sasl::{Account as Known, Credentials, Failure, FakeSalts, Mechanism, Stretch};
+use waxwing_stream::sasl::{
+    Account as Known, Credentials, Failure, FakeSalts, Mechanism, Stretch, TokenKey,
+};
 use waxwing_stream::server::{
-    Domain, Domains, ExtraFeature, Negotiation, Output, Settings, Stage, Takes, Tls,
+    Domain, Domains, ExtraFeature, Negotiation, Output, Sasl2, Settings, Stage, Takes, Tls,
 };
 use waxwing_stream::sm::{Nonza, Resume, SM};
 use waxwing_wire::{Limits, Stanza};
 
 use crate::accounts;
 use crate::connection::{Connection, Phase, Step};
+use crate::devices;
 use crate::lifecycle;
 use crate::link::Security;
+use crate::live::Keys;
 use crate::metrics::Limit;
 use crate::options::Options;
 use crate::registry::Registry;
 use crate::server::Server;
-use crate::settings::Registration;
+use crate::settings::{Registration, TokenSecret};
 use crate::throttle::{self, Network};
 use crate::xep::{
     xep_0077_registration as registration, xep_0175_guests as guests,
@@ -36,8 +40,10 @@ pub(crate) struct Common<'a> {
     pub(crate) domains: &'a BTreeMap<String, Options>,
     /// The domain that speaks where no other is meant.
     pub(crate) default: &'a str,
-    /// Key of the salts of accounts that do not exist.
-    pub(crate) decoy_key: [u8; 32],
+    /// The server's own keys.
+    pub(crate) keys: Keys,
+    /// Keys of tokens, the one for new ones first.
+    pub(crate) token_keys: &'a [TokenSecret],
     /// Rounds of key stretching.
     pub(crate) iterations: u32,
     /// Who may make an account at each domain.
@@ -50,8 +56,9 @@ pub(crate) fn settings(common: &Common<'_>, registry: &Registry) -> Arc<Settings
     for name in common.domains.keys() {
         served = served.with(name.clone(), Domain::Served);
     }
-    let salts = FakeSalts::new(common.decoy_key, common.iterations);
+    let salts = FakeSalts::new(common.keys.decoys, common.iterations);
     let mut settings = Settings::new(served, salts);
+    settings.sasl2 = Some(sasl2(common, registry));
     for (domain, options) in common.domains {
         if guests::are_taken(options) {
             settings.guests.insert(domain.clone());
@@ -92,6 +99,21 @@ pub(crate) fn settings(common: &Common<'_>, registry: &Registry) -> Arc<Settings
     Arc::new(settings)
 }
 
+/// What is offered by SASL2 (XEP-0388).
+fn sasl2(common: &Common<'_>, registry: &Registry) -> Sasl2 {
+    let mut keys = common.token_keys.iter().map(TokenSecret::bytes);
+    let first = keys.next();
+    let key = TokenKey::new(first.unwrap_or(common.keys.resources));
+    let mut sasl2 = Sasl2::new(keys.fold(key, TokenKey::with_former));
+    if first.is_none() {
+        sasl2.tokens = None;
+    }
+    sasl2.upgrade_iterations = common.iterations;
+    let namespaces = registry.bind2_namespaces();
+    sasl2.bind_features = namespaces.map(str::to_owned).collect();
+    sasl2
+}
+
 /// Negotiation of one stream.
 pub(crate) fn negotiation(server: &Server, security: Security, framing: Framing) -> Negotiation {
     let tls = match security {
@@ -117,16 +139,30 @@ pub(crate) fn handle_output(connection: &mut Connection, output: Output) {
         } => admit_guest(connection, &account),
         Output::NeedCredentials { account, .. } => look_up(connection, account),
         Output::Stretch(work) => stretch(connection, work),
+        Output::NeedTokens { device, .. } => devices::look_up(connection, device),
+        Output::StoreTokens {
+            device,
+            before,
+            after,
+        } => devices::store(connection, device, before, after),
+        Output::StoreKeys { account, keys } => devices::upgrade(connection, account, keys),
         Output::Authenticated { jid, .. } => authenticated(connection, jid),
         Output::LoginFailed { account, reason } => failed(connection, account.as_ref(), reason),
         Output::NeedBind { jid, .. } => bind(connection, jid),
+        Output::NeedResume(resume) => {
+            if let Some(account) = account(connection) {
+                devices::resume(connection, account, resume);
+            }
+        }
+        Output::NeedBind2(request) => devices::bind(connection, *request),
+        Output::Resumed(_) => stream_management::resumed_inline(connection),
         Output::Bound(_) => bound(connection),
         Output::Element(stanza) => element(connection, &stanza),
         Output::Close(_) => connection.phase = Phase::Ended,
     }
 }
 
-fn negotiate(connection: &mut Connection, step: impl FnOnce(&mut Negotiation)) {
+pub(crate) fn negotiate(connection: &mut Connection, step: impl FnOnce(&mut Negotiation)) {
     if let Phase::Negotiating(negotiation) = &mut connection.phase {
         step(negotiation);
     }
@@ -255,6 +291,14 @@ fn bind(connection: &mut Connection, jid: FullJid) {
     });
 }
 
+/// Who has logged in.
+fn account(connection: &Connection) -> Option<BareJid> {
+    match &connection.phase {
+        Phase::Negotiating(negotiation) => negotiation.account().cloned(),
+        _ => None,
+    }
+}
+
 fn bound(connection: &mut Connection) {
     if let Some(session) = connection.adopted.take() {
         connection.bound(session);
@@ -268,11 +312,7 @@ fn element(connection: &mut Connection, stanza: &Stanza) {
     }
     match Nonza::read(stanza) {
         Ok(Some(Nonza::Resume(Resume { previd, h }))) => {
-            let account = match &connection.phase {
-                Phase::Negotiating(negotiation) => negotiation.account().cloned(),
-                _ => None,
-            };
-            if let Some(account) = account {
+            if let Some(account) = account(connection) {
                 stream_management::resume(connection, account, previd, h);
             }
         }

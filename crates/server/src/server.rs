@@ -25,7 +25,7 @@ use crate::effects::{After, Effects};
 use crate::hooks::Sent;
 use crate::keep::Fate;
 use crate::link::Link;
-use crate::live::Live;
+use crate::live::{Keys, Live};
 use crate::metrics::{Metrics, Queues};
 use crate::options::OptionError;
 use crate::outside::Outside;
@@ -165,11 +165,13 @@ impl Server {
             accounts::ORIGINS,
             accounts::STANZA_IDS,
             accounts::RUNS,
+            accounts::RESOURCES,
         ];
-        let [decoy_key, origins, stanza_ids, runs] = accounts::secrets(&outside, names).await?;
+        let [decoys, origins, stanza_ids, runs, resources] =
+            accounts::secrets(&outside, names).await?;
         let throttle = Throttle::new(origins);
         let stanza_ids = StanzaIds::new(stanza_ids);
-        let live = Live::new(&settings, &registry, decoy_key)?;
+        let live = Live::new(&settings, &registry, Keys { decoys, resources })?;
         let server = Server(Arc::new(Inner {
             domains: settings.domains,
             live,

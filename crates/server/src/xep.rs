@@ -31,6 +31,8 @@ pub mod xep_0352_csi;
 pub mod xep_0359_stanza_ids;
 pub mod xep_0368_direct_tls;
 pub mod xep_0384_omemo;
+pub mod xep_0386_bind2;
+pub mod xep_0388_sasl2;
 pub mod xep_0390_caps;
 pub mod xep_0398_avatar_conversion;
 pub mod xep_0402_bookmarks;
@@ -42,9 +44,12 @@ pub mod xep_0466_ephemeral;
 pub mod xep_0470_attachments;
 pub mod xep_0474_downgrade;
 pub mod xep_0478_limits;
+pub mod xep_0480_upgrade;
+pub mod xep_0484_fast;
 pub mod xep_0485_server_info;
 pub mod xep_0490_displayed;
 pub mod xep_0501_stories;
+pub mod xep_0509_pipelining;
 
 use crate::registry::Feature;
 
@@ -81,6 +86,8 @@ pub const FEATURES: &[&Feature] = &[
     &xep_0359_stanza_ids::FEATURE,
     &xep_0368_direct_tls::FEATURE,
     &xep_0384_omemo::FEATURE,
+    &xep_0386_bind2::FEATURE,
+    &xep_0388_sasl2::FEATURE,
     &xep_0390_caps::FEATURE,
     &xep_0398_avatar_conversion::FEATURE,
     &xep_0402_bookmarks::FEATURE,
@@ -92,7 +99,10 @@ pub const FEATURES: &[&Feature] = &[
     &xep_0470_attachments::FEATURE,
     &xep_0474_downgrade::FEATURE,
     &xep_0478_limits::FEATURE,
+    &xep_0480_upgrade::FEATURE,
+    &xep_0484_fast::FEATURE,
     &xep_0485_server_info::FEATURE,
     &xep_0490_displayed::FEATURE,
     &xep_0501_stories::FEATURE,
+    &xep_0509_pipelining::FEATURE,
 ];

@@ -175,6 +175,11 @@ impl ClientStream {
                 Output::Resumed { h } => self.finish(Said::Resumed(h)),
                 Output::Bound { jid, enabled } => self.finish(Said::Bound(jid, enabled)),
                 Output::Element(stanza) => self.said.push_back(Said::Element(stanza)),
+                // Nobody here keeps them: SASL2 is not asked for.
+                Output::Token(_)
+                | Output::TokenRefused(_)
+                | Output::Offer(_)
+                | Output::Inline(_) => {}
                 Output::Close(error) => {
                     self.said.extend(error.map(Said::Refused));
                     self.wants = Some(Wants::Close);

@@ -36,6 +36,14 @@ impl Account {
         }
     }
 
+    /// Whether keys of this hash could be added: the account may log in and has none.
+    pub(crate) fn lacks(&self, hash: Hash) -> bool {
+        match self {
+            Account::Active(credentials) => credentials.for_hash(hash).is_none(),
+            _ => false,
+        }
+    }
+
     /// `hash`, or the strongest that the account has keys for where it has none for `hash`.
     pub(crate) fn hash_or_strongest(&self, hash: Hash) -> Hash {
         self.credentials()

@@ -51,6 +51,8 @@ pub(super) struct Offered {
     pub(super) features: Bytes,
     /// What of it log-ins are protected by.
     pub(super) offer: Arc<Offer>,
+    /// Its version (XEP-0509), where it has one.
+    pub(super) version: Option<Arc<str>>,
 }
 
 type OfDomain = Vec<(Likeness, Offered)>;

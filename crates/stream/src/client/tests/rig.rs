@@ -63,6 +63,13 @@ pub(super) struct Rig {
     pub(super) bound: Option<(FullJid, Option<Enabled>)>,
     pub(super) elements: usize,
     pub(super) closed: Option<Option<NegotiationError>>,
+    pub(super) tokens: Vec<FastToken>,
+    pub(super) refused: Vec<crate::sasl::Failure>,
+    pub(super) offers: Vec<KnownOffer>,
+    pub(super) inline: Vec<String>,
+    pub(super) authenticated: bool,
+    pub(super) resumed: Option<u32>,
+    pub(super) resume_failed: bool,
 }
 
 impl Rig {
@@ -74,6 +81,13 @@ impl Rig {
             bound: None,
             elements: 0,
             closed: None,
+            tokens: Vec::new(),
+            refused: Vec::new(),
+            offers: Vec::new(),
+            inline: Vec::new(),
+            authenticated: false,
+            resumed: None,
+            resume_failed: false,
         };
         rig.drain();
         rig
@@ -127,7 +141,13 @@ impl Rig {
                 Output::Bound { jid, enabled } => self.bound = Some((jid, enabled)),
                 Output::Element(_) => self.elements += 1,
                 Output::Close(error) => self.closed = Some(error),
-                Output::Authenticated | Output::ResumeFailed(_) | Output::Resumed { .. } => {}
+                Output::Authenticated => self.authenticated = true,
+                Output::ResumeFailed(_) => self.resume_failed = true,
+                Output::Resumed { h } => self.resumed = Some(h),
+                Output::Token(token) => self.tokens.push(token),
+                Output::TokenRefused(reason) => self.refused.push(reason),
+                Output::Offer(offer) => self.offers.push(offer),
+                Output::Inline(element) => self.inline.push(element.name().to_owned()),
             }
         }
     }

@@ -1,0 +1,316 @@
+//! Log-ins by what a device keeps (XEP-0388, XEP-0484, XEP-0386): its tokens, its session, its resource. What is said is the
+//! core's (`waxwing_stream::server`); here it is looked up and stored.
+
+use std::sync::Arc;
+
+use waxwing_stanza::xep::xep_0198_sm::{Failed, Resume};
+use waxwing_stanza::{BareJid, Condition, FullJid};
+use waxwing_store::{Batch, StoreError, Table};
+use waxwing_stream::sasl::{
+    Device, KnownTokens, Mechanism, ScramKeys, TOKEN_NONCE_BYTES, TokenRecord, Tokens,
+};
+use waxwing_stream::server::{Bind2Request, Bound2};
+use waxwing_wire::Element;
+
+use crate::accounts::{self, ACCOUNTS, StoredKey};
+use crate::connection::{Connection, Step};
+use crate::lifecycle;
+use crate::login::negotiate;
+use crate::server::Server;
+use crate::session::Session;
+use crate::throttle::{self, Network};
+use crate::xep::xep_0198_sm as stream_management;
+
+/// A token of a device, as stored: what it is made of beside the server's key, which is not here.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+pub(crate) struct StoredToken {
+    /// What it is good for, by its name.
+    #[prost(string, tag = "1")]
+    mechanism: String,
+    /// What makes it different from others.
+    #[prost(bytes = "vec", tag = "2")]
+    nonce: Vec<u8>,
+    /// When it ends, in seconds since 1970.
+    #[prost(uint64, tag = "3")]
+    expires_secs: u64,
+    /// The highest count that it was used with.
+    #[prost(uint32, tag = "4")]
+    count: u32,
+}
+
+/// The tokens of a device, as stored.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+pub(crate) struct StoredTokens {
+    /// The one that was used last.
+    #[prost(message, optional, tag = "1")]
+    current: Option<StoredToken>,
+    /// The one that was given out last, and not used yet.
+    #[prost(message, optional, tag = "2")]
+    newest: Option<StoredToken>,
+}
+
+/// Tokens of each account, by the id of its device.
+pub(crate) static TOKENS: Table<String, StoredTokens> = Table::new("device-tokens", 1);
+
+/// Most devices of an account that have tokens: one more takes the place of the one whose tokens end first.
+pub(crate) const DEVICES_MAX: usize = 100;
+
+impl StoredToken {
+    fn of(record: &TokenRecord) -> StoredToken {
+        StoredToken {
+            mechanism: record.mechanism.name().to_owned(),
+            nonce: record.nonce.to_vec(),
+            expires_secs: record.expires_secs,
+            count: record.count,
+        }
+    }
+
+    /// What cannot be read is no token.
+    fn record(self) -> Option<TokenRecord> {
+        Some(TokenRecord {
+            mechanism: Mechanism::from_name(&self.mechanism)?,
+            nonce: <[u8; TOKEN_NONCE_BYTES]>::try_from(self.nonce).ok()?,
+            expires_secs: self.expires_secs,
+            count: self.count,
+        })
+    }
+}
+
+impl StoredTokens {
+    fn of(tokens: &Tokens) -> StoredTokens {
+        StoredTokens {
+            current: tokens.current.as_ref().map(StoredToken::of),
+            newest: tokens.newest.as_ref().map(StoredToken::of),
+        }
+    }
+
+    fn tokens(self) -> Tokens {
+        Tokens {
+            current: self.current.and_then(StoredToken::record),
+            newest: self.newest.and_then(StoredToken::record),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.current.is_none() && self.newest.is_none()
+    }
+
+    fn ends_secs(&self) -> u64 {
+        let tokens = self.current.iter().chain(&self.newest);
+        tokens.map(|token| token.expires_secs).max().unwrap_or(0)
+    }
+}
+
+/// Looks up the tokens of a device. Guesses are slowed down as those at passwords are.
+pub(crate) fn look_up(connection: &mut Connection, device: Device) {
+    let server = connection.server.clone();
+    let network = Network::of(connection.peer);
+    connection.wait_for(async move {
+        let known = match throttle::allows(&server, network, &device.account).await {
+            Ok(true) => known(&server, &device).await,
+            Ok(false) => {
+                server.metrics().login_throttled();
+                Ok(KnownTokens::Unavailable)
+            }
+            Err(error) => Err(error),
+        };
+        let known = known.unwrap_or_else(|error| {
+            tracing::error!(%error, "the tokens of a device could not be read");
+            KnownTokens::Unavailable
+        });
+        let now_secs = server.now_micros() / 1_000_000;
+        Box::new(move |connection: &mut Connection| {
+            negotiate(connection, |negotiation| {
+                negotiation.provide_tokens(known, now_secs);
+            });
+        }) as Step
+    });
+}
+
+/// The same reads, whether there is such an account.
+async fn known(server: &Server, device: &Device) -> Result<KnownTokens, StoreError> {
+    let account = accounts::load(server.store(), &device.account).await?;
+    let owner = accounts::owner(&device.account);
+    let stored = server.store().get(&TOKENS, &owner, &device.user_agent);
+    let tokens = stored.await?.unwrap_or_default().tokens();
+    Ok(match account {
+        Some(account) if account.disabled => KnownTokens::Disabled(tokens),
+        Some(_) => KnownTokens::Active(tokens),
+        None => KnownTokens::Active(Tokens::default()),
+    })
+}
+
+/// Stores the tokens of a device, if they are still as they were: of two log-ins by the same count one fails.
+pub(crate) fn store(connection: &mut Connection, device: Device, before: Tokens, after: Tokens) {
+    let server = connection.server.clone();
+    connection.wait_for(async move {
+        let stored = save(&server, &device, &before, &after).await;
+        let is_stored = match stored {
+            Ok(()) => true,
+            // Another log-in was faster, or the account is gone.
+            Err(StoreError::Refused { .. }) => false,
+            Err(error) => {
+                tracing::error!(%error, "the tokens of a device could not be stored");
+                false
+            }
+        };
+        Box::new(move |connection: &mut Connection| {
+            negotiate(connection, |negotiation| {
+                negotiation.tokens_stored(is_stored);
+            });
+        }) as Step
+    });
+}
+
+async fn save(
+    server: &Server,
+    device: &Device,
+    before: &Tokens,
+    after: &Tokens,
+) -> Result<(), StoreError> {
+    let owner = accounts::owner(&device.account);
+    let name = &device.user_agent;
+    let (before, after) = (StoredTokens::of(before), StoredTokens::of(after));
+    let mut batch = Batch::new();
+    accounts::require(&mut batch, &owner);
+    match before.is_empty() {
+        true => batch.require_absent(&TOKENS, &owner, name),
+        false => batch.require_equals(&TOKENS, &owner, name, &before),
+    }
+    match after.is_empty() {
+        true => batch.delete(&TOKENS, &owner, name),
+        false => batch.put(&TOKENS, &owner, name, &after),
+    }
+    if before.is_empty() {
+        make_room(server, device, &mut batch).await?;
+    }
+    server.store().commit(batch).await.map(|_| ())
+}
+
+/// Nobody fills up an account with devices that never come back.
+async fn make_room(server: &Server, device: &Device, batch: &mut Batch) -> Result<(), StoreError> {
+    let owner = accounts::owner(&device.account);
+    let all = waxwing_store::KeyRange::all();
+    let forward = waxwing_store::Direction::Forward;
+    let mut devices = server
+        .store()
+        .scan(&TOKENS, &owner, &all, forward, DEVICES_MAX + 1)
+        .await?;
+    if devices.len() >= DEVICES_MAX {
+        devices.sort_by_key(|(_, tokens)| tokens.ends_secs());
+        let most = devices.len() + 1 - DEVICES_MAX;
+        for (name, _) in devices.into_iter().take(most) {
+            batch.delete(&TOKENS, &owner, &name);
+        }
+    }
+    Ok(())
+}
+
+/// Gives an account keys of a stronger hash (XEP-0480).
+pub(crate) fn upgrade(connection: &mut Connection, account: BareJid, keys: ScramKeys) {
+    let server = connection.server.clone();
+    connection.wait_for(async move {
+        let is_stored = match add_keys(&server, &account, &keys).await {
+            Ok(is_stored) => is_stored,
+            Err(error) => {
+                tracing::error!(%error, "the keys of an account could not be stored");
+                false
+            }
+        };
+        Box::new(move |connection: &mut Connection| {
+            negotiate(connection, |negotiation| {
+                negotiation.upgrade_stored(is_stored);
+            });
+        }) as Step
+    });
+}
+
+async fn add_keys(
+    server: &Server,
+    account: &BareJid,
+    keys: &ScramKeys,
+) -> Result<bool, StoreError> {
+    let owner = accounts::owner(account);
+    let Some(before) = accounts::load(server.store(), account).await? else {
+        return Ok(false);
+    };
+    let added = StoredKey::new(keys);
+    let mut after = before.clone();
+    after.keys.retain(|known| known.hash != added.hash);
+    after.keys.push(added);
+    let mut batch = Batch::new();
+    // A password that was changed meanwhile has keys of its own.
+    batch.require_equals(&ACCOUNTS, &owner, &accounts::key(), &before);
+    accounts::save(&mut batch, account, &after);
+    match server.store().commit(batch).await {
+        Err(StoreError::Refused { .. }) => Ok(false),
+        done => done.map(|_| true),
+    }
+}
+
+/// Goes on with a session, together with the log-in (XEP-0198 §6.1 of SASL2's inline features).
+pub(crate) fn resume(connection: &mut Connection, account: BareJid, resume: Resume) {
+    stream_management::resume_inline(connection, account, resume);
+}
+
+/// What a resumption was answered with.
+pub(crate) fn resumed(
+    connection: &mut Connection,
+    outcome: Result<(FullJid, waxwing_stanza::xep::xep_0198_sm::Resumed), Failed>,
+) {
+    negotiate(connection, |negotiation| {
+        negotiation.provide_resume(outcome);
+    });
+}
+
+/// Binds a resource with everything that was asked for (XEP-0386 §3).
+pub(crate) fn bind(connection: &mut Connection, request: Bind2Request) {
+    let (server, number) = (connection.server.clone(), connection.number);
+    if let Some(pass) = connection.guest.take() {
+        server.directory().note_guest(&request.jid.bare(), pass);
+    }
+    connection.wait_for(async move {
+        let bound = match server.account(&request.jid.bare()).await {
+            Ok(Some(account)) => lifecycle::bind(&server, &account, request.jid, number),
+            Ok(None) => Err(Condition::NotAuthorized.into()),
+            Err(error) => Err(error),
+        };
+        let (session, results) = match bound {
+            Ok(session) => {
+                let results = results(&server, &session, &request.features).await;
+                (Some(session), results)
+            }
+            Err(error) => {
+                tracing::debug!(condition = ?error.condition, "no resource was bound");
+                (None, Vec::new())
+            }
+        };
+        Box::new(move |connection: &mut Connection| {
+            let bound = session.as_ref().map(|session| Bound2 {
+                jid: session.jid.clone(),
+                results,
+            });
+            connection.adopted = session;
+            negotiate(connection, |negotiation| negotiation.provide_bind2(bound));
+        }) as Step
+    });
+}
+
+/// What the client is told of what it asked for, and of its archive.
+async fn results(server: &Server, session: &Arc<Session>, features: &[Element]) -> Vec<Element> {
+    let mut results = Vec::new();
+    for asked in features {
+        let feature = server.registry().bind2_feature(asked.ns());
+        results.extend(feature.and_then(|feature| feature(server, session, asked)));
+    }
+    for told in server.registry().bind2_results() {
+        match told(server.clone(), session.clone()).await {
+            Ok(result) => results.extend(result),
+            // It can be asked for.
+            Err(error) => {
+                tracing::warn!(condition = ?error.condition, "a client was not told all together with its resource")
+            }
+        }
+    }
+    results
+}
