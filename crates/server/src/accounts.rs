@@ -4,6 +4,7 @@ use waxwing_stanza::BareJid;
 use waxwing_store::{Batch, Expiring, Owner, Store, StoreError, Table};
 use waxwing_stream::sasl::{Account as Known, Credentials, Hash, Password, ScramKeys};
 
+use crate::devices;
 use crate::options::{OptionDefault, OptionSpec};
 use crate::outside::Outside;
 use crate::server::Server;
@@ -361,10 +362,9 @@ pub async fn set_password(
     password: &str,
 ) -> Result<(), AccountError> {
     let keys = derive(server, password).await?;
-    change(server.store(), jid, |account| {
-        account.keys.clone_from(&keys);
-    })
-    .await?;
+    let replace = |account: &mut StoredAccount| account.keys.clone_from(&keys);
+    let forget = |batch: &mut Batch| devices::forget_all(batch, &owner(jid));
+    change_with(server.store(), jid, replace, forget).await?;
     Ok(())
 }
 
@@ -375,12 +375,23 @@ pub(crate) async fn change(
     jid: &BareJid,
     change: impl Fn(&mut StoredAccount),
 ) -> Result<bool, StoreError> {
+    change_with(store, jid, change, |_| ()).await
+}
+
+/// The same, in one commit with more.
+async fn change_with(
+    store: &Store,
+    jid: &BareJid,
+    change: impl Fn(&mut StoredAccount),
+    more: impl Fn(&mut Batch),
+) -> Result<bool, StoreError> {
     while let Some(before) = load(store, jid).await? {
         let mut after = before.clone();
         change(&mut after);
         let mut batch = Batch::new();
         batch.require_equals(&ACCOUNTS, &owner(jid), &key(), &before);
         save(&mut batch, jid, &after);
+        more(&mut batch);
         match store.commit(batch).await {
             Ok(_) => return Ok(true),
             // Somebody else's change is made, which cannot go on for ever.

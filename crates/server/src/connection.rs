@@ -17,6 +17,7 @@ use waxwing_stream::{Framing, StreamCondition, StreamError};
 use waxwing_wire::{Event, Limits, WireError};
 
 use crate::admission::{NEGOTIATING_MAX, Stay};
+use crate::devices::Proof;
 use crate::link::{Link, Security, Transport};
 use crate::metrics::Limit;
 use crate::server::Server;
@@ -65,6 +66,8 @@ pub struct Connection {
     pub(crate) adopted: Option<Arc<Session>>,
     /// How an adopted session goes on, once the client has been told that it does.
     pub(crate) resumption: Option<Box<Resumption>>,
+    /// By what the client has proved who it is, or is about to.
+    pub(crate) proof: Proof,
     /// The place of a guest who has logged in and not bound yet.
     pub(crate) guest: Option<Pass>,
     /// How many elements of the output were taken.
@@ -100,6 +103,7 @@ impl Connection {
             marks: VecDeque::new(),
             adopted: None,
             resumption: None,
+            proof: Proof::default(),
             guest: None,
             start_tls: false,
             secure,
@@ -462,6 +466,7 @@ impl Connection {
             session.state().lang = negotiation.lang().map(Arc::from);
         }
         self.phase = Phase::Bound(session);
+        self.proof = Proof::default();
         self.counted.dec();
         self.counted = self.server.metrics().stream(self.transport, true);
         self.counted.inc();

@@ -1,18 +1,20 @@
 //! Log-ins by what a device keeps (XEP-0388, XEP-0484, XEP-0386): its tokens, its session, its resource. What is said is the
 //! core's (`waxwing_stream::server`); here it is looked up and stored.
 
+pub(crate) mod clients;
+
 use std::sync::Arc;
 
 use waxwing_stanza::xep::xep_0198_sm::{Failed, Resume};
 use waxwing_stanza::{BareJid, Condition, FullJid};
-use waxwing_store::{Batch, StoreError, Table};
+use waxwing_store::{Batch, Direction, Expiring, KeyRange, Owner, StoreError, Table};
 use waxwing_stream::sasl::{
     Device, KnownTokens, Mechanism, ScramKeys, TOKEN_NONCE_BYTES, TokenRecord, Tokens,
 };
 use waxwing_stream::server::{Bind2Request, Bound2};
 use waxwing_wire::Element;
 
-use crate::accounts::{self, ACCOUNTS, StoredKey};
+use crate::accounts::{self, ACCOUNTS, StoredAccount, StoredKey};
 use crate::connection::{Connection, Step};
 use crate::lifecycle;
 use crate::login::negotiate;
@@ -49,11 +51,61 @@ pub(crate) struct StoredTokens {
     newest: Option<StoredToken>,
 }
 
-/// Tokens of each account, by the id of its device.
-pub(crate) static TOKENS: Table<String, StoredTokens> = Table::new("device-tokens", 1);
+/// Tokens of each account, by the id of its device, until they end.
+pub(crate) static TOKENS: Expiring<String, StoredTokens> =
+    Table::new("device-tokens", 1).expiring();
 
 /// Most devices of an account that have tokens: one more takes the place of the one whose tokens end first.
 pub(crate) const DEVICES_MAX: usize = 100;
+/// Most rows that go at once with a password. There are [`DEVICES_MAX`], and as many more as log in for the first time at
+/// the same moment.
+const ROWS_MAX: usize = 1_000;
+
+/// By what a client has proved who it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Proof {
+    /// Nothing yet, or nothing that could be withdrawn.
+    #[default]
+    None,
+    /// A password, or what is tried for one.
+    Password {
+        /// Of this account.
+        account: BareJid,
+        /// What changes with each password.
+        salt: Vec<u8>,
+    },
+    /// A token.
+    Token,
+}
+
+impl Proof {
+    /// Of an account's password as it is now.
+    pub(crate) fn of_password(account: BareJid, stored: &StoredAccount) -> Proof {
+        let salt = salt(stored);
+        Proof::Password { account, salt }
+    }
+
+    /// Whether the password has changed since.
+    fn is_outdated(&self, account: &BareJid, stored: &StoredAccount) -> bool {
+        match self {
+            Proof::Password { account: own, salt } => own == account && *salt != self::salt(stored),
+            Proof::None | Proof::Token => false,
+        }
+    }
+}
+
+/// The salt of the first keys: XEP-0480 adds some, and leaves these.
+fn salt(stored: &StoredAccount) -> Vec<u8> {
+    let first = stored.keys.first();
+    first.map_or_else(Vec::new, |keys| keys.salt.clone())
+}
+
+/// With a new password nothing is good that was given for the old one (XEP-0484 §8).
+pub(crate) fn forget_all(batch: &mut Batch, owner: &Owner) {
+    let all = KeyRange::all();
+    batch.delete_range(&TOKENS.at(0), owner, &all, ROWS_MAX);
+    batch.delete_range(&clients::CLIENTS.at(0), owner, &all, ROWS_MAX);
+}
 
 impl StoredToken {
     fn of(record: &TokenRecord) -> StoredToken {
@@ -131,7 +183,8 @@ pub(crate) fn look_up(connection: &mut Connection, device: Device) {
 async fn known(server: &Server, device: &Device) -> Result<KnownTokens, StoreError> {
     let account = accounts::load(server.store(), &device.account).await?;
     let owner = accounts::owner(&device.account);
-    let stored = server.store().get(&TOKENS, &owner, &device.user_agent);
+    let table = TOKENS.at(server.now_micros());
+    let stored = server.store().get(&table, &owner, &device.user_agent);
     let tokens = stored.await?.unwrap_or_default().tokens();
     Ok(match account {
         Some(account) if account.disabled => KnownTokens::Disabled(tokens),
@@ -143,11 +196,16 @@ async fn known(server: &Server, device: &Device) -> Result<KnownTokens, StoreErr
 /// Stores the tokens of a device, if they are still as they were: of two log-ins by the same count one fails.
 pub(crate) fn store(connection: &mut Connection, device: Device, before: Tokens, after: Tokens) {
     let server = connection.server.clone();
+    let proof = connection.proof.clone();
     connection.wait_for(async move {
-        let stored = save(&server, &device, &before, &after).await;
-        let is_stored = match stored {
-            Ok(()) => true,
-            // Another log-in was faster, or the account is gone.
+        let change = Change {
+            device,
+            before,
+            after,
+        };
+        let is_stored = match save(&server, &proof, &change).await {
+            Ok(is_stored) => is_stored,
+            // Another log-in was faster, or the account or its password has changed meanwhile.
             Err(StoreError::Refused { .. }) => false,
             Err(error) => {
                 tracing::error!(%error, "the tokens of a device could not be stored");
@@ -162,45 +220,64 @@ pub(crate) fn store(connection: &mut Connection, device: Device, before: Tokens,
     });
 }
 
-async fn save(
-    server: &Server,
-    device: &Device,
-    before: &Tokens,
-    after: &Tokens,
-) -> Result<(), StoreError> {
-    let owner = accounts::owner(&device.account);
-    let name = &device.user_agent;
-    let (before, after) = (StoredTokens::of(before), StoredTokens::of(after));
+/// Other tokens for a device.
+struct Change {
+    device: Device,
+    before: Tokens,
+    after: Tokens,
+}
+
+async fn save(server: &Server, proof: &Proof, change: &Change) -> Result<bool, StoreError> {
+    let account = &change.device.account;
+    let owner = accounts::owner(account);
+    let Some(stored) = accounts::load(server.store(), account).await? else {
+        return Ok(false);
+    };
+    if proof.is_outdated(account, &stored) {
+        return Ok(false);
+    }
+    let name = &change.device.user_agent;
+    let table = TOKENS.at(server.now_micros());
+    let before = StoredTokens::of(&change.before);
+    let after = StoredTokens::of(&change.after);
     let mut batch = Batch::new();
-    accounts::require(&mut batch, &owner);
+    // A token is worth as much as the password that it was given for.
+    batch.require_equals(&ACCOUNTS, &owner, &accounts::key(), &stored);
     match before.is_empty() {
-        true => batch.require_absent(&TOKENS, &owner, name),
-        false => batch.require_equals(&TOKENS, &owner, name, &before),
+        true => batch.require_absent(&table, &owner, name),
+        false => batch.require_equals(&table, &owner, name, &before),
     }
     match after.is_empty() {
-        true => batch.delete(&TOKENS, &owner, name),
-        false => batch.put(&TOKENS, &owner, name, &after),
+        true => batch.delete(&table, &owner, name),
+        false => {
+            let ends_micros = after.ends_secs().saturating_mul(1_000_000);
+            batch.put_expiring(&TOKENS, &owner, name, &after, ends_micros);
+        }
     }
     if before.is_empty() {
-        make_room(server, device, &mut batch).await?;
+        make_room(server, &owner, &mut batch).await?;
     }
-    server.store().commit(batch).await.map(|_| ())
+    server.store().commit(batch).await.map(|_| true)
 }
 
 /// Nobody fills up an account with devices that never come back.
-async fn make_room(server: &Server, device: &Device, batch: &mut Batch) -> Result<(), StoreError> {
-    let owner = accounts::owner(&device.account);
-    let all = waxwing_store::KeyRange::all();
-    let forward = waxwing_store::Direction::Forward;
-    let mut devices = server
-        .store()
-        .scan(&TOKENS, &owner, &all, forward, DEVICES_MAX + 1)
+async fn make_room(server: &Server, owner: &Owner, batch: &mut Batch) -> Result<(), StoreError> {
+    let table = TOKENS.at(server.now_micros());
+    let store = server.store();
+    let mut devices = store
+        .scan(
+            &table,
+            owner,
+            &KeyRange::all(),
+            Direction::Forward,
+            ROWS_MAX,
+        )
         .await?;
     if devices.len() >= DEVICES_MAX {
         devices.sort_by_key(|(_, tokens)| tokens.ends_secs());
         let most = devices.len() + 1 - DEVICES_MAX;
         for (name, _) in devices.into_iter().take(most) {
-            batch.delete(&TOKENS, &owner, &name);
+            batch.delete(&table, owner, &name);
         }
     }
     Ok(())
@@ -266,6 +343,7 @@ pub(crate) fn resumed(
 /// Binds a resource with everything that was asked for (XEP-0386 §3).
 pub(crate) fn bind(connection: &mut Connection, request: Bind2Request) {
     let (server, number) = (connection.server.clone(), connection.number);
+    let proof = connection.proof.clone();
     if let Some(pass) = connection.guest.take() {
         server.directory().note_guest(&request.jid.bare(), pass);
     }
@@ -278,6 +356,9 @@ pub(crate) fn bind(connection: &mut Connection, request: Bind2Request) {
         let (session, results) = match bound {
             Ok(session) => {
                 let results = results(&server, &session, &request.features).await;
+                if let Some(agent) = request.user_agent {
+                    clients::note(&server, &session, agent, &proof).await;
+                }
                 (Some(session), results)
             }
             Err(error) => {
@@ -308,7 +389,7 @@ async fn results(server: &Server, session: &Arc<Session>, features: &[Element]) 
             Ok(result) => results.extend(result),
             // It can be asked for.
             Err(error) => {
-                tracing::warn!(condition = ?error.condition, "a client was not told all together with its resource")
+                tracing::warn!(condition = ?error.condition, "a client was not told all together with its resource");
             }
         }
     }

@@ -65,6 +65,6 @@ pub use metrics::Limit;
 pub use options::OptionValue;
 pub use outside::{Clock, Outside, Random, Tasks};
 pub use server::{Server, StartError};
-pub use settings::{Registration, Settings};
+pub use settings::{Registration, Settings, TokenSecret};
 pub use waxwing_stream::Framing;
 pub use waxwing_stream::sasl::TlsBinding;

@@ -53,6 +53,15 @@ pub(crate) fn bind(
     Ok(session)
 }
 
+/// Ends a session from outside, for a reason that its client is told; one that has a stream ends with that.
+pub(crate) fn dismiss(server: &Server, session: &Arc<Session>, reason: StreamCondition) {
+    session.kick(reason.into());
+    let is_detached = session.state().connection.is_none();
+    if is_detached {
+        end(server, session);
+    }
+}
+
 /// The oldest of the sessions that have no stream.
 fn longest_detached(account: &Account) -> Option<Arc<Session>> {
     let sessions = account.sessions().into_iter();

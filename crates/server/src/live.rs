@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use waxwing_stream::sasl::TokenKey;
 use waxwing_stream::server::Settings as StreamSettings;
 
 use crate::addressee::Place;
@@ -12,13 +13,14 @@ use crate::options::Options;
 use crate::registry::Registry;
 use crate::server::{Server, StartError};
 use crate::settings::{Registration, SCRAM_ITERATIONS, Settings};
+use crate::xep::xep_0484_fast::TOKEN_DAYS;
 
 /// Keys that the server made for itself.
 #[derive(Clone, Copy)]
 pub(crate) struct Keys {
     /// What salts of accounts that do not exist are made from.
     pub(crate) decoys: [u8; 32],
-    /// What resources that clients keep are made from (XEP-0386 §3.2.1).
+    /// What resources that clients keep are made from (XEP-0386 §3.2.1), and what they are called to their owners.
     pub(crate) resources: [u8; 32],
 }
 
@@ -85,6 +87,7 @@ impl Now {
             keys,
             token_keys: &settings.token_keys,
             iterations: iterations(&options),
+            token_days: options.number(&TOKEN_DAYS),
             registration: &registration,
         };
         Ok(Now {
@@ -105,6 +108,11 @@ fn iterations(options: &Options) -> u32 {
 }
 
 impl Server {
+    /// What resources of clients are made from.
+    pub(crate) fn resource_key(&self) -> TokenKey {
+        TokenKey::new(self.0.live.keys.resources)
+    }
+
     /// Takes other settings: registration and the options of features. Streams that are there stay; what is decided
     /// when a stream begins holds for new ones. The domains stay those that the server was started with.
     ///

@@ -9,7 +9,7 @@ use waxwing_stanza::xep::xep_0077_registration::{
 use waxwing_stanza::{BareJid, Condition, FullJid, IqType, Payload, Reply, StanzaError};
 use waxwing_stream::Framing;
 use waxwing_stream::sasl::{
-    Account as Known, Credentials, Failure, FakeSalts, Mechanism, Stretch, TokenKey,
+    Account as Known, Credentials, Failure, FakeSalts, Mechanism, Stretch, TokenKey, TokenPolicy,
 };
 use waxwing_stream::server::{
     Domain, Domains, ExtraFeature, Negotiation, Output, Sasl2, Settings, Stage, Takes, Tls,
@@ -19,7 +19,7 @@ use waxwing_wire::{Limits, Stanza};
 
 use crate::accounts;
 use crate::connection::{Connection, Phase, Step};
-use crate::devices;
+use crate::devices::{self, Proof};
 use crate::lifecycle;
 use crate::link::Security;
 use crate::live::Keys;
@@ -34,6 +34,8 @@ use crate::xep::{
     xep_0198_sm as stream_management,
 };
 
+const DAY_SECS: u64 = 86_400;
+
 /// What the streams of clients are made from.
 pub(crate) struct Common<'a> {
     /// The options of each domain that is served.
@@ -44,6 +46,8 @@ pub(crate) struct Common<'a> {
     pub(crate) keys: Keys,
     /// Keys of tokens, the one for new ones first.
     pub(crate) token_keys: &'a [TokenSecret],
+    /// Days for which a token is good; none are given where it is zero.
+    pub(crate) token_days: u64,
     /// Rounds of key stretching.
     pub(crate) iterations: u32,
     /// Who may make an account at each domain.
@@ -101,13 +105,19 @@ pub(crate) fn settings(common: &Common<'_>, registry: &Registry) -> Arc<Settings
 
 /// What is offered by SASL2 (XEP-0388).
 fn sasl2(common: &Common<'_>, registry: &Registry) -> Sasl2 {
+    let resource_key = TokenKey::new(common.keys.resources);
     let mut keys = common.token_keys.iter().map(TokenSecret::bytes);
-    let first = keys.next();
-    let key = TokenKey::new(first.unwrap_or(common.keys.resources));
-    let mut sasl2 = Sasl2::new(keys.fold(key, TokenKey::with_former));
-    if first.is_none() {
-        sasl2.tokens = None;
-    }
+    let key = keys.next().map(TokenKey::new);
+    let key = key.map(|key| keys.fold(key, TokenKey::with_former));
+    let days = Some(common.token_days).filter(|days| key.is_some() && *days > 0);
+    let mut sasl2 = Sasl2::new(key.unwrap_or_else(|| resource_key.clone()));
+    sasl2.tokens = days.map(|days| TokenPolicy {
+        token_secs: days * DAY_SECS,
+        // Who comes each day gets a new one in each third of that time.
+        rotate_secs: days * DAY_SECS * 2 / 3,
+        ..TokenPolicy::default()
+    });
+    sasl2.resource_key = resource_key;
     sasl2.upgrade_iterations = common.iterations;
     let namespaces = registry.bind2_namespaces();
     sasl2.bind_features = namespaces.map(str::to_owned).collect();
@@ -146,7 +156,12 @@ pub(crate) fn handle_output(connection: &mut Connection, output: Output) {
             after,
         } => devices::store(connection, device, before, after),
         Output::StoreKeys { account, keys } => devices::upgrade(connection, account, keys),
-        Output::Authenticated { jid, .. } => authenticated(connection, jid),
+        Output::Authenticated { jid, mechanism } => {
+            if Mechanism::TOKENS.contains(&mechanism) {
+                connection.proof = Proof::Token;
+            }
+            authenticated(connection, jid);
+        }
         Output::LoginFailed { account, reason } => failed(connection, account.as_ref(), reason),
         Output::NeedBind { jid, .. } => bind(connection, jid),
         Output::NeedResume(resume) => {
@@ -185,8 +200,12 @@ fn look_up(connection: &mut Connection, account: BareJid) {
             Ok(false) => Ok(None),
             Err(error) => Err(error),
         };
+        let mut proof = Proof::default();
         let known = match known {
-            Ok(Some(Some(stored))) => stored.known(),
+            Ok(Some(Some(stored))) => {
+                proof = Proof::of_password(account, &stored);
+                stored.known()
+            }
             Ok(Some(None)) => Known::Missing,
             Ok(None) => {
                 server.metrics().login_throttled();
@@ -197,7 +216,8 @@ fn look_up(connection: &mut Connection, account: BareJid) {
                 Known::Unavailable
             }
         };
-        Box::new(|connection: &mut Connection| {
+        Box::new(move |connection: &mut Connection| {
+            connection.proof = proof;
             negotiate(connection, |negotiation| {
                 negotiation.provide_credentials(known);
             });

@@ -31,8 +31,7 @@ use crate::pubsub::links::{Family, Link, NodeHook};
 use crate::pubsub::profile::Profile;
 use crate::pubsub::service::{Service, ServiceKind};
 use crate::server::Server;
-use crate::session::Flag;
-use crate::session::Session;
+use crate::session::{Flag, Session};
 use crate::xep::xep_0050_commands::AdHoc;
 
 /// Which document a feature implements.

@@ -20,6 +20,7 @@ use waxwing_stream::sm::Sm;
 use waxwing_stream::{StreamCondition, StreamError};
 
 use crate::asks::Asked;
+use crate::devices::clients::Agent;
 use crate::directory::Account;
 use crate::interests::Following;
 use crate::metrics::Waits;
@@ -124,10 +125,15 @@ pub(crate) struct State {
     pub(crate) available: Option<Available>,
     /// Of which nodes the client wants to be told (XEP-0060 §9.2), if it has ever said so.
     pub(crate) following: Option<Box<Following>>,
+    /// Which client it is, if it has said so.
+    pub(crate) agent: Option<Box<Agent>>,
     /// What the client was asked.
     pub(crate) asked: Asked,
     /// Addresses that got directed presence (RFC 6121 §4.6).
     pub(crate) directed: BTreeSet<Jid>,
+    /// What the archive has until this entry, the client was told of when it logged in (XEP-0386 §3.2): it asks for what it
+    /// lacks.
+    pub(crate) told_until: Option<LogId>,
     /// Log entries after this one are delivered as they come; `None` before the undelivered ones were sent.
     pub(crate) live_after: Option<LogId>,
     /// The connection, where it reads no more until stanzas are released.

@@ -48,6 +48,7 @@ pub mod xep_0480_upgrade;
 pub mod xep_0484_fast;
 pub mod xep_0485_server_info;
 pub mod xep_0490_displayed;
+pub mod xep_0494_clients;
 pub mod xep_0501_stories;
 pub mod xep_0509_pipelining;
 
@@ -103,6 +104,7 @@ pub const FEATURES: &[&Feature] = &[
     &xep_0484_fast::FEATURE,
     &xep_0485_server_info::FEATURE,
     &xep_0490_displayed::FEATURE,
+    &xep_0494_clients::FEATURE,
     &xep_0501_stories::FEATURE,
     &xep_0509_pipelining::FEATURE,
 ];

@@ -58,5 +58,6 @@ pub mod xep_0480_upgrade;
 pub mod xep_0484_fast;
 pub mod xep_0485_server_info;
 pub mod xep_0490_displayed;
+pub mod xep_0494_clients;
 pub mod xep_0501_stories;
 pub mod xep_0509_pipelining;

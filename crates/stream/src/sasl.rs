@@ -32,6 +32,7 @@ pub use end_point::server_end_point;
 pub use exchange::{Account, SaslError};
 pub use failure::Failure;
 pub use hash::Hash;
+pub use hashed_token::proof_of_token;
 pub use mechanism::Mechanism;
 pub use password::{PASSWORD_BYTES_MAX, Password, PasswordError};
 pub use scram_client::{ITERATIONS_MAX, ITERATIONS_MIN};

@@ -346,6 +346,8 @@ impl Config {
             domain_registration: self.domain_registration.clone(),
             options: self.options.clone(),
             domain_options: self.domain_options.clone(),
+            // They are no setting, and not in this file.
+            token_keys: Vec::new(),
         }
     }
 

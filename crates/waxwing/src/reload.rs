@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot, watch};
-use waxwing_server::{OptionValue, Server};
+use waxwing_server::{OptionValue, Server, Settings};
 
 use crate::admin_socket::CommandError;
 use crate::check::finding::{self, Finding};
@@ -19,7 +19,7 @@ use crate::cli::Output;
 use crate::client::TlsSettings;
 use crate::config::{Config, Web};
 use crate::serve::{ReloadError, SettingsError};
-use crate::{Outcome, admin_socket, check, say, say_json, serve};
+use crate::{Outcome, admin_socket, check, say, say_json, serve, token_keys};
 
 /// TLS for connections that begin.
 pub(crate) type LiveTls = watch::Receiver<Option<Arc<TlsSettings>>>;
@@ -148,7 +148,11 @@ impl Reloader {
         };
         new.forget_others();
         let tls = serve::open_tls(&new)?;
-        let reloaded = self.server.reload(new.settings());
+        let settings = Settings {
+            token_keys: token_keys::read(&new.data_dir)?,
+            ..new.settings()
+        };
+        let reloaded = self.server.reload(settings);
         reloaded.map_err(|error| SettingsError::new(&new, error))?;
         self.tls.send_replace(tls);
         self.web.send_replace(Arc::new(new.web.clone()));

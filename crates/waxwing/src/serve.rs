@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
-use waxwing_server::{Server, StartError};
+use waxwing_server::{Server, Settings, StartError};
 use waxwing_store::{SqliteOptions, Store};
 
 use crate::accepting::Accepting;
@@ -28,7 +28,7 @@ use crate::outside::outside;
 use crate::reload::{self, Reloader};
 use crate::site::Site;
 use crate::web::{self, Access};
-use crate::{Outcome, admin_socket, check, http, logging};
+use crate::{Outcome, admin_socket, check, http, logging, token_keys};
 
 pub(crate) use error::{OpenTlsError, ReloadError, ServeError, SettingsError};
 
@@ -181,7 +181,11 @@ async fn serve(config: Config, path: PathBuf) -> Result<(), ServeError> {
     let tls = open_tls(&config)?;
     let store = open_store(&config)?;
     check::log_warnings(&check::of_certificates(&config));
-    let server = Server::start(config.settings(), outside(store)).await;
+    let settings = Settings {
+        token_keys: token_keys::open(&config.data_dir)?,
+        ..config.settings()
+    };
+    let server = Server::start(settings, outside(store)).await;
     let server = server.map_err(|error| match error {
         StartError::Store(error) => ServeError::Data {
             path: config.data_dir.clone(),

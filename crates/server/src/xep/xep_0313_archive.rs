@@ -15,7 +15,7 @@ use waxwing_stanza::xep::xep_0313_archive::{
     End, FEATURE_EXTENDED, FEATURE_GROUPCHAT_FIELD, Fin, Metadata, NS, Query, Start, found,
 };
 use waxwing_stanza::{Condition, IqType, Payload, StanzaError};
-use waxwing_store::Batch;
+use waxwing_store::{Batch, LogId};
 use waxwing_wire::{Element, Writer, ns};
 
 use crate::addressee::Addressee;
@@ -73,11 +73,12 @@ async fn form(_: Cx, _: Iq<Query>) -> Handled {
 
 /// §5.
 async fn metadata(cx: Cx, _: Iq<Metadata>) -> Handled {
-    let answer = reach(&cx.server, &cx.session).await?;
-    Ok(Answer::with(&answer).behind_commits())
+    let ends = archive::ends(&cx.server, &cx.session.account).await?;
+    Ok(Answer::with(&reach(&cx.server, ends)).behind_commits())
 }
 
-/// Together with a resource (XEP-0386 §3.2.2): from there on everything comes by itself.
+/// Together with a resource (XEP-0386 §3.2): from there on everything comes by itself; what came before is asked for here,
+/// and not sent once more because it waited.
 async fn metadata_together(
     server: Server,
     session: Arc<Session>,
@@ -85,15 +86,14 @@ async fn metadata_together(
     // What is told of must be there.
     let durable = server.store().commit(Batch::new()).await;
     durable.map_err(|error| unavailable(&error))?;
-    reach(&server, &session)
-        .await
-        .map(|reach| Some(reach.write()))
+    let ends = archive::ends(&server, &session.account).await?;
+    session.state().told_until = ends.map(|(_, end)| end);
+    Ok(Some(reach(&server, ends).write()))
 }
 
-async fn reach(server: &Server, session: &Session) -> Result<Metadata, StanzaError> {
-    let ends = archive::ends(server, &session.account).await?;
+fn reach(server: &Server, ends: Option<(LogId, LogId)>) -> Metadata {
     let ids = server.stanza_ids();
-    Ok(Metadata {
+    Metadata {
         start: ends.map(|(start, _)| Start {
             id: ids.text(start),
             timestamp: DateTime::from_unix_micros(start.0),
@@ -102,7 +102,7 @@ async fn reach(server: &Server, session: &Session) -> Result<Metadata, StanzaErr
             id: ids.text(end),
             timestamp: DateTime::from_unix_micros(end.0),
         }),
-    })
+    }
 }
 
 /// §4.

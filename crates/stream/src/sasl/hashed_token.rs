@@ -6,6 +6,7 @@
 
 use zeroize::Zeroizing;
 
+use super::base64;
 use super::exchange::{ClientExchange, ClientStep, SaslError};
 use super::failure::Failure;
 use super::hash::{Hash, Secret};
@@ -47,6 +48,14 @@ pub(crate) fn initiator_hash(token: &str, binding: &[u8]) -> Secret {
 /// `HMAC(token, "Responder" || cb-data)`: the server's.
 pub(crate) fn responder_hash(token: &str, binding: &[u8]) -> Secret {
     Hash::Sha256.hmac(token.as_bytes(), &[b"Responder", binding])
+}
+
+/// How a client proves a token, as it stands in `<initial-response/>`; `binding` is the data of the mechanism's channel
+/// binding, empty for [`Mechanism::HtSha256None`](super::Mechanism::HtSha256None). For peers that are scripted.
+#[must_use]
+pub fn proof_of_token(user: &str, token: &str, binding: &[u8]) -> String {
+    let mut client = HashedTokenClient::new(user.to_owned(), token.to_owned(), binding.to_vec());
+    base64::encode(&client.start())
 }
 
 /// The client's side.

@@ -158,7 +158,7 @@ impl TokenKey {
 
     /// The part of a resource that stays the same for a device and tells nothing of its id
     /// (XEP-0386 §3.2.1).
-    pub(crate) fn resource(&self, device: &Device) -> String {
+    pub fn resource(&self, device: &Device) -> String {
         let Some(key) = self.keys.first() else {
             return String::new();
         };

@@ -61,8 +61,10 @@ impl Settings {
 /// What is offered with SASL2 (XEP-0388).
 #[derive(Clone, Debug)]
 pub struct Sasl2 {
-    /// Derives tokens, and resources that clients keep.
+    /// Derives tokens.
     pub key: TokenKey,
+    /// Derives resources that clients keep: they stay as they are where the tokens' key is replaced.
+    pub resource_key: TokenKey,
     /// Namespaces of what can be asked for together with a resource (XEP-0386 §3.1): elements of them are
     /// handed out in [`Bind2Request::features`](super::Bind2Request).
     pub bind_features: Vec<String>,
@@ -80,6 +82,7 @@ impl Sasl2 {
     /// Resources without anything together with them, resumption, tokens, and keys for SHA-512.
     pub fn new(key: TokenKey) -> Sasl2 {
         Sasl2 {
+            resource_key: key.clone(),
             key,
             bind_features: Vec::new(),
             resume: true,

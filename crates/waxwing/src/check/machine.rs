@@ -16,7 +16,7 @@ use waxwing_store::{OpenError, Store};
 use super::finding::{Finding, Level};
 use crate::config::Config;
 use crate::data_dir::mend;
-use crate::listen;
+use crate::{listen, token_keys};
 
 /// Free space below which the disk will be full soon.
 const FREE_BYTES_WARNING: u64 = 1 << 30;
@@ -111,12 +111,27 @@ pub(crate) fn data_dir(config: &Config) -> Vec<Finding> {
         let text = format!("other users of this machine can look into {shown}");
         findings.push(Finding::warning(ABOUT, text).mend(format!("chmod 700 '{shown}'")));
     }
+    findings.extend(of_token_keys(dir));
     let socket = config.admin_socket();
     if socket.as_os_str().as_bytes().len() > SOCKET_PATH_BYTES_MAX {
         let text = format!("the path of {} is too long for a socket", socket.display());
         findings.push(Finding::fatal(ABOUT, text).mend("give a shorter data_dir"));
     }
     findings
+}
+
+/// The keys of tokens, where there are some: without a file the server makes it.
+fn of_token_keys(dir: &Path) -> Option<Finding> {
+    const ABOUT: &str = "data";
+    let path = dir.join(token_keys::FILE);
+    let mode = std::fs::metadata(&path).ok()?.permissions().mode();
+    if let Err(error) = token_keys::read(dir) {
+        let mend = "mend the line; or remove the file: devices use their passwords then, once";
+        return Some(Finding::fatal(ABOUT, error.to_string()).mend(mend));
+    }
+    let text = format!("other users of this machine can read {}", path.display());
+    let mend = format!("chmod 600 '{}'", path.display());
+    (mode & 0o077 != 0).then(|| Finding::bad(ABOUT, text).mend(mend))
 }
 
 fn refused(error: &OpenError) -> Finding {
@@ -242,6 +257,23 @@ fn synchronised(answer: Option<&str>) -> Finding {
 mod tests {
     use super::*;
     use crate::check::finding::Level;
+
+    #[test]
+    fn the_keys_of_tokens_are_looked_at() {
+        let dir = std::env::temp_dir().join(format!("waxwing-check-keys-{}", std::process::id()));
+        fs::create_dir_all(&dir).unwrap();
+        let path = dir.join(token_keys::FILE);
+        assert!(of_token_keys(&dir).is_none(), "the server makes it");
+        fs::write(&path, "ab".repeat(32)).unwrap();
+        let level = |mode| {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            of_token_keys(&dir).map(|finding| finding.level)
+        };
+        assert_eq!((level(0o600), level(0o640)), (None, Some(Level::Bad)));
+        fs::write(&path, "ab").unwrap();
+        assert_eq!(level(0o600), Some(Level::Fatal));
+        fs::remove_dir_all(dir).unwrap();
+    }
 
     #[test]
     fn what_cannot_be_made_is_found_out() {

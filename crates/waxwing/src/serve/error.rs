@@ -11,6 +11,7 @@ use crate::config::{At, Config, ConfigError};
 use crate::data_dir::mend;
 use crate::domain::DomainError;
 use crate::listen::ListenError;
+use crate::token_keys::TokenKeysError;
 
 /// What TLS cannot be made of; `at` says which key of the configuration is to blame.
 #[derive(Debug, thiserror::Error)]
@@ -103,6 +104,9 @@ pub(crate) enum ServeError {
         /// Why.
         error: StoreError,
     },
+    /// The keys of tokens.
+    #[error(transparent)]
+    TokenKeys(#[from] TokenKeysError),
     /// The settings of the server.
     #[error(transparent)]
     Start(#[from] SettingsError),
@@ -149,6 +153,9 @@ pub(crate) enum ReloadError {
     /// Its certificates.
     #[error(transparent)]
     Tls(#[from] OpenTlsError),
+    /// The keys of tokens.
+    #[error(transparent)]
+    TokenKeys(#[from] TokenKeysError),
     /// Its settings.
     #[error(transparent)]
     Settings(#[from] SettingsError),

@@ -127,7 +127,7 @@ pub(super) fn ask_bind(negotiation: &mut Negotiation) -> bool {
     let settings = negotiation.settings.sasl2.as_ref();
     let part = settings
         .zip(device)
-        .map(|(own, device)| own.key.resource(&device));
+        .map(|(own, device)| own.resource_key.resource(&device));
     let part = part.unwrap_or_else(|| negotiation.seed.token());
     let tagged = |tag: &String| account.with_resource(&format!("{tag}/{part}")).ok();
     // A tag that cannot stand in a resource is left out, not refused.
