@@ -12,6 +12,7 @@ pub mod xep_0060_pubsub;
 pub mod xep_0077_registration;
 pub mod xep_0092_version;
 pub mod xep_0115_caps;
+pub mod xep_0133_admin;
 pub mod xep_0153_vcard_avatars;
 pub mod xep_0157_contacts;
 pub mod xep_0160_offline;
@@ -68,6 +69,7 @@ pub const FEATURES: &[&Feature] = &[
     &xep_0077_registration::FEATURE,
     &xep_0092_version::FEATURE,
     &xep_0115_caps::FEATURE,
+    &xep_0133_admin::FEATURE,
     &xep_0153_vcard_avatars::FEATURE,
     &xep_0157_contacts::FEATURE,
     &xep_0160_offline::FEATURE,

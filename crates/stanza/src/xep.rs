@@ -24,6 +24,7 @@ pub mod xep_0092_version;
 pub mod xep_0115_caps;
 pub mod xep_0122_validation;
 pub mod xep_0131_shim;
+pub mod xep_0133_admin;
 pub mod xep_0157_contacts;
 pub mod xep_0160_offline;
 pub mod xep_0184_receipts;
