@@ -37,6 +37,8 @@ fn binding() -> TlsBinding {
         tls_exporter: Some([7; 32]),
         server_end_point: Some(vec![8; 32]),
         sni: None,
+        // Recorded log-ins are proved over messages without it.
+        version: None,
     }
 }
 

@@ -52,6 +52,7 @@ pub mod xep_0490_displayed;
 pub mod xep_0494_clients;
 pub mod xep_0501_stories;
 pub mod xep_0509_pipelining;
+pub mod xep_0515_tls_version;
 
 use crate::registry::Feature;
 
@@ -109,4 +110,5 @@ pub const FEATURES: &[&Feature] = &[
     &xep_0494_clients::FEATURE,
     &xep_0501_stories::FEATURE,
     &xep_0509_pipelining::FEATURE,
+    &xep_0515_tls_version::FEATURE,
 ];

@@ -23,6 +23,7 @@ mod scram_tests;
 mod stretch;
 mod token;
 mod xep_0474_downgrade;
+mod xep_0515_tls_version;
 
 pub use binding::{BindingKind, TlsBinding};
 pub use credentials::{

@@ -191,6 +191,7 @@ impl World {
             tls_exporter: Some(exporter),
             server_end_point: Some(vec![0xce; 32]),
             sni: None,
+            version: Some(0x0304),
         }
     }
 

@@ -135,6 +135,9 @@ pub enum SaslError {
     /// What the server offered is not what arrived (XEP-0474): somebody is between.
     #[error("the server's offer was changed on its way here")]
     Downgraded,
+    /// The server's TLS is of another version than ours (XEP-0515): somebody is between.
+    #[error("the server's TLS is not the one that ends here")]
+    OtherTls,
     /// The server could not prove that it knows the password.
     #[error("the server could not prove that it knows the account's password")]
     ServerUnproven,

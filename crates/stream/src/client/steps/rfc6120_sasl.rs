@@ -107,6 +107,7 @@ pub(super) fn exchange(
             nonce: negotiation.seed.token(),
             offer,
             offer_hash_required: choice.offer_hash_required,
+            tls_version: negotiation.transport.binding().and_then(|tls| tls.version),
             iterations: settings.iterations.clone(),
         })),
     };

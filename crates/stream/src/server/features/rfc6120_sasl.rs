@@ -213,7 +213,9 @@ fn exchange(mechanism: Mechanism, negotiation: &mut Negotiation) -> Box<dyn Serv
             };
             let offer = negotiation.login.offer.clone();
             let nonce = negotiation.seed.token();
-            Box::new(ScramServer::new(hash, plus, bindings, offer, nonce))
+            let server = ScramServer::new(hash, plus, bindings, offer, nonce);
+            let version = negotiation.transport.binding().and_then(|tls| tls.version);
+            Box::new(server.in_tls(version))
         }
         Family::Plain => Box::new(PlainServer::default()),
         // No token is let through to here.

@@ -38,6 +38,7 @@ pub(super) fn binding() -> TlsBinding {
         tls_exporter: Some([7; 32]),
         server_end_point: Some(vec![8; 32]),
         sni: None,
+        version: Some(0x0304),
     }
 }
 
