@@ -6,7 +6,7 @@ pub(crate) mod clients;
 use std::sync::Arc;
 
 use waxwing_stanza::xep::xep_0198_sm::{Failed, Resume};
-use waxwing_stanza::{BareJid, Condition, FullJid};
+use waxwing_stanza::{BareJid, Condition, FullJid, StanzaError};
 use waxwing_store::{Batch, Direction, Expiring, KeyRange, Owner, StoreError, Table};
 use waxwing_stream::sasl::{
     Device, KnownTokens, Mechanism, ScramKeys, TOKEN_NONCE_BYTES, TokenRecord, Tokens,
@@ -18,7 +18,7 @@ use crate::accounts::{self, ACCOUNTS, StoredAccount, StoredKey};
 use crate::connection::{Connection, Step};
 use crate::lifecycle;
 use crate::login::negotiate;
-use crate::server::Server;
+use crate::server::{Server, unavailable};
 use crate::session::Session;
 use crate::throttle::{self, Network};
 use crate::xep::xep_0198_sm as stream_management;
@@ -73,6 +73,8 @@ pub(crate) enum Proof {
         account: BareJid,
         /// What changes with each password.
         salt: Vec<u8>,
+        /// How many passwords of the server had been changed before.
+        changes: u64,
     },
     /// A token.
     Token,
@@ -80,15 +82,28 @@ pub(crate) enum Proof {
 
 impl Proof {
     /// Of an account's password as it is now.
-    pub(crate) fn of_password(account: BareJid, stored: &StoredAccount) -> Proof {
-        let salt = salt(stored);
-        Proof::Password { account, salt }
+    pub(crate) fn of_password(account: BareJid, stored: &StoredAccount, changes: u64) -> Proof {
+        Proof::Password {
+            account,
+            salt: salt(stored),
+            changes,
+        }
+    }
+
+    /// Whether any password has changed since: seldom, so that nothing has to be read.
+    fn may_be_outdated(&self, server: &Server) -> bool {
+        match self {
+            Proof::Password { changes, .. } => *changes != server.password_changes(),
+            Proof::None | Proof::Token => false,
+        }
     }
 
     /// Whether the password has changed since.
     fn is_outdated(&self, account: &BareJid, stored: &StoredAccount) -> bool {
         match self {
-            Proof::Password { account: own, salt } => own == account && *salt != self::salt(stored),
+            Proof::Password {
+                account: own, salt, ..
+            } => own == account && *salt != self::salt(stored),
             Proof::None | Proof::Token => false,
         }
     }
@@ -348,11 +363,7 @@ pub(crate) fn bind(connection: &mut Connection, request: Bind2Request) {
         server.directory().note_guest(&request.jid.bare(), pass);
     }
     connection.wait_for(async move {
-        let bound = match server.account(&request.jid.bare()).await {
-            Ok(Some(account)) => lifecycle::bind(&server, &account, request.jid, number),
-            Ok(None) => Err(Condition::NotAuthorized.into()),
-            Err(error) => Err(error),
-        };
+        let bound = bind_proven(&server, request.jid, number, &proof).await;
         let (session, results) = match bound {
             Ok(session) => {
                 let results = results(&server, &session, &request.features).await;
@@ -375,6 +386,30 @@ pub(crate) fn bind(connection: &mut Connection, request: Bind2Request) {
             negotiate(connection, |negotiation| negotiation.provide_bind2(bound));
         }) as Step
     });
+}
+
+/// Binds a resource for whoever has proved who they are. A password that was changed while it was proved is none: whoever
+/// knew it is out with those who were in by it.
+pub(crate) async fn bind_proven(
+    server: &Server,
+    jid: FullJid,
+    connection: u64,
+    proof: &Proof,
+) -> Result<Arc<Session>, StanzaError> {
+    let account = server.account(&jid.bare()).await?;
+    let account = account.ok_or(Condition::NotAuthorized)?;
+    let session = lifecycle::bind(server, &account, jid, connection)?;
+    // Where one changes from here on, this session is seen by whoever changes it.
+    if !proof.may_be_outdated(server) {
+        return Ok(session);
+    }
+    let refusal = match accounts::load(server.store(), &account.jid).await {
+        Ok(Some(stored)) if !proof.is_outdated(&account.jid, &stored) => return Ok(session),
+        Ok(_) => Condition::NotAuthorized.into(),
+        Err(error) => unavailable(&error),
+    };
+    lifecycle::end(server, &session);
+    Err(refusal)
 }
 
 /// What the client is told of what it asked for, and of its archive.

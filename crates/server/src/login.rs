@@ -20,7 +20,6 @@ use waxwing_wire::{Limits, Stanza};
 use crate::accounts;
 use crate::connection::{Connection, Phase, Step};
 use crate::devices::{self, Proof};
-use crate::lifecycle;
 use crate::link::Security;
 use crate::live::Keys;
 use crate::metrics::Limit;
@@ -193,6 +192,7 @@ fn restart(connection: &mut Connection) {
 fn look_up(connection: &mut Connection, account: BareJid) {
     let server = connection.server.clone();
     let network = Network::of(connection.peer);
+    let changes = server.password_changes();
     connection.wait_for(async move {
         let allowed = throttle::allows(&server, network, &account).await;
         let known = match allowed {
@@ -203,7 +203,7 @@ fn look_up(connection: &mut Connection, account: BareJid) {
         let mut proof = Proof::default();
         let known = match known {
             Ok(Some(Some(stored))) => {
-                proof = Proof::of_password(account, &stored);
+                proof = Proof::of_password(account, &stored, changes);
                 stored.known()
             }
             Ok(Some(None)) => Known::Missing,
@@ -291,15 +291,12 @@ fn failed(connection: &Connection, account: Option<&BareJid>, reason: Failure) {
 
 fn bind(connection: &mut Connection, jid: FullJid) {
     let (server, number) = (connection.server.clone(), connection.number);
+    let proof = connection.proof.clone();
     if let Some(pass) = connection.guest.take() {
         server.directory().note_guest(&jid.bare(), pass);
     }
     connection.wait_for(async move {
-        let bound = match server.account(&jid.bare()).await {
-            Ok(Some(account)) => lifecycle::bind(&server, &account, jid, number),
-            Ok(None) => Err(StanzaError::from(Condition::NotAuthorized)),
-            Err(error) => Err(error),
-        };
+        let bound = devices::bind_proven(&server, jid, number, &proof).await;
         Box::new(move |connection: &mut Connection| {
             let answer = bound
                 .as_ref()

@@ -121,6 +121,8 @@ pub(crate) struct Inner {
     numbers: AtomicU64,
     /// How many removals of accounts were staged.
     removals: AtomicU64,
+    /// How many passwords were changed.
+    password_changes: AtomicU64,
     /// Batches of streams whose effects are still to come.
     unreleased: AtomicU64,
     stopping: AtomicBool,
@@ -192,6 +194,7 @@ impl Server {
             staging: Mutex::new(last),
             numbers: AtomicU64::new(1),
             removals: AtomicU64::new(0),
+            password_changes: AtomicU64::new(0),
             unreleased: AtomicU64::new(0),
             stopping: AtomicBool::new(false),
             started_micros: outside.clock.steady_micros(),
@@ -694,6 +697,16 @@ impl Server {
         resumable.sm.handle_stanza();
         stream_management::note_count(self, session, resumable, batch);
         true
+    }
+
+    /// How many passwords were changed until now: where none was meanwhile, whoever has shown one still knows it.
+    pub(crate) fn password_changes(&self) -> u64 {
+        self.0.password_changes.load(Ordering::SeqCst)
+    }
+
+    /// A password has changed.
+    pub(crate) fn note_password_change(&self) {
+        self.0.password_changes.fetch_add(1, Ordering::SeqCst);
     }
 
     /// Clears *undelivered* from entries that a client has, once no other session has to read them.
