@@ -25,8 +25,8 @@
 //! # }
 //! ```
 //!
-//! Two backends: SQLite, and [`Memory`], the double for tests. `tests/conformance` defines what the shapes
-//! promise and runs against both.
+//! Two backends, SQLite and PostgreSQL, and [`Memory`], the double for tests. `tests/conformance` defines what the
+//! shapes promise and runs against all of them.
 
 mod alarm;
 mod backend;
@@ -40,8 +40,11 @@ mod key;
 pub mod limits;
 mod log;
 mod memory;
+mod numbered;
 mod op;
 mod owner;
+mod pool;
+mod postgres;
 mod reply;
 mod shape;
 mod sqlite;
@@ -62,6 +65,7 @@ pub use key::{AsKey, AsPrefix, Key, KeyRange};
 pub use log::{Append, Direction, Entries, Entry, Log, LogId, Marks, Page};
 pub use memory::Memory;
 pub use owner::{Owner, OwnerKind};
+pub use postgres::PostgresOptions;
 pub use shape::{Migration, Row, RowError, Shape, Verdict};
 pub use sqlite::{Examination, SqliteOptions};
 pub use store::{Found, Store};

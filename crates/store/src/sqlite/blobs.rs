@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 
 use super::fault::io_failed;
-use super::pool::Pool;
+use crate::pool::Pool;
 use super::queue::Queue;
 use crate::backend::{BlobFiles, Upload};
 use crate::blob::BlobHash;

@@ -12,7 +12,7 @@ use rusqlite::{Connection, ErrorCode};
 
 use super::fault::failed;
 use super::open::beside_connection;
-use super::pool::Pool;
+use crate::pool::Pool;
 use crate::alarm::Alarm;
 
 /// Pages of the write-ahead log after which a checkpoint begins beside the writer.

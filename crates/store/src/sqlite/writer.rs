@@ -9,7 +9,7 @@ use super::blobs::FileBlobs;
 use super::checkpoint::Checkpoints;
 use super::fault::{Fault, failed};
 use super::open::writer_connection;
-use super::pool::Pool;
+use crate::pool::Pool;
 use super::queue::{Job, Queue, Submitted};
 use super::read::{answer, is_light};
 use crate::alarm::Alarm;

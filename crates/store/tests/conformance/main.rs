@@ -1,6 +1,6 @@
 //! What the shapes promise, whatever stores them: each test runs against every backend.
 //!
-//! What one backend promises beyond that is in `double.rs` and `disk.rs`.
+//! What one backend promises beyond that is in `double.rs`, `disk.rs` and `postgres.rs`.
 //!
 //! A test gets a [`Place`](place::Place), opens stores in it, and knows nothing of what it is.
 
@@ -25,6 +25,8 @@ mod model;
 mod order;
 mod owner;
 mod place;
+mod postgres;
+mod server;
 mod shapes;
 mod table;
 
@@ -43,6 +45,17 @@ macro_rules! conformance {
                 $(#[test]
                 fn $test() {
                     crate::$module::$test(&crate::place::OnDisk::new());
+                })+
+            })+
+        }
+        mod postgresql {
+            $(mod $module {
+                $(#[test]
+                fn $test() {
+                    let name = concat!(stringify!($module), "/", stringify!($test));
+                    if let Some(place) = crate::server::InPostgres::new(name) {
+                        crate::$module::$test(&place);
+                    }
                 })+
             })+
         }
