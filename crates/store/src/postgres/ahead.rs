@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use super::between::Between;
 use super::fetch::Wanted;
 use super::read::sql_id;
 use super::stage::Found;
+use crate::backend::Query;
 use crate::batch::Batch;
 use crate::log::LogId;
 use crate::numbered::Shapes;
@@ -14,13 +16,16 @@ use crate::owner::Owner;
 /// The owners whose numbers have to be asked for.
 pub(super) fn unknown_owners<'a>(
     batches: impl Iterator<Item = &'a Batch>,
+    questions: &[Between],
     known: &HashMap<Owner, i64>,
 ) -> BTreeSet<Owner> {
     let owners = batches.flat_map(|batch| {
         let required = batch.requires.iter().map(|require| &require.owner);
         required.chain(batch.owners())
     });
+    let asked = questions.iter().filter_map(|between| between.point_owner());
     owners
+        .chain(asked)
         .filter(|owner| !known.contains_key(*owner))
         .cloned()
         .collect()
@@ -51,10 +56,32 @@ impl Ahead<'_> {
         }
     }
 
+    /// A question that can be answered from the stage.
+    pub(super) fn question(&mut self, question: &Between) {
+        match &question.query {
+            Some(Query::Get(query, _)) => {
+                if let Some(owner) = self.owner(&query.owner) {
+                    self.row(query.shape, owner, &query.key, false);
+                }
+            }
+            Some(Query::IdOf(query, _)) => {
+                if let (Some(owner), Ok(log)) =
+                    (self.owner(&query.owner), self.shapes.log(query.shape))
+                {
+                    let at = (log, owner, query.unique.clone());
+                    self.wanted.uniques.insert(at);
+                }
+            }
+            _ => {}
+        }
+    }
+
     /// An owner's number. One that has none has nothing that could be asked for.
     fn owner(&self, owner: &Owner) -> Option<i64> {
-        let found = || self.found.owners.get(owner).copied().flatten();
-        self.known.get(owner).copied().or_else(found)
+        match self.found.owners.get(owner) {
+            Some(found) => *found,
+            None => self.known.get(owner).copied(),
+        }
     }
 
     fn op(&mut self, op: &Op) {

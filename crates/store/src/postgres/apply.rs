@@ -149,11 +149,12 @@ impl Apply<'_> {
         if let Some(staged) = self.stage.owners.get(owner) {
             return Ok(*staged);
         }
-        if let Some(known) = self.known.get(owner) {
-            return Ok(Some(*known));
-        }
+        // What was found is newer: this group may have written it.
         if let Some(found) = self.stage.found.owners.get(owner) {
             return Ok(*found);
+        }
+        if let Some(known) = self.known.get(owner) {
+            return Ok(Some(*known));
         }
         let wanted = [owner.clone()].into();
         fetch::owners(self.session, &wanted, &mut self.stage.found).await?;

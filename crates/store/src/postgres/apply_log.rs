@@ -53,7 +53,7 @@ impl Apply<'_> {
     }
 
     /// The entry that has a unique key.
-    async fn unique_id(&mut self, at: UniqueAt) -> Result<Option<LogId>, Fault> {
+    pub(super) async fn unique_id(&mut self, at: UniqueAt) -> Result<Option<LogId>, Fault> {
         let id = |id: i64| LogId(id.unsigned_abs());
         if let Some(staged) = self.stage.uniques.get(&at) {
             return Ok(staged.map(id));

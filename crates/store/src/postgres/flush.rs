@@ -99,8 +99,9 @@ impl<'a> Statements<'a> {
         }
     }
 
-    /// Sends everything, then the commit, and waits for all answers. A statement that fails makes the commit a rollback.
-    async fn send(self) -> Result<(), Error> {
+    /// Sends everything, with the commit where it is to be, and waits for all answers. A statement that fails makes the
+    /// commit a rollback.
+    async fn send(self, commits: bool) -> Result<(), Error> {
         let session = self.session;
         let mut answers: Vec<BoxFuture<'_, Result<(), Error>>> = Vec::new();
         for (sql, columns) in &self.all {
@@ -111,14 +112,32 @@ impl<'a> Statements<'a> {
             };
             answers.push(send.boxed());
         }
-        answers.push(session.client.batch_execute(COMMIT).boxed());
+        if commits {
+            answers.push(session.client.batch_execute(COMMIT).boxed());
+        }
         // In order: each is sent when it is polled first.
         join_all(answers).await.into_iter().collect()
     }
 }
 
+/// Writes everything that is staged, without a commit.
+pub(super) async fn write(session: &Session, stage: &Stage) -> Result<(), Error> {
+    changes(session, stage).send(false).await
+}
+
 /// Writes everything that is staged, and commits.
 pub(super) async fn flush(session: &Session, stage: &Stage, turn: Turn) -> Result<(), Error> {
+    let mut statements = changes(session, stage);
+    let last = sql_id(turn.last_log_id);
+    statements.add(
+        COUNT,
+        1,
+        [Box::new(turn.commits), Box::new(last), Box::new(turn.starts)],
+    );
+    statements.send(true).await
+}
+
+fn changes<'a>(session: &'a Session, stage: &'a Stage) -> Statements<'a> {
     let mut statements = Statements {
         session,
         all: Vec::new(),
@@ -128,13 +147,7 @@ pub(super) async fn flush(session: &Session, stage: &Stage, turn: Turn) -> Resul
     rows(&mut statements, stage);
     entries(&mut statements, stage);
     references(&mut statements, stage);
-    let last = sql_id(turn.last_log_id);
-    statements.add(
-        COUNT,
-        1,
-        [Box::new(turn.commits), Box::new(last), Box::new(turn.starts)],
-    );
-    statements.send().await
+    statements
 }
 
 fn owners<'a>(statements: &mut Statements<'a>, stage: &'a Stage) {

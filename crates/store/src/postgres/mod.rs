@@ -35,6 +35,7 @@ mod ahead;
 mod apply;
 mod apply_log;
 mod apply_range;
+mod between;
 mod blobs;
 mod dump;
 mod fault;

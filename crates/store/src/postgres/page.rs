@@ -1,12 +1,11 @@
 //! A page of a log, found in one statement.
 
-use deadpool_postgres::Client;
 use tokio_postgres::Row;
 
 use super::fault::Fault;
 use super::fetch::{bytes, marks};
-use super::read::{OWNER, address_number, ask, log_id, sql_id, sql_limit};
-use super::session::Given;
+use super::read::{OWNER, address_number, log_id, sql_id, sql_limit};
+use super::session::{Ask, Given};
 use crate::backend::{PageOf, RawEntry, RawPage};
 use crate::limits::{PAGE_BYTES_MAX, PAGE_STEP_ENTRIES_MAX};
 use crate::log::{Direction, Marks, Page};
@@ -65,7 +64,7 @@ fn sql(page: &Page) -> String {
 }
 
 pub(super) async fn page(
-    client: &Client,
+    client: &impl Ask,
     shapes: &Shapes,
     query: &PageOf,
 ) -> Result<RawPage, Fault> {
@@ -93,7 +92,7 @@ pub(super) async fn page(
     let given: Given<'_> = &[
         &log, &owner, &first, &last, &looks, &limit, &bytes_max, &number, &address,
     ];
-    read(&ask(client, &sql(page), given).await?)
+    read(&client.rows(&sql(page), given).await?)
 }
 
 /// Entries up to the first row without a payload.

@@ -1,13 +1,12 @@
 //! Questions, on whichever connection. Each is one statement, so that its answer is of one moment.
 
-use deadpool_postgres::Client;
 use tokio_postgres::{Error, Row};
 
 use super::fault::{Fault, damaged};
 use super::fetch::bytes;
 use super::key::{form, is_long, lower};
 use super::page::page;
-use super::session::Given;
+use super::session::{Ask, Given};
 use crate::backend::{
     Count, CountEntries, Find, FoundRow, Get, IdOf, Owners, Place, Query, RawRow, Scan,
 };
@@ -21,12 +20,25 @@ use crate::shape::ShapeKind;
 /// The owner whose name is the second value that a statement is given.
 pub(super) const OWNER: &str = "(SELECT id FROM waxwing.owner WHERE name = $2)";
 
+/// Most rows of a question that the writer answers itself, between batches; larger ones wait for its commit.
+const LIGHT_ROWS_MAX: usize = 100;
+
+/// Whether the writer should answer it itself.
+pub(super) fn is_light(query: &Query) -> bool {
+    match query {
+        Query::Get(..) | Query::IdOf(..) | Query::LastLogId(_) | Query::Count(..) => true,
+        Query::Scan(query, _) => query.limit <= LIGHT_ROWS_MAX,
+        Query::Page(query, _) => query.page.limit <= LIGHT_ROWS_MAX && query.page.address.is_none(),
+        Query::Find(..) | Query::Owners(..) | Query::CountEntries(..) => false,
+    }
+}
+
 /// An answer that has been found, and is still to be given.
 pub(super) type Found = Box<dyn FnOnce(Query) + Send>;
 
 /// Finds the answer to a question; it is given by calling what this returns.
 pub(super) async fn answer(
-    client: &Client,
+    client: &impl Ask,
     shapes: &Shapes,
     query: &Query,
 ) -> Result<Found, Fault> {
@@ -55,16 +67,6 @@ pub(super) async fn answer(
         // The writer's to know; it does not come here.
         Query::LastLogId(_) => Box::new(|query| query.fail(StoreError::Closed)),
     })
-}
-
-/// Asks with a statement that is prepared once for each connection.
-pub(super) async fn ask(
-    client: &Client,
-    sql: &str,
-    given: Given<'_>,
-) -> Result<Vec<Row>, Error> {
-    let statement = client.prepare_cached(sql).await?;
-    client.query(&statement, given).await
 }
 
 /// A time as SQL compares it: without one, nothing has expired.
@@ -97,7 +99,7 @@ pub(super) fn address_number(address: Option<&str>) -> i64 {
 }
 
 async fn get(
-    client: &Client,
+    client: &impl Ask,
     shapes: &Shapes,
     query: &Get,
 ) -> Result<Option<bytes::Bytes>, Fault> {
@@ -107,9 +109,7 @@ async fn get(
          AND (expires IS NULL OR expires > $4)"
     );
     let (key, now) = (form(&query.key), now(query.now_micros));
-    let rows = ask(
-        client,
-        &sql,
+    let rows = client.rows(&sql,
         &[&shape, &query.owner.as_bytes(), &key.as_ref(), &now],
     )
     .await?;
@@ -122,7 +122,7 @@ fn has_long_bounds(range: &ByteRange) -> bool {
 }
 
 async fn scan(
-    client: &Client,
+    client: &impl Ask,
     shapes: &Shapes,
     query: &Scan,
 ) -> Result<Vec<RawRow>, Fault> {
@@ -150,9 +150,7 @@ async fn scan(
     );
     if !has_long_bounds(range) {
         let sql = format!("{select} AND key {end} ORDER BY key {order} LIMIT $5");
-        let rows = ask(
-            client,
-            &sql,
+        let rows = client.rows(&sql,
             &[&shape, &owner, &range.start, &now, &limit, &range.end],
         )
         .await?;
@@ -175,7 +173,7 @@ async fn scan(
         &range.end,
         &range.start,
     ];
-    Ok(raw_rows(&ask(client, &sql, given).await?)?)
+    Ok(raw_rows(&client.rows(&sql, given).await?)?)
 }
 
 /// Whether one of these rows says yes.
@@ -198,7 +196,8 @@ fn raw_rows(rows: &[Row]) -> Result<Vec<RawRow>, Error> {
     rows.collect()
 }
 
-async fn count(client: &Client, shapes: &Shapes, query: &Count) -> Result<u64, Fault> {
+async fn count(
+    client: &impl Ask, shapes: &Shapes, query: &Count) -> Result<u64, Fault> {
     let shape = shapes.table(query.shape)?.id;
     let range = &query.range;
     if range.is_empty() {
@@ -220,9 +219,7 @@ async fn count(client: &Client, shapes: &Shapes, query: &Count) -> Result<u64, F
     );
     let (from, now) = (lower(&range.start), now(query.now_micros));
     let owner = query.owner.as_bytes();
-    let rows = ask(
-        client,
-        &sql,
+    let rows = client.rows(&sql,
         &[&shape, &owner, &from, &now, &range.start, &range.end],
     )
     .await?;
@@ -241,7 +238,8 @@ pub(super) fn read_owner(row: &Row, column: usize) -> Result<Owner, Fault> {
     Owner::from_bytes(name).ok_or_else(|| Fault::Failed(damaged()))
 }
 
-async fn find(client: &Client, shapes: &Shapes, query: &Find) -> Result<Vec<FoundRow>, Fault> {
+async fn find(
+    client: &impl Ask, shapes: &Shapes, query: &Find) -> Result<Vec<FoundRow>, Fault> {
     let numbered = shapes.table(query.shape)?;
     let index = numbered.index(query.index)?.id;
     if query.range.is_empty() {
@@ -268,7 +266,7 @@ async fn find(client: &Client, shapes: &Shapes, query: &Find) -> Result<Vec<Foun
 
 /// Looks through an index, which is ordered by these columns.
 async fn find_by(
-    client: &Client,
+    client: &impl Ask,
     shape: &Numbered,
     index: i64,
     query: &Find,
@@ -311,7 +309,7 @@ async fn find_by(
         &now,
         &limit,
     ];
-    ask(client, &sql, given).await
+    client.rows(&sql, given).await
 }
 
 fn found_rows(rows: &[Row]) -> Result<Vec<FoundRow>, Fault> {
@@ -329,7 +327,8 @@ fn found_rows(rows: &[Row]) -> Result<Vec<FoundRow>, Fault> {
     rows.collect()
 }
 
-async fn owners(client: &Client, shapes: &Shapes, query: &Owners) -> Result<Vec<Owner>, Fault> {
+async fn owners(
+    client: &impl Ask, shapes: &Shapes, query: &Owners) -> Result<Vec<Owner>, Fault> {
     let Numbered { id, shape, .. } = shapes.any(query.shape)?;
     let (place, number) = match shape.kind {
         ShapeKind::Table => ("table_row", "shape"),
@@ -341,12 +340,12 @@ async fn owners(client: &Client, shapes: &Shapes, query: &Owners) -> Result<Vec<
          ORDER BY name LIMIT $3"
     );
     let after = query.after.as_ref().map_or(&[][..], Owner::as_bytes);
-    let rows = ask(client, &sql, &[id, &after, &sql_limit(query.limit)]).await?;
+    let rows = client.rows(&sql, &[id, &after, &sql_limit(query.limit)]).await?;
     rows.iter().map(|row| read_owner(row, 0)).collect()
 }
 
 async fn count_entries(
-    client: &Client,
+    client: &impl Ask,
     shapes: &Shapes,
     query: &CountEntries,
 ) -> Result<u64, Fault> {
@@ -372,18 +371,19 @@ async fn count_entries(
             "SELECT count(*) FROM waxwing.log_entry e WHERE e.log = $1 AND e.owner = {OWNER} {archived}"
         ),
     };
-    let rows = ask(client, &sql, &[&log, &query.owner.as_bytes()]).await?;
+    let rows = client.rows(&sql, &[&log, &query.owner.as_bytes()]).await?;
     number(&rows)
 }
 
-async fn id_of(client: &Client, shapes: &Shapes, query: &IdOf) -> Result<Option<LogId>, Fault> {
+async fn id_of(
+    client: &impl Ask, shapes: &Shapes, query: &IdOf) -> Result<Option<LogId>, Fault> {
     let log = shapes.log(query.shape)?;
     let sql = format!(
         "SELECT id FROM waxwing.log_entry WHERE log = $1 AND owner = {OWNER} AND unique_key = $3"
     );
     let key = form(&query.unique);
     let given: Given<'_> = &[&log, &query.owner.as_bytes(), &key.as_ref()];
-    let rows = ask(client, &sql, given).await?;
+    let rows = client.rows(&sql, given).await?;
     let id = rows.first().map(|row| row.try_get(0)).transpose()?;
     Ok(id.map(log_id))
 }

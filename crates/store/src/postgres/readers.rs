@@ -16,8 +16,8 @@ use tokio_postgres::{NoTls, Row};
 use super::PostgresOptions;
 use super::address::Address;
 use super::fault::{Fault, failed};
-use super::read::{self, Found, ask};
-use super::session::{Given, SETTINGS, statement_timeout};
+use super::read::{self, Found};
+use super::session::{Ask, Given, SETTINGS, statement_timeout};
 use crate::backend::Query;
 use crate::error::StoreError;
 use crate::numbered::Shapes;
@@ -134,7 +134,7 @@ impl Readers {
         loop {
             let rows = match self.client().await {
                 Ok(client) => {
-                    let rows = async { Ok(ask(&client, sql, given).await?) };
+                    let rows = async { Ok(client.rows(sql, given).await?) };
                     let rows = tokio::time::timeout(self.options.answer_wait(), rows).await;
                     self.given_back(client, rows)
                 }

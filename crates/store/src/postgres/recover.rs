@@ -63,8 +63,8 @@ impl Connection {
     }
 
     /// Prepares all statements, where that has not been done.
-    pub(super) async fn prepare(&mut self) -> Result<(), Fault> {
-        if let Some(session) = &mut self.session {
+    pub(super) async fn prepare(&self) -> Result<(), Fault> {
+        if let Some(session) = &self.session {
             session.prepare(&statements()).await?;
         }
         Ok(())

@@ -1,6 +1,7 @@
 //! One connection, with the statements that it has prepared.
 
 use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -36,10 +37,33 @@ pub(super) fn statement_timeout(longest: Duration) -> String {
     format!("SET statement_timeout = {}", longest.as_millis())
 }
 
+/// A connection that can be asked.
+pub(super) trait Ask: Sync {
+    /// Asks with a statement that is prepared once for each connection.
+    fn rows(
+        &self,
+        sql: &str,
+        given: Given<'_>,
+    ) -> impl Future<Output = Result<Vec<Row>, Error>> + Send;
+}
+
+impl Ask for Session {
+    async fn rows(&self, sql: &str, given: Given<'_>) -> Result<Vec<Row>, Error> {
+        self.query(sql, given).await
+    }
+}
+
+impl Ask for deadpool_postgres::Client {
+    async fn rows(&self, sql: &str, given: Given<'_>) -> Result<Vec<Row>, Error> {
+        let statement = self.prepare_cached(sql).await?;
+        self.query(&statement, given).await
+    }
+}
+
 pub(super) struct Session {
     pub(super) client: Client,
     driver: JoinHandle<()>,
-    statements: HashMap<&'static str, Statement>,
+    statements: Mutex<HashMap<String, Statement>>,
 }
 
 impl Session {
@@ -54,7 +78,7 @@ impl Session {
         let session = Self {
             client,
             driver,
-            statements: HashMap::new(),
+            statements: Mutex::default(),
         };
         match session.client.batch_execute(SETTINGS).await {
             Ok(()) => Ok(session),
@@ -65,38 +89,46 @@ impl Session {
         }
     }
 
-    /// Prepares what is not prepared yet.
-    pub(super) async fn prepare(&mut self, statements: &[&'static str]) -> Result<(), Error> {
-        let new: Vec<_> = statements
-            .iter()
-            .filter(|sql| !self.statements.contains_key(*sql))
-            .copied()
-            .collect();
+    /// Prepares what is not prepared yet, all at once.
+    pub(super) async fn prepare(&self, statements: &[&'static str]) -> Result<(), Error> {
+        let new: Vec<&str> = {
+            let prepared = self.lock();
+            let new = statements.iter().filter(|sql| !prepared.contains_key(**sql));
+            new.copied().collect()
+        };
         let prepared = join_all(new.iter().map(|sql| self.client.prepare(sql))).await;
         for (sql, statement) in new.into_iter().zip(prepared) {
-            self.statements.insert(sql, statement?);
+            self.lock().insert(sql.to_owned(), statement?);
         }
         Ok(())
     }
 
-    /// Asks with a statement that may have been prepared.
-    pub(super) async fn query(
-        &self,
-        sql: &'static str,
-        given: Given<'_>,
-    ) -> Result<Vec<Row>, Error> {
-        match self.statements.get(sql) {
-            Some(statement) => self.client.query(statement, given).await,
-            None => self.client.query(sql, given).await,
-        }
+    /// Asks with a statement, which is prepared once.
+    pub(super) async fn query(&self, sql: &str, given: Given<'_>) -> Result<Vec<Row>, Error> {
+        let statement = self.statement(sql).await?;
+        self.client.query(&statement, given).await
     }
 
-    /// Does something with a statement that may have been prepared; gives how many rows it was about.
-    pub(super) async fn execute(&self, sql: &'static str, given: Given<'_>) -> Result<u64, Error> {
-        match self.statements.get(sql) {
-            Some(statement) => self.client.execute(statement, given).await,
-            None => self.client.execute(sql, given).await,
+    /// Does something with a statement, which is prepared once; gives how many rows it was about.
+    pub(super) async fn execute(&self, sql: &str, given: Given<'_>) -> Result<u64, Error> {
+        let statement = self.statement(sql).await?;
+        self.client.execute(&statement, given).await
+    }
+
+    async fn statement(&self, sql: &str) -> Result<Statement, Error> {
+        let prepared = self.lock().get(sql).cloned();
+        if let Some(prepared) = prepared {
+            return Ok(prepared);
         }
+        let statement = self.client.prepare(sql).await?;
+        self.lock().insert(sql.to_owned(), statement.clone());
+        Ok(statement)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Statement>> {
+        self.statements
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether the connection has ended.

@@ -114,6 +114,10 @@ pub(super) struct Stage {
     /// Blobs that lost a reference, to be looked at after the commit.
     pub(super) freed: Vec<BlobHash>,
     freed_before: usize,
+    /// An owner was deleted before what is staged was last written.
+    pub(super) has_dead: bool,
+    /// Something was written, and is not committed yet.
+    pub(super) is_written: bool,
 }
 
 impl Stage {
@@ -123,6 +127,27 @@ impl Stage {
             last_log_id_before: last_log_id,
             next_owner,
             ..Self::default()
+        }
+    }
+
+    /// What follows when everything staged is written, and not committed yet: nothing is staged, and all that is known of
+    /// the database is whose owners' numbers are.
+    pub(super) fn written(self) -> Self {
+        let mut found = Found {
+            owners: self.found.owners,
+            ..Found::default()
+        };
+        let owners = self.owners.iter();
+        found
+            .owners
+            .extend(owners.map(|(owner, number)| (owner.clone(), *number)));
+        Self {
+            found,
+            freed_before: self.freed.len(),
+            freed: self.freed,
+            has_dead: self.has_dead || !self.dead.is_empty(),
+            is_written: true,
+            ..Self::new(self.last_log_id, self.next_owner)
         }
     }
 

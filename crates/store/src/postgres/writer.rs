@@ -7,14 +7,17 @@ use std::time::{Duration, Instant};
 use super::PostgresOptions;
 use super::ahead::{Ahead, unknown_owners};
 use super::apply::Apply;
+use super::between::Between;
 use super::blobs::DatabaseBlobs;
 use super::fault::Fault;
 use super::fetch::{self, Wanted};
-use super::flush::{self, Turn, flush};
+use super::flush::{self, Turn, flush, write};
 use super::lock::State;
 use super::queue::{Job, Queue, Submitted};
+use super::read::is_light;
 use super::readers::Readers;
 use super::recover::Connection;
+use super::session::Session;
 use super::stage::Stage;
 use crate::alarm::Alarm;
 use crate::backend::{Done, Query};
@@ -57,7 +60,8 @@ pub(super) struct Writer {
 struct Group {
     submitted: Vec<Submitted>,
     bytes: usize,
-    /// For after the commit.
+    /// For between the batches, and for after the commit.
+    between: Vec<Between>,
     questions: Vec<Query>,
     collect: Vec<BlobHash>,
 }
@@ -117,6 +121,12 @@ impl Writer {
                         self.finish(std::mem::take(&mut group)).await;
                     }
                 }
+                Job::Read(query) if is_light(&query) => {
+                    group.between.push(Between {
+                        after: group.submitted.len(),
+                        query: Some(query),
+                    });
+                }
                 Job::Read(query) => group.questions.push(query),
                 Job::Collect(hash) => group.collect.push(hash),
             }
@@ -132,7 +142,7 @@ impl Writer {
                 .into_iter()
                 .map(|submitted| (submitted.batch, (submitted.number, submitted.done)))
                 .unzip();
-            let (outcomes, mut freed) = self.commit(&batches).await;
+            let (outcomes, mut freed) = self.commit(&batches, &mut group.between).await;
             group.collect.append(&mut freed);
             let last = dones.last().map_or(0, |(number, _)| *number);
             self.queue.settle(last, batches.iter());
@@ -142,7 +152,9 @@ impl Writer {
             // Leases of the batches end here; what they leave without a reference comes back by the queue.
             drop(batches);
         }
-        for query in group.questions {
+        // Those that were not answered between are answered from what is stored.
+        let between = group.between.into_iter().filter_map(|between| between.query);
+        for query in between.chain(group.questions) {
             match query {
                 Query::LastLogId(reply) => reply.send(Ok(self.state.last_log_id)),
                 query => self.readers.ask(query),
@@ -155,7 +167,11 @@ impl Writer {
 
     /// Commits a group, again where the connection was lost before it was known to be stored. What is told as stored
     /// was seen to be.
-    async fn commit(&mut self, batches: &[Batch]) -> (Vec<Outcome>, Vec<BlobHash>) {
+    async fn commit(
+        &mut self,
+        batches: &[Batch],
+        between: &mut [Between],
+    ) -> (Vec<Outcome>, Vec<BlobHash>) {
         if batches.iter().all(Batch::is_empty) {
             // Everything before it is settled.
             let outcomes = batches.iter().map(|batch| {
@@ -164,11 +180,14 @@ impl Writer {
             });
             return (outcomes.collect(), Vec::new());
         }
-        let until = Instant::now() + self.options.recover_wait();
+        let mut until = Instant::now();
+        if !self.failing || self.connection.is_open() {
+            until += self.options.recover_wait();
+        }
         let mut sent = None;
         let error = loop {
             let longest = self.options.answer_wait();
-            let tried = tokio::time::timeout(longest, self.try_commit(batches, &mut sent)).await;
+            let tried = tokio::time::timeout(longest, self.try_commit(batches, between, &mut sent)).await;
             let millis = self.options.answer_millis_max;
             let lost = match tried {
                 Ok(Ok(done)) => {
@@ -212,39 +231,39 @@ impl Writer {
     async fn try_commit(
         &mut self,
         batches: &[Batch],
+        between: &mut [Between],
         sent: &mut Option<Sent>,
     ) -> Result<(Vec<Outcome>, Vec<BlobHash>), Fault> {
         self.connection.prepare().await?;
         let session = self.connection.session()?;
         let mut stage = Stage::new(self.state.last_log_id, self.state.next_owner);
-        let unknown = unknown_owners(batches.iter(), &self.owners);
+        let unknown = unknown_owners(batches.iter(), between, &self.owners);
         let begin = session.client.batch_execute("BEGIN");
         if unknown.is_empty() {
-            let wanted = self.wanted(batches, &stage);
+            let wanted = self.wanted(batches, between, &stage);
             fetch::both(begin, fetch::all(session, wanted, &mut stage.found)).await?;
         } else {
             fetch::both(begin, fetch::owners(session, &unknown, &mut stage.found)).await?;
-            let wanted = self.wanted(batches, &stage);
+            let wanted = self.wanted(batches, between, &stage);
             fetch::all(session, wanted, &mut stage.found).await?;
         }
         let mut outcomes = Vec::with_capacity(batches.len());
-        for batch in batches {
-            let mut apply = Apply {
-                session,
-                shapes: &self.shapes,
-                known: &self.owners,
-                stage: &mut stage,
-            };
-            outcomes.push(match apply.batch(batch).await {
-                Ok(committed) => Ok(committed),
-                Err(Fault::Refused(error)) => {
-                    self.alarm.hear(&error);
-                    Err(error)
+        let mut questions = between.iter_mut().peekable();
+        for before in 0..=batches.len() {
+            while let Some(question) = questions.next_if(|question| question.after == before) {
+                if question.looks_at_database() && stage.is_changed() {
+                    write(session, &stage).await?;
+                    stage = stage.written();
+                    let wanted = self.wanted(&batches[before..], &[], &stage);
+                    fetch::all(session, wanted, &mut stage.found).await?;
                 }
-                Err(fault) => return Err(fault),
-            });
+                self.applying(session, &mut stage).answer(question).await?;
+            }
+            if let Some(batch) = batches.get(before) {
+                outcomes.push(self.apply(session, &mut stage, batch).await?);
+            }
         }
-        if !stage.is_changed() {
+        if !(stage.is_changed() || stage.is_written) {
             session.client.batch_execute("COMMIT").await?;
             return Ok((outcomes, Vec::new()));
         }
@@ -274,7 +293,33 @@ impl Writer {
         Ok((sent.outcomes, sent.freed))
     }
 
-    fn wanted(&self, batches: &[Batch], stage: &Stage) -> Wanted {
+    fn applying<'a>(&'a self, session: &'a Session, stage: &'a mut Stage) -> Apply<'a> {
+        Apply {
+            session,
+            shapes: &self.shapes,
+            known: &self.owners,
+            stage,
+        }
+    }
+
+    /// What came of a batch; an error is one of the whole group.
+    async fn apply(
+        &self,
+        session: &Session,
+        stage: &mut Stage,
+        batch: &Batch,
+    ) -> Result<Outcome, Fault> {
+        match self.applying(session, stage).batch(batch).await {
+            Ok(committed) => Ok(Ok(committed)),
+            Err(Fault::Refused(error)) => {
+                self.alarm.hear(&error);
+                Ok(Err(error))
+            }
+            Err(fault) => Err(fault),
+        }
+    }
+
+    fn wanted(&self, batches: &[Batch], between: &[Between], stage: &Stage) -> Wanted {
         let mut ahead = Ahead {
             shapes: &self.shapes,
             known: &self.owners,
@@ -285,6 +330,9 @@ impl Writer {
         for batch in batches {
             ahead.batch(batch);
         }
+        for question in between {
+            ahead.question(question);
+        }
         ahead.wanted
     }
 
@@ -293,7 +341,7 @@ impl Writer {
         self.state.commits = turn.commits;
         self.state.last_log_id = turn.last_log_id;
         self.state.next_owner = stage.next_owner;
-        self.state.owners_gone |= !stage.dead.is_empty();
+        self.state.owners_gone |= stage.has_dead || !stage.dead.is_empty();
         if self.owners.len() >= OWNERS_KNOWN_MAX {
             self.owners.clear();
         }
