@@ -30,7 +30,9 @@ impl Address {
         }
         // The parser's words may repeat a part of the URL, and with it the password.
         let mut config: Config = url.parse().map_err(|_| {
-            wrong("it is not postgresql://USER:PASSWORD@HOST:PORT/DATABASE, or has an unknown option")
+            wrong(
+                "it is not postgresql://USER:PASSWORD@HOST:PORT/DATABASE, or has an unknown option",
+            )
         })?;
         if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
             return Err(wrong("it names no host"));

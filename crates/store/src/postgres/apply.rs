@@ -50,10 +50,7 @@ impl Apply<'_> {
                 None => None,
             };
             let row = row.filter(|row| row.is_live(now));
-            if !require
-                .condition
-                .holds(row.as_ref().map(|row| &*row.value))
-            {
+            if !require.condition.holds(row.as_ref().map(|row| &*row.value)) {
                 return Err(StoreError::Refused {
                     shape: require.shape,
                     position,
@@ -201,12 +198,7 @@ impl Apply<'_> {
         Ok(self.stage.found.rows.get(at).cloned().flatten())
     }
 
-    async fn put(
-        &mut self,
-        shape: &'static str,
-        owner: &Owner,
-        row: &PutRow,
-    ) -> Result<(), Fault> {
+    async fn put(&mut self, shape: &'static str, owner: &Owner, row: &PutRow) -> Result<(), Fault> {
         let shapes = self.shapes;
         let shape = shapes.table(shape)?;
         let number = self.owner(owner).await?;
@@ -234,8 +226,8 @@ impl Apply<'_> {
         let before = self.row(&at).await?.filter(|row| row.is_live(now));
         let (sum, expires) = match before {
             Some(row) => {
-                let before = i64::decode(row.value.as_slice())
-                    .map_err(|_| StoreError::Damaged { shape })?;
+                let before =
+                    i64::decode(row.value.as_slice()).map_err(|_| StoreError::Damaged { shape })?;
                 (before.saturating_add(delta), row.expires)
             }
             None => (delta, None),

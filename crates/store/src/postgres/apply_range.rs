@@ -24,7 +24,8 @@ const RANGE_ON: &str = "SELECT coalesce(long_key, key), value, expires, index_ke
 const RANGE_SORTED: &str = "SELECT coalesce(long_key, key), value, expires, index_keys, false
     FROM waxwing.table_row WHERE shape = $1 AND owner = $2 AND key >= $3 AND coalesce(long_key, key) >= $6
     AND ($4::bytea IS NULL OR coalesce(long_key, key) < $4) ORDER BY coalesce(long_key, key) LIMIT $5";
-const ENTRIES: &str = "SELECT e.id, e.archived, u.id IS NOT NULL, coalesce(e.long_unique, e.unique_key)
+const ENTRIES: &str =
+    "SELECT e.id, e.archived, u.id IS NOT NULL, coalesce(e.long_unique, e.unique_key)
     FROM waxwing.log_entry e
     LEFT JOIN waxwing.log_undelivered u ON u.log = $1 AND u.owner = $2 AND u.id = e.id
     WHERE e.log = $1 AND e.owner = $2 AND e.id BETWEEN $3 AND $4
@@ -33,7 +34,8 @@ const UNDELIVERED: &str = "SELECT u.id, e.archived, true, coalesce(e.long_unique
     FROM waxwing.log_undelivered u
     JOIN waxwing.log_entry e ON e.log = $1 AND e.owner = $2 AND e.id = u.id
     WHERE u.log = $1 AND u.owner = $2 AND u.id BETWEEN $3 AND $4 ORDER BY u.id LIMIT $5";
-const EXPIRED: &str = "SELECT r.shape, r.owner, coalesce(r.long_key, r.key), r.value, r.expires, r.index_keys, o.name
+const EXPIRED: &str =
+    "SELECT r.shape, r.owner, coalesce(r.long_key, r.key), r.value, r.expires, r.index_keys, o.name
     FROM waxwing.table_row r JOIN waxwing.owner o ON o.id = r.owner AND o.name IS NOT NULL
     WHERE r.expires <= $1 ORDER BY r.expires LIMIT $2";
 
@@ -172,10 +174,7 @@ impl Apply<'_> {
                 continue;
             }
             due.push((row.try_get(4)?, at.clone(), owner));
-            self.stage
-                .found
-                .rows
-                .insert(at, Some(row_from(&row, 3)?));
+            self.stage.found.rows.insert(at, Some(row_from(&row, 3)?));
         }
         due.extend(self.staged_expired(now));
         due.sort();
@@ -194,7 +193,11 @@ impl Apply<'_> {
     fn staged_expired(&self, now: i64) -> Vec<(i64, RowAt, Owner)> {
         let rows = self.stage.rows.iter().filter_map(|(at, row)| {
             let expires = row.as_ref()?.expires.filter(|expires| *expires <= now)?;
-            self.stage.dead.get(&at.1).is_none().then_some((expires, at))
+            self.stage
+                .dead
+                .get(&at.1)
+                .is_none()
+                .then_some((expires, at))
         });
         let rows: Vec<_> = rows.collect();
         if rows.is_empty() {
@@ -203,7 +206,11 @@ impl Apply<'_> {
         let found = self.stage.found.owners.iter();
         let found = found.filter_map(|(owner, number)| Some(((*number)?, owner)));
         let known = self.known.iter().map(|(owner, number)| (*number, owner));
-        let born = self.stage.born.iter().map(|(number, owner)| (*number, owner));
+        let born = self
+            .stage
+            .born
+            .iter()
+            .map(|(number, owner)| (*number, owner));
         let names: HashMap<i64, &Owner> = found.chain(known).chain(born).collect();
         rows.into_iter()
             .filter_map(|(expires, at)| {
@@ -245,9 +252,7 @@ impl Apply<'_> {
         let Some(owner) = self.known_owner(owner).await? else {
             return Ok(0);
         };
-        let ids = self
-            .entries_in(log, owner, ids, Having::Any, limit)
-            .await?;
+        let ids = self.entries_in(log, owner, ids, Having::Any, limit).await?;
         for id in &ids {
             self.remove_entry((log, owner, *id)).await?;
         }
@@ -293,7 +298,14 @@ impl Apply<'_> {
                     .query(
                         ENTRIES,
                         &[
-                            &log, &owner, &first, &last, &any, &archived, &undelivered, &more,
+                            &log,
+                            &owner,
+                            &first,
+                            &last,
+                            &any,
+                            &archived,
+                            &undelivered,
+                            &more,
                         ],
                     )
                     .await?

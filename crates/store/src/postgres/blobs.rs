@@ -160,9 +160,7 @@ pub(super) struct SharedBlobs(pub(super) Arc<DatabaseBlobs>);
 impl BlobFiles for SharedBlobs {
     fn create(&self) -> Result<Box<dyn Upload>, StoreError> {
         let blobs = Arc::clone(&self.0);
-        let sql = format!(
-            "INSERT INTO waxwing.blob (bytes) SELECT 0 WHERE {OURS} RETURNING id"
-        );
+        let sql = format!("INSERT INTO waxwing.blob (bytes) SELECT 0 WHERE {OURS} RETURNING id");
         let rows = blobs.rows(&sql, &[&blobs.starts])?;
         let id = number(rows.first().ok_or_else(not_ours)?)?;
         Ok(Box::new(DatabaseUpload {

@@ -5,6 +5,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 use tokio::runtime::Handle;
 use tokio_postgres::{Error, Row};
@@ -36,16 +37,14 @@ const ENTRIES_COUNT: &str = "SELECT e.log, count(*) FROM waxwing.log_entry e
 const REFERENCES_COUNT: &str = "SELECT count(*), count(DISTINCT b.hash) FROM waxwing.blob_ref b
     JOIN waxwing.owner o ON o.id = b.owner AND o.name IS NOT NULL";
 const LAST: &str = "SELECT last_log_id FROM waxwing.state";
-const OWNERS: &str =
-    "SELECT id, name FROM waxwing.owner WHERE name > $1 ORDER BY name LIMIT $2";
+const OWNERS: &str = "SELECT id, name FROM waxwing.owner WHERE name > $1 ORDER BY name LIMIT $2";
 const ROWS: &str = "SELECT coalesce(long_key, key), value, expires FROM waxwing.table_row
     WHERE shape = $1 AND owner = $2 ORDER BY coalesce(long_key, key)";
 const ENTRIES: &str = "SELECT e.id, e.archived, u.id IS NOT NULL, e.address, coalesce(e.long_unique, e.unique_key), e.payload
     FROM waxwing.log_entry e
     LEFT JOIN waxwing.log_undelivered u ON u.log = e.log AND u.owner = e.owner AND u.id = e.id
     WHERE e.log = $1 AND e.owner = $2 ORDER BY e.id";
-const REFERENCES: &str =
-    "SELECT hash, count FROM waxwing.blob_ref WHERE owner = $1 ORDER BY hash";
+const REFERENCES: &str = "SELECT hash, count FROM waxwing.blob_ref WHERE owner = $1 ORDER BY hash";
 /// Which of the shapes an owner has anything in, for some owners at once.
 const HAS: &str = "SELECT o, s FROM unnest($1::bigint[]) o CROSS JOIN unnest($2::bigint[]) s
     WHERE EXISTS (SELECT FROM waxwing.table_row r WHERE r.shape = s AND r.owner = o)
@@ -56,7 +55,9 @@ const BLOBS: &str = "SELECT b.hash, b.id, b.bytes FROM waxwing.blob b WHERE EXIS
 const REFERRED: &str = "SELECT DISTINCT r.hash FROM waxwing.blob_ref r
     JOIN waxwing.owner o ON o.id = r.owner AND o.name IS NOT NULL
     WHERE NOT EXISTS (SELECT FROM waxwing.blob b WHERE b.hash = r.hash) LIMIT 1";
-const PART: &str = "SELECT content FROM waxwing.blob_part WHERE blob = $1 AND part = $2";
+const PARTS: &str =
+    "SELECT content FROM waxwing.blob_part WHERE blob = $1 AND part >= $2 AND part < $3
+    ORDER BY part";
 
 impl From<Error> for BackupError {
     fn from(error: Error) -> Self {
@@ -237,6 +238,17 @@ impl Snapshot<'_> {
         })
     }
 
+    /// As many whole parts of a blob as may be asked for, from an offset on, which is where one begins.
+    fn parts(&self, blob: i64, offset: u64, bytes_max: usize) -> Result<Bytes, BackupError> {
+        let part = |bytes: u64| i64::try_from(bytes / PART_BYTES as u64).unwrap_or(i64::MAX);
+        let (first, end) = (part(offset), part(offset.saturating_add(bytes_max as u64)));
+        let mut content = BytesMut::new();
+        for row in self.query(PARTS, &[&blob, &first, &end])? {
+            content.extend_from_slice(row.try_get(0)?);
+        }
+        Ok(content.freeze())
+    }
+
     fn blobs(&self, dump: &mut Dump<'_>) -> Result<(), BackupError> {
         if let Some(row) = self.query(REFERRED, &[])?.first() {
             return Err(BackupError::Blob(hash(row, 0)?));
@@ -251,14 +263,11 @@ impl Snapshot<'_> {
             for row in &blobs {
                 let number: i64 = row.try_get(1)?;
                 let length: i64 = row.try_get(2)?;
-                dump.blob(&hash(row, 0)?, length.unsigned_abs(), |offset, _| {
-                    // It is read from its beginning on, each time as much as it gave before: a part.
-                    let part = i64::try_from(offset / PART_BYTES as u64).unwrap_or(i64::MAX);
-                    let rows = self.query(PART, &[&number, &part]).map_err(store_error)?;
-                    let content = rows.first().map(|row| row.try_get::<_, Vec<u8>>(0));
-                    let content = content.transpose().map_err(|error| failed(&error))?;
-                    Ok(content.unwrap_or_default().into())
-                })?;
+                dump.blob(
+                    &hash(row, 0)?,
+                    length.unsigned_abs(),
+                    |offset, bytes_max| self.parts(number, offset, bytes_max).map_err(store_error),
+                )?;
             }
         }
     }

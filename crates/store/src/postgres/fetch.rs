@@ -8,7 +8,9 @@ use tokio_postgres::Error;
 
 use super::key::form;
 use super::session::Session;
-use super::stage::{EntryAt, Found, FoundEntry, Holder, NumberedKey, RefAt, RowAt, StagedRow, UniqueAt};
+use super::stage::{
+    EntryAt, Found, FoundEntry, Holder, NumberedKey, RefAt, RowAt, StagedRow, UniqueAt,
+};
 use crate::log::Marks;
 use crate::numbered::unpack;
 use crate::owner::Owner;
@@ -21,7 +23,8 @@ pub(super) const HOLDERS: &str = "SELECT w.n, o.name, coalesce(i.long_row, i.row
     FROM unnest($1::bigint[], $2::bytea[]) WITH ORDINALITY AS w(idx, key, n)
     JOIN waxwing.index_key i ON i.idx = w.idx AND i.key = w.key
     JOIN waxwing.owner o ON o.id = i.owner AND o.name IS NOT NULL";
-pub(super) const ENTRIES: &str = "SELECT w.n, e.archived, u.id IS NOT NULL, coalesce(e.long_unique, e.unique_key)
+pub(super) const ENTRIES: &str =
+    "SELECT w.n, e.archived, u.id IS NOT NULL, coalesce(e.long_unique, e.unique_key)
     FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) WITH ORDINALITY AS w(log, owner, id, n)
     JOIN waxwing.log_entry e ON e.log = w.log AND e.owner = w.owner AND e.id = w.id
     LEFT JOIN waxwing.log_undelivered u ON u.log = w.log AND u.owner = w.owner AND u.id = w.id";
@@ -78,11 +81,7 @@ pub(super) async fn owners(
 }
 
 /// Everything else, in one round trip.
-pub(super) async fn all(
-    session: &Session,
-    wanted: Wanted,
-    found: &mut Found,
-) -> Result<(), Error> {
+pub(super) async fn all(session: &Session, wanted: Wanted, found: &mut Found) -> Result<(), Error> {
     if wanted.is_empty() {
         return Ok(());
     }
@@ -226,10 +225,7 @@ async fn uniques(
     Ok(single(wanted, answers))
 }
 
-async fn references(
-    session: &Session,
-    wanted: HashSet<RefAt>,
-) -> Result<Vec<(RefAt, i64)>, Error> {
+async fn references(session: &Session, wanted: HashSet<RefAt>) -> Result<Vec<(RefAt, i64)>, Error> {
     if wanted.is_empty() {
         return Ok(Vec::new());
     }

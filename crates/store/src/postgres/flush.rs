@@ -132,7 +132,11 @@ pub(super) async fn flush(session: &Session, stage: &Stage, turn: Turn) -> Resul
     statements.add(
         COUNT,
         1,
-        [Box::new(turn.commits), Box::new(last), Box::new(turn.starts)],
+        [
+            Box::new(turn.commits),
+            Box::new(last),
+            Box::new(turn.starts),
+        ],
     );
     statements.send(true).await
 }
@@ -389,10 +393,8 @@ fn new_entries<'a>(
 }
 
 fn references<'a>(statements: &mut Statements<'a>, stage: &'a Stage) {
-    let (gone, put): (Vec<_>, Vec<_>) = stage
-        .references
-        .iter()
-        .partition(|(_, count)| **count == 0);
+    let (gone, put): (Vec<_>, Vec<_>) =
+        stage.references.iter().partition(|(_, count)| **count == 0);
     let owners: Vec<i64> = gone.iter().map(|(at, _)| at.0).collect();
     let hashes: Vec<&[u8]> = gone.iter().map(|(at, _)| at.1.as_slice()).collect();
     statements.add(

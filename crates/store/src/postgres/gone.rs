@@ -67,10 +67,7 @@ impl Writer {
             stage.entries.set(at, None);
         }
         let mut freed = Vec::new();
-        for row in session
-            .query(REFERENCES, &[&owner, &GONE_ROWS_MAX])
-            .await?
-        {
+        for row in session.query(REFERENCES, &[&owner, &GONE_ROWS_MAX]).await? {
             if let Ok(hash) = row.try_get::<_, &[u8]>(0)?.try_into() {
                 stage.references.set((owner, hash), 0);
                 freed.push(BlobHash(hash));

@@ -21,10 +21,12 @@ const INDEXES: &str = "SELECT shape, id, name, is_unique FROM waxwing.shape_inde
 /// Greater than any that has rows, be they those of an older version that are about to go.
 const NEXT_SHAPE: &str = "SELECT 1 + greatest((SELECT max(id) FROM waxwing.shape),
     (SELECT max(shape) FROM waxwing.table_row), (SELECT max(log) FROM waxwing.log_entry), 0)";
-const NEW_SHAPE: &str = "INSERT INTO waxwing.shape (id, name, kind, version) VALUES ($1, $2, $3, $4)";
+const NEW_SHAPE: &str =
+    "INSERT INTO waxwing.shape (id, name, kind, version) VALUES ($1, $2, $3, $4)";
 const NEW_INDEX: &str =
     "INSERT INTO waxwing.shape_index (shape, name, is_unique) VALUES ($1, $2, $3) RETURNING id";
-const OLD_ROWS: &str = "SELECT r.owner, r.key, coalesce(r.long_key, r.key), r.value, r.expires, o.name
+const OLD_ROWS: &str =
+    "SELECT r.owner, r.key, coalesce(r.long_key, r.key), r.value, r.expires, o.name
     FROM waxwing.table_row r LEFT JOIN waxwing.owner o ON o.id = r.owner
     WHERE r.shape = $1 AND (r.owner, r.key) > ($2, $3) ORDER BY r.owner, r.key LIMIT $4";
 const PUT_ROWS: &str = "INSERT INTO waxwing.table_row (shape, owner, key, long_key, value, expires, index_keys)
@@ -32,8 +34,10 @@ const PUT_ROWS: &str = "INSERT INTO waxwing.table_row (shape, owner, key, long_k
 const PUT_KEYS: &str = "INSERT INTO waxwing.index_key (idx, key, owner_name, row_key, owner, long_key, long_row)
     SELECT * FROM unnest($1::bigint[], $2::bytea[], $3::bytea[], $4::bytea[], $5::bigint[], $6::bytea[], $7::bytea[])
     ON CONFLICT DO NOTHING";
-const TWICE: &str = "SELECT FROM waxwing.index_key WHERE idx = $1 GROUP BY key HAVING count(*) > 1 LIMIT 1";
-const OLD_ENTRIES: &str = "SELECT e.owner, e.id, e.payload, o.name IS NOT NULL FROM waxwing.log_entry e
+const TWICE: &str =
+    "SELECT FROM waxwing.index_key WHERE idx = $1 GROUP BY key HAVING count(*) > 1 LIMIT 1";
+const OLD_ENTRIES: &str =
+    "SELECT e.owner, e.id, e.payload, o.name IS NOT NULL FROM waxwing.log_entry e
     LEFT JOIN waxwing.owner o ON o.id = e.owner
     WHERE e.log = $1 AND (e.owner, e.id) > ($2, $3) ORDER BY e.owner, e.id LIMIT $4";
 const PUT_PAYLOADS: &str = "UPDATE waxwing.log_entry e SET payload = d.payload
@@ -146,7 +150,11 @@ async fn migrate_shape(
 
 /// Stores a shape under new numbers.
 async fn create(session: &Session, shape: &Shape) -> Result<Numbered, Error> {
-    let id: i64 = session.client.query_one(NEXT_SHAPE, &[]).await?.try_get(0)?;
+    let id: i64 = session
+        .client
+        .query_one(NEXT_SHAPE, &[])
+        .await?
+        .try_get(0)?;
     let (kind, version) = (kind_number(shape.kind), i64::from(shape.version));
     session
         .execute(NEW_SHAPE, &[&id, &shape.name, &kind, &version])

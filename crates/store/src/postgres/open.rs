@@ -23,7 +23,8 @@ const VERSION_MIN: i32 = 130_000;
 /// How long a server that is on its way out may take to give the lock back.
 const LOCK_WAIT: Duration = Duration::from_secs(3);
 
-const SERVER: &str = "SELECT current_setting('server_version_num')::int, current_setting('server_version'),
+const SERVER: &str =
+    "SELECT current_setting('server_version_num')::int, current_setting('server_version'),
     current_setting('fsync') = 'on', to_regclass('waxwing.state') IS NOT NULL";
 /// What somebody else has put into the database, but for what extensions bring along.
 const FOREIGN: &str = "SELECT n.nspname || '.' || c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace

@@ -109,10 +109,12 @@ async fn get(
          AND (expires IS NULL OR expires > $4)"
     );
     let (key, now) = (form(&query.key), now(query.now_micros));
-    let rows = client.rows(&sql,
-        &[&shape, &query.owner.as_bytes(), &key.as_ref(), &now],
-    )
-    .await?;
+    let rows = client
+        .rows(
+            &sql,
+            &[&shape, &query.owner.as_bytes(), &key.as_ref(), &now],
+        )
+        .await?;
     Ok(rows.first().map(|row| bytes(row, 0)).transpose()?)
 }
 
@@ -121,11 +123,7 @@ fn has_long_bounds(range: &ByteRange) -> bool {
     is_long(&range.start) || range.end.as_ref().is_some_and(|end| is_long(end))
 }
 
-async fn scan(
-    client: &impl Ask,
-    shapes: &Shapes,
-    query: &Scan,
-) -> Result<Vec<RawRow>, Fault> {
+async fn scan(client: &impl Ask, shapes: &Shapes, query: &Scan) -> Result<Vec<RawRow>, Fault> {
     let shape = shapes.table(query.shape)?.id;
     let range = &query.range;
     if range.is_empty() {
@@ -150,10 +148,12 @@ async fn scan(
     );
     if !has_long_bounds(range) {
         let sql = format!("{select} AND key {end} ORDER BY key {order} LIMIT $5");
-        let rows = client.rows(&sql,
-            &[&shape, &owner, &range.start, &now, &limit, &range.end],
-        )
-        .await?;
+        let rows = client
+            .rows(
+                &sql,
+                &[&shape, &owner, &range.start, &now, &limit, &range.end],
+            )
+            .await?;
         // Long keys with the same beginning do not stand in order.
         if !any(&rows, 2)? {
             return Ok(raw_rows(&rows)?);
@@ -196,8 +196,7 @@ fn raw_rows(rows: &[Row]) -> Result<Vec<RawRow>, Error> {
     rows.collect()
 }
 
-async fn count(
-    client: &impl Ask, shapes: &Shapes, query: &Count) -> Result<u64, Fault> {
+async fn count(client: &impl Ask, shapes: &Shapes, query: &Count) -> Result<u64, Fault> {
     let shape = shapes.table(query.shape)?.id;
     let range = &query.range;
     if range.is_empty() {
@@ -219,10 +218,12 @@ async fn count(
     );
     let (from, now) = (lower(&range.start), now(query.now_micros));
     let owner = query.owner.as_bytes();
-    let rows = client.rows(&sql,
-        &[&shape, &owner, &from, &now, &range.start, &range.end],
-    )
-    .await?;
+    let rows = client
+        .rows(
+            &sql,
+            &[&shape, &owner, &from, &now, &range.start, &range.end],
+        )
+        .await?;
     number(&rows)
 }
 
@@ -238,8 +239,7 @@ pub(super) fn read_owner(row: &Row, column: usize) -> Result<Owner, Fault> {
     Owner::from_bytes(name).ok_or_else(|| Fault::Failed(damaged()))
 }
 
-async fn find(
-    client: &impl Ask, shapes: &Shapes, query: &Find) -> Result<Vec<FoundRow>, Fault> {
+async fn find(client: &impl Ask, shapes: &Shapes, query: &Find) -> Result<Vec<FoundRow>, Fault> {
     let numbered = shapes.table(query.shape)?;
     let index = numbered.index(query.index)?.id;
     if query.range.is_empty() {
@@ -327,8 +327,7 @@ fn found_rows(rows: &[Row]) -> Result<Vec<FoundRow>, Fault> {
     rows.collect()
 }
 
-async fn owners(
-    client: &impl Ask, shapes: &Shapes, query: &Owners) -> Result<Vec<Owner>, Fault> {
+async fn owners(client: &impl Ask, shapes: &Shapes, query: &Owners) -> Result<Vec<Owner>, Fault> {
     let Numbered { id, shape, .. } = shapes.any(query.shape)?;
     let (place, number) = match shape.kind {
         ShapeKind::Table => ("table_row", "shape"),
@@ -340,7 +339,9 @@ async fn owners(
          ORDER BY name LIMIT $3"
     );
     let after = query.after.as_ref().map_or(&[][..], Owner::as_bytes);
-    let rows = client.rows(&sql, &[id, &after, &sql_limit(query.limit)]).await?;
+    let rows = client
+        .rows(&sql, &[id, &after, &sql_limit(query.limit)])
+        .await?;
     rows.iter().map(|row| read_owner(row, 0)).collect()
 }
 
@@ -375,8 +376,7 @@ async fn count_entries(
     number(&rows)
 }
 
-async fn id_of(
-    client: &impl Ask, shapes: &Shapes, query: &IdOf) -> Result<Option<LogId>, Fault> {
+async fn id_of(client: &impl Ask, shapes: &Shapes, query: &IdOf) -> Result<Option<LogId>, Fault> {
     let log = shapes.log(query.shape)?;
     let sql = format!(
         "SELECT id FROM waxwing.log_entry WHERE log = $1 AND owner = {OWNER} AND unique_key = $3"

@@ -93,7 +93,9 @@ impl Session {
     pub(super) async fn prepare(&self, statements: &[&'static str]) -> Result<(), Error> {
         let new: Vec<&str> = {
             let prepared = self.lock();
-            let new = statements.iter().filter(|sql| !prepared.contains_key(**sql));
+            let new = statements
+                .iter()
+                .filter(|sql| !prepared.contains_key(**sql));
             new.copied().collect()
         };
         let prepared = join_all(new.iter().map(|sql| self.client.prepare(sql))).await;

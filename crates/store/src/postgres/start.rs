@@ -108,6 +108,7 @@ impl Start {
             blobs: Arc::clone(&blobs),
             state,
             owners: HashMap::new(),
+            lost_since: None,
             failing: false,
             groups_since_gone_step: 0,
         };

@@ -50,6 +50,8 @@ pub(super) struct Writer {
     pub(super) state: State,
     /// Numbers of owners that the database has.
     pub(super) owners: HashMap<Owner, i64>,
+    /// Since when there is no connection that works.
+    pub(super) lost_since: Option<Instant>,
     /// The last commit failed, which was said.
     pub(super) failing: bool,
     pub(super) groups_since_gone_step: u32,
@@ -153,7 +155,10 @@ impl Writer {
             drop(batches);
         }
         // Those that were not answered between are answered from what is stored.
-        let between = group.between.into_iter().filter_map(|between| between.query);
+        let between = group
+            .between
+            .into_iter()
+            .filter_map(|between| between.query);
         for query in between.chain(group.questions) {
             match query {
                 Query::LastLogId(reply) => reply.send(Ok(self.state.last_log_id)),
@@ -180,14 +185,11 @@ impl Writer {
             });
             return (outcomes.collect(), Vec::new());
         }
-        let mut until = Instant::now();
-        if !self.failing || self.connection.is_open() {
-            until += self.options.recover_wait();
-        }
         let mut sent = None;
         let error = loop {
             let longest = self.options.answer_wait();
-            let tried = tokio::time::timeout(longest, self.try_commit(batches, between, &mut sent)).await;
+            let tried =
+                tokio::time::timeout(longest, self.try_commit(batches, between, &mut sent)).await;
             let millis = self.options.answer_millis_max;
             let lost = match tried {
                 Ok(Ok(done)) => {
@@ -202,7 +204,9 @@ impl Writer {
                 Err(_) => StoreError::Slow { millis },
             };
             self.connection.cut();
-            match self.connection.restore(until, &self.state, sent.as_ref().map(|sent| sent.turn)).await {
+            let until = self.lost_until();
+            let turn = sent.as_ref().map(|sent| sent.turn);
+            match self.connection.restore(until, &self.state, turn).await {
                 Ok(restored) => {
                     let stored = restored.state.commits;
                     self.recall(restored.state);
@@ -219,7 +223,11 @@ impl Writer {
                 }
                 Err(error) => {
                     // What was lost first says more than that it stays so, unless somebody else has it.
-                    break if matches!(lost, StoreError::Slow { .. }) { lost } else { error };
+                    break if matches!(lost, StoreError::Slow { .. }) {
+                        lost
+                    } else {
+                        error
+                    };
                 }
             }
         };
@@ -360,17 +368,30 @@ impl Writer {
         self.owners.clear();
     }
 
+    /// Until when what was asked is kept, now that the connection is lost: for those who ask while it stays so, it is
+    /// the same time.
+    fn lost_until(&mut self) -> Instant {
+        let since = self.lost_since.get_or_insert_with(Instant::now);
+        *since + self.options.recover_wait()
+    }
+
     /// Nobody waits: takes the lock again, so that nobody else takes it.
     async fn return_idle(&mut self) {
         self.connection.cut();
+        let until = self.lost_until();
         let once = Instant::now();
         match self.connection.restore(once, &self.state, None).await {
-            Ok(restored) => self.recall(restored.state),
-            Err(error) => self.said_failing(&error),
+            Ok(restored) => {
+                self.recall(restored.state);
+                self.said_well();
+            }
+            Err(error) if once >= until => self.said_failing(&error),
+            Err(error) => tracing::warn!(%error, "the connection to the database was lost"),
         }
     }
 
     fn said_well(&mut self) {
+        self.lost_since = None;
         if std::mem::take(&mut self.failing) {
             tracing::info!("the database can be written again");
         }

@@ -7,9 +7,9 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, 
 use super::apply::insert_index_key;
 use super::fault::is_taken;
 use super::shapes::{Numbered, NumberedIndex, Shapes, Stored, kind_number, pack, stored};
-pub(super) use crate::numbered::{check, is_same};
-use crate::numbered::same;
 use crate::error::OpenError;
+use crate::numbered::same;
+pub(super) use crate::numbered::{check, is_same};
 use crate::owner::Owner;
 use crate::shape::{Migration, Row, Shape, ShapeKind, Verdict};
 

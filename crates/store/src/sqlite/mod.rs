@@ -55,11 +55,11 @@ mod shapes;
 mod vacant;
 mod writer;
 
+use crate::pool::Pool;
 use apply::Writes;
 use blobs::{FileBlobs, Work};
 use checkpoint::Checkpoints;
 use open::{Directory, Lock, io, reader_connection};
-use crate::pool::Pool;
 use queue::Queue;
 use shapes::Shapes;
 use writer::Writer;

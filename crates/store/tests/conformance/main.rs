@@ -77,6 +77,7 @@ conformance! {
         a_counter_keeps_the_time_at_which_it_expires
         what_expires_and_is_put_again_is_what_was_put_last
         a_range_is_removed_in_steps
+        long_keys_sort_as_short_ones_do
         owners_are_listed_in_order;
     index:
         rows_of_all_owners_are_found_in_order

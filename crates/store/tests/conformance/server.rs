@@ -95,7 +95,10 @@ impl Server {
     pub(crate) fn start(&self, port: u16) {
         let data = self.data();
         let mut postgres = unprivileged(&self.programs.join("postgres"));
-        postgres.arg("-D").arg(&data).args(["-p", &port.to_string()]);
+        postgres
+            .arg("-D")
+            .arg(&data)
+            .args(["-p", &port.to_string()]);
         for setting in [
             "listen_addresses=127.0.0.1",
             "unix_socket_directories=",
