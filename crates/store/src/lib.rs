@@ -43,7 +43,6 @@ mod memory;
 mod numbered;
 mod op;
 mod owner;
-mod pool;
 mod postgres;
 mod reply;
 mod shape;

@@ -66,16 +66,9 @@ impl Apply<'_> {
     }
 
     async fn op(&mut self, op: &Op, committed: &mut Committed) -> Result<(), Fault> {
-        let changed = match op {
+        match op {
             Op::Put { shape, owner, row } => return self.put(shape, owner, row).await,
-            Op::Delete { shape, owner, key } => {
-                let shape = self.shapes.table(shape)?;
-                if let Some(number) = self.known_owner(owner).await? {
-                    let at = (shape.id, number, key.clone());
-                    self.set_row(shape, owner, at, None).await?;
-                }
-                return Ok(());
-            }
+            Op::Delete { shape, owner, key } => return self.delete(shape, owner, key).await,
             Op::Add {
                 shape,
                 owner,
@@ -85,7 +78,6 @@ impl Apply<'_> {
             } => {
                 let sum = self.add(shape, owner, key, now(*now_micros), *delta);
                 committed.sums.push(sum.await?);
-                return Ok(());
             }
             Op::Append {
                 shape,
@@ -94,11 +86,22 @@ impl Apply<'_> {
             } => {
                 let appended = self.append(shape, owner, entry).await?;
                 committed.appended.push(appended);
-                return Ok(());
             }
             Op::DeleteOwner { owner } => return self.delete_owner(owner).await,
             Op::BlobRef { owner, lease } => return self.add_reference(owner, lease.hash()).await,
             Op::BlobUnref { owner, hash } => return self.drop_reference(owner, hash).await,
+            _ => {
+                if let Some(changed) = self.counted(op).await? {
+                    committed.changed.push(changed);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What is done to as many rows or entries as are found, with their number.
+    async fn counted(&mut self, op: &Op) -> Result<Option<u64>, Fault> {
+        let changed = match op {
             Op::DeleteRange {
                 shape,
                 owner,
@@ -118,8 +121,8 @@ impl Apply<'_> {
                 marks,
                 limit,
             } => {
-                self.clear_marks_in(shape, owner, ids, *marks, *limit)
-                    .await?
+                let clear = self.clear_marks_in(shape, owner, ids, *marks, *limit);
+                clear.await?
             }
             Op::Replace {
                 shape,
@@ -136,8 +139,23 @@ impl Apply<'_> {
             Op::PurgeExpired { now_micros, limit } => {
                 self.purge_expired(now(Some(*now_micros)), *limit).await?
             }
+            _ => return Ok(None),
         };
-        committed.changed.push(changed);
+        Ok(Some(changed))
+    }
+
+    async fn delete(
+        &mut self,
+        shape: &'static str,
+        owner: &Owner,
+        key: &[u8],
+    ) -> Result<(), Fault> {
+        let shapes = self.shapes;
+        let shape = shapes.table(shape)?;
+        if let Some(number) = self.known_owner(owner).await? {
+            let at = (shape.id, number, key.to_vec());
+            self.set_row(shape, owner, at, None).await?;
+        }
         Ok(())
     }
 

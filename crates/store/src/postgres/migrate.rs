@@ -8,6 +8,7 @@ use tokio_postgres::error::SqlState;
 use super::key::{form, long};
 use super::open::Refusal;
 use super::session::Session;
+use super::stage::IndexPlace;
 use crate::error::OpenError;
 use crate::numbered::{Numbered, NumberedIndex, Shapes, Stored, check, kind_number, pack, same};
 use crate::owner::Owner;
@@ -186,7 +187,7 @@ struct NewRows {
     values: Vec<Vec<u8>>,
     expires: Vec<Option<i64>>,
     index_keys: Vec<Option<Vec<u8>>>,
-    places: Vec<(i64, Vec<u8>, Vec<u8>, Vec<u8>, i64)>,
+    places: Vec<IndexPlace>,
 }
 
 /// Brings each row to the new number. Rows of deleted owners stay behind, and go with the old number.
@@ -247,9 +248,12 @@ impl NewRows {
                 reason: "an index is not declared",
             };
             let index = shape.index(index).map_err(|_| missing)?.id;
-            let name = name.as_bytes().to_vec();
-            self.places
-                .push((index, key.clone(), name, row.key.clone(), owner));
+            self.places.push(IndexPlace {
+                key: (index, key.clone()),
+                owner_name: name.as_bytes().to_vec(),
+                row_key: row.key.clone(),
+                owner,
+            });
             keys.push((index, key));
         }
         self.owners.push(owner);
@@ -291,13 +295,13 @@ impl NewRows {
             put => put?,
         };
         let places = &self.places;
-        let indexes: Vec<i64> = places.iter().map(|place| place.0).collect();
-        let keys = forms(&mut places.iter().map(|place| &place.1));
-        let names = forms(&mut places.iter().map(|place| &place.2));
-        let rows = forms(&mut places.iter().map(|place| &place.3));
-        let owners: Vec<i64> = places.iter().map(|place| place.4).collect();
-        let long_keys: Vec<_> = places.iter().map(|place| long(&place.1)).collect();
-        let long_rows: Vec<_> = places.iter().map(|place| long(&place.3)).collect();
+        let indexes: Vec<i64> = places.iter().map(|place| place.key.0).collect();
+        let keys = forms(&mut places.iter().map(|place| &place.key.1));
+        let names = forms(&mut places.iter().map(|place| &place.owner_name));
+        let rows = forms(&mut places.iter().map(|place| &place.row_key));
+        let owners: Vec<i64> = places.iter().map(|place| place.owner).collect();
+        let long_keys: Vec<_> = places.iter().map(|place| long(&place.key.1)).collect();
+        let long_rows: Vec<_> = places.iter().map(|place| long(&place.row_key)).collect();
         session
             .execute(
                 PUT_KEYS,

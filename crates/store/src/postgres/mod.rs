@@ -25,9 +25,9 @@ use crate::backup::{BackupAbout, BackupError};
 use crate::batch::Batch;
 use crate::error::{OpenError, StoreError};
 use crate::figures::Figures;
-use crate::pool::Pool;
 use crate::reply::Reply;
 use crate::shape::{Shape, declared};
+use crate::sqlite::pool::Pool;
 use crate::store::Store;
 
 mod address;

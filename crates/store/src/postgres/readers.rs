@@ -1,7 +1,7 @@
 //! Connections that answer questions beside the writer.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use deadpool_postgres::{
@@ -33,6 +33,8 @@ pub(super) struct Readers {
     options: PostgresOptions,
     runtime: Handle,
     asking: Arc<Asking>,
+    /// Since when there is no connection that works.
+    lost: Arc<Mutex<Option<Instant>>>,
 }
 
 #[derive(Default)]
@@ -89,6 +91,7 @@ impl Readers {
             options: options.clone(),
             runtime,
             asking: Arc::default(),
+            lost: Arc::default(),
         })
     }
 
@@ -112,7 +115,6 @@ impl Readers {
     }
 
     async fn find(&self, query: &Query) -> Result<Found, StoreError> {
-        let until = Instant::now() + self.options.recover_wait();
         loop {
             let found = match self.client().await {
                 Ok(client) => {
@@ -122,7 +124,7 @@ impl Readers {
                 }
                 Err(fault) => Err(fault),
             };
-            if let Some(found) = self.or_again(found, until).await {
+            if let Some(found) = self.or_again(found).await {
                 return found;
             }
         }
@@ -130,7 +132,6 @@ impl Readers {
 
     /// Asks one thing that can be asked again where the connection is lost meanwhile.
     pub(super) async fn rows(&self, sql: &str, given: Given<'_>) -> Result<Vec<Row>, StoreError> {
-        let until = Instant::now() + self.options.recover_wait();
         loop {
             let rows = match self.client().await {
                 Ok(client) => {
@@ -140,7 +141,7 @@ impl Readers {
                 }
                 Err(fault) => Err(fault),
             };
-            if let Some(rows) = self.or_again(rows, until).await {
+            if let Some(rows) = self.or_again(rows).await {
                 return rows;
             }
         }
@@ -163,23 +164,28 @@ impl Readers {
     }
 
     /// What to answer; `None` where it is worth another try.
-    async fn or_again<T>(
-        &self,
-        answer: Result<T, Fault>,
-        until: Instant,
-    ) -> Option<Result<T, StoreError>> {
+    async fn or_again<T>(&self, answer: Result<T, Fault>) -> Option<Result<T, StoreError>> {
         let lost = match answer {
-            Ok(answer) => return Some(Ok(answer)),
+            Ok(answer) => {
+                *self.lost() = None;
+                return Some(Ok(answer));
+            }
             Err(Fault::Refused(error) | Fault::Failed(error)) => return Some(Err(error)),
             Err(Fault::Lost(error)) => error,
         };
         // Others were connected to the same server.
         self.pool.retain(|_, _| false);
-        if Instant::now() >= until {
+        // For those who ask while it stays so, it is the same time.
+        let since = *self.lost().get_or_insert_with(Instant::now);
+        if since.elapsed() >= self.options.recover_wait() {
             return Some(Err(lost));
         }
         tokio::time::sleep(TRY_AGAIN).await;
         None
+    }
+
+    fn lost(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn slow(&self) -> StoreError {

@@ -89,9 +89,7 @@ impl Connection {
 
     /// Ends the connection: nobody answers on it.
     pub(super) fn cut(&mut self) {
-        if let Some(session) = self.session.take() {
-            session.cut();
-        }
+        self.session = None;
     }
 
     /// Connects again, takes the lock again, and looks at what is committed: once, and again until a time.
@@ -182,9 +180,9 @@ impl Connection {
     pub(super) async fn close(self) {
         let Some(session) = self.session else { return };
         let given_back = lock::give_back(&session);
-        match tokio::time::timeout(self.options.answer_wait(), given_back).await {
-            Ok(Ok(())) => session.close().await,
-            Ok(Err(_)) | Err(_) => session.cut(),
+        let given_back = tokio::time::timeout(self.options.answer_wait(), given_back).await;
+        if matches!(given_back, Ok(Ok(()))) {
+            session.close().await;
         }
     }
 }

@@ -62,8 +62,17 @@ impl Ask for deadpool_postgres::Client {
 
 pub(super) struct Session {
     pub(super) client: Client,
-    driver: JoinHandle<()>,
+    driver: Driver,
     statements: Mutex<HashMap<String, Statement>>,
+}
+
+/// What moves a connection's bytes. It ends with the session, whoever listens on the other side.
+struct Driver(JoinHandle<()>);
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 impl Session {
@@ -77,16 +86,11 @@ impl Session {
         });
         let session = Self {
             client,
-            driver,
+            driver: Driver(driver),
             statements: Mutex::default(),
         };
-        match session.client.batch_execute(SETTINGS).await {
-            Ok(()) => Ok(session),
-            Err(error) => {
-                session.cut();
-                Err(error)
-            }
-        }
+        session.client.batch_execute(SETTINGS).await?;
+        Ok(session)
     }
 
     /// Prepares what is not prepared yet, all at once.
@@ -135,23 +139,21 @@ impl Session {
 
     /// Whether the connection has ended.
     pub(super) fn is_lost(&self) -> bool {
-        self.client.is_closed() || self.driver.is_finished()
+        self.client.is_closed() || self.driver.0.is_finished()
     }
 
     /// Waits until the connection has ended.
     pub(super) async fn lost(&mut self) {
-        let _ended = (&mut self.driver).await;
+        let _ended = (&mut self.driver.0).await;
     }
 
-    /// Says goodbye.
+    /// Says goodbye, where that takes no time. Dropped instead, it ends the connection without a word.
     pub(super) async fn close(self) {
-        drop(self.client);
+        let Self {
+            client, mut driver, ..
+        } = self;
+        drop(client);
         let goodbye = Duration::from_millis(GOODBYE_MILLIS_MAX);
-        let _ended = tokio::time::timeout(goodbye, self.driver).await;
-    }
-
-    /// Ends the connection without a word: the other side may not listen.
-    pub(super) fn cut(self) {
-        self.driver.abort();
+        let _ended = tokio::time::timeout(goodbye, &mut driver.0).await;
     }
 }

@@ -10,11 +10,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 
 use super::fault::io_failed;
+use super::pool::Pool;
 use super::queue::Queue;
 use crate::backend::{BlobFiles, Upload};
 use crate::blob::BlobHash;
 use crate::error::StoreError;
-use crate::pool::Pool;
 
 /// Work on files.
 pub(super) type Work = Box<dyn FnOnce() + Send>;

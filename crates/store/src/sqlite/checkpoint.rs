@@ -12,8 +12,8 @@ use rusqlite::{Connection, ErrorCode};
 
 use super::fault::failed;
 use super::open::beside_connection;
+use super::pool::Pool;
 use crate::alarm::Alarm;
-use crate::pool::Pool;
 
 /// Pages of the write-ahead log after which a checkpoint begins beside the writer.
 const PASSIVE_PAGES: u32 = 4_000;

@@ -9,6 +9,7 @@ use super::blobs::FileBlobs;
 use super::checkpoint::Checkpoints;
 use super::fault::{Fault, failed};
 use super::open::writer_connection;
+use super::pool::Pool;
 use super::queue::{Job, Queue, Submitted};
 use super::read::{answer, is_light};
 use crate::alarm::Alarm;
@@ -16,7 +17,6 @@ use crate::backend::{Done, Query};
 use crate::batch::{Batch, Committed};
 use crate::blob::BlobHash;
 use crate::error::StoreError;
-use crate::pool::Pool;
 
 /// Bytes of batches after which a group is committed, though more waits: SQLite holds what it changed in memory.
 const GROUP_BYTES_MAX: usize = 64 << 20;

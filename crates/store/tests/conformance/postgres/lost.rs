@@ -3,11 +3,14 @@
 use std::sync::mpsc;
 use std::thread;
 
-use waxwing_store::{Batch, LogId, Marks, Owner, Page, PostgresOptions, Store, StoreError};
+use waxwing_store::{
+    Batch, LogId, Marks, OpenError, Owner, Page, PostgresOptions, Shape, Store, StoreError,
+};
 
 use super::proxy::{Cut, Proxy};
 use super::{count_up, counted, counted_for, is_unreachable, open};
-use crate::place::wait;
+use crate::model::random_writes_do_what_the_model_does;
+use crate::place::{Place, wait};
 use crate::server::{InPostgres, free_port, own_server};
 use crate::shapes::{COUNTERS, MESSAGES, alice, append};
 
@@ -109,6 +112,34 @@ fn a_commit_that_cannot_be_looked_up_is_told_as_failed() {
         "what failed before it was sent was not made later"
     );
     assert_eq!(counted(&store), Ok(2));
+}
+
+/// A database whose connection is cut at one in a few commits, before or after.
+struct Shaky {
+    proxy: Proxy,
+    database: String,
+}
+
+impl Place for Shaky {
+    fn try_open(&self, shapes: &[Shape]) -> Result<Store, OpenError> {
+        self.proxy.cut_one_in(0);
+        let store = Store::postgres(&self.proxy.url(&self.database), &patient(), shapes)?;
+        self.proxy.cut_one_in(3);
+        Ok(store)
+    }
+}
+
+#[test]
+fn random_writes_do_what_the_model_does_while_commits_are_cut() {
+    let Some(place) = InPostgres::new("lost/model") else {
+        return;
+    };
+    let shaky = Shaky {
+        proxy: Proxy::new(place.server.port()),
+        database: place.database,
+    };
+    random_writes_do_what_the_model_does(&shaky);
+    assert!(shaky.proxy.cuts() > 20, "{}", shaky.proxy.cuts());
 }
 
 /// Writes until the server is gone and back: everything that was acknowledged is there.

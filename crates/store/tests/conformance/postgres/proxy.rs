@@ -24,6 +24,9 @@ pub(super) struct Proxy {
 struct Shared {
     upstream: u16,
     cut: Cut,
+    /// Cuts one in so many commits, in both ways in turn; 0: none.
+    one_in: usize,
+    commits: usize,
     /// How many commits were cut.
     cuts: usize,
     accepts: bool,
@@ -37,6 +40,8 @@ impl Proxy {
         let shared = Arc::new(Mutex::new(Shared {
             upstream,
             cut: Cut::No,
+            one_in: 0,
+            commits: 0,
             cuts: 0,
             accepts: true,
             open: Vec::new(),
@@ -62,6 +67,11 @@ impl Proxy {
         self.shared.lock().unwrap().cut = cut;
     }
 
+    /// Cuts one in so many commits from now on; 0: none.
+    pub(super) fn cut_one_in(&self, commits: usize) {
+        self.shared.lock().unwrap().one_in = commits;
+    }
+
     pub(super) fn cuts(&self) -> usize {
         self.shared.lock().unwrap().cuts
     }
@@ -75,6 +85,17 @@ impl Proxy {
                 let _gone = stream.shutdown(Shutdown::Both);
             }
         }
+    }
+}
+
+impl Shared {
+    /// What becomes of this commit. What was asked for is done once.
+    fn next_cut(&mut self) -> Cut {
+        self.commits += 1;
+        if self.one_in > 0 && self.commits.is_multiple_of(self.one_in) {
+            return [Cut::BeforeCommit, Cut::AfterCommit][self.cuts % 2];
+        }
+        std::mem::replace(&mut self.cut, Cut::No)
     }
 }
 
@@ -112,12 +133,7 @@ fn requests(
         let commits = said.windows(7).any(|part| part == b"COMMIT\0");
         let cut = {
             let mut shared = shared.lock().unwrap();
-            // Each is cut once.
-            let cut = if commits {
-                std::mem::replace(&mut shared.cut, Cut::No)
-            } else {
-                Cut::No
-            };
+            let cut = if commits { shared.next_cut() } else { Cut::No };
             shared.cuts += usize::from(cut != Cut::No);
             cut
         };
