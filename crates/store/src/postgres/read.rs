@@ -333,10 +333,11 @@ async fn owners(client: &impl Ask, shapes: &Shapes, query: &Owners) -> Result<Ve
         ShapeKind::Table => ("table_row", "shape"),
         ShapeKind::Log => ("log_entry", "log"),
     };
+    // For each owner in turn: asked whether it exists, the planner would rather gather the owners of all rows first.
     let sql = format!(
-        "SELECT name FROM waxwing.owner o WHERE name > $2
-         AND EXISTS (SELECT FROM waxwing.{place} WHERE {number} = $1 AND owner = o.id)
-         ORDER BY name LIMIT $3"
+        "SELECT o.name FROM waxwing.owner o
+         CROSS JOIN LATERAL (SELECT FROM waxwing.{place} WHERE {number} = $1 AND owner = o.id LIMIT 1) has
+         WHERE o.name > $2 ORDER BY o.name LIMIT $3"
     );
     let after = query.after.as_ref().map_or(&[][..], Owner::as_bytes);
     let rows = client

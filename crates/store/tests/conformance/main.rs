@@ -144,7 +144,8 @@ conformance! {
         outcomes_come_in_the_order_of_submission
         a_read_sees_what_was_submitted_before_it
         every_thread_sees_its_own_writes
-        questions_over_owners_see_what_was_submitted;
+        questions_over_owners_see_what_was_submitted
+        questions_over_ranges_stand_between_batches;
     migration:
         rows_are_brought_to_the_declared_version
         steps_are_taken_one_after_another

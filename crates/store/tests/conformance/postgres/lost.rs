@@ -285,3 +285,37 @@ fn what_a_new_server_knows_by_heart_is_what_is_stored() {
     let owners = wait(store.owners(&COUNTERS, None, 99)).unwrap();
     assert_eq!(owners.len(), 20);
 }
+
+#[test]
+fn a_blob_is_written_and_read_over_lost_connections() {
+    let Some(place) = InPostgres::new("lost/blob") else {
+        return;
+    };
+    let store = open(&place.url(), &patient());
+    let terminate = || drop(place.server.sql(&place.database, TERMINATE));
+    let content: Vec<u8> = (0..1_500_000_u32).map(|n| (n % 253) as u8).collect();
+    let mut writer = wait(store.blob_writer()).unwrap();
+    for part in content.chunks(200_000) {
+        terminate();
+        wait(writer.write(part.to_vec().into())).unwrap();
+    }
+    terminate();
+    let blob = wait(writer.finish()).unwrap();
+    let mut batch = Batch::new();
+    batch.blob_ref(&alice(), &blob);
+    terminate();
+    wait(store.commit(batch)).unwrap();
+    let hash = *blob.hash();
+    drop((blob, store));
+    let store = open(&place.url(), &patient());
+    let blob = wait(store.blob(&hash)).unwrap().unwrap();
+    assert_eq!(blob.length(), 1_500_000);
+    let mut read = Vec::new();
+    while read.len() < content.len() {
+        terminate();
+        read.extend(wait(blob.read(read.len() as u64, 1 << 20)).unwrap());
+    }
+    assert!(read == content);
+    let parts = "SELECT count(*) FROM waxwing.blob_part";
+    assert_eq!(place.server.sql(&place.database, parts), ["6"]);
+}
