@@ -83,7 +83,8 @@ impl Server {
             .args(["--auth=trust", "--no-sync", "--username=waxwing"])
             .args(["--encoding=UTF8", "--locale=C", "--pgdata"])
             .arg(data));
-        server.start(free_port());
+        // Somebody else may take the port in between.
+        while !server.try_start(free_port()) {}
         Some(server)
     }
 
@@ -93,6 +94,13 @@ impl Server {
 
     /// Starts it where it stopped, on this port.
     pub(crate) fn start(&self, port: u16) {
+        assert!(self.try_start(port), "port {port} is taken");
+    }
+
+    /// Starts it, unless the port is taken.
+    fn try_start(&self, port: u16) -> bool {
+        let log = self.directory.path().join("log");
+        let _none = fs::remove_file(&log);
         let data = self.data();
         let mut postgres = unprivileged(&self.programs.join("postgres"));
         postgres
@@ -127,9 +135,16 @@ impl Server {
         let input = shell.stdin.take().unwrap();
         *self.lock() = Some(Running { shell, input, port });
         let until = Instant::now() + SERVER_WAIT;
-        while let Err(error) = self.try_sql("postgres", "SELECT 1") {
-            let log = fs::read_to_string(self.directory.path().join("log")).unwrap_or_default();
-            assert!(Instant::now() < until, "no server starts: {error}: {log}");
+        loop {
+            let said = fs::read_to_string(&log).unwrap_or_default();
+            if said.contains("database system is ready to accept connections") {
+                return true;
+            }
+            if said.contains("could not create any TCP/IP sockets") {
+                self.stop("INT");
+                return false;
+            }
+            assert!(Instant::now() < until, "no server starts: {said}");
             thread::sleep(Duration::from_millis(20));
         }
     }
@@ -168,11 +183,8 @@ impl Server {
 
     /// The first column of what a statement says, beside the store that has the database open.
     pub(crate) fn sql(&self, database: &str, sql: &str) -> Vec<String> {
-        self.try_sql(database, sql).unwrap()
-    }
-
-    fn try_sql(&self, database: &str, sql: &str) -> Result<Vec<String>, Error> {
-        Connection::open(&self.url(database, &[]))?.sql(sql)
+        let connection = Connection::open(&self.url(database, &[])).unwrap();
+        connection.sql(sql).unwrap()
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Option<Running>> {

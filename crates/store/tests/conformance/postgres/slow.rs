@@ -10,7 +10,7 @@ use crate::shapes::{COUNTERS, alice};
 fn hasty(readers: usize) -> PostgresOptions {
     PostgresOptions {
         readers,
-        answer_millis_max: 400,
+        answer_millis_max: 2_000,
         recover_millis_max: 200,
     }
 }
@@ -24,7 +24,7 @@ fn what_takes_too_long_is_told_as_failed_and_not_stored() {
     assert_eq!(count_up(&store), Ok(1));
     let holder = Connection::open(&place.url()).unwrap();
     holder.sql("BEGIN; LOCK waxwing.state").unwrap();
-    assert_eq!(count_up(&store), Err(StoreError::Slow { millis: 400 }));
+    assert_eq!(count_up(&store), Err(StoreError::Slow { millis: 2_000 }));
     assert_eq!(counted(&store), Ok(1), "what is not held can be read");
     holder.sql("ROLLBACK").unwrap();
     let sum = loop {
@@ -54,8 +54,8 @@ fn questions_that_find_no_connection_are_told_so() {
     holder.sql("BEGIN; LOCK waxwing.table_row").unwrap();
     let first = store.get(&COUNTERS, &alice(), "n");
     let second = store.get(&COUNTERS, &alice(), "n");
-    assert_eq!(wait(second), Err(StoreError::Busy { millis: 200 }));
-    assert_eq!(wait(first), Err(StoreError::Slow { millis: 400 }));
+    assert_eq!(wait(second), Err(StoreError::Busy { millis: 1_000 }));
+    assert_eq!(wait(first), Err(StoreError::Slow { millis: 2_000 }));
     holder.sql("ROLLBACK").unwrap();
     assert_eq!(counted(&store), Ok(1));
 }
