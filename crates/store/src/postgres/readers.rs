@@ -35,6 +35,8 @@ pub(super) struct Readers {
     asking: Arc<Asking>,
     /// Since when there is no connection that works.
     lost: Arc<Mutex<Option<Instant>>>,
+    /// Connections from before this time may be to a server that is not the one written to any more.
+    renewed: Arc<Mutex<Option<Instant>>>,
 }
 
 #[derive(Default)]
@@ -92,6 +94,7 @@ impl Readers {
             runtime,
             asking: Arc::default(),
             lost: Arc::default(),
+            renewed: Arc::default(),
         })
     }
 
@@ -194,8 +197,30 @@ impl Readers {
         }
     }
 
+    /// Asks nothing more on the connections that there are: the writer had to look for its server again.
+    pub(super) fn renew(&self) {
+        *self.renewed() = Some(Instant::now());
+        self.pool.retain(|_, _| false);
+    }
+
+    fn renewed(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.renewed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// A connection of one's own.
     async fn client(&self) -> Result<Client, Fault> {
+        loop {
+            let client = self.pooled().await?;
+            let created = Object::metrics(&client).created;
+            if self.renewed().is_none_or(|renewed| created > renewed) {
+                return Ok(client);
+            }
+            // It was in use then.
+            drop(Object::take(client));
+        }
+    }
+
+    async fn pooled(&self) -> Result<Client, Fault> {
         let millis = self.options.answer_millis_max / 2;
         self.pool.get().await.map_err(|error| match error {
             PoolError::Timeout(TimeoutType::Wait) => Fault::Failed(StoreError::Busy { millis }),

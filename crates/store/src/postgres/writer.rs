@@ -362,8 +362,9 @@ impl Writer {
         }
     }
 
-    /// Learns again what it knows by heart, from what is committed.
+    /// Learns again what it knows by heart, from what is committed. Questions are asked where it is.
     fn recall(&mut self, state: State) {
+        self.readers.renew();
         self.state = state;
         self.owners.clear();
     }
