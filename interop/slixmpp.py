@@ -21,6 +21,7 @@ if __name__ == "__main__":
     partner.enter(HERE)
 
     from cases import (
+        archive,
         carbons,
         commands,
         disco,
@@ -35,6 +36,6 @@ if __name__ == "__main__":
         roster,
     )
 
-    core = [login, roster, presence, messages, offline, resumption, disco, carbons]
+    core = [login, roster, presence, messages, offline, resumption, disco, carbons, archive]
     suites = [*core, pubsub, encryption, commands, registration]
     sys.exit(partner.run(HERE, [module.SUITE for module in suites]))

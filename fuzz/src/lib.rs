@@ -9,6 +9,7 @@
     reason = "a panic is how a target says that a promise is broken"
 )]
 
+mod archive_queries;
 mod bosh;
 pub mod campaign;
 mod configuration;
@@ -28,6 +29,7 @@ mod wire_splice;
 mod wire_stanza;
 mod wire_stream;
 
+pub use archive_queries::archive_queries;
 pub use bosh::bosh;
 pub use configuration::configuration;
 pub use data_forms::data_forms;
@@ -48,6 +50,7 @@ pub type Target = (&'static str, fn(&[u8]) -> bool);
 
 /// All targets.
 pub const TARGETS: &[Target] = &[
+    ("archive_queries", archive_queries),
     ("bosh", bosh),
     ("client_stream", client_stream),
     ("configuration", configuration),

@@ -8,9 +8,9 @@
 
 use waxwing_fuzz::campaign::{self, Outcome};
 use waxwing_fuzz::{
-    Target, bosh, client_stream, configuration, data_forms, jid, proxy_protocol, scram_client,
-    scram_server, server_stream, stanza_types, stream_management, websocket, wire_splice,
-    wire_stanza, wire_stream,
+    Target, archive_queries, bosh, client_stream, configuration, data_forms, jid, proxy_protocol,
+    scram_client, scram_server, server_stream, stanza_types, stream_management, websocket,
+    wire_splice, wire_stanza, wire_stream,
 };
 
 fn run(target: Target, seed: u64, inputs: usize) {
@@ -106,4 +106,9 @@ fn configuration_files() {
 #[test]
 fn forms_of_nodes() {
     run(("data_forms", data_forms), 15, 50_000);
+}
+
+#[test]
+fn queries_of_archives() {
+    run(("archive_queries", archive_queries), 16, 50_000);
 }

@@ -7,6 +7,7 @@ mod ordeal;
 mod plays;
 pub mod power;
 mod scratch;
+mod seeds;
 mod sockets;
 pub mod stored;
 
@@ -15,4 +16,5 @@ pub use ledger::{Ledger, Verdict};
 pub use ordeal::{Blow, Ordeal, OrdealError, PowerError, Report};
 pub use plays::{Plays, live, main as play_all};
 pub use scratch::Scratch;
+pub use seeds::with_seed;
 pub use sockets::play_over_sockets;

@@ -1,14 +1,12 @@
 //! A client's bytes bent at every place: nothing falls over, nobody else notices, nobody is imitated.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-#![expect(clippy::print_stderr, reason = "a failure names its seed")]
-
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use waxwing_server::{Security, Settings};
 use waxwing_stanza::BareJid;
 use waxwing_stream::client::Tls;
 use waxwing_testkit::{Dice, Happening, LinkId, Peer, PeerError, Seed, Wants, World};
+use waxwing_tests::with_seed;
 
 const NOISY: &str = "mallory@example.org";
 const QUIET: &str = "bob@example.org";
@@ -232,10 +230,7 @@ fn bent(number: u64, at: usize) -> bool {
         assert!(noisy.closed || heard.contains("<jid>"), "{heard}");
         noisy.closed
     };
-    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|failure| {
-        eprintln!("failed with seed {number}: {what}");
-        resume_unwind(failure)
-    })
+    with_seed(seed, &what, run)
 }
 
 #[test]

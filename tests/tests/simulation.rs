@@ -3,16 +3,13 @@
 //! Length: each test is a scene of the same two clients, and is read beside the others.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-#![expect(clippy::print_stderr, reason = "a failure names its seed")]
-
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use waxwing_server::xep::xep_0198_sm::{COUNT_KEPT_MICROS, SM_COUNTS};
 use waxwing_server::{Settings, accounts};
 use waxwing_stanza::BareJid;
 use waxwing_store::{KeyRange, Store};
 use waxwing_testkit::{Crowd, Cut, Dice, Direction, Happening, Peer, Seed, World};
-use waxwing_tests::{Ledger, Verdict};
+use waxwing_tests::{Ledger, Verdict, with_seed};
 
 const NAMES: [&str; 2] = ["alice@example.org", "bob@example.org"];
 
@@ -133,14 +130,6 @@ impl Rig {
         }
         self.ledger.verdict()
     }
-}
-
-/// Runs it, and names the seed where it fails.
-fn with_seed<T>(seed: Seed, what: &str, run: impl FnOnce() -> T) -> T {
-    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|failure| {
-        eprintln!("failed with seed {seed}, {what}");
-        resume_unwind(failure)
-    })
 }
 
 /// The whole exchange. `plan` names the peer whose first connection is cut, and where.

@@ -180,7 +180,7 @@ async fn remove(server: Server, args: Arguments) -> Result<Value, AdminError> {
     let jid = address(&server, &args)?;
     let stored = existing(&server, &jid).await?;
     let account = server.directory();
-    let account = account.note(&jid, stored.role(), BlockList::default());
+    let account = account.note(&jid, stored.role(), BlockList::default(), None);
     let effects = registration::removal(&server, &account)
         .await
         .map_err(|error| {

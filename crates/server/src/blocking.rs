@@ -122,7 +122,7 @@ pub(crate) async fn check_message(
     server: &Server,
     session: &Session,
     destination: &Destination,
-    to: Option<Jid>,
+    to: Option<&Jid>,
 ) -> Result<(), StanzaError> {
     let Some(to) = to else {
         return Ok(());
@@ -132,7 +132,7 @@ pub(crate) async fn check_message(
         Destination::AtHost(..) | Destination::Nobody | Destination::Remote => None,
     };
     let list = account.map(|account| account.blocked()).unwrap_or_default();
-    from_session(session, &to, &list).check()
+    from_session(session, to, &list).check()
 }
 
 /// Refuses an IQ to where it may not go. For an account the list is always read from the store: equal

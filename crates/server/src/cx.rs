@@ -8,7 +8,7 @@ use waxwing_wire::Element;
 use crate::addressee::Addressee;
 use crate::effects::Effects;
 use crate::server::Server;
-use crate::session::Session;
+use crate::session::{Out, Session};
 
 /// The handle that a handler gets: the server, and through it store, clock, randomness, tasks and routes.
 #[derive(Clone)]
@@ -45,6 +45,8 @@ pub struct Iq<P> {
 
 /// A result for the one who asked, and what else happens.
 pub struct Answer {
+    /// Stanzas for the one who asked, before the result.
+    pub first: Vec<Out>,
     /// Child of the `<iq type='result'/>`.
     pub payload: Option<Element>,
     /// What could not be done of what was asked: the answer is an error, and the rest happens.
@@ -57,6 +59,7 @@ impl Answer {
     /// An empty result.
     pub fn empty() -> Self {
         Answer {
+            first: Vec::new(),
             payload: None,
             error: None,
             effects: Effects::none(),
@@ -66,6 +69,7 @@ impl Answer {
     /// A result with a payload.
     pub fn with<P: waxwing_stanza::Payload>(payload: &P) -> Self {
         Answer {
+            first: Vec::new(),
             payload: Some(payload.write()),
             error: None,
             effects: Effects::none(),
@@ -75,10 +79,24 @@ impl Answer {
     /// An error that says what of the request it is about.
     pub fn refused(payload: Element, error: StanzaError) -> Self {
         Answer {
+            first: Vec::new(),
             payload: Some(payload),
             error: Some(error),
             effects: Effects::none(),
         }
+    }
+
+    /// The same behind other stanzas for whoever asked.
+    pub fn after(mut self, first: Vec<Out>) -> Self {
+        self.first = first;
+        self
+    }
+
+    /// The same once everything that was handed to the store until now is durable: for what was read there, where it may
+    /// not be yet.
+    pub fn behind_commits(mut self) -> Self {
+        self.effects.behind_commits = true;
+        self
     }
 
     /// The same with effects.

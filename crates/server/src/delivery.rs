@@ -7,15 +7,16 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use waxwing_stanza::xep::xep_0359_stanza_ids::{NS, StanzaId, stanza_id_bytes};
-use waxwing_stanza::{Condition, FullJid, MessageType, Payload, StanzaError};
+use waxwing_stanza::{BareJid, Condition, FullJid, MessageType, Payload, StanzaError};
 use waxwing_store::{Append, Batch, Log, LogId, Marks};
 use waxwing_wire::Stanza;
 
+use crate::archive;
 use crate::blocking;
 use crate::directory::Account;
 use crate::hooks::Received;
-use crate::keep;
-use crate::server::Server;
+use crate::keep::Fate;
+use crate::server::{Server, read_again};
 use crate::session::{Out, Session};
 use crate::stanza_id::StanzaIds;
 use crate::undelivered;
@@ -29,6 +30,18 @@ pub struct StoredMessage {
     /// Whether it waits among those of strangers.
     #[prost(bool, tag = "2")]
     pub stranger: bool,
+    /// How many bytes the stanza had before it was taken back; 0 for one that was not.
+    #[prost(uint32, tag = "3")]
+    pub bytes_before: u32,
+}
+
+impl StoredMessage {
+    /// The stanza. What cannot be read stays where it is, and is told.
+    pub(crate) fn read(&self) -> Option<Stanza> {
+        let read = read_again(self.stanza.clone());
+        read.inspect_err(|error| tracing::error!(%error, "a stored message cannot be read; it stays where it is"))
+            .ok()
+    }
 }
 
 /// Each account's log: its archive and its undelivered mail.
@@ -36,6 +49,57 @@ pub static MESSAGES: Log<StoredMessage> = Log::new("messages", 1);
 
 /// Mark of an entry that no client has confirmed.
 pub const UNDELIVERED: Marks = Marks::UNDELIVERED;
+
+/// What is known of a message that enters a log, beside the message.
+pub(crate) struct NewEntry<'a> {
+    /// Its place.
+    pub(crate) id: LogId,
+    /// Why the log takes it.
+    pub(crate) marks: Marks,
+    /// With whom the owner exchanges it.
+    pub(crate) other: &'a BareJid,
+    /// Whether it waits among those of strangers.
+    pub(crate) stranger: bool,
+    /// After how many seconds it is to disappear.
+    pub(crate) timer_secs: Option<u32>,
+}
+
+impl NewEntry<'_> {
+    /// Writes it to the log of `account`; what is archived says where, by its stanza-id (XEP-0313 §3.4). Returns the message
+    /// as it is there.
+    pub(crate) fn write(
+        &self,
+        account: &Account,
+        message: &Stanza,
+        ids: &StanzaIds,
+        batch: &mut Batch,
+    ) -> Stanza {
+        let is_archived = self.marks.contains(Marks::ARCHIVED);
+        let stamped = is_archived.then(|| {
+            let stamp = stanza_id_bytes(&ids.text(self.id), &account.jid);
+            let stamped = message.splice().append_known(&stamp, NS, StanzaId::NAME);
+            stamped.stanza().ok()
+        });
+        let message = stamped.flatten().unwrap_or_else(|| message.clone());
+        let payload = StoredMessage {
+            stanza: message.bytes().clone(),
+            stranger: self.stranger,
+            bytes_before: 0,
+        };
+        let append = Append {
+            id: self.id,
+            marks: self.marks,
+            unique: None,
+            address: Some(self.other.as_str()),
+            payload: &payload,
+        };
+        batch.append(&MESSAGES, &account.owner, append);
+        if let Some(secs) = self.timer_secs.filter(|_| is_archived) {
+            archive::set_timer(batch, &account.owner, self.id, secs);
+        }
+        message
+    }
+}
 
 /// A message on its way to an account.
 pub struct Delivery {
@@ -45,8 +109,12 @@ pub struct Delivery {
     pub full: Option<FullJid>,
     /// Its type.
     pub kind: MessageType,
-    /// Whether the log keeps it until a client has it.
-    pub keep: bool,
+    /// What becomes of it.
+    pub fate: Fate,
+    /// Why the account's log takes it; no marks where it does not.
+    pub marks: Marks,
+    /// With whom the account exchanges it.
+    pub other: BareJid,
     /// Whether it waits among those of strangers.
     pub stranger: bool,
     /// The stanza, stamped.
@@ -60,34 +128,22 @@ pub struct Delivery {
 impl Delivery {
     /// Gives the message its place in the account's log: adds the stanza-id (XEP-0359) and the append.
     pub(crate) fn enter_log(&mut self, id: LogId, ids: &StanzaIds, batch: &mut Batch) {
-        let stamp = stanza_id_bytes(&ids.text(id), &self.account.jid);
-        let stamped = self
-            .stanza
-            .splice()
-            .append_known(&stamp, NS, StanzaId::NAME);
-        if let Ok(stanza) = stamped.stanza() {
-            self.stanza = stanza;
-        }
-        self.id = Some(id);
-        let payload = StoredMessage {
-            stanza: self.stanza.bytes().clone(),
-            stranger: self.stranger,
-        };
-        let append = Append {
+        let entry = NewEntry {
             id,
-            marks: UNDELIVERED,
-            unique: None,
-            address: None,
-            payload: &payload,
+            marks: self.marks,
+            other: &self.other,
+            stranger: self.stranger,
+            timer_secs: self.fate.timer_secs,
         };
-        batch.append(&MESSAGES, &self.account.owner, append);
+        self.stanza = entry.write(&self.account, &self.stanza, ids, batch);
+        self.id = Some(id);
     }
 
     fn out(&self) -> Out {
         let bytes = self.stanza.bytes().clone();
         match self.id {
             Some(id) => Out::logged(bytes, id),
-            None if keep::says_something(self.kind, &self.stanza) => Out::stanza(bytes),
+            None if self.fate.says_something => Out::stanza(bytes),
             None => Out::passing(bytes),
         }
     }
@@ -134,7 +190,7 @@ fn keep_away(server: &Server, delivery: &Delivery) -> Vec<Arc<Session>> {
 
 /// §8.5.2.2.1: what nobody gets, and is not kept for later either, is refused.
 fn refuse_lost(server: &Server, delivery: &Delivery) {
-    if delivery.id.is_none() && keep::says_something(delivery.kind, &delivery.stanza) {
+    if delivery.id.is_none() && delivery.fate.says_something {
         refuse(server, delivery, &Condition::ServiceUnavailable.into());
     }
 }

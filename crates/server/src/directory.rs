@@ -8,6 +8,7 @@ use waxwing_stanza::{BareJid, FullJid};
 use waxwing_store::{LogId, Owner};
 
 use crate::accounts::Role;
+use crate::archive::Preferences;
 use crate::blocking::BlockList;
 use crate::confirmed::Confirmed;
 use crate::session::Session;
@@ -50,6 +51,8 @@ pub struct Account {
     removed: AtomicBool,
     /// Whom it has blocked.
     blocked: Mutex<Arc<BlockList>>,
+    /// With whom it wants messages archived, if it has said so.
+    archiving: Mutex<Option<Arc<Preferences>>>,
     /// The network from which it was logged into last, and when that was written down.
     visited: Mutex<Option<(Network, u64)>>,
 }
@@ -74,6 +77,7 @@ impl Account {
                 true => NOBODY.clone(),
                 false => Arc::new(blocked),
             }),
+            archiving: Mutex::default(),
             visited: Mutex::default(),
         }
     }
@@ -176,6 +180,17 @@ impl Account {
         *blocked.unwrap_or_else(PoisonError::into_inner) = list;
     }
 
+    /// With whom it wants messages archived, if it has said so (XEP-0441).
+    pub(crate) fn archiving(&self) -> Option<Arc<Preferences>> {
+        let archiving = self.archiving.lock();
+        archiving.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn set_archiving(&self, preferences: Option<Preferences>) {
+        let archiving = self.archiving.lock();
+        *archiving.unwrap_or_else(PoisonError::into_inner) = preferences.map(Arc::new);
+    }
+
     /// When it was written down that the account was logged into from this network, if it was the last one.
     pub(crate) fn visited_micros(&self, from: Network) -> Option<u64> {
         let visited = self.visited.lock();
@@ -222,8 +237,15 @@ impl Directory {
         self.accounts().get(jid).cloned()
     }
 
-    /// Notes that the account exists, what it may do, and whom it has blocked unless that is known already.
-    pub(crate) fn note(&self, jid: &BareJid, role: Role, blocked: BlockList) -> Arc<Account> {
+    /// Notes that the account exists, what it may do, whom it has blocked and what it wants archived, unless that is known
+    /// already.
+    pub(crate) fn note(
+        &self,
+        jid: &BareJid,
+        role: Role,
+        blocked: BlockList,
+        archiving: Option<Preferences>,
+    ) -> Arc<Account> {
         let mut accounts = self.accounts();
         // Not each time: where all are in use, each newcomer would have all of them looked at.
         let most = self.used.load(Ordering::Relaxed) + ACCOUNTS_IDLE_MAX;
@@ -236,7 +258,11 @@ impl Directory {
         }
         accounts
             .entry(jid.clone())
-            .or_insert_with(|| Arc::new(Account::new(jid.clone(), role, blocked)))
+            .or_insert_with(|| {
+                let account = Account::new(jid.clone(), role, blocked);
+                account.set_archiving(archiving);
+                Arc::new(account)
+            })
             .clone()
     }
 
@@ -316,7 +342,7 @@ mod tests {
         let directory = Directory::default();
         let note = |number: usize| {
             let jid = format!("a{number}@example.org").parse().unwrap();
-            directory.note(&jid, Role::default(), BlockList::default())
+            directory.note(&jid, Role::default(), BlockList::default(), None)
         };
         let known = || directory.accounts().len();
         let used: Vec<_> = (0..10).map(note).collect();

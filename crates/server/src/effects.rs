@@ -10,6 +10,7 @@ use waxwing_wire::Stanza;
 
 use crate::delivery::Delivery;
 use crate::directory::Account;
+use crate::hooks::Sent;
 use crate::server::Server;
 use crate::session::{Out, Session};
 pub use crate::turnstile::Pass;
@@ -22,6 +23,8 @@ pub enum After {
     Route(FullJid, Stanza),
     /// A message for an account: the second half of the pipeline.
     Message(Box<Delivery>),
+    /// A message of one's own is on its way.
+    Sent(Box<Sent>),
     /// Anything else.
     Call(Box<dyn FnOnce(&Server) + Send>),
 }
@@ -32,6 +35,7 @@ impl After {
             After::Deliver(session, out) => session.push(out),
             After::Route(to, stanza) => crate::route::to_session(server, &to, &stanza),
             After::Message(delivery) => crate::delivery::deliver(server, *delivery),
+            After::Sent(sent) => crate::hooks::sent(server, &sent),
             After::Call(call) => call(server),
         }
     }
@@ -44,12 +48,16 @@ pub struct Effects {
     pub batch: Batch,
     /// A message that enters an account's log; its id is given when it is staged.
     pub message: Option<Box<Delivery>>,
+    /// The same message as its sender has it.
+    pub sent: Option<Box<Sent>>,
     /// Messages beside it, as notifications that wait for who is not there.
     pub more: Vec<Delivery>,
     /// What follows, in order.
     pub after: Vec<After>,
     /// The account that the writes remove: whatever is staged after them stores nothing for it.
     pub(crate) removes: Option<Arc<Account>>,
+    /// Whether what follows waits for everything that was handed to the store before.
+    pub behind_commits: bool,
     /// Held from the reads on which the writes stand until those are staged, where both must be one.
     pub exclusive: Option<Turn>,
 }

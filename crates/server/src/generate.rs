@@ -77,6 +77,7 @@ fn default(spec: &OptionSpec) -> String {
         OptionDefault::Uris => "[]".to_owned(),
         OptionDefault::Label(label) => format!("{label:?}"),
         OptionDefault::Page => "\"\"".to_owned(),
+        OptionDefault::Choice(words) => format!("{:?}", words.first().unwrap_or(&"")),
     }
 }
 
@@ -87,6 +88,7 @@ fn kind(spec: &OptionSpec) -> String {
         OptionDefault::Uris => format!("a list of at most {URIS_MAX} URIs"),
         OptionDefault::Page => "the address of a web page, or an empty text".to_owned(),
         OptionDefault::Label(_) => "one part of a host name, or an empty text".to_owned(),
+        OptionDefault::Choice(words) => format!("one of {}", words.join(", ")),
     }
 }
 

@@ -5,14 +5,17 @@
 
 use std::sync::Arc;
 
-use waxwing_stanza::{BareJid, MessageType, StanzaError};
+use waxwing_stanza::{Jid, MessageType, StanzaError};
+use waxwing_store::{Batch, LogId, Marks};
 use waxwing_wire::Stanza;
 
 use crate::addressee::Destination;
-use crate::delivery::Delivery;
+use crate::delivery::{Delivery, NewEntry};
 use crate::effects::Effects;
+use crate::keep::Fate;
 use crate::server::Server;
 use crate::session::Session;
+use crate::stanza_id::StanzaIds;
 
 /// When a hook runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,6 +51,8 @@ pub struct Sending {
     pub session: Arc<Session>,
     /// Its type; an unknown one is `normal` (RFC 6121 §5.2.2).
     pub kind: MessageType,
+    /// Whom it is for; `None` for the sender's own account.
+    pub to: Option<Jid>,
     /// Where it goes.
     pub destination: Destination,
     /// The stanza; from `Rewrite` on, stamped with the sender's full address.
@@ -64,16 +69,40 @@ pub struct Received<'a> {
     pub sessions: &'a [Arc<Session>],
 }
 
-/// A message of one's own that has been released on its way.
-pub struct Sent<'a> {
+/// A message of one's own that is released on its way.
+pub struct Sent {
     /// The session that sent it.
-    pub session: &'a Arc<Session>,
-    /// Its type.
-    pub kind: MessageType,
+    pub session: Arc<Session>,
     /// To whom it went.
-    pub to: &'a BareJid,
-    /// The stanza as it left.
-    pub stanza: &'a Stanza,
+    pub to: Jid,
+    /// What becomes of it.
+    pub fate: Fate,
+    /// Whether the sender's archive takes it.
+    pub is_archived: bool,
+    /// The stanza as it left; with its place in the sender's archive, once it has one.
+    pub stanza: Stanza,
+}
+
+impl Sent {
+    /// Gives the message its place in the sender's archive.
+    pub(crate) fn enter_log(&mut self, id: LogId, ids: &StanzaIds, batch: &mut Batch) {
+        let account = &self.session.account;
+        let entry = NewEntry {
+            id,
+            marks: Marks::ARCHIVED,
+            other: &self.to.bare(),
+            stranger: false,
+            timer_secs: self.fate.timer_secs,
+        };
+        self.stanza = entry.write(account, &self.stanza, ids, batch);
+    }
+}
+
+/// Does what follows from a message of one's own.
+pub(crate) fn sent(server: &Server, sent: &Sent) {
+    for hook in server.registry().sent.all() {
+        hook(server, sent);
+    }
 }
 
 /// A hook on messages from local sessions before they are staged; an error refuses the message.
@@ -81,7 +110,7 @@ pub type SendingHook = fn(&Server, &mut Sending) -> Result<(), StanzaError>;
 /// A hook on messages delivered to an account of ours.
 pub type ReceivedHook = fn(&Server, &Received<'_>);
 /// A hook on messages of a local account once they are on their way.
-pub type SentHook = fn(&Server, &Sent<'_>);
+pub type SentHook = fn(&Server, &Sent);
 
 /// Who is registered at one place.
 pub struct Hooks<H> {

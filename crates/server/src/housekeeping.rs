@@ -1,4 +1,4 @@
-//! What the server does by the clock, whoever is there: rows that have expired are removed.
+//! What the server does by the clock, whoever is there: what has expired is removed.
 
 use std::sync::Arc;
 
@@ -9,6 +9,9 @@ use crate::server::Server;
 
 /// How often expired rows are looked for.
 const PURGE_EVERY_MICROS: u64 = 3_600 * 1_000_000;
+
+/// How often messages that are to disappear are looked for.
+const TIMERS_EVERY_MICROS: u64 = 60 * 1_000_000;
 
 /// Rows removed by one commit, so that nobody waits long behind it.
 const PURGE_ROWS: usize = 500;
@@ -30,6 +33,7 @@ pub(crate) fn follow_settings(server: &Server) {
 /// Begins; ends with the server.
 pub(crate) fn start(server: &Server) {
     follow_settings(server);
+    start_timers(server);
     let inner = Arc::downgrade(&server.0);
     let work = async move {
         if let Some(inner) = inner.upgrade()
@@ -42,6 +46,9 @@ pub(crate) fn start(server: &Server) {
             if let Err(error) = purge(&server).await {
                 tracing::warn!(%error, "expired rows could not be removed");
             }
+            if let Err(error) = crate::archive::sweep(&server).await {
+                tracing::warn!(%error, "archives keep more than they are to keep");
+            }
             if let Err(error) = crate::pubsub::sweep(&server).await {
                 tracing::warn!(%error, "items of removed nodes could not be removed");
             }
@@ -52,6 +59,24 @@ pub(crate) fn start(server: &Server) {
                 tracing::warn!(condition = ?error.condition, "items whose time is over could not be removed");
             }
             let next = server.steady_micros() + PURGE_EVERY_MICROS;
+            let sleep = server.outside().clock.sleep_until(next);
+            drop(server);
+            sleep.await;
+        }
+    };
+    server.outside().tasks.spawn(work.boxed());
+}
+
+/// Lets messages disappear; ends with the server.
+fn start_timers(server: &Server) {
+    let inner = Arc::downgrade(&server.0);
+    let work = async move {
+        while let Some(inner) = inner.upgrade() {
+            let server = Server(inner);
+            if let Err(error) = crate::archive::fire(&server).await {
+                tracing::warn!(%error, "messages that were to disappear are still in archives");
+            }
+            let next = server.steady_micros() + TIMERS_EVERY_MICROS;
             let sleep = server.outside().clock.sleep_until(next);
             drop(server);
             sleep.await;

@@ -13,7 +13,7 @@ use crate::effects::{After, Effects};
 use crate::release::OnFailure;
 use crate::server::{FromClient, Server, unavailable};
 use crate::session::{Out, Session};
-use crate::xep::{xep_0175_guests as guests, xep_0198_sm as sm};
+use crate::xep::{xep_0175_guests as guests, xep_0198_sm as sm, xep_0352_csi as csi};
 
 /// Stanzas of one session that may wait for their commit; then no more are read.
 pub(crate) const WAITING_MAX: usize = 256;
@@ -32,7 +32,10 @@ pub(crate) fn is_ahead(session: &Session, cx: &mut Context<'_>) -> bool {
 pub(crate) fn handle(connection: &mut Connection, session: &Arc<Session>, stanza: Stanza) {
     if stanza.ns() != ns::CLIENT {
         connection.server.metrics().received("other");
-        return sm::handle(connection, session, &stanza);
+        return match csi::is_about(&stanza) {
+            true => csi::handle(connection, session, &stanza),
+            false => sm::handle(connection, session, &stanza),
+        };
     }
     if let Err(condition) = check_from(session, &stanza) {
         return connection.fail(condition.into());

@@ -8,6 +8,7 @@ pub mod accounts;
 pub mod addressee;
 pub mod admin;
 pub mod admission;
+pub mod archive;
 pub mod asks;
 mod blocking;
 mod capabilities;

@@ -37,6 +37,8 @@ pub enum OptionDefault {
     Page,
     /// One label of a host name (RFC 1035 §2.3.1), or nothing.
     Label(&'static str),
+    /// One of these words, the first by default.
+    Choice(&'static [&'static str]),
 }
 
 /// Most URIs in one option.
@@ -101,6 +103,16 @@ pub enum OptionError {
         /// What stands there.
         text: String,
     },
+    /// None of the words that there are.
+    #[error("option '{name}' must be one of {words}, not \"{text}\"")]
+    Choice {
+        /// Key.
+        name: &'static str,
+        /// What it can be.
+        words: String,
+        /// What stands there.
+        text: String,
+    },
     /// No URI, one too long, or one too many.
     #[error("option '{name}' must be a list of at most {URIS_MAX} URIs, not \"{text}\"")]
     Uri {
@@ -135,6 +147,13 @@ impl OptionSpec {
                     name: self.name,
                     text: text.clone(),
                 }),
+            (None, OptionDefault::Choice(words)) => {
+                let first = words.first().copied().unwrap_or_default();
+                Ok(OptionValue::Text(first.to_owned()))
+            }
+            (Some(OptionValue::Text(text)), OptionDefault::Choice(words)) => {
+                self.chosen(words, text)
+            }
             (Some(value @ OptionValue::Flag(_)), OptionDefault::Flag(_)) => Ok(value.clone()),
             (Some(&OptionValue::Number(value)), OptionDefault::Number { min, max, .. }) => {
                 if (min..=max).contains(&value) {
@@ -166,10 +185,26 @@ impl OptionSpec {
                     OptionDefault::Flag(_) => "true or false",
                     OptionDefault::Number { .. } => "a whole number",
                     OptionDefault::Uris => "a list of texts",
-                    OptionDefault::Label(_) | OptionDefault::Page => "a text",
+                    OptionDefault::Label(_) | OptionDefault::Page | OptionDefault::Choice(_) => {
+                        "a text"
+                    }
                 },
             }),
         }
+    }
+}
+
+impl OptionSpec {
+    /// One of the words.
+    fn chosen(&self, words: &[&str], text: &str) -> Result<OptionValue, OptionError> {
+        if words.contains(&text) {
+            return Ok(OptionValue::Text(text.to_owned()));
+        }
+        Err(OptionError::Choice {
+            name: self.name,
+            words: words.join(", "),
+            text: text.to_owned(),
+        })
     }
 }
 
@@ -376,6 +411,31 @@ mod tests {
         }
         let options = Options::new([HOST].iter(), &BTreeMap::new()).unwrap();
         assert_eq!(options.text(&HOST), "rooms");
+    }
+
+    #[test]
+    fn choices() {
+        const KEEP: OptionSpec = OptionSpec {
+            name: "keep",
+            default: OptionDefault::Choice(&["all", "none"]),
+            unit: "",
+            doc: "",
+        };
+        let keep = |given: &[&str]| {
+            let given = given
+                .iter()
+                .map(|text| ("keep".to_owned(), OptionValue::Text((*text).to_owned())));
+            let options = Options::new([KEEP].iter(), &given.collect());
+            options.map(|options| options.text(&KEEP).to_owned())
+        };
+        assert_eq!(keep(&[]).as_deref(), Ok("all"));
+        assert_eq!(keep(&["none"]).as_deref(), Ok("none"));
+        for bad in ["", "All", "some"] {
+            let text = bad.to_owned();
+            let words = "all, none".to_owned();
+            let name = "keep";
+            assert_eq!(keep(&[bad]), Err(OptionError::Choice { name, words, text }));
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The way of a message through the server, its steps in order.
 //!
 //! First half, before anything is on disk: check blocking, guard, stamp, strip forged ids, rewrite, find the
-//! recipient, decide what is kept and whether there is room, act, stage. Second half, once the commit is durable
+//! recipient, decide what becomes of it and whether there is room, act, stage. Second half, once the commit is durable
 //! (`delivery.rs`): deliver, copy to the account's other sessions, acknowledge.
 //!
 //! Sources: RFC 6121 §5 and §8.5, XEP-0160, XEP-0191, XEP-0334, XEP-0359.
@@ -9,14 +9,16 @@
 use std::sync::Arc;
 
 use waxwing_stanza::{Condition, Jid, MessageType, StanzaError};
+use waxwing_store::Marks;
 use waxwing_wire::Stanza;
 
 use crate::addressee::{Addressee, Destination, destination};
+use crate::archive::{self, ARCHIVED};
 use crate::blocking;
-use crate::delivery::Delivery;
+use crate::delivery::{Delivery, UNDELIVERED};
 use crate::effects::Effects;
 use crate::hooks::{Phase, Sending, Sent};
-use crate::keep;
+use crate::keep::{self, Fate};
 use crate::pubsub::{self, authorization};
 use crate::server::Server;
 use crate::session::Session;
@@ -29,7 +31,8 @@ pub(crate) async fn message(
     session: &Arc<Session>,
     stanza: Stanza,
 ) -> Result<Effects, StanzaError> {
-    let (mut sending, to) = read(server, session, stanza)?;
+    let mut sending = read(server, session, stanza)?;
+    let to = sending.to.as_ref();
     blocking::check_message(server, session, &sending.destination, to).await?;
     run(server, Phase::Guard, &mut sending)?;
     // A message without `to` is for the sender's own account (RFC 6120 §10.3.1).
@@ -42,17 +45,20 @@ pub(crate) async fn message(
     {
         return authorization::decide(server, &service, &session.account.jid, &form).await;
     }
-    let delivery = recipient(server, Parts::of(&sending)).await?;
+    let fate = keep::decide(sending.kind, &sending.stanza);
+    let delivery = recipient(server, Parts::of(&sending, fate)).await?;
+    let to = sending.to.as_ref();
+    let is_archived =
+        fate.archived && is_archived_by_sender(server, session, to, &delivery).await?;
+    if fate.retracts {
+        retract(server, &mut sending, &delivery).await?;
+    }
     run(server, Phase::Act, &mut sending)?;
     run(server, Phase::Observe, &mut sending)?;
-    Ok(finish(sending, delivery))
+    Ok(finish(sending, delivery, is_archived))
 }
 
-fn read(
-    server: &Server,
-    session: &Arc<Session>,
-    stanza: Stanza,
-) -> Result<(Sending, Option<Jid>), StanzaError> {
+fn read(server: &Server, session: &Arc<Session>, stanza: Stanza) -> Result<Sending, StanzaError> {
     let to = match stanza.to() {
         Some(to) => Some(
             to.parse::<Jid>()
@@ -64,14 +70,14 @@ fn read(
     let destination = destination(&session.account.jid, to.as_ref(), |domain| {
         server.place(domain)
     });
-    let sending = Sending {
+    Ok(Sending {
         session: session.clone(),
         kind,
+        to,
         destination,
         stanza,
         effects: Effects::none(),
-    };
-    Ok((sending, to))
+    })
 }
 
 fn run(server: &Server, phase: Phase, sending: &mut Sending) -> Result<(), StanzaError> {
@@ -87,15 +93,17 @@ struct Parts {
     kind: MessageType,
     destination: Destination,
     stanza: Stanza,
+    fate: Fate,
 }
 
 impl Parts {
-    fn of(sending: &Sending) -> Parts {
+    fn of(sending: &Sending, fate: Fate) -> Parts {
         Parts {
             session: sending.session.clone(),
             kind: sending.kind,
             destination: sending.destination.clone(),
             stanza: sending.stanza.clone(),
+            fate,
         }
     }
 }
@@ -120,15 +128,27 @@ async fn recipient(server: &Server, parts: Parts) -> Result<Box<Delivery>, Stanz
         .await?
         .ok_or(Condition::ServiceUnavailable)?;
     // A guest does not come back for what waits.
-    let keep = keep::decide(parts.kind, &parts.stanza) && !account.is_guest();
+    let waits = parts.fate.waits && !account.is_guest();
     let sender = &parts.session.account.jid;
     let bytes = parts.stanza.bytes().len();
-    let stranger = keep && waiting::admit(server, &account, sender, full.as_ref(), bytes).await?;
+    let stranger = waits && waiting::admit(server, &account, sender, full.as_ref(), bytes).await?;
+    let mut marks = match waits {
+        true => UNDELIVERED,
+        false => Marks::NONE,
+    };
+    if waits && parts.fate.archived {
+        let from = Jid::from(parts.session.jid.clone());
+        if archive::wants(server, &account, &from).await? {
+            marks = marks | ARCHIVED;
+        }
+    }
     Ok(Box::new(Delivery {
         account,
         full,
         kind: parts.kind,
-        keep,
+        fate: parts.fate,
+        marks,
+        other: sender.clone(),
         stranger,
         stanza: parts.stanza,
         id: None,
@@ -136,26 +156,56 @@ async fn recipient(server: &Server, parts: Parts) -> Result<Box<Delivery>, Stanz
     }))
 }
 
-fn finish(sending: Sending, delivery: Box<Delivery>) -> Effects {
+/// Whether the sender's archive takes it. What somebody writes to themselves is there as its recipient's.
+async fn is_archived_by_sender(
+    server: &Server,
+    session: &Session,
+    to: Option<&Jid>,
+    delivery: &Delivery,
+) -> Result<bool, StanzaError> {
+    let account = &session.account;
+    // What a guest who is not there is sent comes back.
+    let is_taken = delivery.marks != Marks::NONE || !delivery.account.sessions().is_empty();
+    match to {
+        Some(to) if is_taken && delivery.account.jid != account.jid => {
+            archive::wants(server, account, to).await
+        }
+        _ => Ok(false),
+    }
+}
+
+/// Takes back what a message takes back from both logs, whatever becomes of itself: what is archived of it now may be
+/// other than what was.
+async fn retract(
+    server: &Server,
+    sending: &mut Sending,
+    delivery: &Delivery,
+) -> Result<(), StanzaError> {
+    let (stanza, batch) = (&sending.stanza, &mut sending.effects.batch);
+    let (sender, recipient) = (&sending.session.account, &delivery.account);
+    archive::retract(server, (recipient, &delivery.other), stanza, batch).await?;
+    if sender.jid != recipient.jid {
+        archive::retract(server, (sender, &recipient.jid), stanza, batch).await?;
+    }
+    Ok(())
+}
+
+fn finish(sending: Sending, delivery: Box<Delivery>, is_archived: bool) -> Effects {
     let Sending {
         session,
-        kind,
+        to,
         stanza,
         mut effects,
         ..
     } = sending;
-    let to = delivery.account.jid.clone();
+    let sent = Sent {
+        session,
+        to: to.unwrap_or_else(|| delivery.account.jid.clone().into()),
+        fate: delivery.fate,
+        is_archived,
+        stanza,
+    };
     effects.message = Some(delivery);
-    effects.call(move |server| {
-        let sent = Sent {
-            session: &session,
-            kind,
-            to: &to,
-            stanza: &stanza,
-        };
-        for hook in server.registry().sent.all() {
-            hook(server, &sent);
-        }
-    });
+    effects.sent = Some(Box::new(sent));
     effects
 }

@@ -92,6 +92,7 @@ async fn here(
         session: session.clone(),
     };
     let Answer {
+        first,
         payload,
         error,
         mut effects,
@@ -102,11 +103,9 @@ async fn here(
         (Some(error), None) => reply.error(error),
         (None, payload) => reply.result(payload.as_ref()),
     };
-    if let Some(result) = written {
-        effects
-            .after
-            .insert(0, After::Deliver(session.clone(), Out::stanza(result)));
-    }
+    let told = first.into_iter().chain(written.map(Out::stanza));
+    let told = told.map(|out| After::Deliver(session.clone(), out));
+    effects.after.splice(0..0, told);
     Ok(effects)
 }
 

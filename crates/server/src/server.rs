@@ -8,19 +8,22 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use waxwing_stanza::{BareJid, Condition, ErrorType, Reply, StanzaError};
-use waxwing_store::{Batch, LogId, Shape, Store, StoreError};
+use waxwing_store::{Batch, LogId, Marks, Shape, Store, StoreError};
 use waxwing_stream::{Seed, StreamCondition};
 use waxwing_wire::{Limits, Stanza, WireError, ns};
 
 use crate::accounts::{self, ACCOUNTS};
 use crate::admin::AdminError;
 use crate::admission::Admission;
+use crate::archive::NextTimer;
 use crate::capabilities::Capabilities;
 use crate::confirmed;
 use crate::connection::Connection;
 use crate::delivery::{Delivery, MESSAGES};
 use crate::directory::{Account, Directory};
 use crate::effects::{After, Effects};
+use crate::hooks::Sent;
+use crate::keep::Fate;
 use crate::link::Link;
 use crate::live::Live;
 use crate::metrics::{Metrics, Queues};
@@ -112,6 +115,7 @@ pub(crate) struct Inner {
     /// A node is read before it is changed, too.
     nodes: RosterTurns,
     sharers: Sharers,
+    timers: NextTimer,
     /// The newest log id given. Held while a batch is handed to the store, so that ids and commits have one order.
     staging: Mutex<LogId>,
     numbers: AtomicU64,
@@ -181,6 +185,7 @@ impl Server {
             runs: Runs::new(runs),
             rosters: RosterTurns::new(&*outside.random),
             sharers: Sharers::default(),
+            timers: NextTimer::default(),
             nodes: RosterTurns::new(&*outside.random),
             staging: Mutex::new(last),
             numbers: AtomicU64::new(1),
@@ -233,6 +238,16 @@ impl Server {
 
     pub(crate) fn throttle(&self) -> &Throttle {
         &self.0.throttle
+    }
+
+    /// When messages disappear.
+    pub(crate) fn timers(&self) -> &NextTimer {
+        &self.0.timers
+    }
+
+    /// Names of entries of logs.
+    pub(crate) fn stanza_ids(&self) -> &StanzaIds {
+        &self.0.stanza_ids
     }
 
     /// Names of runs of commands.
@@ -402,7 +417,11 @@ impl Server {
             let blocked = crate::blocking::load(self.store(), &accounts::owner(jid))
                 .await
                 .map_err(|error| unavailable(&error))?;
-            let account = self.0.directory.note(jid, stored.role(), blocked);
+            let archiving = crate::archive::load(self.store(), &accounts::owner(jid))
+                .await
+                .map_err(|error| unavailable(&error))?;
+            let role = stored.role();
+            let account = self.0.directory.note(jid, role, blocked, archiving);
             // What was read may be gone, and who removed it did not see what is noted now.
             if self.0.removals.load(Ordering::SeqCst) == removals {
                 return Ok(Some(account));
@@ -467,9 +486,11 @@ impl Server {
         let Effects {
             mut batch,
             message,
+            sent,
             more,
             after: mut follow,
             removes,
+            behind_commits,
             exclusive,
         } = effects;
         {
@@ -491,7 +512,7 @@ impl Server {
                 }
                 batch = Batch::new();
             }
-            self.enter_logs(&mut last, message, more, &mut batch, &mut follow);
+            self.enter_logs(&mut last, (message, sent, more), &mut batch, &mut follow);
             let counts = stanza.is_some() && self.count_inbound(session, &mut batch);
             let mut on_failure = stanza.map(|stanza| stanza.on_failure);
             if let Some(account) = removes {
@@ -505,7 +526,7 @@ impl Server {
             };
             // What is told because of what others staged, as presence because of a roster, is not told before that is.
             let is_behind = exclusive.is_some() && self.0.unreleased.load(Ordering::SeqCst) > 0;
-            let waits = !batch.is_empty() || is_behind;
+            let waits = !batch.is_empty() || is_behind || behind_commits;
             let number = session.release.push(held, waits);
             if waits {
                 self.submit(session.clone(), number, batch);
@@ -521,9 +542,12 @@ impl Server {
         let Effects {
             mut batch,
             message,
+            sent,
             more,
             after: mut follow,
             removes: _,
+            // It waits for its own commit, which is the last.
+            behind_commits: _,
             exclusive,
         } = effects;
         let committed = {
@@ -532,7 +556,7 @@ impl Server {
                 .staging
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner);
-            self.enter_logs(&mut last, message, more, &mut batch, &mut follow);
+            self.enter_logs(&mut last, (message, sent, more), &mut batch, &mut follow);
             self.store().commit(batch)
         };
         committed.await?;
@@ -547,14 +571,20 @@ impl Server {
     fn enter_logs(
         &self,
         last: &mut LogId,
-        message: Option<Box<Delivery>>,
-        more: Vec<Delivery>,
+        (message, sent, more): (Option<Box<Delivery>>, Option<Box<Sent>>, Vec<Delivery>),
         batch: &mut Batch,
         follow: &mut Vec<After>,
     ) {
         if let Some(mut delivery) = message {
             self.enter_log(last, &mut delivery, batch);
             follow.insert(0, After::Message(delivery));
+        }
+        if let Some(mut sent) = sent {
+            if sent.is_archived && !sent.session.account.is_removed() {
+                let id = self.next_entry(last, &sent.fate);
+                sent.enter_log(id, &self.0.stanza_ids, batch);
+            }
+            follow.push(After::Sent(sent));
         }
         for mut delivery in more {
             self.enter_log(last, &mut delivery, batch);
@@ -565,12 +595,23 @@ impl Server {
     /// Gives a message that is kept the next id of the log.
     fn enter_log(&self, last: &mut LogId, delivery: &mut Delivery, batch: &mut Batch) {
         // Nobody has it any more: its sender is told so.
-        delivery.keep &= !delivery.account.is_removed();
-        if delivery.keep {
-            *last = LogId(self.now_micros().max(last.0 + 1));
-            delivery.account.note_log(*last);
-            delivery.enter_log(*last, &self.0.stanza_ids, batch);
+        if delivery.account.is_removed() {
+            delivery.marks = Marks::NONE;
         }
+        if delivery.marks != Marks::NONE {
+            let id = self.next_entry(last, &delivery.fate);
+            delivery.account.note_log(id);
+            delivery.enter_log(id, &self.0.stanza_ids, batch);
+        }
+    }
+
+    /// The place of the next entry of any log.
+    fn next_entry(&self, last: &mut LogId, fate: &Fate) -> LogId {
+        *last = LogId(self.now_micros().max(last.0 + 1));
+        if let Some(secs) = fate.timer_secs {
+            self.0.timers.note(*last, secs);
+        }
+        *last
     }
 
     /// Hands an account's removal to the store, at the call; whatever is staged from then on stores nothing for it.

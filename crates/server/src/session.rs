@@ -3,6 +3,7 @@
 //! Length: what a session has queued, sent and read of the log is one state under one lock, and each part of it is true
 //! only with the others.
 
+mod lull;
 #[cfg(test)]
 mod tests;
 
@@ -23,6 +24,7 @@ use crate::directory::Account;
 use crate::interests::Following;
 use crate::metrics::Waits;
 use crate::release::ReleaseQueue;
+use lull::Lull;
 
 /// Most bytes that wait for one session, before its stream and the session end as too slow: presence,
 /// answers, and whatever else no log holds.
@@ -54,6 +56,8 @@ pub struct Out {
     /// Whether it is left out where much waits already: nobody keeps it for a client that is not there, and strangers
     /// may send as much of it as they like.
     pub passing: bool,
+    /// Whether it belongs to an answer, which is given whole: it is not left to the log where much waits.
+    pub answers: bool,
 }
 
 impl Out {
@@ -64,6 +68,7 @@ impl Out {
             counts: true,
             mark: None,
             passing: false,
+            answers: false,
         }
     }
 
@@ -78,20 +83,26 @@ impl Out {
     /// A message that the account's log holds as undelivered.
     pub fn logged(bytes: Bytes, id: LogId) -> Self {
         Out {
-            bytes,
-            counts: true,
             mark: Some(id),
-            passing: false,
+            ..Out::stanza(bytes)
+        }
+    }
+
+    /// A part of an answer that shows a message, by its entry where the account's log holds it as undelivered: whoever has
+    /// the answer has the message.
+    pub fn answering(bytes: Bytes, id: Option<LogId>) -> Self {
+        Out {
+            mark: id,
+            answers: true,
+            ..Out::stanza(bytes)
         }
     }
 
     /// An element that is no stanza.
     pub fn nonza(bytes: Bytes) -> Self {
         Out {
-            bytes,
             counts: false,
-            mark: None,
-            passing: false,
+            ..Out::stanza(bytes)
         }
     }
 }
@@ -134,6 +145,8 @@ pub(crate) struct State {
     lossy: bool,
     /// Entries that were delivered while `live_after` was `None`, or before and are not settled.
     given: BTreeSet<LogId>,
+    /// What waits while nobody looks at the client; `None` while somebody does.
+    lull: Option<Box<Lull>>,
     outbox: VecDeque<Out>,
     outbox_bytes: usize,
     /// The same of all sessions of the account.
@@ -270,6 +283,38 @@ impl Session {
         }
     }
 
+    /// Whether what its client reads in the archive is delivered by that: it says what it has got (XEP-0198), and is not one
+    /// that leaves messages to others.
+    pub(crate) fn settles_by_reading(&self) -> bool {
+        let state = self.state();
+        let leaves = state
+            .available
+            .as_ref()
+            .is_some_and(|available| available.priority < 0);
+        state.sm.is_some() && !leaves
+    }
+
+    /// The client gets an entry in another way than as a delivery: it is not sent again among what waits.
+    pub(crate) fn note_given(&self, id: LogId) {
+        let mut state = self.state();
+        if state.live_after.is_none() {
+            state.given.insert(id);
+        }
+    }
+
+    /// Nobody looks at the client (XEP-0352).
+    pub(crate) fn set_inactive(&self) {
+        self.state().lull.get_or_insert_default();
+    }
+
+    /// Somebody looks at it again.
+    pub(crate) fn set_active(&self) {
+        let waker = self.state().end_lull();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
     /// Whether nobody was shown presence of it, nor will be by what it has sent.
     pub(crate) fn is_unseen(&self) -> bool {
         let all_released = self.release.is_idle();
@@ -340,12 +385,44 @@ impl State {
         if self.ended {
             return None;
         }
+        let Some(lull) = self.lull.as_mut().filter(|_| out.counts) else {
+            return self.enqueue(out);
+        };
+        // What is to be read of the log is given at once: the log has it.
+        let is_settled = out.mark.is_none() || self.live_after.is_some();
+        let due = match is_settled {
+            true => lull.take(out),
+            false => {
+                let mut due = lull.end();
+                due.push(out);
+                due
+            }
+        };
+        self.push_all(due)
+    }
+
+    fn push_all(&mut self, due: Vec<Out>) -> Option<Waker> {
+        let mut waker = None;
+        for out in due {
+            waker = waker.or(self.enqueue(out));
+        }
+        waker
+    }
+
+    /// Somebody looks at the client again: what has waited is sent.
+    fn end_lull(&mut self) -> Option<Waker> {
+        let mut lull = self.lull.take()?;
+        self.push_all(lull.end())
+    }
+
+    fn enqueue(&mut self, out: Out) -> Option<Waker> {
         let bytes = self.outbox_bytes + out.bytes.len();
         if out.passing && self.is_behind(out.bytes.len()) {
             self.left_out.inc();
             return None;
         }
-        if out.mark.is_some() && bytes > BEHIND_BYTES && !self.is_catching_up() {
+        let is_left = out.mark.is_some() && !out.answers;
+        if is_left && bytes > BEHIND_BYTES && !self.is_catching_up() {
             return self.fall_behind();
         }
         let of_account = self.account_bytes.load(Ordering::Relaxed) + out.bytes.len();
@@ -504,7 +581,8 @@ impl State {
                 .iter()
                 .flat_map(|resumable| resumable.sm.unacked())
                 .filter_map(|unacked| unacked.tag);
-            let queued = self.outbox.iter().filter_map(|out| out.mark);
+            let held = self.lull.iter().flat_map(|lull| lull.held());
+            let queued = self.outbox.iter().chain(held).filter_map(|out| out.mark);
             let writing = self.writing.iter().copied();
             self.given = written.chain(queued).chain(writing).collect();
         }
@@ -526,7 +604,9 @@ impl State {
     pub(crate) fn take_over(&mut self, connection: u64) -> Option<Waker> {
         self.connection = Some(connection);
         self.kicked = None;
-        self.waker.take()
+        // XEP-0352 §4.2: a resumed stream is an active one.
+        let waker = self.end_lull();
+        waker.or(self.waker.take())
     }
 
     /// Nothing is queued from now on.
@@ -551,6 +631,11 @@ impl State {
     /// again; the rest is given back.
     pub(crate) fn take_unwritten(&mut self, is_one: impl Fn(&Bytes) -> bool) -> Vec<Bytes> {
         let mut unlogged = Vec::new();
+        if let Some(lull) = &mut self.lull {
+            for out in lull.take_out(|out| is_one(&out.bytes)) {
+                unlogged.extend(self.take_back(out.mark, out.bytes));
+            }
+        }
         for out in std::mem::take(&mut self.outbox) {
             if !out.counts || !is_one(&out.bytes) {
                 self.outbox.push_back(out);
@@ -661,9 +746,15 @@ impl State {
         let mut unacked = sm.iter().flat_map(|resumable| resumable.sm.unacked());
         let left = unacked.any(|unacked| unacked.tag.is_some())
             || self.outbox.iter().any(|out| out.mark.is_some())
+            || self
+                .lull
+                .iter()
+                .flat_map(|lull| lull.held())
+                .any(|out| out.mark.is_some())
             || !self.writing.is_empty()
             || self.is_catching_up();
         self.outbox = VecDeque::new();
+        self.lull = None;
         self.no_longer_wait(self.outbox_bytes);
         left
     }

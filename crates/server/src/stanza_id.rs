@@ -1,7 +1,7 @@
 //! How a log entry is named to the outside (XEP-0359).
 
 use aes::Aes256;
-use aes::cipher::{Array, BlockCipherEncrypt, KeyInit};
+use aes::cipher::{Array, BlockCipherDecrypt, BlockCipherEncrypt, KeyInit};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use waxwing_store::LogId;
@@ -23,6 +23,15 @@ impl StanzaIds {
         self.0.encrypt_block(&mut block);
         URL_SAFE_NO_PAD.encode(block)
     }
+
+    /// The entry that a stanza-id names; `None` for what this server has given to none.
+    pub(crate) fn entry(&self, text: &str) -> Option<LogId> {
+        let block: [u8; 16] = URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()?;
+        let mut block = Array::from(block);
+        self.0.decrypt_block(&mut block);
+        let id = u64::try_from(u128::from_be_bytes(block.into())).ok()?;
+        (id <= LogId::MAX.0).then_some(LogId(id))
+    }
 }
 
 #[cfg(test)]
@@ -42,9 +51,34 @@ mod tests {
         let ends: BTreeSet<&str> = names.iter().map(|name| &name[11..]).collect();
         assert_eq!((beginnings.len(), ends.len()), (1_000, 1_000));
         assert!(!names.is_sorted());
+        let entries: Vec<_> = names.iter().filter_map(|name| ids.entry(name)).collect();
+        assert!(entries.iter().map(|id| id.0).eq(1_000_000..1_001_000));
         // The same after a restart, another on another server.
         assert_eq!(StanzaIds::new([7; 32]).text(LogId(1_000_000)), names[0]);
         assert_ne!(StanzaIds::new([8; 32]).text(LogId(1_000_000)), names[0]);
+    }
+
+    #[test]
+    fn who_thinks_up_a_name_finds_nothing() {
+        let ids = StanzaIds::new([7; 32]);
+        let name = ids.text(LogId(1_000_000));
+        assert_eq!(ids.entry(&name), Some(LogId(1_000_000)));
+        assert_eq!(StanzaIds::new([8; 32]).entry(&name), None);
+        for wrong in [
+            "",
+            "1",
+            "1000000",
+            &name[1..],
+            &format!("{name}A"),
+            &"A".repeat(22),
+            &"B".repeat(22),
+        ] {
+            assert_eq!(ids.entry(wrong), None, "{wrong}");
+        }
+        // One bit, and nothing of the block is as it was.
+        let mut other = name.into_bytes();
+        other[5] = if other[5] == b'A' { b'B' } else { b'A' };
+        assert_eq!(ids.entry(std::str::from_utf8(&other).unwrap()), None);
     }
 
     /// Names are kept by clients and in archives: they never change.

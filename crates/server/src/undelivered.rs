@@ -8,13 +8,13 @@ use waxwing_stanza::xep::xep_0082_datetime::DateTime;
 use waxwing_stanza::xep::xep_0203_delay::Delay;
 use waxwing_stanza::{FullJid, Jid, Payload};
 use waxwing_store::{LogId, Page, StoreError};
-use waxwing_wire::ns;
+use waxwing_wire::{Stanza, ns};
 
 use crate::blocking::{self, BlockList};
 use crate::delivery::{MESSAGES, StoredMessage, UNDELIVERED};
 use crate::directory::Account;
 use crate::effects::After;
-use crate::server::{Server, read_again};
+use crate::server::Server;
 use crate::session::Session;
 
 /// Entries read at a time, and outstanding when more are queued.
@@ -165,15 +165,8 @@ pub(crate) fn for_session(
     id: LogId,
     now_micros: u64,
 ) -> Option<Bytes> {
-    let read = read_again(stored.stanza.clone());
-    let stanza = read
-        .inspect_err(|error| tracing::error!(%error, "a stored message cannot be read; it stays where it is"))
-        .ok()?;
-    let to = stanza.to().and_then(|to| to.parse::<FullJid>().ok());
-    if let Some(to) = to
-        && to != session.jid
-        && server.directory().session(&to).is_some()
-    {
+    let stanza = stored.read()?;
+    if !is_for(server, session, &stanza) {
         return None;
     }
     // What came before its sender was blocked waits until they are not any more.
@@ -196,4 +189,11 @@ pub(crate) fn for_session(
             .append(&delay.write().to_bytes(ns::CLIENT))
             .finish(),
     )
+}
+
+/// Whether a session may settle a message of its account: not what was sent to another one by its full address, while
+/// that is here.
+pub(crate) fn is_for(server: &Server, session: &Session, stanza: &Stanza) -> bool {
+    let to = stanza.to().and_then(|to| to.parse::<FullJid>().ok());
+    to.is_none_or(|to| to == session.jid || server.directory().session(&to).is_none())
 }

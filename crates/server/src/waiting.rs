@@ -187,7 +187,7 @@ fn is_taken(account: &Account, full: Option<&FullJid>) -> bool {
 }
 
 /// Whether the owner of the account has not taken the sender into the roster, nor is the sender.
-async fn is_stranger(
+pub(crate) async fn is_stranger(
     server: &Server,
     account: &Account,
     sender: &BareJid,
@@ -247,6 +247,7 @@ mod tests {
             &"bob@example.org".parse().unwrap(),
             Default::default(),
             Default::default(),
+            None,
         );
         let full: FullJid = "bob@example.org/phone".parse().unwrap();
         assert!(!is_taken(&account, None));

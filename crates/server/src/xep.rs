@@ -25,7 +25,9 @@ pub mod xep_0203_delay;
 pub mod xep_0277_microblog;
 pub mod xep_0280_carbons;
 pub mod xep_0292_vcard4;
+pub mod xep_0313_archive;
 pub mod xep_0334_hints;
+pub mod xep_0352_csi;
 pub mod xep_0359_stanza_ids;
 pub mod xep_0368_direct_tls;
 pub mod xep_0384_omemo;
@@ -33,7 +35,10 @@ pub mod xep_0390_caps;
 pub mod xep_0398_avatar_conversion;
 pub mod xep_0402_bookmarks;
 pub mod xep_0413_order_by;
+pub mod xep_0424_retraction;
 pub mod xep_0440_channel_binding;
+pub mod xep_0441_archive_prefs;
+pub mod xep_0466_ephemeral;
 pub mod xep_0470_attachments;
 pub mod xep_0474_downgrade;
 pub mod xep_0478_limits;
@@ -70,7 +75,9 @@ pub const FEATURES: &[&Feature] = &[
     &xep_0277_microblog::FEATURE,
     &xep_0280_carbons::FEATURE,
     &xep_0292_vcard4::FEATURE,
+    &xep_0313_archive::FEATURE,
     &xep_0334_hints::FEATURE,
+    &xep_0352_csi::FEATURE,
     &xep_0359_stanza_ids::FEATURE,
     &xep_0368_direct_tls::FEATURE,
     &xep_0384_omemo::FEATURE,
@@ -78,7 +85,10 @@ pub const FEATURES: &[&Feature] = &[
     &xep_0398_avatar_conversion::FEATURE,
     &xep_0402_bookmarks::FEATURE,
     &xep_0413_order_by::FEATURE,
+    &xep_0424_retraction::FEATURE,
     &xep_0440_channel_binding::FEATURE,
+    &xep_0441_archive_prefs::FEATURE,
+    &xep_0466_ephemeral::FEATURE,
     &xep_0470_attachments::FEATURE,
     &xep_0474_downgrade::FEATURE,
     &xep_0478_limits::FEATURE,

@@ -268,6 +268,12 @@ impl Page {
         self
     }
 
+    /// Whether an entry of this id lies within its bounds.
+    #[must_use]
+    pub fn contains(&self, id: LogId) -> bool {
+        self.ids().is_some_and(|ids| ids.contains(&id))
+    }
+
     /// The ids that it looks at; `None` where there are none.
     pub(crate) fn ids(&self) -> Option<RangeInclusive<LogId>> {
         let last = self.last.min(LogId::MAX);

@@ -3,7 +3,6 @@
 //! what the model says, and every message came, waits or was refused as the model says.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-#![expect(clippy::print_stderr, reason = "a failure names its seed")]
 #![expect(clippy::panic, reason = "a test fails by panicking")]
 
 mod model;
@@ -11,7 +10,6 @@ mod post;
 mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use model::{
     ACCOUNTS, Account, Act, Blocked, CLIENTS, Client, Matter, Model, When, account_of, clients_of,
@@ -20,6 +18,7 @@ use post::Post;
 use waxwing_server::Settings;
 use waxwing_stanza::BareJid;
 use waxwing_testkit::{Crowd, Cut, Dice, Peer, Seed, Tag, World};
+use waxwing_tests::with_seed;
 use waxwing_wire::{Element, ns};
 use words::{
     BLOCKING, DOMAIN, ROSTER, account_named, address_of, client_named, items, listed, name_of,
@@ -427,10 +426,7 @@ fn run(seed: Seed) -> Rig {
         }
         rig
     };
-    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|failure| {
-        eprintln!("failed with seed {seed}");
-        resume_unwind(failure)
-    })
+    with_seed(seed, "beside the model", run)
 }
 
 #[test]

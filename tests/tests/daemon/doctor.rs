@@ -99,7 +99,7 @@ async fn what_a_damaged_database_still_holds_comes_back() {
 
     let file = built.directory().join("saved.backup").display().to_string();
     let exported = done(&built, &["doctor", "--export", &file]);
-    assert_eq!(exported["exported"]["shapes"]["messages"]["records"], 50);
+    assert_eq!(exported["exported"]["shapes"]["messages"]["records"], 100);
     assert_eq!(exported["shapes"]["accounts"]["records"], 2);
     assert!(files(&built.data_dir) == before);
     done(&built, &["verify", &file]);
@@ -152,7 +152,7 @@ async fn what_is_lost_is_said_in_words_and_as_json() {
     assert_eq!(lost.status.code(), Some(1));
     let (out, error) = (text(&lost.stdout), text(&lost.stderr));
     assert!(
-        out.contains("messages: 50 belong to nobody who is known"),
+        out.contains("messages: 100 belong to nobody who is known"),
         "{out}"
     );
     assert!(error.contains("no backup was written"), "{error}");
@@ -169,7 +169,7 @@ async fn what_is_lost_is_said_in_words_and_as_json() {
     assert!(out.contains("which they are was guessed"), "{out}");
     assert!(out.contains("look at what is restored"), "{out}");
     let verified = done(&built, &["verify", &file]);
-    assert_eq!(verified["shapes"]["messages"]["records"], 50);
+    assert_eq!(verified["shapes"]["messages"]["records"], 100);
     assert_eq!(verified["shapes"]["accounts"]["records"], 2);
 
     // Another version's.

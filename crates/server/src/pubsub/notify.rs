@@ -12,10 +12,11 @@ use waxwing_stanza::xep::xep_0082_datetime::DateTime;
 use waxwing_stanza::xep::xep_0131_shim::{Headers, SUBID};
 use waxwing_stanza::xep::xep_0203_delay::Delay;
 use waxwing_stanza::{BareJid, Condition, FullJid, Jid, MessageType, Payload, StanzaError};
+use waxwing_store::Marks;
 use waxwing_wire::{Element, Splice, Stanza, ns};
 
 use crate::blocking;
-use crate::delivery::Delivery;
+use crate::delivery::{Delivery, UNDELIVERED};
 use crate::directory::Account;
 use crate::effects::Effects;
 use crate::keep;
@@ -632,9 +633,9 @@ async fn delivery(
         .stanza()
         .map_err(|_| Condition::InternalServerError)?;
     let full = receiver.jid.full();
-    let keep = keep::decide(notice.kind, &stanza);
+    let fate = keep::decide(notice.kind, &stanza);
     let bytes = stanza.bytes().len();
-    let admitted = match keep {
+    let admitted = match fate.waits {
         true => {
             let cause = notice.cause.as_ref().unwrap_or(from);
             waiting::admit(server, &account, cause, full.as_ref(), bytes).await
@@ -649,7 +650,13 @@ async fn delivery(
         account,
         full,
         kind: notice.kind,
-        keep,
+        fate,
+        // Archived are the items, at their node.
+        marks: match fate.waits {
+            true => UNDELIVERED,
+            false => Marks::NONE,
+        },
+        other: from.clone(),
         stranger,
         stanza,
         id: None,

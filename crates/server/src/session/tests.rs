@@ -6,7 +6,7 @@ use crate::directory::Directory;
 
 fn account() -> Arc<Account> {
     let jid = "bob@example.org/phone".parse::<FullJid>().unwrap();
-    Directory::default().note(&jid.bare(), Role::Member, Default::default())
+    Directory::default().note(&jid.bare(), Role::Member, Default::default(), None)
 }
 
 fn session_of(account: &Arc<Account>) -> Session {

@@ -1,24 +1,21 @@
 //! XEP-0280: Message Carbons.
 //!
 //! <https://xmpp.org/extensions/xep-0280.html>
+//!
+//! Which messages are copied to whom is decided in `keep.rs` (§6.1).
 
 use std::sync::Arc;
 
 use bytes::Bytes;
-use waxwing_stanza::xep::xep_0045_rooms::RoomUser;
-use waxwing_stanza::xep::xep_0249_invitations::Invitation;
 use waxwing_stanza::xep::xep_0280_carbons::{Direction, Disable, Enable, NS, copy as forwarded};
-use waxwing_stanza::xep::{
-    xep_0085_chat_states as chat_states, xep_0184_receipts as receipts,
-    xep_0333_markers as markers, xep_0334_hints,
-};
-use waxwing_stanza::{BareJid, IqType, MessageType, Payload};
+use waxwing_stanza::{BareJid, IqType};
 use waxwing_store::LogId;
 use waxwing_wire::{Stanza, Writer, ns};
 
 use crate::addressee::Addressee;
 use crate::cx::{Answer, Cx, Handled, Iq};
 use crate::hooks::{Phase, Received, Sent};
+use crate::keep::Copies;
 use crate::registry::{Feature, Registrar, Source};
 use crate::server::Server;
 use crate::session::{Flag, Out, Session};
@@ -59,41 +56,10 @@ async fn disable(cx: Cx, _: Iq<Disable>) -> Handled {
     Ok(Answer::empty())
 }
 
-/// The rules of §6.1. A room's private message is not copied to the recipient's other sessions,
-/// since the room sends it to each.
-fn eligible(kind: MessageType, stanza: &Stanza, receiving: bool) -> bool {
-    let mut im = kind == MessageType::Chat;
-    let mut from_room = false;
-    let mut invitation = false;
-    for child in stanza.children() {
-        match (child.ns(), child.name()) {
-            (NS, "private") => return false,
-            // In an error, hints are those of what it answers (XEP-0334 §5).
-            (xep_0334_hints::NS, "no-copy") if kind != MessageType::Error => return false,
-            (_, "body") if kind == MessageType::Normal => im = true,
-            (chat_states::NS | receipts::NS | markers::NS, _) => im = true,
-            (Invitation::NS, Invitation::NAME) => invitation = true,
-            (RoomUser::NS, RoomUser::NAME) => {
-                from_room = true;
-                let invites =
-                    RoomUser::read(&child.element()).is_ok_and(|user| !user.invites.is_empty());
-                invitation |= invites;
-            }
-            _ => {}
-        }
-    }
-    match kind {
-        MessageType::Groupchat | MessageType::Headline => false,
-        _ if invitation => true,
-        _ if from_room && receiving => false,
-        _ => im,
-    }
-}
-
 /// Copies to the recipient's sessions that did not get the message itself (§7).
 fn received(_: &Server, received: &Received<'_>) {
     let delivery = received.delivery;
-    if !eligible(delivery.kind, &delivery.stanza, true) {
+    if delivery.fate.copies != Copies::Both {
         return;
     }
     let own = delivery
@@ -121,19 +87,19 @@ fn received(_: &Server, received: &Received<'_>) {
 }
 
 /// Copies to the sender's other sessions (§8).
-fn sent(_: &Server, sent: &Sent<'_>) {
+fn sent(_: &Server, sent: &Sent) {
     let account = &sent.session.account;
-    if *sent.to == account.jid || !eligible(sent.kind, sent.stanza, false) {
+    if sent.to.bare() == account.jid || sent.fate.copies == Copies::Nobody {
         return;
     }
     copy(
         &account.sessions(),
         Direction::Sent,
-        sent.stanza,
+        &sent.stanza,
         None,
         false,
         false,
-        |session| Arc::ptr_eq(session, sent.session),
+        |session| Arc::ptr_eq(session, &sent.session),
     );
 }
 
@@ -174,18 +140,4 @@ fn wrap(account: &BareJid, to: &Session, direction: Direction, stanza: &Stanza) 
     writer.raw(&forwarded(stanza, direction));
     writer.end();
     writer.finish()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use waxwing_wire::Limits;
-
-    #[test]
-    fn a_hint_in_an_error_is_none() {
-        let xml = "<message><received xmlns='urn:xmpp:receipts' id='1'/><no-copy xmlns='urn:xmpp:hints'/></message>";
-        let stanza = Stanza::parse(xml.into(), ns::CLIENT, &Limits::CLIENT).unwrap();
-        assert!(eligible(MessageType::Error, &stanza, true));
-        assert!(!eligible(MessageType::Chat, &stanza, true));
-    }
 }

@@ -2,6 +2,7 @@
 //!
 //! Conversation: `xep_0077_registration.md`
 
+use super::xep_0122_validation::Validate;
 use crate::payload::{keywords, payload};
 
 /// Namespace of data forms.
@@ -60,6 +61,8 @@ payload! {
         values: Vec<String> = text_child("value"),
         /// What can be chosen.
         options: Vec<Choice> = child(),
+        /// What its values must look like (XEP-0122).
+        validate: Option<Validate> = child(),
     }
 }
 
@@ -175,6 +178,7 @@ impl Field {
             required: false,
             values: values.into_iter().map(str::to_owned).collect(),
             options: Vec::new(),
+            validate: None,
         }
     }
 

@@ -17,7 +17,7 @@ pub(super) struct Session<L> {
     pub(super) state: State,
     pub(super) open: bool,
     /// Whether a ping of ours would disturb it: bytes that need not be XML were sent, or what
-    /// stream management counts.
+    /// stream management counts, or what can wait is waiting.
     pub(super) undisturbed: bool,
     /// The ping that has no answer yet.
     pub(super) barrier: Option<String>,

@@ -452,6 +452,9 @@ fn expected(error: &OptionError) -> String {
                 "must be one part of a host name without a dot, like \"conference\", or an empty text, not \"{text}\""
             )
         }
+        OptionError::Choice { words, text, .. } => {
+            format!("must be one of {words}, not \"{text}\"")
+        }
         OptionError::Unknown(_) => "does not exist".to_owned(),
     }
 }

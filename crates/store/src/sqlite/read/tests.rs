@@ -184,3 +184,51 @@ fn a_page_costs_the_same_among_many() {
     assert!(few.iter().all(|(_, steps)| *steps > 16));
     assert_eq!(steps_among(20_000), few);
 }
+
+/// A database with so many archived entries, and counts its steps.
+fn archive(count: u64) -> (Connection, Arc<AtomicU64>) {
+    let (db, steps) = filled(0);
+    let fill = format!(
+        "WITH RECURSIVE n (id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM n WHERE id < {count})
+         INSERT INTO log_entry SELECT 2, 1, id, id, 1, 0 FROM n;
+         INSERT INTO log_payload SELECT id, 2, 1, id, NULL, NULL, x'' FROM log_entry;"
+    );
+    db.execute_batch(&fill).unwrap();
+    (db, steps)
+}
+
+/// XEP-0313: as many steps for a page of a million messages as for one of a thousand, from both ends, in the middle, by time
+/// and by id.
+#[test]
+fn a_page_of_a_million_entries_costs_as_one_of_a_thousand() {
+    let steps_among = |count: u64| {
+        let (db, steps) = archive(count);
+        let shapes = shapes();
+        let middle = LogId(count / 2);
+        let forward = Page::forward(50).with_marks(Marks::ARCHIVED);
+        let backward = Page::backward(50).with_marks(Marks::ARCHIVED);
+        let pages = [
+            forward.clone(),
+            backward.clone(),
+            forward.clone().after(middle),
+            backward.clone().before(middle),
+            forward.clone().from(middle).to(LogId(middle.0 + 60)),
+            forward.from(middle).to(middle),
+        ];
+        pages.map(|page| {
+            let query = PageOf {
+                shape: "entries",
+                owner: Owner::account("a@example.org"),
+                page,
+            };
+            let found = super::page(&db, &shapes, &query).unwrap();
+            steps.store(0, Ordering::Relaxed);
+            let again = super::page(&db, &shapes, &query).unwrap();
+            assert_eq!(again.entries.len(), found.entries.len());
+            (found.entries.len(), steps.load(Ordering::Relaxed))
+        })
+    };
+    let few = steps_among(1_000);
+    assert_eq!(few.map(|(found, _)| found), [50, 50, 50, 50, 50, 1]);
+    assert_eq!(steps_among(1_000_000), few);
+}
