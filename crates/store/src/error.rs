@@ -248,12 +248,31 @@ pub enum OpenError {
     /// The address of a database server cannot be used.
     #[error("the database's URL cannot be used: {0}")]
     Url(String),
-    /// No server of the address could be reached, or none let us in.
-    #[error("{database} cannot be opened: {reason}")]
+    /// No server of the address could be reached, or none was ready.
+    #[error("{database} cannot be reached: {reason}")]
     Unreachable {
         /// Which database, without its password.
         database: String,
         /// What was tried, and what came of it.
+        reason: String,
+    },
+    /// The server does not let us in: another password, or a rule.
+    #[error("{database} does not let this user in: {reason}")]
+    NotLetIn {
+        /// Which database, without its password.
+        database: String,
+        /// In PostgreSQL's words.
+        reason: String,
+    },
+    /// The server has no such database.
+    #[error("{0} does not exist")]
+    NoDatabase(String),
+    /// We may not do what we need there.
+    #[error("{database} cannot be used: {reason}")]
+    Forbidden {
+        /// Which database, without its password.
+        database: String,
+        /// In PostgreSQL's words.
         reason: String,
     },
     /// Another server has the database open.

@@ -10,7 +10,7 @@ use crate::error::StoreError;
 use crate::log::LogId;
 
 /// The number of the lock among a database's advisory locks.
-const LOCK: i64 = i64::from_be_bytes(*b"waxwing!");
+pub(super) const LOCK: i64 = i64::from_be_bytes(*b"waxwing!");
 /// Between two tries.
 const TRY_AGAIN: Duration = Duration::from_millis(50);
 

@@ -22,7 +22,7 @@ const INDEXES: &str = "SELECT shape, id, name, is_unique FROM waxwing.shape_inde
 /// Greater than any that has rows, be they those of an older version that are about to go.
 const NEXT_SHAPE: &str = "SELECT 1 + greatest((SELECT max(id) FROM waxwing.shape),
     (SELECT max(shape) FROM waxwing.table_row), (SELECT max(log) FROM waxwing.log_entry), 0)";
-const NEW_SHAPE: &str =
+pub(super) const NEW_SHAPE: &str =
     "INSERT INTO waxwing.shape (id, name, kind, version) VALUES ($1, $2, $3, $4)";
 const NEW_INDEX: &str =
     "INSERT INTO waxwing.shape_index (shape, name, is_unique) VALUES ($1, $2, $3) RETURNING id";

@@ -51,16 +51,24 @@ mod queue;
 mod read;
 mod readers;
 mod recover;
+mod restore;
 mod session;
+mod settings;
 mod stage;
 mod staged;
 mod start;
+mod tls;
+mod url;
 mod writer;
 
 use address::Address;
 use blobs::SharedBlobs;
 use queue::Queue;
 use start::Started;
+
+pub(crate) use restore::restore_from;
+pub use settings::PostgresSettings;
+pub use url::PostgresAddress;
 
 /// Threads that wait for parts of blobs.
 const BLOB_THREADS: usize = 4;
@@ -108,18 +116,17 @@ impl Store {
     /// Opens a database of a PostgreSQL server, creating what it needs where it is empty, and migrates what is older than
     /// declared. Blocks; everything that is asked for later does not.
     ///
-    /// The URL is `postgresql://USER:PASSWORD@HOST:PORT,HOST:PORT/DATABASE`; with several hosts, the first that takes
-    /// writes is used, also later when a connection is lost. When the last clone of the store goes, what waits is still
-    /// done, and the connections are closed.
+    /// Where the address names several hosts, the first that takes writes is used, also later when a connection is lost.
+    /// When the last clone of the store goes, what waits is still done, and the connections are closed.
     ///
     /// # Errors
     /// What is documented at [`OpenError`]; nothing of what is stored was changed then.
     pub fn postgres(
-        url: &str,
+        address: &PostgresAddress,
         options: &PostgresOptions,
         shapes: &[Shape],
     ) -> Result<Self, OpenError> {
-        let address = Address::parse(url, options)?;
+        let address = Address::new(address, options)?;
         let declared = declared(shapes)?;
         Ok(Self::new(Arc::new(Postgres::open(
             address, options, declared,
@@ -132,11 +139,11 @@ impl Store {
     /// # Errors
     /// What [`postgres`](Self::postgres) would return, but for [`OpenError::DatabaseInUse`].
     pub fn postgres_look(
-        url: &str,
+        address: &PostgresAddress,
         options: &PostgresOptions,
         shapes: &[Shape],
     ) -> Result<bool, OpenError> {
-        let address = Address::parse(url, options)?;
+        let address = Address::new(address, options)?;
         start::look(&address, &declared(shapes)?)
     }
 }

@@ -62,7 +62,7 @@ impl From<Error> for Refusal {
 }
 
 impl Refusal {
-    fn explained(self, address: &Address) -> OpenError {
+    pub(super) fn explained(self, address: &Address) -> OpenError {
         match self {
             Self::Refused(error) => error,
             Self::Database(error) => unreachable(address, &error),
@@ -70,10 +70,23 @@ impl Refusal {
     }
 }
 
+/// Why a database cannot be opened, by what an operator has to see to.
 pub(super) fn unreachable(address: &Address, error: &Error) -> OpenError {
-    OpenError::Unreachable {
-        database: address.name().to_owned(),
-        reason: words(error),
+    let database = address.name().to_owned();
+    let reason = words(error);
+    // It never came to the server's words.
+    if reason.ends_with("password missing") {
+        let reason = "it asks for a password, and there is none".to_owned();
+        return OpenError::NotLetIn { database, reason };
+    }
+    match error.code() {
+        Some(code) if *code == SqlState::INVALID_CATALOG_NAME => OpenError::NoDatabase(database),
+        Some(code) if *code == SqlState::INSUFFICIENT_PRIVILEGE => {
+            OpenError::Forbidden { database, reason }
+        }
+        // Class 28: invalid authorization specification.
+        Some(code) if code.code().starts_with("28") => OpenError::NotLetIn { database, reason },
+        _ => OpenError::Unreachable { database, reason },
     }
 }
 
@@ -140,14 +153,7 @@ async fn prepare(
     let is_ours = look_at(session, address, declared).await?;
     session.client.batch_execute("BEGIN").await?;
     if !is_ours {
-        session
-            .client
-            .batch_execute("CREATE SCHEMA IF NOT EXISTS waxwing")
-            .await?;
-        session
-            .client
-            .batch_execute(include_str!("schema.sql"))
-            .await?;
+        create(session).await?;
     }
     let shapes = migrate::migrate(session, declared).await?;
     session.execute(START, &[]).await?;
@@ -159,6 +165,37 @@ async fn prepare(
         .batch_execute(&statement_timeout(answer_wait))
         .await?;
     Ok((backend, shapes, state))
+}
+
+/// Begins the transaction that a restore is, in a database that has nothing yet; `false` where it has something of ours.
+pub(super) async fn begin_empty(session: &Session, address: &Address) -> Result<bool, OpenError> {
+    let begun = try_begin_empty(session, address).await;
+    begun.map_err(|refusal| refusal.explained(address))
+}
+
+async fn try_begin_empty(session: &Session, address: &Address) -> Result<bool, Refusal> {
+    if whose(session, address).await? {
+        return Ok(false);
+    }
+    if lock::take(session, LOCK_WAIT, None).await?.is_none() {
+        return Err(OpenError::DatabaseInUse(address.name().to_owned()).into());
+    }
+    // Who had it until now may have created it.
+    if whose(session, address).await? {
+        return Ok(false);
+    }
+    session.client.batch_execute("BEGIN").await?;
+    create(session).await?;
+    Ok(true)
+}
+
+async fn create(session: &Session) -> Result<(), Error> {
+    let schema = "CREATE SCHEMA IF NOT EXISTS waxwing";
+    session.client.batch_execute(schema).await?;
+    session
+        .client
+        .batch_execute(include_str!("schema.sql"))
+        .await
 }
 
 /// Whether the database has what is ours; it is refused where it has anything else.

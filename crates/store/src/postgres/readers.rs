@@ -11,7 +11,7 @@ use deadpool_postgres::{
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::time::error::Elapsed;
-use tokio_postgres::{NoTls, Row};
+use tokio_postgres::Row;
 
 use super::PostgresOptions;
 use super::address::Address;
@@ -67,7 +67,7 @@ impl Readers {
         let recycling = ManagerConfig {
             recycling_method: RecyclingMethod::Fast,
         };
-        let manager = Manager::from_config(address.config().clone(), NoTls, recycling);
+        let manager = Manager::from_config(address.config().clone(), address.tls(), recycling);
         let timeout = statement_timeout(options.answer_wait());
         let settings = Hook::async_fn(move |client, _| {
             let settings = format!("{SETTINGS}; {timeout}");

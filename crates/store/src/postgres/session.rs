@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use tokio::task::JoinHandle;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, Error, NoTls, Row, Statement};
+use tokio_postgres::{Client, Error, Row, Statement};
 
 use super::address::Address;
 
@@ -78,7 +78,7 @@ impl Drop for Driver {
 impl Session {
     /// Connects to the first server of the address that takes writes.
     pub(super) async fn connect(address: &Address) -> Result<Self, Error> {
-        let (client, connection) = address.config().connect(NoTls).await?;
+        let (client, connection) = address.config().connect(address.tls()).await?;
         let driver = tokio::spawn(async move {
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "a connection to the database ended");

@@ -38,7 +38,7 @@ pub(super) struct Start {
     pub(super) tell: mpsc::Sender<Result<Started, OpenError>>,
 }
 
-fn runtime(address: &Address) -> Result<Runtime, OpenError> {
+pub(super) fn runtime(address: &Address) -> Result<Runtime, OpenError> {
     let built = Builder::new_current_thread().enable_all().build();
     built.map_err(|error| OpenError::Unreachable {
         database: address.name().to_owned(),

@@ -66,6 +66,7 @@ use shapes::Shapes;
 use writer::Writer;
 
 pub use doctor::Examination;
+pub(crate) use restore::restore_from;
 
 /// Threads that write, read and remove the files of blobs.
 const FILE_THREADS: usize = 2;

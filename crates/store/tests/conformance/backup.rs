@@ -33,7 +33,7 @@ impl Write for Sink {
     }
 }
 
-fn about() -> BackupAbout {
+pub(crate) fn about() -> BackupAbout {
     BackupAbout {
         product: "1.2.3".to_owned(),
         at_micros: 1_700_000_000_000_000,
@@ -54,7 +54,7 @@ fn blob(store: &Store, content: Vec<u8>) -> Blob {
 }
 
 /// Something of everything that can be stored.
-fn fill(store: &Store) {
+pub(crate) fn fill(store: &Store) {
     let room = Owner::room("hatter@rooms.example.org");
     let large = blob(store, (0..3_000_000_u32).map(|n| (n % 251) as u8).collect());
     let (small, empty) = (blob(store, b"tea".to_vec()), blob(store, Vec::new()));

@@ -14,6 +14,7 @@ mod backup;
 mod batch;
 mod blob;
 mod confirmed;
+mod copy;
 mod disk;
 mod doctor;
 mod double;

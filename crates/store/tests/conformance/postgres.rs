@@ -4,10 +4,12 @@ mod lost;
 mod proxy;
 mod refusal;
 mod slow;
+mod ways;
 
 use waxwing_store::{OpenError, Owner, PostgresOptions, Store, StoreError};
 
 use crate::place::wait;
+use crate::server::address;
 use crate::shapes::{COUNTERS, alice, all, commit};
 
 fn open(url: &str, options: &PostgresOptions) -> Store {
@@ -15,7 +17,7 @@ fn open(url: &str, options: &PostgresOptions) -> Store {
 }
 
 fn try_open(url: &str, options: &PostgresOptions) -> Result<Store, OpenError> {
-    Store::postgres(url, options, &all())
+    Store::postgres(&address(url), options, &all())
 }
 
 /// Counts one up: whatever is lost or done twice is seen in the sum.

@@ -11,7 +11,7 @@ use super::proxy::{Cut, Proxy};
 use super::{count_up, counted, counted_for, is_unreachable, open};
 use crate::model::random_writes_do_what_the_model_does;
 use crate::place::{Place, wait};
-use crate::server::{InPostgres, free_port, own_server};
+use crate::server::{InPostgres, address, free_port, own_server};
 use crate::shapes::{COUNTERS, MESSAGES, alice, append};
 
 /// Long enough for any machine to be reached again.
@@ -123,7 +123,11 @@ struct Shaky {
 impl Place for Shaky {
     fn try_open(&self, shapes: &[Shape]) -> Result<Store, OpenError> {
         self.proxy.cut_one_in(0);
-        let store = Store::postgres(&self.proxy.url(&self.database), &patient(), shapes)?;
+        let store = Store::postgres(
+            &address(&self.proxy.url(&self.database)),
+            &patient(),
+            shapes,
+        )?;
         self.proxy.cut_one_in(3);
         Ok(store)
     }
