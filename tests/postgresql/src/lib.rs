@@ -10,8 +10,9 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use tokio_postgres::{Error, NoTls, SimpleQueryMessage};
@@ -270,6 +271,25 @@ impl Server {
         connection.sql(sql).unwrap()
     }
 
+    /// Gives a database a table of somebody else's, `public.letters`.
+    pub fn make_foreign(&self, database: &str) {
+        self.sql(database, "CREATE TABLE letters (text text)");
+    }
+
+    /// Has an empty database look as if a later version of Waxwing had been there.
+    pub fn make_newer(&self, database: &str) {
+        let state = "CREATE SCHEMA waxwing; CREATE TABLE waxwing.state (product text, layout int);
+            INSERT INTO waxwing.state VALUES ('waxwing', 99)";
+        self.sql(database, state);
+    }
+
+    /// Makes the oldest entries of a store's logs something that nobody can read.
+    pub fn spoil_an_entry(&self, database: &str) {
+        let spoil = "UPDATE waxwing.log_entry SET payload = '\\xff'
+            WHERE id = (SELECT min(id) FROM waxwing.log_entry)";
+        self.sql(database, spoil);
+    }
+
     fn sql_by_socket(&self, database: &str, sql: &str) {
         let connection = Connection::open(&self.url_by_socket(database)).unwrap();
         connection.sql(sql).unwrap();
@@ -288,10 +308,14 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A connection of the test's own.
+/// What a connection is asked, and where the answer goes.
+type Question = (String, Sender<Result<Vec<String>, Error>>);
+
+/// A connection of the test's own, on a thread of its own: tests have runtimes, in which nobody may block.
+#[derive(Debug)]
 pub struct Connection {
-    runtime: tokio::runtime::Runtime,
-    client: tokio_postgres::Client,
+    ask: Option<Sender<Question>>,
+    thread: Option<JoinHandle<()>>,
 }
 
 impl Connection {
@@ -300,13 +324,15 @@ impl Connection {
     /// # Errors
     /// In PostgreSQL's words.
     pub fn open(url: &str) -> Result<Connection, Error> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap();
-        let (client, connection) = runtime.block_on(tokio_postgres::connect(url, NoTls))?;
-        runtime.spawn(connection);
-        Ok(Connection { runtime, client })
+        let (ask, asked) = channel();
+        let (tell, told) = channel();
+        let url = url.to_owned();
+        let thread = thread::spawn(move || serve(&url, &tell, &asked));
+        told.recv().unwrap()?;
+        Ok(Connection {
+            ask: Some(ask),
+            thread: Some(thread),
+        })
     }
 
     /// The first column of what statements say.
@@ -314,11 +340,44 @@ impl Connection {
     /// # Errors
     /// In PostgreSQL's words.
     pub fn sql(&self, sql: &str) -> Result<Vec<String>, Error> {
-        let said = self.runtime.block_on(self.client.simple_query(sql))?;
-        let rows = said.iter().filter_map(|message| match message {
-            SimpleQueryMessage::Row(row) => Some(row.get(0).unwrap_or_default().to_owned()),
-            _ => None,
+        let (answer, answered) = channel();
+        let ask = self.ask.as_ref().unwrap();
+        ask.send((sql.to_owned(), answer)).unwrap();
+        answered.recv().unwrap()
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        drop(self.ask.take());
+        // Where it panicked, whoever asked it has.
+        let _ended = self.thread.take().map(JoinHandle::join);
+    }
+}
+
+/// Connects, and answers until nobody asks any more.
+fn serve(url: &str, tell: &Sender<Result<(), Error>>, asked: &Receiver<Question>) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let client = match runtime.block_on(tokio_postgres::connect(url, NoTls)) {
+        Ok((client, connection)) => {
+            runtime.spawn(connection);
+            tell.send(Ok(())).unwrap();
+            client
+        }
+        Err(error) => return tell.send(Err(error)).unwrap(),
+    };
+    for (sql, answer) in asked {
+        let said = runtime.block_on(client.simple_query(&sql));
+        let rows = said.map(|said| {
+            let rows = said.iter().filter_map(|message| match message {
+                SimpleQueryMessage::Row(row) => Some(row.get(0).unwrap_or_default().to_owned()),
+                _ => None,
+            });
+            rows.collect()
         });
-        Ok(rows.collect())
+        answer.send(rows).unwrap();
     }
 }

@@ -1,4 +1,6 @@
 //! Values by key.
+//!
+//! Length: everything that a table promises, one test each.
 
 use waxwing_store::{Batch, Direction, KeyRange, Marks, Owner, Store, StoreError};
 
