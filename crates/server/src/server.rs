@@ -755,8 +755,10 @@ pub(crate) fn unavailable(error: &StoreError) -> StanzaError {
         StoreError::DiskFull => {
             return StanzaError::from(Condition::ResourceConstraint).with_type(ErrorType::Wait);
         }
-        // The store says once that it cannot write, or is damaged, and not for each stanza.
-        StoreError::Unwritable { .. } | StoreError::Damaged { .. } => {}
+        // The store says once that it cannot write, is damaged or away, and not for each stanza.
+        StoreError::Unwritable { .. }
+        | StoreError::Damaged { .. }
+        | StoreError::Unreachable { .. } => {}
         error => tracing::error!(%error, "the store failed"),
     }
     StanzaError::from(Condition::InternalServerError).with_type(ErrorType::Wait)

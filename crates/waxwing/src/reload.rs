@@ -143,6 +143,7 @@ impl Reloader {
         let mut new = Config {
             domains: self.config.domains.clone(),
             data_dir: self.config.data_dir.clone(),
+            store: self.config.store.clone(),
             listen: self.config.listen.clone(),
             ..new
         };
@@ -193,6 +194,7 @@ fn differences(old: &Config, new: &Config) -> Reloaded {
     for (key, differs) in [
         ("domains", old.domains != new.domains),
         ("data_dir", old.data_dir != new.data_dir),
+        ("store", old.store != new.store),
         ("listen.c2s", a.c2s != b.c2s),
         ("listen.c2s_tls", a.c2s_tls != b.c2s_tls),
         (

@@ -61,50 +61,7 @@ pub(crate) fn data_dir(config: &Config) -> Vec<Finding> {
     const ABOUT: &str = "data";
     let dir = &config.data_dir;
     let shown = dir.display();
-    let unwritable = |place: &Path, error: rustix::io::Errno| {
-        let place = place.to_owned();
-        refused(&match error {
-            rustix::io::Errno::ROFS => OpenError::ReadOnly(place),
-            _ => OpenError::Denied(place),
-        })
-    };
-    let mut findings = Vec::new();
-    let rights = Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK;
-    match Store::sqlite_look(dir, &Server::shapes()) {
-        Err(OpenError::InUse(_)) => {
-            findings.push(Finding::good(
-                ABOUT,
-                format!("{shown} is in use by a server that runs"),
-            ));
-        }
-        Err(error) => findings.push(refused(&error)),
-        Ok(is_there) => findings.push(match (access(dir, rights), existing(dir)) {
-            (Ok(()), _) if is_there => Finding::good(
-                ABOUT,
-                format!("{shown} holds data that this program can use"),
-            ),
-            (Ok(()), _) => Finding::good(ABOUT, format!("{shown} is empty, for a first start")),
-            (Err(error), Some(place)) if place == dir => unwritable(place, error),
-            (Err(_), Some(place)) if !place.is_dir() => Finding::fatal(
-                ABOUT,
-                format!(
-                    "{shown} cannot be made: {} is no directory",
-                    place.display()
-                ),
-            )
-            .mend("give another data_dir"),
-            (Err(_), Some(place)) => match access(place, rights) {
-                // Some file systems say yes, and mean what they hold themselves.
-                Ok(()) => match try_to_make(dir) {
-                    Ok(()) => Finding::good(ABOUT, format!("{shown} can be made")),
-                    Err(error) => Finding::fatal(ABOUT, format!("{shown} cannot be made: {error}"))
-                        .mend("give another data_dir"),
-                },
-                Err(error) => unwritable(place, error),
-            },
-            (Err(error), None) => unwritable(dir, error),
-        }),
-    }
+    let mut findings = vec![looked_at(config)];
     // Nobody is told to change what is not ours.
     let ours = findings.iter().all(|finding| finding.level != Level::Fatal);
     if ours && std::fs::metadata(dir).is_ok_and(|found| found.permissions().mode() & 0o077 != 0) {
@@ -118,6 +75,59 @@ pub(crate) fn data_dir(config: &Config) -> Vec<Finding> {
         findings.push(Finding::fatal(ABOUT, text).mend("give a shorter data_dir"));
     }
     findings
+}
+
+/// What is found at the place of the data directory.
+fn looked_at(config: &Config) -> Finding {
+    const ABOUT: &str = "data";
+    let dir = &config.data_dir;
+    let shown = dir.display();
+    let unwritable = |place: &Path, error: rustix::io::Errno| {
+        let place = place.to_owned();
+        refused(&match error {
+            rustix::io::Errno::ROFS => OpenError::ReadOnly(place),
+            _ => OpenError::Denied(place),
+        })
+    };
+    let rights = Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK;
+    // Beside a database, only the socket for commands is there.
+    let (looked, used_for) = match config.store {
+        None => (
+            Store::sqlite_look(dir, &Server::shapes()),
+            "holds data that this program can use",
+        ),
+        Some(_) => (Ok(true), "can hold the socket for admin commands"),
+    };
+    let is_there = match looked {
+        Err(OpenError::InUse(_)) => {
+            return Finding::good(ABOUT, format!("{shown} is in use by a server that runs"));
+        }
+        Err(error) => return refused(&error),
+        Ok(is_there) => is_there,
+    };
+    match (access(dir, rights), existing(dir)) {
+        (Ok(()), _) if is_there => Finding::good(ABOUT, format!("{shown} {used_for}")),
+        (Ok(()), _) => Finding::good(ABOUT, format!("{shown} is empty, for a first start")),
+        (Err(error), Some(place)) if place == dir => unwritable(place, error),
+        (Err(_), Some(place)) if !place.is_dir() => Finding::fatal(
+            ABOUT,
+            format!(
+                "{shown} cannot be made: {} is no directory",
+                place.display()
+            ),
+        )
+        .mend("give another data_dir"),
+        (Err(_), Some(place)) => match access(place, rights) {
+            // Some file systems say yes, and mean what they hold themselves.
+            Ok(()) => match try_to_make(dir) {
+                Ok(()) => Finding::good(ABOUT, format!("{shown} can be made")),
+                Err(error) => Finding::fatal(ABOUT, format!("{shown} cannot be made: {error}"))
+                    .mend("give another data_dir"),
+            },
+            Err(error) => unwritable(place, error),
+        },
+        (Err(error), None) => unwritable(dir, error),
+    }
 }
 
 /// The keys of tokens, where there are some: without a file the server makes it.
@@ -164,8 +174,12 @@ fn port(key: &str, address: SocketAddr, ours: &[SocketAddr]) -> Finding {
     }
 }
 
-/// Whether there is room where the data are, or will be.
-pub(crate) fn disk(config: &Config) -> Finding {
+/// Whether there is room where the data are, or will be; of a database's disk nothing is known here.
+pub(crate) fn disk(config: &Config) -> Option<Finding> {
+    config.store.is_none().then(|| disk_of(config))
+}
+
+fn disk_of(config: &Config) -> Finding {
     const ABOUT: &str = "disk";
     let place = existing(&config.data_dir).unwrap_or(Path::new("/"));
     let shown = place.display();
