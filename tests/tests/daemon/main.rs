@@ -22,6 +22,7 @@ mod messages;
 mod metrics;
 mod migration;
 mod one_port;
+mod postgresql;
 mod proxies;
 mod refusals;
 mod relay;

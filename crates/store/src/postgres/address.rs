@@ -23,7 +23,7 @@ impl Address {
         place: &PostgresAddress,
         options: &PostgresOptions,
     ) -> Result<Self, OpenError> {
-        let mut config = place.config().clone();
+        let mut config = Config::clone(place.config());
         config.tcp_user_timeout(options.answer_wait());
         Ok(Self {
             config,

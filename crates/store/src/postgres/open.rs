@@ -25,7 +25,8 @@ const LOCK_WAIT: Duration = Duration::from_secs(3);
 
 const SERVER: &str =
     "SELECT current_setting('server_version_num')::int, current_setting('server_version'),
-    current_setting('fsync') = 'on', to_regclass('waxwing.state') IS NOT NULL";
+    to_regclass('waxwing.state') IS NOT NULL";
+const FSYNC: &str = "SELECT current_setting('fsync') = 'on'";
 /// What somebody else has put into the database, but for what extensions bring along.
 const FOREIGN: &str = "SELECT n.nspname || '.' || c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
@@ -158,6 +159,13 @@ async fn prepare(
     let shapes = migrate::migrate(session, declared).await?;
     session.execute(START, &[]).await?;
     session.client.batch_execute("COMMIT").await?;
+    let fsync = session.query(FSYNC, &[]).await?;
+    if fsync.first().map(|row| row.try_get(0)).transpose()? != Some(true) {
+        tracing::warn!(
+            database = address.name(),
+            "fsync is off in the database's settings: what is acknowledged does not survive a power cut"
+        );
+    }
     let state = lock::state(session).await?;
     let state = state.map_err(|_| foreign(address, "waxwing.state with another content"))?;
     session
@@ -212,13 +220,7 @@ async fn whose(session: &Session, address: &Address) -> Result<bool, Refusal> {
         }
         .into());
     }
-    if !server.try_get::<_, bool>(2)? {
-        tracing::warn!(
-            database = address.name(),
-            "fsync is off in the database's settings: what is acknowledged does not survive a power cut"
-        );
-    }
-    if server.try_get(3)? {
+    if server.try_get(2)? {
         return layout(session, address).await.map(|()| true);
     }
     let rows = session.query(FOREIGN, &[]).await?;

@@ -46,7 +46,8 @@ impl Protection {
 /// Where a PostgreSQL database is, and how to be let in. Shown, it tells no password.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PostgresAddress {
-    config: Config,
+    /// Large, and mostly empty.
+    config: Box<Config>,
     protection: Protection,
     /// Those who are trusted, PEM; `None` for those that the machine trusts.
     authorities: Option<PathBuf>,
@@ -122,7 +123,7 @@ impl PostgresAddress {
             .keepalives_retries(retries);
         let name = name(&config);
         Ok(Self {
-            config,
+            config: Box::new(config),
             protection,
             authorities,
             name,
