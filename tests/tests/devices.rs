@@ -100,10 +100,8 @@ fn hashes(world: &World) -> Vec<String> {
     keys.into_iter().map(|keys| keys.hash).collect()
 }
 
-/// XEP-0480: an account of former times has keys of SHA-1 alone. One log-in later it has those of SHA-512, and they are good.
-#[test]
-fn a_log_in_brings_keys_of_a_stronger_hash() {
-    let mut world = world();
+/// Takes away all keys but those of SHA-1, as accounts of former times have them.
+fn strip(world: &World) {
     let stripped = world.look(|store| {
         let store = store.clone();
         async move {
@@ -115,6 +113,13 @@ fn a_log_in_brings_keys_of_a_stronger_hash() {
         }
     });
     stripped.unwrap();
+}
+
+/// XEP-0480: an account of former times has keys of SHA-1 alone. One log-in later it has those of SHA-512, and they are good.
+#[test]
+fn a_log_in_brings_keys_of_a_stronger_hash() {
+    let mut world = world();
+    strip(&world);
     assert_eq!(hashes(&world), ["SHA-1"]);
     let strong = || client("pencil", Mechanism::ScramSha512Plus, None);
     assert!(!is_in(&log_in(&mut world, strong(), |_, _| ())));
@@ -166,4 +171,58 @@ fn a_token_ends_with_the_password_that_it_was_given_for() {
     let said = log_in(&mut world, again(2), |_, _| ());
     let refused = Said::TokenRefused(Failure::NotAuthorized);
     assert!(said.contains(&refused) && is_in(&said), "{said:?}");
+}
+
+/// A log-in that is cut off at any moment leaves no session behind.
+#[test]
+fn a_log_in_that_is_cut_off_leaves_nothing() {
+    let mut world = world();
+    world.slow_disk();
+    for cut in 0..120 {
+        let until = world.now_micros() + cut * 500;
+        let link = world.connect(&Security::StartTls);
+        let mut settings = client("pencil", Mechanism::Plain, None);
+        // No session waits to be resumed.
+        settings.stream_management = None;
+        let mut stream = ClientStream::new(settings, Tls::Required, [5; 32], Until::Bound);
+        loop {
+            for bytes in stream.take_output() {
+                world.write(link, &bytes);
+            }
+            if stream.wants() == Some(Wants::StartTls) {
+                stream.tls_started(World::binding(link));
+                continue;
+            }
+            match world.next(until) {
+                Happening::Received(at, bytes) if at == link => stream.receive(&bytes),
+                Happening::Idle => break,
+                _ => {}
+            }
+        }
+        world.close(link);
+        let over = world.now_micros() + 1_000_000;
+        while world.next(over) != Happening::Idle {}
+    }
+    let online = world.sessions(&alice());
+    assert_eq!(online, 0, "sessions without a stream");
+}
+
+/// What is made of a former password is no key of an account that has another one by now.
+#[test]
+fn an_upgrade_brings_no_former_password_back() {
+    let mut world = world();
+    strip(&world);
+    let mut changed = false;
+    let settings = client("pencil", Mechanism::ScramSha1Plus, None);
+    let said = log_in(&mut world, settings, |world, came| {
+        let is_task = came.windows(10).any(|bytes| bytes == b"<task-data");
+        if is_task && !std::mem::replace(&mut changed, true) {
+            change_password(world);
+        }
+    });
+    assert!(changed && !is_in(&said), "{said:?}");
+    for (password, is_good) in [("pencil", false), ("crayon", true)] {
+        let settings = client(password, Mechanism::ScramSha512Plus, None);
+        assert_eq!(is_in(&log_in(&mut world, settings, |_, _| ())), is_good);
+    }
 }

@@ -365,7 +365,7 @@ pub async fn set_password(
     let replace = |account: &mut StoredAccount| account.keys.clone_from(&keys);
     let forget = |batch: &mut Batch| devices::forget_all(batch, &owner(jid));
     change_with(server.store(), jid, replace, forget).await?;
-    server.note_password_change();
+    server.note_withdrawal();
     Ok(())
 }
 

@@ -265,6 +265,8 @@ impl Connection {
                     Poll::Ready(step) => {
                         self.work = None;
                         step(self);
+                        // It may have to wait for something else now.
+                        continue;
                     }
                     Poll::Pending => {
                         self.stalled = true;

@@ -1,25 +1,22 @@
 //! Log-ins by what a device keeps (XEP-0388, XEP-0484, XEP-0386): its tokens, its session, its resource. What is said is the
 //! core's (`waxwing_stream::server`); here it is looked up and stored.
 
+mod binding;
 pub(crate) mod clients;
 
-use std::sync::Arc;
+pub(crate) use binding::{bind, bind_proven, note};
 
 use waxwing_stanza::xep::xep_0198_sm::{Failed, Resume};
-use waxwing_stanza::{BareJid, Condition, FullJid, StanzaError};
+use waxwing_stanza::{BareJid, FullJid};
 use waxwing_store::{Batch, Direction, Expiring, KeyRange, Owner, StoreError, Table};
 use waxwing_stream::sasl::{
     Device, KnownTokens, Mechanism, ScramKeys, TOKEN_NONCE_BYTES, TokenRecord, Tokens,
 };
-use waxwing_stream::server::{Bind2Request, Bound2};
-use waxwing_wire::Element;
 
 use crate::accounts::{self, ACCOUNTS, StoredAccount, StoredKey};
 use crate::connection::{Connection, Step};
-use crate::lifecycle;
-use crate::login::negotiate;
-use crate::server::{Server, unavailable};
-use crate::session::Session;
+use crate::login::{account, negotiate};
+use crate::server::Server;
 use crate::throttle::{self, Network};
 use crate::xep::xep_0198_sm as stream_management;
 
@@ -73,11 +70,21 @@ pub(crate) enum Proof {
         account: BareJid,
         /// What changes with each password.
         salt: Vec<u8>,
-        /// How many passwords of the server had been changed before.
+        /// How many log-ins had been made worthless before, by another password or otherwise.
         changes: u64,
     },
-    /// A token.
-    Token,
+    /// A token of this device.
+    Token {
+        /// Whose it is.
+        device: Device,
+        /// How many log-ins had been made worthless before, by another password or otherwise.
+        changes: u64,
+    },
+    /// A token that ended with its use.
+    LastToken {
+        /// The same.
+        changes: u64,
+    },
 }
 
 impl Proof {
@@ -90,21 +97,41 @@ impl Proof {
         }
     }
 
-    /// Whether any password has changed since: seldom, so that nothing has to be read.
+    /// Whether anything was made worthless since: seldom, so that nothing has to be read.
     fn may_be_outdated(&self, server: &Server) -> bool {
         match self {
-            Proof::Password { changes, .. } => *changes != server.password_changes(),
-            Proof::None | Proof::Token => false,
+            Proof::Password { changes, .. }
+            | Proof::Token { changes, .. }
+            | Proof::LastToken { changes } => *changes != server.withdrawals(),
+            Proof::None => false,
         }
     }
 
-    /// Whether the password has changed since.
+    /// Whether it is still worth something, where that may not be so.
+    async fn holds(&self, server: &Server) -> Result<bool, StoreError> {
+        match self {
+            Proof::None => Ok(true),
+            Proof::LastToken { .. } => Ok(false),
+            Proof::Token { device, .. } => {
+                let owner = accounts::owner(&device.account);
+                let table = TOKENS.at(server.now_micros());
+                let stored = server.store().get(&table, &owner, &device.user_agent);
+                Ok(stored.await?.is_some())
+            }
+            Proof::Password { account, .. } => {
+                let stored = accounts::load(server.store(), account).await?;
+                Ok(stored.is_some_and(|stored| !self.is_outdated(account, &stored)))
+            }
+        }
+    }
+
+    /// Whether it was a password of this account, which has changed since.
     fn is_outdated(&self, account: &BareJid, stored: &StoredAccount) -> bool {
         match self {
             Proof::Password {
                 account: own, salt, ..
             } => own == account && *salt != self::salt(stored),
-            Proof::None | Proof::Token => false,
+            Proof::None | Proof::Token { .. } | Proof::LastToken { .. } => false,
         }
     }
 }
@@ -172,6 +199,12 @@ impl StoredTokens {
 pub(crate) fn look_up(connection: &mut Connection, device: Device) {
     let server = connection.server.clone();
     let network = Network::of(connection.peer);
+    if account(connection).is_none() {
+        connection.proof = Proof::Token {
+            device: device.clone(),
+            changes: server.withdrawals(),
+        };
+    }
     connection.wait_for(async move {
         let known = match throttle::allows(&server, network, &device.account).await {
             Ok(true) => known(&server, &device).await,
@@ -212,6 +245,11 @@ async fn known(server: &Server, device: &Device) -> Result<KnownTokens, StoreErr
 pub(crate) fn store(connection: &mut Connection, device: Device, before: Tokens, after: Tokens) {
     let server = connection.server.clone();
     let proof = connection.proof.clone();
+    if let Proof::Token { changes, .. } = proof
+        && after == Tokens::default()
+    {
+        connection.proof = Proof::LastToken { changes };
+    }
     connection.wait_for(async move {
         let change = Change {
             device,
@@ -301,8 +339,9 @@ async fn make_room(server: &Server, owner: &Owner, batch: &mut Batch) -> Result<
 /// Gives an account keys of a stronger hash (XEP-0480).
 pub(crate) fn upgrade(connection: &mut Connection, account: BareJid, keys: ScramKeys) {
     let server = connection.server.clone();
+    let proof = connection.proof.clone();
     connection.wait_for(async move {
-        let is_stored = match add_keys(&server, &account, &keys).await {
+        let is_stored = match add_keys(&server, &account, &proof, &keys).await {
             Ok(is_stored) => is_stored,
             Err(error) => {
                 tracing::error!(%error, "the keys of an account could not be stored");
@@ -320,12 +359,17 @@ pub(crate) fn upgrade(connection: &mut Connection, account: BareJid, keys: Scram
 async fn add_keys(
     server: &Server,
     account: &BareJid,
+    proof: &Proof,
     keys: &ScramKeys,
 ) -> Result<bool, StoreError> {
     let owner = accounts::owner(account);
     let Some(before) = accounts::load(server.store(), account).await? else {
         return Ok(false);
     };
+    // They are of the password that was shown.
+    if proof.is_outdated(account, &before) {
+        return Ok(false);
+    }
     let added = StoredKey::new(keys);
     let mut after = before.clone();
     after.keys.retain(|known| known.hash != added.hash);
@@ -353,80 +397,4 @@ pub(crate) fn resumed(
     negotiate(connection, |negotiation| {
         negotiation.provide_resume(outcome);
     });
-}
-
-/// Binds a resource with everything that was asked for (XEP-0386 §3).
-pub(crate) fn bind(connection: &mut Connection, request: Bind2Request) {
-    let (server, number) = (connection.server.clone(), connection.number);
-    let proof = connection.proof.clone();
-    if let Some(pass) = connection.guest.take() {
-        server.directory().note_guest(&request.jid.bare(), pass);
-    }
-    connection.wait_for(async move {
-        let bound = bind_proven(&server, request.jid, number, &proof).await;
-        let (session, results) = match bound {
-            Ok(session) => {
-                let results = results(&server, &session, &request.features).await;
-                if let Some(agent) = request.user_agent {
-                    clients::note(&server, &session, agent, &proof).await;
-                }
-                (Some(session), results)
-            }
-            Err(error) => {
-                tracing::debug!(condition = ?error.condition, "no resource was bound");
-                (None, Vec::new())
-            }
-        };
-        Box::new(move |connection: &mut Connection| {
-            let bound = session.as_ref().map(|session| Bound2 {
-                jid: session.jid.clone(),
-                results,
-            });
-            connection.adopted = session;
-            negotiate(connection, |negotiation| negotiation.provide_bind2(bound));
-        }) as Step
-    });
-}
-
-/// Binds a resource for whoever has proved who they are. A password that was changed while it was proved is none: whoever
-/// knew it is out with those who were in by it.
-pub(crate) async fn bind_proven(
-    server: &Server,
-    jid: FullJid,
-    connection: u64,
-    proof: &Proof,
-) -> Result<Arc<Session>, StanzaError> {
-    let account = server.account(&jid.bare()).await?;
-    let account = account.ok_or(Condition::NotAuthorized)?;
-    let session = lifecycle::bind(server, &account, jid, connection)?;
-    // Where one changes from here on, this session is seen by whoever changes it.
-    if !proof.may_be_outdated(server) {
-        return Ok(session);
-    }
-    let refusal = match accounts::load(server.store(), &account.jid).await {
-        Ok(Some(stored)) if !proof.is_outdated(&account.jid, &stored) => return Ok(session),
-        Ok(_) => Condition::NotAuthorized.into(),
-        Err(error) => unavailable(&error),
-    };
-    lifecycle::end(server, &session);
-    Err(refusal)
-}
-
-/// What the client is told of what it asked for, and of its archive.
-async fn results(server: &Server, session: &Arc<Session>, features: &[Element]) -> Vec<Element> {
-    let mut results = Vec::new();
-    for asked in features {
-        let feature = server.registry().bind2_feature(asked.ns());
-        results.extend(feature.and_then(|feature| feature(server, session, asked)));
-    }
-    for told in server.registry().bind2_results() {
-        match told(server.clone(), session.clone()).await {
-            Ok(result) => results.extend(result),
-            // It can be asked for.
-            Err(error) => {
-                tracing::warn!(condition = ?error.condition, "a client was not told all together with its resource");
-            }
-        }
-    }
-    results
 }

@@ -26,6 +26,7 @@ use crate::metrics::Limit;
 use crate::options::Options;
 use crate::registry::Registry;
 use crate::server::Server;
+use crate::session::Session;
 use crate::settings::{Registration, TokenSecret};
 use crate::throttle::{self, Network};
 use crate::xep::{
@@ -155,12 +156,7 @@ pub(crate) fn handle_output(connection: &mut Connection, output: Output) {
             after,
         } => devices::store(connection, device, before, after),
         Output::StoreKeys { account, keys } => devices::upgrade(connection, account, keys),
-        Output::Authenticated { jid, mechanism } => {
-            if Mechanism::TOKENS.contains(&mechanism) {
-                connection.proof = Proof::Token;
-            }
-            authenticated(connection, jid);
-        }
+        Output::Authenticated { jid, .. } => authenticated(connection, jid),
         Output::LoginFailed { account, reason } => failed(connection, account.as_ref(), reason),
         Output::NeedBind { jid, .. } => bind(connection, jid),
         Output::NeedResume(resume) => {
@@ -192,7 +188,7 @@ fn restart(connection: &mut Connection) {
 fn look_up(connection: &mut Connection, account: BareJid) {
     let server = connection.server.clone();
     let network = Network::of(connection.peer);
-    let changes = server.password_changes();
+    let changes = server.withdrawals();
     connection.wait_for(async move {
         let allowed = throttle::allows(&server, network, &account).await;
         let known = match allowed {
@@ -290,26 +286,18 @@ fn failed(connection: &Connection, account: Option<&BareJid>, reason: Failure) {
 }
 
 fn bind(connection: &mut Connection, jid: FullJid) {
-    let (server, number) = (connection.server.clone(), connection.number);
-    let proof = connection.proof.clone();
-    if let Some(pass) = connection.guest.take() {
-        server.directory().note_guest(&jid.bare(), pass);
-    }
-    connection.wait_for(async move {
-        let bound = devices::bind_proven(&server, jid, number, &proof).await;
-        Box::new(move |connection: &mut Connection| {
-            let answer = bound
-                .as_ref()
-                .map(|session| session.jid.clone())
-                .map_err(Clone::clone);
-            connection.adopted = bound.ok();
-            negotiate(connection, |negotiation| negotiation.provide_bind(answer));
-        }) as Step
-    });
+    let told = |connection: &mut Connection, bound: Result<Arc<Session>, StanzaError>| {
+        if let Ok(session) = &bound {
+            devices::note(connection, session);
+        }
+        let answer = bound.map(|session| session.jid.clone());
+        negotiate(connection, |negotiation| negotiation.provide_bind(answer));
+    };
+    devices::bind_proven(connection, jid, Box::new(told));
 }
 
 /// Who has logged in.
-fn account(connection: &Connection) -> Option<BareJid> {
+pub(crate) fn account(connection: &Connection) -> Option<BareJid> {
     match &connection.phase {
         Phase::Negotiating(negotiation) => negotiation.account().cloned(),
         _ => None,

@@ -121,8 +121,8 @@ pub(crate) struct Inner {
     numbers: AtomicU64,
     /// How many removals of accounts were staged.
     removals: AtomicU64,
-    /// How many passwords were changed.
-    password_changes: AtomicU64,
+    /// How often something that clients log in by was made worthless.
+    withdrawals: AtomicU64,
     /// Batches of streams whose effects are still to come.
     unreleased: AtomicU64,
     stopping: AtomicBool,
@@ -194,7 +194,7 @@ impl Server {
             staging: Mutex::new(last),
             numbers: AtomicU64::new(1),
             removals: AtomicU64::new(0),
-            password_changes: AtomicU64::new(0),
+            withdrawals: AtomicU64::new(0),
             unreleased: AtomicU64::new(0),
             stopping: AtomicBool::new(false),
             started_micros: outside.clock.steady_micros(),
@@ -699,14 +699,15 @@ impl Server {
         true
     }
 
-    /// How many passwords were changed until now: where none was meanwhile, whoever has shown one still knows it.
-    pub(crate) fn password_changes(&self) -> u64 {
-        self.0.password_changes.load(Ordering::SeqCst)
+    /// How often something that clients log in by was made worthless until now: where nothing was meanwhile, what was proved
+    /// still holds.
+    pub(crate) fn withdrawals(&self) -> u64 {
+        self.0.withdrawals.load(Ordering::SeqCst)
     }
 
-    /// A password has changed.
-    pub(crate) fn note_password_change(&self) {
-        self.0.password_changes.fetch_add(1, Ordering::SeqCst);
+    /// A password has changed, or a token was taken back.
+    pub(crate) fn note_withdrawal(&self) {
+        self.0.withdrawals.fetch_add(1, Ordering::SeqCst);
     }
 
     /// Clears *undelivered* from entries that a client has, once no other session has to read them.

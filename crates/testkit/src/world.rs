@@ -314,6 +314,14 @@ impl World {
             .map_err(WorldError::from)
     }
 
+    /// How many sessions an account has, with those that wait to be resumed.
+    #[must_use]
+    pub fn sessions(&self, account: &BareJid) -> usize {
+        let known = self.server.as_ref();
+        let known = known.and_then(|server| server.directory().known(account));
+        known.map_or(0, |account| account.sessions().len())
+    }
+
     /// How many questions the store was asked.
     pub fn questions(&self) -> u64 {
         self.memory.questions()

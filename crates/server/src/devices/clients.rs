@@ -12,7 +12,7 @@ use waxwing_store::{Batch, Direction, Expiring, KeyRange, StoreError, Table};
 use waxwing_stream::StreamCondition;
 use waxwing_stream::sasl::Device;
 
-use super::{Proof, ROWS_MAX, TOKENS};
+use super::{ROWS_MAX, TOKENS};
 use crate::accounts;
 use crate::directory::Account;
 use crate::lifecycle;
@@ -54,9 +54,6 @@ pub(crate) struct StoredClient {
     /// What it calls its device.
     #[prost(string, optional, tag = "4")]
     device: Option<String>,
-    /// Whether it has shown the password that the account has now.
-    #[prost(bool, tag = "5")]
-    by_password: bool,
 }
 
 /// The clients of each account, by the id of the device.
@@ -70,31 +67,54 @@ pub(crate) struct Agent {
     seen: StoredClient,
 }
 
-/// Keeps which client has logged in. It has its session whether that works or not.
-pub(crate) async fn note(
+/// Notes which client has a session, for as long as that lasts. What the same client had before ends (XEP-0386 §3.2).
+pub(crate) fn begin(
     server: &Server,
     session: &Arc<Session>,
     agent: sasl2::UserAgent,
-    proof: &Proof,
-) {
-    let Some(id) = agent.id.clone().filter(|_| !session.account.is_guest()) else {
-        return;
-    };
+) -> Option<Seen> {
+    let id = agent.id.filter(|_| !session.account.is_guest())?;
     let now_secs = server.now_micros() / 1_000_000;
     let seen = StoredClient {
         first_seen_secs: now_secs,
         last_seen_secs: now_secs,
         software: agent.software,
         device: agent.device,
-        by_password: matches!(proof, Proof::Password { .. }),
     };
     session.state().agent = Some(Box::new(Agent {
         id: id.clone(),
         seen: seen.clone(),
     }));
-    if let Err(error) = keep(server, &session.account, &id, seen).await {
-        tracing::error!(%error, "which client has logged in could not be stored");
+    for other in sessions_of(&session.account, &id) {
+        if other.number != session.number {
+            lifecycle::dismiss(server, &other, StreamCondition::Conflict);
+        }
     }
+    Some(Seen { id, seen })
+}
+
+/// A client that has begun a session.
+pub(crate) struct Seen {
+    id: String,
+    seen: StoredClient,
+}
+
+impl Seen {
+    /// Keeps which client it was. It has its session whether that works or not.
+    pub(crate) async fn keep(self, server: &Server, account: &Account) {
+        if let Err(error) = keep(server, account, &self.id, self.seen).await {
+            tracing::error!(%error, "which client has logged in could not be stored");
+        }
+    }
+}
+
+fn sessions_of(account: &Account, device: &str) -> Vec<Arc<Session>> {
+    let mut sessions = account.sessions();
+    sessions.retain(|session| {
+        let state = session.state();
+        state.agent.as_ref().is_some_and(|agent| agent.id == device)
+    });
+    sessions
 }
 
 async fn keep(
@@ -112,7 +132,6 @@ async fn keep(
     let after = match &before {
         Some(before) => StoredClient {
             first_seen_secs: before.first_seen_secs,
-            by_password: before.by_password || seen.by_password,
             ..seen
         },
         None => seen,
@@ -184,8 +203,11 @@ pub(crate) async fn list(
 
 async fn known(server: &Server, account: &Arc<Account>) -> Result<Vec<Known>, StoreError> {
     let now_micros = server.now_micros();
-    let stored = all(server, account, &CLIENTS.at(now_micros)).await?;
-    let mut clients: BTreeMap<String, StoredClient> = stored.into_iter().collect();
+    let mut clients = BTreeMap::new();
+    // What was kept before the operator wanted nothing kept is not shown either.
+    if server.options().number(&CLIENT_DAYS) > 0 {
+        clients.extend(all(server, account, &CLIENTS.at(now_micros)).await?);
+    }
     let mut found = Vec::new();
     let mut connected = BTreeSet::new();
     for session in account.sessions() {
@@ -215,7 +237,8 @@ async fn known(server: &Server, account: &Arc<Account>) -> Result<Vec<Known>, St
     for (id, client) in clients {
         let is_connected = connected.contains(&id);
         let auth = Auth {
-            password: client.by_password,
+            // Tokens are given to whoever has shown the password, and go with it: so every client has.
+            password: true,
             grant: false,
             fast: has_tokens.contains(&id),
         };
@@ -269,34 +292,22 @@ fn shown(id: String, connected: bool, auth: Auth) -> Client {
     }
 }
 
-/// What came of taking a client's access away.
-pub(crate) struct Revoked {
-    /// What it has of sessions, which are to end.
-    pub(crate) sessions: Vec<Arc<Session>>,
-    /// Whether it has shown the password that the account has: only another one keeps it out for good.
-    pub(crate) knows_password: bool,
-}
-
-/// Takes a client's access away (XEP-0494 §3.2), as far as it goes: its tokens, and what is known of it. `None` where there
-/// is no such client.
+/// Takes a client's access away (XEP-0494 §3.2), as far as it goes without another password: its tokens, and what is known of
+/// it. Gives its sessions, which are to end; `None` where there is no such client.
 pub(crate) async fn revoke(
     server: &Server,
     account: &Arc<Account>,
     id: &str,
-) -> Result<Option<Revoked>, StanzaError> {
+) -> Result<Option<Vec<Arc<Session>>>, StanzaError> {
     let known = known(server, account).await;
     let known = known.map_err(|error| unavailable(&error))?;
     let Some(client) = known.into_iter().find(|client| client.shown.id == id) else {
         return Ok(None);
     };
-    let knows_password = client.shown.auth.password;
-    let mut sessions = account.sessions();
     let Some(device) = client.device else {
+        let mut sessions = account.sessions();
         sessions.retain(|session| session_id(session) == id && session.state().agent.is_none());
-        return Ok(Some(Revoked {
-            sessions,
-            knows_password,
-        }));
+        return Ok(Some(sessions));
     };
     let mut batch = Batch::new();
     accounts::require(&mut batch, &account.owner);
@@ -304,14 +315,9 @@ pub(crate) async fn revoke(
     batch.delete(&CLIENTS.at(0), &account.owner, &device);
     let committed = server.store().commit(batch).await;
     committed.map_err(|error| unavailable(&error))?;
-    sessions.retain(|session| {
-        let state = session.state();
-        state.agent.as_ref().is_some_and(|agent| agent.id == device)
-    });
-    Ok(Some(Revoked {
-        sessions,
-        knows_password,
-    }))
+    // Whoever has proved a token of it, and has no session yet, gets none.
+    server.note_withdrawal();
+    Ok(Some(sessions_of(account, &device)))
 }
 
 /// What a client is called that did not say which it is.

@@ -315,6 +315,7 @@ fn resumed(connection: &mut Connection, session: &Arc<Session>, previd: String, 
             let answer = Nonza::Resumed(resumption.answer.clone()).to_bytes();
             connection.output.push(answer);
             go_on(connection, resumption);
+            devices::note(connection, session);
             connection.resumed(session.clone());
         }
         Err(Refusal::Gone) => connection
@@ -372,6 +373,7 @@ pub(crate) fn resumed_inline(connection: &mut Connection) {
         connection.adopted = None;
         let session = resumption.session.clone();
         go_on(connection, *resumption);
+        devices::note(connection, &session);
         connection.bound(session);
     }
 }

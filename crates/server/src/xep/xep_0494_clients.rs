@@ -38,24 +38,19 @@ async fn list(cx: Cx, _: Iq<List>) -> Handled {
     Ok(Answer::with(&Clients { clients }))
 }
 
-/// §3.2. A client that has shown the password is logged out, and whoever asked is told that it can come back by it.
+/// §3.2. The client is logged out, and whoever asks is told that it can come back by the password: every client has shown it,
+/// since whoever has a token was given it for that.
 async fn revoke(cx: Cx, iq: Iq<Revoke>) -> Handled {
     not_a_guest(&cx)?;
-    let revoked = clients::revoke(&cx.server, &cx.session.account, &iq.payload.id).await?;
-    let revoked = revoked.ok_or(Condition::ItemNotFound)?;
-    let answer = match revoked.knows_password {
-        false => Answer::empty(),
-        true => {
-            let error = StanzaError::from(Condition::ServiceUnavailable);
-            let error = error.with_app(Element::new(NS, PASSWORD_RESET_REQUIRED));
-            let text =
-                "the client is logged out, and knows the password: only another one keeps it out";
-            Answer::refused(iq.payload.write(), error.with_text(text))
-        }
-    };
+    let sessions = clients::revoke(&cx.server, &cx.session.account, &iq.payload.id).await?;
+    let sessions = sessions.ok_or(Condition::ItemNotFound)?;
+    let error = StanzaError::from(Condition::ServiceUnavailable);
+    let error = error.with_app(Element::new(NS, PASSWORD_RESET_REQUIRED));
+    let text = "the client is logged out, and knows the password: only another one keeps it out";
+    let answer = Answer::refused(iq.payload.write(), error.with_text(text));
     let mut effects = Effects::none();
     // Behind the answer: it may be the client that asks.
-    effects.call(move |server| clients::dismiss(server, &revoked.sessions));
+    effects.call(move |server| clients::dismiss(server, &sessions));
     Ok(answer.and(effects))
 }
 
