@@ -11,6 +11,7 @@ use crate::accounts::Role;
 use crate::archive::Preferences;
 use crate::blocking::BlockList;
 use crate::confirmed::Confirmed;
+use crate::push::Pushing;
 use crate::session::Session;
 use crate::throttle::Network;
 use crate::turnstile::Turnstile;
@@ -43,6 +44,8 @@ pub struct Account {
     pub(crate) guest: Option<Pass>,
     /// How much waits for it.
     pub(crate) waiting: Waiting,
+    /// What is to be pushed to its devices.
+    pub(crate) pushing: Pushing,
     /// Bytes that are queued for its sessions.
     pub(crate) queued_bytes: Arc<AtomicUsize>,
     /// What one of its sessions has confirmed and another has yet to read.
@@ -70,6 +73,7 @@ impl Account {
             role: AtomicI32::new(role.into()),
             guest: None,
             waiting: Waiting::default(),
+            pushing: Pushing::default(),
             queued_bytes: Arc::default(),
             confirmed: Confirmed::default(),
             removed: AtomicBool::new(false),

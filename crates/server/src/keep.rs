@@ -1,10 +1,11 @@
 //! What becomes of a message, decided once, when it comes: whether it waits for who is not there, whether the archives
-//! of both sides take it, and who gets copies. The table that says it is `docs/develop/messages.md`; the tests go through
-//! its rows.
+//! of both sides take it, who gets copies, and whether it is worth waking a device. The table that says it is
+//! `docs/develop/messages.md`; the tests go through its rows.
 //!
-//! Sources: XEP-0160 §3, XEP-0280 §6.1, XEP-0313 §6.1.1, XEP-0334 §4, RFC 6121 §8.5.2.2.1.
+//! Sources: XEP-0160 §3, XEP-0280 §6.1, XEP-0313 §6.1.1, XEP-0334 §4, XEP-0357 §7, RFC 6121 §8.5.2.2.1.
 
 use waxwing_stanza::xep::xep_0045_rooms::RoomUser;
+use waxwing_stanza::xep::xep_0060_pubsub::event::Event;
 use waxwing_stanza::xep::xep_0249_invitations::Invitation;
 use waxwing_stanza::xep::xep_0424_retraction::Retract;
 use waxwing_stanza::xep::xep_0466_ephemeral::Ephemeral;
@@ -25,6 +26,8 @@ pub struct Fate {
     pub archived: bool,
     /// Who gets copies, as far as they want any (XEP-0280).
     pub copies: Copies,
+    /// Whether devices that are not looked at are told that there is something to see (XEP-0357).
+    pub pushed: bool,
     /// Whether it is more than a sign of typing: its sender wants to know if nobody gets it (RFC 6121 §8.5.2.2.1).
     pub says_something: bool,
     /// Whether it takes another one back, which goes from the archives (XEP-0424).
@@ -62,6 +65,10 @@ impl Found {
     const INVITATION: u16 = 1 << 7;
     const RETRACTION: u16 = 1 << 8;
     const TIMER: u16 = 1 << 9;
+    /// What somebody would look at: what cannot wait for a client that nobody looks at (`session/lull.rs`).
+    const FOR_PEOPLE: u16 = 1 << 10;
+    /// Content that a person is to see.
+    const TO_SEE: u16 = Found::CONTENT | Found::FOR_PEOPLE;
 
     fn in_message(kind: MessageType, stanza: &Stanza) -> Found {
         let children = stanza.children();
@@ -85,12 +92,14 @@ fn says(kind: MessageType, child: &ChildView<'_>) -> u16 {
         (carbons::NS, "private") => Found::NO_COPY,
         (chat_states::NS, _) => Found::CONVERSATION,
         (receipts::NS | markers::NS, _) => Found::CONTENT | Found::CONVERSATION,
-        (Invitation::NS, Invitation::NAME) => Found::CONTENT | Found::INVITATION,
-        (RoomUser::NS, RoomUser::NAME) => Found::CONTENT | of_room(child),
-        (Retract::NS, Retract::NAME) => Found::CONTENT | Found::RETRACTION,
+        // Notifications of nodes: what is new there is read there.
+        (Event::NS, Event::NAME) => Found::CONTENT,
+        (Invitation::NS, Invitation::NAME) => Found::TO_SEE | Found::INVITATION,
+        (RoomUser::NS, RoomUser::NAME) => of_room(child),
+        (Retract::NS, Retract::NAME) => Found::TO_SEE | Found::RETRACTION,
         (Ephemeral::NS, Ephemeral::NAME) => Found::CONTENT | Found::TIMER,
-        (ns::CLIENT, "body") if kind == MessageType::Normal => Found::CONTENT | Found::CONVERSATION,
-        _ => Found::CONTENT,
+        (ns::CLIENT, "body") if kind == MessageType::Normal => Found::TO_SEE | Found::CONVERSATION,
+        _ => Found::TO_SEE,
     }
 }
 
@@ -98,8 +107,8 @@ fn says(kind: MessageType, child: &ChildView<'_>) -> u16 {
 fn of_room(child: &ChildView<'_>) -> u16 {
     let user = RoomUser::read(&child.element());
     match user.is_ok_and(|user| !user.invites.is_empty()) {
-        true => Found::FROM_ROOM | Found::INVITATION,
-        false => Found::FROM_ROOM,
+        true => Found::TO_SEE | Found::FROM_ROOM | Found::INVITATION,
+        false => Found::CONTENT | Found::FROM_ROOM,
     }
 }
 
@@ -109,11 +118,13 @@ pub fn decide(kind: MessageType, stanza: &Stanza) -> Fate {
     let is_between_people = matches!(kind, MessageType::Chat | MessageType::Normal);
     let says_something = is_between_people && found.has(Found::CONTENT);
     let is_asked_for = is_between_people && found.has(Found::STORE);
+    let waits = is_asked_for || says_something && !found.has(Found::NO_STORE);
     Fate {
-        waits: is_asked_for || says_something && !found.has(Found::NO_STORE),
+        waits,
         archived: is_asked_for
             || says_something && !found.has(Found::NO_STORE | Found::NO_PERMANENT_STORE),
         copies: copies(kind, found),
+        pushed: waits && found.has(Found::FOR_PEOPLE),
         says_something,
         retracts: is_between_people && found.has(Found::RETRACTION),
         timer_secs: timer(found, stanza),
@@ -187,6 +198,8 @@ mod tests {
                 }
                 "conference" => format!("<x xmlns='{}' jid='r@s'/>", Invitation::NS),
                 "origin-id" => format!("<origin-id xmlns='{}' id='1'/>", stanza_ids::NS),
+                "event" => format!("<event xmlns='{}'/>", Event::NS),
+                "retract" => format!("<retract xmlns='{}' id='1'/>", Retract::NS),
                 "foreign:thread" => "<thread xmlns='urn:example'/>".to_owned(),
                 "nothing" => String::new(),
                 hint => format!("<{hint} xmlns='{}'/>", hints::NS),
@@ -200,7 +213,7 @@ mod tests {
         let mut seen = 0;
         for row in rows {
             let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
-            let [types, inside, waits, archived, copied] = cells[..] else {
+            let [types, inside, waits, archived, copied, pushed] = cells[..] else {
                 panic!("{row}");
             };
             for kind in kinds(types) {
@@ -213,6 +226,7 @@ mod tests {
                     _ => Copies::Nobody,
                 };
                 assert_eq!(fate.copies, copies, "{kind:?} {row}");
+                assert_eq!(fate.pushed, pushed == "yes", "{kind:?} {row}");
                 seen += 1;
             }
         }

@@ -8,6 +8,7 @@ use waxwing_stream::StreamCondition;
 
 use crate::directory::Account;
 use crate::effects::Effects;
+use crate::push;
 use crate::server::Server;
 use crate::session::Session;
 use crate::settings::SESSIONS_MAX;
@@ -71,7 +72,7 @@ fn longest_detached(account: &Account) -> Option<Arc<Session>> {
 
 /// The stream is gone. A session that can be resumed waits for a while, another ends.
 pub(crate) fn detach(server: &Server, session: &Arc<Session>, connection: u64) {
-    let waits = {
+    let (waits, unsettled) = {
         let mut state = session.state();
         if state.connection != Some(connection) || state.ended {
             return;
@@ -79,11 +80,13 @@ pub(crate) fn detach(server: &Server, session: &Arc<Session>, connection: u64) {
         state.connection = None;
         state.detached += 1;
         let resumable = state.kicked.is_none() && state.sm.as_ref().is_some_and(|sm| sm.resumable);
-        resumable.then_some(state.detached)
+        (resumable.then_some(state.detached), state.unsettled())
     };
+    // A session that ends has the same to tell.
     let Some(detached) = waits else {
         return end(server, session);
     };
+    push::left(server, &session.account, &unsettled);
     let until = server.steady_micros() + server.options().number(&RESUME_SECS) * 1_000_000;
     let sleep = server.outside().clock.sleep_until(until);
     let (server, session) = (server.clone(), session.clone());
@@ -114,12 +117,14 @@ pub(crate) fn end(server: &Server, session: &Arc<Session>) {
     let mut count = Effects::none();
     stream_management::note_last(server, session, &mut count.batch);
     server.stage(session, count, None);
-    let (left, logged, sm_id) = {
+    let (left, unsettled, logged, sm_id) = {
         let mut state = session.state();
         state.end();
         let id = state.sm.as_ref().map(|sm| sm.id.clone());
-        (state.unlogged(), state.take_left(), id)
+        let unsettled = state.unsettled();
+        (state.unlogged(), unsettled, state.take_left(), id)
     };
+    push::left(server, &session.account, &unsettled);
     session.account.waiting.forget();
     server.release_confirmed(&session.account);
     guests::note_ended(server, &session.account);

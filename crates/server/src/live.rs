@@ -10,6 +10,7 @@ use crate::addressee::Place;
 use crate::hosts::Hosts;
 use crate::login::Common;
 use crate::options::Options;
+use crate::push::vapid::Vapid;
 use crate::registry::Registry;
 use crate::server::{Server, StartError};
 use crate::settings::{Registration, SCRAM_ITERATIONS, Settings};
@@ -39,6 +40,8 @@ struct Now {
     domain_options: BTreeMap<String, Arc<Options>>,
     hosts: Arc<Hosts>,
     stream: Arc<StreamSettings>,
+    /// By what push services know the server.
+    vapid: Option<Arc<Vapid>>,
 }
 
 impl Live {
@@ -90,7 +93,12 @@ impl Now {
             token_days: options.number(&TOKEN_DAYS),
             registration: &registration,
         };
+        let vapid = match &settings.push_key {
+            Some(secret) => Some(Arc::new(Vapid::new(secret).ok_or(StartError::PushKey)?)),
+            None => None,
+        };
         Ok(Now {
+            vapid,
             stream: crate::login::settings(&common, registry),
             registration,
             options: Arc::new(options),
@@ -156,6 +164,11 @@ impl Server {
     pub fn registration_of(&self, domain: &str) -> Registration {
         let of = |now: &Now| now.registration.get(domain).copied();
         self.0.live.now(of).unwrap_or(Registration::Closed)
+    }
+
+    /// By what push services know the server, if it has a key.
+    pub(crate) fn vapid(&self) -> Option<Arc<Vapid>> {
+        self.0.live.now(|now| now.vapid.clone())
     }
 
     pub(crate) fn stream_settings(&self) -> Arc<StreamSettings> {

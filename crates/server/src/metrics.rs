@@ -126,6 +126,12 @@ const GROUP_BATCHES: MetricSpec = MetricSpec {
     labels: "",
     doc: "Batches that one commit to the disk carried",
 };
+const PUSHES: MetricSpec = MetricSpec {
+    name: "waxwing_pushes",
+    kind: Kind::Counter,
+    labels: "`result`: arrived, failed, dropped (and nothing more is pushed to that service)",
+    doc: "Notifications to push services (XEP-0357), by what came of each attempt",
+};
 const STORE_WAITING: MetricSpec = MetricSpec {
     name: "waxwing_store_queue_batches",
     kind: Kind::Gauge,
@@ -150,6 +156,7 @@ pub(crate) const METRICS: &[MetricSpec] = &[
     LIMITS,
     COMMITS_FAILED,
     COMMIT_SECONDS,
+    PUSHES,
     GROUP_BATCHES,
     STORE_WAITING,
     STORE_SETTLED,
@@ -183,6 +190,30 @@ struct ConditionLabel {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct LimitLabel {
     limit: &'static str,
+}
+
+/// What came of an attempt to notify a push service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pushed {
+    /// The app server has taken it.
+    Arrived,
+    /// It is tried again.
+    Failed,
+    /// Nothing more is pushed to that service.
+    Dropped,
+}
+
+impl Pushed {
+    const ALL: [Pushed; 3] = [Pushed::Arrived, Pushed::Failed, Pushed::Dropped];
+
+    fn label(self) -> ResultLabel {
+        let result = match self {
+            Pushed::Arrived => "arrived",
+            Pushed::Failed => "failed",
+            Pushed::Dropped => "dropped",
+        };
+        ResultLabel { result }
+    }
 }
 
 /// Kinds of elements, in the order of [`Stanzas::all`].
@@ -224,6 +255,7 @@ pub(crate) struct Metrics {
     stream_errors: Family<ConditionLabel, Counter>,
     pub(crate) resumed: Counter,
     limits: Family<LimitLabel, Counter>,
+    pushes: Family<ResultLabel, Counter>,
     commits_failed: Counter,
     commit_seconds: Histogram,
 }
@@ -241,6 +273,7 @@ impl Default for Metrics {
             stream_errors: Family::default(),
             resumed: Counter::default(),
             limits: Family::default(),
+            pushes: Family::default(),
             commits_failed: Counter::default(),
             commit_seconds: Histogram::new(exponential_buckets(0.000_1, 2.0, 16)),
         };
@@ -249,6 +282,9 @@ impl Default for Metrics {
             drop(metrics.limits.get_or_create(&LimitLabel {
                 limit: limit.name(),
             }));
+        }
+        for pushed in Pushed::ALL {
+            drop(metrics.pushes.get_or_create(&pushed.label()));
         }
         for result in ["success", "throttled", Failure::NotAuthorized.name()] {
             drop(metrics.logins.get_or_create(&ResultLabel { result }));
@@ -325,6 +361,11 @@ impl Metrics {
             .inc();
     }
 
+    /// What came of a notification.
+    pub(crate) fn pushed(&self, pushed: Pushed) {
+        self.pushes.get_or_create(&pushed.label()).inc();
+    }
+
     /// Somebody went over a limit.
     pub(crate) fn limit(&self, limit: Limit) {
         self.limits
@@ -364,6 +405,7 @@ impl Metrics {
         STREAM_ERRORS.register(registry, self.stream_errors.clone());
         RESUMPTIONS.register(registry, self.resumed.clone());
         LIMITS.register(registry, self.limits.clone());
+        PUSHES.register(registry, self.pushes.clone());
         COMMITS_FAILED.register(registry, self.commits_failed.clone());
         COMMIT_SECONDS.register(registry, self.commit_seconds.clone());
         registry.register_collector(Box::new(OfStore(store.clone())));

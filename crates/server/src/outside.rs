@@ -1,12 +1,15 @@
-//! What the server needs of the outside world: time, randomness, tasks and a store.
+//! What the server needs of the outside world: time, randomness, tasks, requests to web servers, and a store.
 //!
 //! The daemon gives the real ones, `testkit` gives simulated ones; nothing else in this crate
 //! may know what time it is.
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use waxwing_store::Store;
+
+use crate::push::Endpoint;
 
 /// Time, twice, and timers.
 pub trait Clock: Send + Sync {
@@ -33,6 +36,53 @@ pub trait Tasks: Send + Sync {
     fn blocking(&self, work: Box<dyn FnOnce() + Send>);
 }
 
+/// A request to a web server elsewhere, by HTTPS: a POST.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WebRequest {
+    /// Where it goes.
+    pub endpoint: Endpoint,
+    /// Header fields beside those that every request has, with values of visible ASCII.
+    pub headers: Vec<(&'static str, String)>,
+    /// What is posted.
+    pub body: Bytes,
+    /// Whether it may go to loopback and private addresses.
+    pub private_addresses: bool,
+    /// How long all of it may take, in seconds.
+    pub secs_max: u64,
+}
+
+/// What a web server said. What it sent beside that is not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WebAnswer {
+    /// The status code (RFC 9110 §15), 200 to 599.
+    pub status: u16,
+    /// After how many seconds it may be tried again (RFC 9110 §10.2.3), where that was said in seconds.
+    pub retry_after_secs: Option<u64>,
+}
+
+/// Why there is no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WebError {
+    /// All its addresses are such as may not be reached.
+    #[error("its address is a private one")]
+    Private,
+    /// There is no such name, nobody listens, or it is not who it should be.
+    #[error("it cannot be reached")]
+    Unreachable,
+    /// The time is over.
+    #[error("it does not answer in time")]
+    Late,
+    /// What came is no HTTP, or too much of it.
+    #[error("it does not speak HTTP")]
+    Malformed,
+}
+
+/// Requests to web servers elsewhere.
+pub trait Web: Send + Sync {
+    /// Posts, and reads what is said of it. No redirect is followed: it is an answer like another.
+    fn post(&self, request: WebRequest) -> BoxFuture<'static, Result<WebAnswer, WebError>>;
+}
+
 /// Everything the server reaches outside itself.
 #[derive(Clone)]
 pub struct Outside {
@@ -44,6 +94,8 @@ pub struct Outside {
     pub random: Arc<dyn Random>,
     /// Tasks.
     pub tasks: Arc<dyn Tasks>,
+    /// Requests to web servers.
+    pub web: Arc<dyn Web>,
 }
 
 impl Outside {

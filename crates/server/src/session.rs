@@ -267,6 +267,14 @@ impl Session {
         connected && !state.is_catching_up() && state.outbox_bytes < BEHIND_BYTES
     }
 
+    /// Whether somebody looks at the client, as far as is known: it is connected, and has not said that nobody does
+    /// (XEP-0352).
+    pub(crate) fn is_awake(&self) -> bool {
+        let state = self.state();
+        let connected = state.connection.is_some() && !state.ended && state.kicked.is_none();
+        connected && state.lull.is_none()
+    }
+
     /// Queues an element for the client and wakes its connection.
     pub fn push(&self, out: Out) {
         let waker = self.state().push(out);
@@ -763,6 +771,16 @@ impl State {
         self.lull = None;
         self.no_longer_wait(self.outbox_bytes);
         left
+    }
+
+    /// What the client may not have, and the log holds.
+    pub(crate) fn unsettled(&self) -> Vec<(LogId, Bytes)> {
+        let unacked = self.sm.iter().flat_map(|resumable| resumable.sm.unacked());
+        let unacked = unacked.filter_map(|unacked| Some((unacked.tag?, unacked.bytes.clone())));
+        let held = self.lull.iter().flat_map(|lull| lull.held());
+        let queued = self.outbox.iter().chain(held);
+        let queued = queued.filter_map(|out| Some((out.mark?, out.bytes.clone())));
+        unacked.chain(queued).collect()
     }
 
     /// What the client may not have and no log holds: unacknowledged first, then unwritten.

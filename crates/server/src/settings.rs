@@ -41,6 +41,9 @@ pub struct Settings {
     /// Keys of tokens by which devices log in again (XEP-0484), the one for new tokens first; none where there are no tokens.
     /// They are not in the store: who has that alone cannot log in by it.
     pub token_keys: Vec<TokenSecret>,
+    /// The key by which push services know the server (RFC 8292), outside of the store like those of tokens; none where
+    /// nothing is posted to any.
+    pub push_key: Option<TokenSecret>,
     /// The section `[options]`: settings of features by name.
     pub options: BTreeMap<String, OptionValue>,
     /// The sections `[domain."…"]`: what domains set for themselves, by domain and name.

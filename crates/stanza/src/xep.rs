@@ -1,5 +1,6 @@
 //! Payload types, one file a specification. `rfc….rs` is a part of an RFC, `xep_….rs` a XEP.
 
+pub mod proto_push;
 pub mod rfc3921_session;
 pub mod rfc6120_bind;
 pub mod rfc6121_message;
@@ -42,6 +43,7 @@ pub mod xep_0313_archive;
 pub mod xep_0333_markers;
 pub mod xep_0334_hints;
 pub mod xep_0352_csi;
+pub mod xep_0357_push;
 pub mod xep_0359_stanza_ids;
 pub mod xep_0384_omemo;
 pub mod xep_0386_bind2;

@@ -15,6 +15,7 @@ use waxwing_stream::sasl::{Hash, Password, PasswordError, ScramKeys};
 
 use crate::dice::{Dice, Seed, SharedDice};
 use crate::executor::Executor;
+use crate::push_service::Posted;
 use link::{Line, Step};
 
 pub use link::{Cut, Direction};
@@ -72,6 +73,7 @@ pub struct World {
     random: Arc<SharedDice>,
     executor: Executor,
     memory: Memory,
+    posted: Posted,
     server: Option<Server>,
     lines: BTreeMap<LinkId, Line>,
     numbers: u64,
@@ -92,6 +94,7 @@ impl World {
             random: Arc::new(SharedDice::new(seed.of(1))),
             executor: Executor::new(seed.of(2)),
             memory: Memory::new(),
+            posted: Posted::default(),
             server: None,
             lines: BTreeMap::new(),
             numbers: 0,
@@ -263,6 +266,7 @@ impl World {
             clock: Arc::new(self.executor.clone()),
             random: self.random.clone(),
             tasks: Arc::new(self.executor.clone()),
+            web: Arc::new(self.posted.clone()),
         };
         let start = Server::start(self.settings.clone(), outside);
         let started = self.at_once(|| self.executor.block_on(start));
@@ -320,6 +324,12 @@ impl World {
         let known = self.server.as_ref();
         let known = known.and_then(|server| server.directory().known(account));
         known.map_or(0, |account| account.sessions().len())
+    }
+
+    /// The push service that all requests of the server go to.
+    #[must_use]
+    pub fn posted(&self) -> &Posted {
+        &self.posted
     }
 
     /// How many questions the store was asked.

@@ -34,6 +34,9 @@ pub(crate) enum Command {
     /// Accounts of the running server.
     #[command(subcommand)]
     Account(Account),
+    /// Push notifications of the running server's accounts.
+    #[command(subcommand)]
+    Push(Push),
     /// Has the running server read its configuration and certificates again; no stream is dropped.
     Reload {
         #[command(flatten)]
@@ -201,6 +204,18 @@ pub(crate) enum Account {
     },
 }
 
+/// Push notifications of the running server's accounts.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Push {
+    /// Lists an account's push services by device: which one works, and why another does not.
+    List {
+        /// Its address.
+        jid: String,
+        #[command(flatten)]
+        output: Output,
+    },
+}
+
 /// What is stored, as a whole.
 #[derive(Debug, Subcommand)]
 pub(crate) enum StoreCommand {
@@ -301,6 +316,7 @@ impl Command {
             | Command::Backup { output, .. }
             | Command::Verify { output, .. }
             | Command::Restore { output, .. }
+            | Command::Push(Push::List { output, .. })
             | Command::Store(StoreCommand::Copy(CopyOrder { output, .. }))
             | Command::Certificate(Certificate::Local(LocalCertificate { output, .. }))
             | Command::Account(

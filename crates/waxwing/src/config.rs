@@ -361,6 +361,7 @@ impl Config {
             domain_options: self.domain_options.clone(),
             // They are no setting, and not in this file.
             token_keys: Vec::new(),
+            push_key: None,
         }
     }
 

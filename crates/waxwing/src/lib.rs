@@ -30,8 +30,11 @@ mod manual;
 mod notify;
 mod one_port;
 mod outside;
+mod posting;
 mod prompt;
 mod proxy;
+mod push_command;
+mod push_key;
 mod reload;
 mod serve;
 mod site;
@@ -136,6 +139,7 @@ fn run(cli: Cli) -> Outcome {
         Command::Account(account) => {
             with_config(&cli.config, |config| accounts::run(&config, account))
         }
+        Command::Push(push) => with_config(&cli.config, |config| push_command::run(&config, push)),
         Command::Doctor(how) => doctor::run(&cli.config, &how),
         Command::Reload { output } => reload::command(&cli.config, output),
         Command::Backup { file, output } => with_config(&cli.config, |config| {

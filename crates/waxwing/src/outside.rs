@@ -8,6 +8,8 @@ use futures_util::future::BoxFuture;
 use waxwing_server::{Clock, Outside, Random, Tasks};
 use waxwing_store::Store;
 
+use crate::posting::Posting;
+
 /// Microseconds since the Unix epoch.
 pub(crate) fn unix_micros() -> u64 {
     let since = SystemTime::now()
@@ -70,5 +72,6 @@ pub(crate) fn outside(store: Store) -> Outside {
         clock: Arc::new(System),
         random: Arc::new(System),
         tasks: Arc::new(System),
+        web: Arc::new(Posting::new()),
     }
 }

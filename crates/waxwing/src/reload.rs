@@ -19,7 +19,7 @@ use crate::cli::Output;
 use crate::client::TlsSettings;
 use crate::config::{Config, Web};
 use crate::serve::{ReloadError, SettingsError};
-use crate::{Outcome, admin_socket, check, say, say_json, serve, token_keys};
+use crate::{Outcome, admin_socket, check, push_key, say, say_json, serve, token_keys};
 
 /// TLS for connections that begin.
 pub(crate) type LiveTls = watch::Receiver<Option<Arc<TlsSettings>>>;
@@ -151,6 +151,7 @@ impl Reloader {
         let tls = serve::open_tls(&new)?;
         let settings = Settings {
             token_keys: token_keys::read(&new.data_dir)?,
+            push_key: push_key::read(&new.data_dir)?,
             ..new.settings()
         };
         let reloaded = self.server.reload(settings);

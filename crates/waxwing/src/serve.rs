@@ -27,7 +27,7 @@ use crate::outside::outside;
 use crate::reload::{self, Reloader};
 use crate::site::Site;
 use crate::web::{self, Access};
-use crate::{Outcome, admin_socket, check, http, logging, storage, token_keys};
+use crate::{Outcome, admin_socket, check, http, logging, push_key, storage, token_keys};
 
 pub(crate) use error::{OpenTlsError, ReloadError, ServeError, SettingsError};
 
@@ -171,6 +171,7 @@ async fn serve(config: Config, path: PathBuf) -> Result<(), ServeError> {
     check::log_warnings(&check::of_certificates(&config));
     let settings = Settings {
         token_keys: token_keys::open(&config.data_dir)?,
+        push_key: push_key::open(&config.data_dir)?,
         ..config.settings()
     };
     let server = Server::start(settings, outside(store)).await;

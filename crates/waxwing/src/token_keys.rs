@@ -69,7 +69,14 @@ pub(crate) enum TokenKeysError {
 /// # Errors
 /// What is wrong with the file, in the operator's words.
 pub(crate) fn read(data_dir: &Path) -> Result<Vec<TokenSecret>, TokenKeysError> {
-    let path = data_dir.join(FILE);
+    read_file(data_dir.join(FILE))
+}
+
+/// Reads keys from a file.
+///
+/// # Errors
+/// What is wrong with it, in the operator's words.
+pub(crate) fn read_file(path: PathBuf) -> Result<Vec<TokenSecret>, TokenKeysError> {
     let content = files::read(&path, FILE_BYTES_MAX);
     let content = content.map_err(|error| TokenKeysError::Read {
         path: path.clone(),

@@ -69,6 +69,7 @@ impl House {
             clock: Arc::new(executor.clone()),
             random: Arc::new(SharedDice::new(Seed(2))),
             tasks: Arc::new(executor.clone()),
+            web: Arc::new(Posted::default()),
         };
         let settings = Settings {
             domains: vec![DOMAIN.to_owned()],

@@ -67,6 +67,13 @@ pub(crate) struct Agent {
     seen: StoredClient,
 }
 
+impl Agent {
+    /// The id of the device.
+    pub(crate) fn id(&self) -> &str {
+        &self.id
+    }
+}
+
 /// Notes which client has a session, for as long as that lasts. What the same client had before ends (XEP-0386 §3.2).
 pub(crate) fn begin(
     server: &Server,
@@ -334,7 +341,7 @@ pub(crate) fn dismiss(server: &Server, sessions: &[Arc<Session>]) {
 
 impl Server {
     /// What a client is called to its owner: it tells nothing of the device's id.
-    fn client_id(&self, account: &BareJid, device: &str) -> String {
+    pub(crate) fn client_id(&self, account: &BareJid, device: &str) -> String {
         self.resource_key().resource(&Device {
             account: account.clone(),
             user_agent: device.to_owned(),

@@ -37,6 +37,7 @@ fn world(cast: &Cast, seed: Seed) -> Result<World, String> {
         domain_registration: cast.domains.clone(),
         options: cast.options.clone(),
         token_keys: vec![TokenSecret::new([7; 32])],
+        push_key: Some(TokenSecret::new([7; 32])),
         ..Settings::default()
     };
     let mut world = World::new(settings, seed).map_err(|error| error.to_string())?;

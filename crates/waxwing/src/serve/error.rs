@@ -68,7 +68,7 @@ impl SettingsError {
                 "domains".to_owned(),
             ],
             StartError::Option(_) => vec!["options".to_owned()],
-            StartError::Registry(_) | StartError::Store(_) => Vec::new(),
+            StartError::PushKey | StartError::Registry(_) | StartError::Store(_) => Vec::new(),
         };
         let at = match keys.as_slice() {
             [] => At::nowhere(),

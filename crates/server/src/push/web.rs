@@ -1,0 +1,172 @@
+//! The app server that is built in: posts to endpoints of Web Push and UnifiedPush
+//! ([RFC 8030](https://www.rfc-editor.org/rfc/rfc8030)).
+
+use base64::Engine as _;
+use base64::alphabet::URL_SAFE;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use bytes::Bytes;
+use serde_json::{Map, Value};
+use waxwing_stanza::xep::proto_push::{AUTH_SECRET, ENDPOINT, PUBLIC_KEY};
+use waxwing_stanza::xep::xep_0004_forms::DataForm;
+
+use super::due::Due;
+use super::publish::{ANSWER_SECS_MAX, Failed};
+use super::seal::{AUTH_BYTES, POINT_BYTES, Receiver, SALT_BYTES, SCALAR_BYTES, SealError, seal};
+use super::{Endpoint, PRIVATE_ENDPOINTS, REVEALS, WEB_PUSH_CONTACT};
+use crate::directory::Account;
+use crate::outside::WebRequest;
+use crate::server::Server;
+
+/// How long a push service keeps a notification for a device that it cannot reach (RFC 8030 §5.2).
+const TTL_SECS: u64 = 7 * 86_400;
+/// Attempts to find a key for a message: nearly every number is one.
+const KEYS_TRIED_MAX: usize = 4;
+/// What an uncompressed point begins with (SEC 1 §2.3.3).
+const UNCOMPRESSED: u8 = 4;
+
+/// Clients write it with padding and without.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &URL_SAFE,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// What a client has of its push service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Subscription {
+    endpoint: Endpoint,
+    receiver: Receiver,
+}
+
+impl Subscription {
+    /// Reads what a client says of it; `None` where something is missing or wrong.
+    pub(super) fn read(form: &DataForm) -> Option<Subscription> {
+        let point: [u8; POINT_BYTES] = decoded(form.value(PUBLIC_KEY)?)?;
+        if point.first() != Some(&UNCOMPRESSED) {
+            return None;
+        }
+        let auth: [u8; AUTH_BYTES] = decoded(form.value(AUTH_SECRET)?)?;
+        Some(Subscription {
+            endpoint: Endpoint::parse(form.value(ENDPOINT)?)?,
+            receiver: Receiver { point, auth },
+        })
+    }
+}
+
+fn decoded<const BYTES: usize>(text: &str) -> Option<[u8; BYTES]> {
+    // Three bytes are four characters, and no more than two are added.
+    if text.len() > BYTES * 2 {
+        return None;
+    }
+    BASE64.decode(text).ok()?.try_into().ok()
+}
+
+/// Posts a notification.
+pub(super) async fn post(server: &Server, account: &Account, due: &Due) -> Result<(), Failed> {
+    let form = due.stored.form();
+    let subscription = form.as_ref().and_then(Subscription::read);
+    let subscription = subscription.ok_or(Failed::Options)?;
+    let body = sealed(server, account, due, &subscription.receiver)?;
+    let options = server.options();
+    let contact = options.text(&WEB_PUSH_CONTACT);
+    let now_secs = server.now_micros() / 1_000_000;
+    let vapid = server.vapid().ok_or(Failed::Unreachable)?;
+    let authorization = vapid.authorization(&subscription.endpoint, contact, now_secs);
+    let request = WebRequest {
+        endpoint: subscription.endpoint,
+        headers: vec![
+            ("Authorization", authorization.ok_or(Failed::Unreachable)?),
+            ("Content-Encoding", "aes128gcm".to_owned()),
+            ("Content-Type", "application/octet-stream".to_owned()),
+            ("TTL", TTL_SECS.to_string()),
+            ("Urgency", "high".to_owned()),
+        ],
+        body: Bytes::from(body),
+        private_addresses: options.flag(&PRIVATE_ENDPOINTS),
+        secs_max: ANSWER_SECS_MAX,
+    };
+    let answer = server.outside().web.post(request).await?;
+    match answer.status {
+        200..=299 => Ok(()),
+        status => Err(Failed::Status {
+            status,
+            retry_after_secs: answer.retry_after_secs,
+        }),
+    }
+}
+
+fn sealed(
+    server: &Server,
+    account: &Account,
+    due: &Due,
+    receiver: &Receiver,
+) -> Result<Vec<u8>, Failed> {
+    let text = content(server, account, due).to_string();
+    for _ in 0..KEYS_TRIED_MAX {
+        let mut scalar = [0; SCALAR_BYTES];
+        let mut salt = [0; SALT_BYTES];
+        server.outside().random.fill(&mut scalar);
+        server.outside().random.fill(&mut salt);
+        match seal(text.as_bytes(), receiver, &scalar, &salt) {
+            Ok(body) => return Ok(body),
+            Err(SealError::Sender) => {}
+            Err(SealError::Receiver | SealError::Long) => return Err(Failed::Options),
+        }
+    }
+    Err(Failed::Unreachable)
+}
+
+/// What the client reads (`docs/protocols/push.md`).
+fn content(server: &Server, account: &Account, due: &Due) -> Value {
+    let mut content = Map::new();
+    content.insert("account".to_owned(), account.jid.as_str().into());
+    if server.options().text(&REVEALS) != "nothing" {
+        content.insert("messages".to_owned(), due.count.into());
+    }
+    if let Some(sender) = &due.about.sender {
+        content.insert("from".to_owned(), sender.as_str().into());
+    }
+    if let Some(body) = &due.about.body {
+        content.insert("body".to_owned(), body.as_str().into());
+    }
+    content.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use waxwing_stanza::xep::xep_0004_forms::{Field, FormKind};
+
+    use super::*;
+
+    const KEY: &str =
+        "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4";
+    const AUTH: &str = "BTBZMqHH6r4Tts7J_aSIgg";
+    const URL: &str = "https://push.example/abc";
+
+    fn read(endpoint: &str, key: &str, auth: &str) -> Option<Subscription> {
+        let form = DataForm::new(FormKind::Submit)
+            .with_field(Field::new(ENDPOINT, [endpoint]))
+            .with_field(Field::new(PUBLIC_KEY, [key]))
+            .with_field(Field::new(AUTH_SECRET, [auth]));
+        Subscription::read(&form)
+    }
+
+    #[test]
+    fn what_clients_say() {
+        let plain = read(URL, KEY, AUTH).unwrap();
+        let padded = read(URL, &format!("{KEY}="), &format!("{AUTH}=="));
+        assert_eq!(padded, Some(plain));
+        let compressed = KEY.replacen("BC", "AC", 1);
+        for (endpoint, key, auth) in [
+            ("http://push.example/abc", KEY, AUTH),
+            (URL, &KEY[4..], AUTH),
+            (URL, compressed.as_str(), AUTH),
+            (URL, "", AUTH),
+            (URL, KEY, &AUTH[4..]),
+            (URL, KEY, KEY),
+            (URL, KEY, "BTBZMqHH6r4Tts7J/aSIgg"),
+        ] {
+            assert_eq!(read(endpoint, key, auth), None, "{endpoint} {key} {auth}");
+        }
+        assert_eq!(Subscription::read(&DataForm::new(FormKind::Submit)), None);
+    }
+}

@@ -1,0 +1,77 @@
+//! The command `waxwing push list`: asks the running server, shows the answer.
+
+use serde_json::{Value, json};
+
+use crate::admin_socket::{self, CommandError};
+use crate::cli::Push;
+use crate::config::Config;
+use crate::terminal::plain;
+use crate::{Outcome, say, say_json};
+
+/// Runs it.
+pub(crate) fn run(config: &Config, command: Push) -> Outcome {
+    let Push::List { jid, output } = command;
+    let runtime = match tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => return Outcome::Failed(error.to_string()),
+    };
+    let args = json!({ "jid": jid });
+    match runtime.block_on(admin_socket::ask(&config.admin_socket(), "push list", args)) {
+        Ok(result) if output.json => say_json(&result),
+        Ok(result) => show(&result),
+        Err(CommandError::Refused(text)) => return Outcome::Refused(text),
+        Err(error) => return Outcome::Failed(error.to_string()),
+    }
+    Outcome::Done
+}
+
+fn show(result: &Value) {
+    let services = result.get("services").and_then(Value::as_array);
+    let services = services.map(Vec::as_slice).unwrap_or_default();
+    if services.is_empty() {
+        return say("No device of this account has asked for notifications.");
+    }
+    for service in services {
+        say(&line(service));
+    }
+}
+
+/// A push service, its device first.
+fn line(service: &Value) -> String {
+    let text = |key: &str| service.get(key).and_then(Value::as_str).unwrap_or_default();
+    let device = match text("device") {
+        "" => text("resource"),
+        device => device,
+    };
+    let mut line = format!(
+        "{}  {}  {} {}",
+        plain(device),
+        text("state"),
+        plain(text("app_server")),
+        plain(text("node"))
+    );
+    let errors = service.get("errors").and_then(Value::as_u64).unwrap_or(0);
+    if errors > 0 {
+        line.push_str(&format!("  ({errors} in a row: {})", text("reason")));
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_says_how_it_goes() {
+        let service = json!({
+            "app_server": "push.example", "node": "n\u{1b}", "device": null, "resource": "phone",
+            "state": "failing", "errors": 2, "reason": "late",
+        });
+        let shown = line(&service);
+        assert!(shown.starts_with("phone  failing  push.example n"), "{shown}");
+        assert!(shown.ends_with("(2 in a row: late)") && !shown.contains('\u{1b}'), "{shown}");
+    }
+}
