@@ -78,7 +78,9 @@ pub enum StartError {
         reason: String,
     },
     /// The key of push services.
-    #[error("the key by which push services know the server is none of the curve P-256; another one is")]
+    #[error(
+        "the key by which push services know the server is none of the curve P-256; another one is"
+    )]
     PushKey,
     /// A setting of a feature.
     #[error(transparent)]

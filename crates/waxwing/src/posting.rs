@@ -105,7 +105,9 @@ impl Tools {
 /// What the machine trusts: the first file of them that there is.
 fn authorities() -> RootCertStore {
     let mut roots = RootCertStore::empty();
-    let files = AUTHORITIES.iter().filter_map(|path| CertificateDer::pem_file_iter(path).ok());
+    let files = AUTHORITIES
+        .iter()
+        .filter_map(|path| CertificateDer::pem_file_iter(path).ok());
     for certificate in files.take(1).flatten().flatten() {
         // One that cannot be read vouches for nobody.
         let _unread = roots.add(certificate);
@@ -133,10 +135,7 @@ async fn exchange(tools: &Tools, request: &WebRequest) -> Result<WebAnswer, WebE
 }
 
 /// The addresses that may be connected to.
-async fn addresses(
-    resolve: &dyn Resolve,
-    request: &WebRequest,
-) -> Result<Vec<IpAddr>, WebError> {
+async fn addresses(resolve: &dyn Resolve, request: &WebRequest) -> Result<Vec<IpAddr>, WebError> {
     let host = request.endpoint.host();
     let mut all = match host.parse::<IpAddr>() {
         Ok(address) => vec![address],

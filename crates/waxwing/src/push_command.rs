@@ -71,7 +71,13 @@ mod tests {
             "state": "failing", "errors": 2, "reason": "late",
         });
         let shown = line(&service);
-        assert!(shown.starts_with("phone  failing  push.example n"), "{shown}");
-        assert!(shown.ends_with("(2 in a row: late)") && !shown.contains('\u{1b}'), "{shown}");
+        assert!(
+            shown.starts_with("phone  failing  push.example n"),
+            "{shown}"
+        );
+        assert!(
+            shown.ends_with("(2 in a row: late)") && !shown.contains('\u{1b}'),
+            "{shown}"
+        );
     }
 }

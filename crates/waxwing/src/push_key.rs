@@ -68,7 +68,10 @@ mod tests {
         assert!(made.is_some());
         assert_eq!(open(&dir).unwrap(), made);
         let path = dir.join(FILE);
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(
+            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
         fs::write(&path, "no key").unwrap();
         assert!(open(&dir).is_err());
         fs::remove_dir_all(dir).unwrap();

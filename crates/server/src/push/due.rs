@@ -238,7 +238,10 @@ mod tests {
         assert_eq!(counts(&due), [("b", 4)]);
         pushing.arrived(&due[0]);
         assert_eq!(pushing.next(60), None);
-        assert!(pushing.note([LogId(5)], About::default()), "somebody begins");
+        assert!(
+            pushing.note([LogId(5)], About::default()),
+            "somebody begins"
+        );
     }
 
     #[test]

@@ -37,7 +37,10 @@ impl Endpoint {
             Some(inside) => {
                 let (address, behind) = inside.split_once(']')?;
                 let address: Ipv6Addr = address.parse().ok()?;
-                (format!("[{address}]"), port(behind.strip_prefix(':'), behind)?)
+                (
+                    format!("[{address}]"),
+                    port(behind.strip_prefix(':'), behind)?,
+                )
             }
             None => {
                 let (name, number) = match authority.split_once(':') {
@@ -128,7 +131,10 @@ mod tests {
             ("https://192.0.2.1/x", "192.0.2.1", "/x"),
         ] {
             let endpoint = Endpoint::parse(url).unwrap();
-            assert_eq!((endpoint.authority().as_str(), endpoint.path()), (authority, path));
+            assert_eq!(
+                (endpoint.authority().as_str(), endpoint.path()),
+                (authority, path)
+            );
             assert_eq!(endpoint.origin(), format!("https://{authority}"));
         }
         assert_eq!(Endpoint::parse("https://[::1]/").unwrap().host(), "::1");

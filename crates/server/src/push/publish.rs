@@ -48,7 +48,13 @@ impl Failed {
     /// Whether no attempt will ever be better.
     pub(super) fn is_final(&self) -> bool {
         // RFC 8030 §7.3: 404, where the subscription has ended; 410 is what most send.
-        matches!(self, Failed::Status { status: 404 | 410, .. } | Failed::Options)
+        matches!(
+            self,
+            Failed::Status {
+                status: 404 | 410,
+                ..
+            } | Failed::Options
+        )
     }
 
     pub(super) fn retry_after_secs(&self) -> Option<u64> {

@@ -81,7 +81,9 @@ fn about(server: &Server, account: &Account, stanza: &Stanza) -> About {
     }
     let sender = stanza.from().map(|from| from.into_owned());
     let sender = sender.filter(|from| *from != account.jid.as_str());
-    let body = stanza.child(ns::CLIENT, "body").filter(|_| reveals == "body");
+    let body = stanza
+        .child(ns::CLIENT, "body")
+        .filter(|_| reveals == "body");
     let body = body.map(|body| body.element().text());
     About {
         sender,
@@ -89,12 +91,7 @@ fn about(server: &Server, account: &Account, stanza: &Stanza) -> About {
     }
 }
 
-fn note(
-    server: &Server,
-    account: &Arc<Account>,
-    ids: Vec<LogId>,
-    about: About,
-) {
+fn note(server: &Server, account: &Arc<Account>, ids: Vec<LogId>, about: About) {
     if account.pushing.note(ids, about) {
         let tasks = server.outside().tasks.clone();
         tasks.spawn(run(server.clone(), account.clone()).boxed());

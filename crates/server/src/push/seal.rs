@@ -70,14 +70,9 @@ pub(super) fn seal(
     let mut record = [text, &[LAST_RECORD]].concat();
     encrypt(&content_key, &nonce, &mut record).map_err(|Unspecified| SealError::Sender)?;
     let point_bytes = u8::try_from(point.len()).map_err(|_| SealError::Sender)?;
-    Ok([
-        salt,
-        &RECORD_BYTES.to_be_bytes()[..],
-        &[point_bytes],
-        point,
-        &record,
-    ]
-    .concat())
+    let size = RECORD_BYTES.to_be_bytes();
+    let all: [&[u8]; 5] = [salt, &size, &[point_bytes], point, &record];
+    Ok(all.concat())
 }
 
 /// HMAC-SHA-256: both steps of HKDF (RFC 5869), whose outputs are no longer here.
@@ -136,14 +131,20 @@ mod tests {
         let scalar = [1; SCALAR_BYTES];
         let salt = [2; SALT_BYTES];
         let long = vec![0; PLAIN_BYTES_MAX + 1];
-        assert_eq!(seal(&long, &receiver(), &scalar, &salt), Err(SealError::Long));
+        assert_eq!(
+            seal(&long, &receiver(), &scalar, &salt),
+            Err(SealError::Long)
+        );
         let most = seal(&long[1..], &receiver(), &scalar, &salt).unwrap();
         assert!(most.len() <= 4_096, "{}", most.len());
         let mut wrong = receiver();
         wrong.point[64] ^= 1;
         assert_eq!(seal(b"x", &wrong, &scalar, &salt), Err(SealError::Receiver));
         for none in [[0; SCALAR_BYTES], [0xff; SCALAR_BYTES]] {
-            assert_eq!(seal(b"x", &receiver(), &none, &salt), Err(SealError::Sender));
+            assert_eq!(
+                seal(b"x", &receiver(), &none, &salt),
+                Err(SealError::Sender)
+            );
         }
     }
 }

@@ -85,13 +85,20 @@ mod tests {
         let endpoint = Endpoint::parse("https://push.example:8443/abc").unwrap();
         let field = vapid.authorization(&endpoint, "https://example.org/", 1_000);
         let field = field.unwrap();
-        let (token, key) = field.strip_prefix("vapid t=").unwrap().split_once(", k=").unwrap();
+        let (token, key) = field
+            .strip_prefix("vapid t=")
+            .unwrap()
+            .split_once(", k=")
+            .unwrap();
         let (signed, signature) = token.rsplit_once('.').unwrap();
         let decoded = |text: &str| BASE64.decode(text).unwrap();
         let public = UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, decoded(key));
-        public.verify(signed.as_bytes(), &decoded(signature)).unwrap();
+        public
+            .verify(signed.as_bytes(), &decoded(signature))
+            .unwrap();
         let (header, claims) = signed.split_once('.').unwrap();
-        let read = |text: &str| serde_json::from_slice::<serde_json::Value>(&decoded(text)).unwrap();
+        let read =
+            |text: &str| serde_json::from_slice::<serde_json::Value>(&decoded(text)).unwrap();
         assert_eq!(read(header), json!({ "typ": "JWT", "alg": "ES256" }));
         let expected = json!({
             "aud": "https://push.example:8443",

@@ -5,6 +5,7 @@ use base64::Engine as _;
 use base64::alphabet::URL_SAFE;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use bytes::Bytes;
+use futures_util::future::{Either, select};
 use serde_json::{Map, Value};
 use waxwing_stanza::xep::proto_push::{AUTH_SECRET, ENDPOINT, PUBLIC_KEY};
 use waxwing_stanza::xep::xep_0004_forms::DataForm;
@@ -84,7 +85,12 @@ pub(super) async fn post(server: &Server, account: &Account, due: &Due) -> Resul
         private_addresses: options.flag(&PRIVATE_ENDPOINTS),
         secs_max: ANSWER_SECS_MAX,
     };
-    let answer = server.outside().web.post(request).await?;
+    let until = server.steady_micros() + ANSWER_SECS_MAX * 1_000_000;
+    let late = server.outside().clock.sleep_until(until);
+    let answer = match select(server.outside().web.post(request), late).await {
+        Either::Left((answer, _)) => answer?,
+        Either::Right(((), _)) => return Err(Failed::Late),
+    };
     match answer.status {
         200..=299 => Ok(()),
         status => Err(Failed::Status {

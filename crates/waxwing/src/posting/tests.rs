@@ -51,12 +51,30 @@ async fn what_is_answered() {
     for (text, expected) in [
         ("HTTP/1.1 410 Gone\r\n\r\n", status(410, None)),
         ("HTTP/1.1 404\r\nX: y\r\n\r\n", status(404, None)),
-        ("HTTP/1.1 302 Found\r\nLocation: https://other.example/\r\n\r\n", status(302, None)),
-        ("HTTP/1.1 429 Many\r\nretry-after: 120\r\n\r\n", status(429, Some(120))),
-        ("HTTP/1.1 503 No\r\nRetry-After: Fri, 31 Dec 1999 23:59:59 GMT\r\n\r\n", status(503, None)),
-        ("HTTP/1.1 429 Many\r\nRetry-After: +5\r\n\r\n", status(429, None)),
-        ("HTTP/1.1 429 Many\r\nRetry-After: 99999999999999999999\r\n\r\n", status(429, None)),
-        ("HTTP/1.1 103 Early\r\nX: y\r\n\r\nHTTP/1.1 201 Created\r\n\r\n", status(201, None)),
+        (
+            "HTTP/1.1 302 Found\r\nLocation: https://other.example/\r\n\r\n",
+            status(302, None),
+        ),
+        (
+            "HTTP/1.1 429 Many\r\nretry-after: 120\r\n\r\n",
+            status(429, Some(120)),
+        ),
+        (
+            "HTTP/1.1 503 No\r\nRetry-After: Fri, 31 Dec 1999 23:59:59 GMT\r\n\r\n",
+            status(503, None),
+        ),
+        (
+            "HTTP/1.1 429 Many\r\nRetry-After: +5\r\n\r\n",
+            status(429, None),
+        ),
+        (
+            "HTTP/1.1 429 Many\r\nRetry-After: 99999999999999999999\r\n\r\n",
+            status(429, None),
+        ),
+        (
+            "HTTP/1.1 103 Early\r\nX: y\r\n\r\nHTTP/1.1 201 Created\r\n\r\n",
+            status(201, None),
+        ),
         ("HTTP/1.1 101 Switching\r\n\r\n", Err(WebError::Malformed)),
         ("HTTP/1.1 600 What\r\n\r\n", Err(WebError::Malformed)),
         ("HTTP/1.1 201 Created\r\n", Err(WebError::Malformed)),
@@ -69,9 +87,15 @@ async fn what_is_answered() {
 
 #[tokio::test]
 async fn an_endless_head_is_not_read() {
-    let long = format!("HTTP/1.1 201 Created\r\nX: {}", "y".repeat(4 * ANSWER_BYTES_MAX));
+    let long = format!(
+        "HTTP/1.1 201 Created\r\nX: {}",
+        "y".repeat(4 * ANSWER_BYTES_MAX)
+    );
     assert_eq!(said(long.as_bytes()).await.0, Err(WebError::Malformed));
-    let many = format!("HTTP/1.1 201 Created\r\n{}\r\n", "X: y\r\n".repeat(FIELDS_MAX + 1));
+    let many = format!(
+        "HTTP/1.1 201 Created\r\n{}\r\n",
+        "X: y\r\n".repeat(FIELDS_MAX + 1)
+    );
     assert_eq!(said(many.as_bytes()).await.0, Err(WebError::Malformed));
 }
 
@@ -116,10 +140,27 @@ async fn one_that_hangs_is_left() {
 #[tokio::test]
 async fn private_addresses_are_refused() {
     let own: Vec<IpAddr> = [
-        "127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1",
-        "0.0.0.0", "255.255.255.255", "224.0.0.1", "192.0.2.1", "198.18.0.1", "::1", "::",
-        "fe80::1", "fd00::1", "ff02::1", "::ffff:127.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::",
-        "2001:db8::1", "2001::1",
+        "127.0.0.1",
+        "10.1.2.3",
+        "172.16.0.1",
+        "192.168.1.1",
+        "169.254.169.254",
+        "100.64.0.1",
+        "0.0.0.0",
+        "255.255.255.255",
+        "224.0.0.1",
+        "192.0.2.1",
+        "198.18.0.1",
+        "::1",
+        "::",
+        "fe80::1",
+        "fd00::1",
+        "ff02::1",
+        "::ffff:127.0.0.1",
+        "64:ff9b::7f00:1",
+        "2002:7f00:1::",
+        "2001:db8::1",
+        "2001::1",
     ]
     .map(|text| text.parse().unwrap())
     .to_vec();
