@@ -20,7 +20,9 @@ pub use endpoint::{ENDPOINT_BYTES_MAX, Endpoint};
 pub(crate) use due::Pushing;
 pub(crate) use publish::check;
 pub(crate) use rounds::{left, received};
-pub(crate) use stored::{NODE_BYTES_MAX, OPTIONS_BYTES_MAX, PUSHES, disable, enable};
+pub(crate) use stored::{
+    NODE_BYTES_MAX, OPTIONS_BYTES_MAX, PUSHES, disable, enable, forget_device,
+};
 
 use crate::options::{OptionDefault, OptionSpec};
 

@@ -17,6 +17,7 @@ use crate::accounts;
 use crate::directory::Account;
 use crate::lifecycle;
 use crate::options::{OptionDefault, OptionSpec};
+use crate::push;
 use crate::server::{Server, unavailable};
 use crate::session::Session;
 
@@ -320,8 +321,11 @@ pub(crate) async fn revoke(
     accounts::require(&mut batch, &account.owner);
     batch.delete(&TOKENS.at(0), &account.owner, &device);
     batch.delete(&CLIENTS.at(0), &account.owner, &device);
+    let forgotten = push::forget_device(server, account, &device, &mut batch).await;
+    forgotten.map_err(|error| unavailable(&error))?;
     let committed = server.store().commit(batch).await;
     committed.map_err(|error| unavailable(&error))?;
+    account.pushing.read_again();
     // Whoever has proved a token of it, and has no session yet, gets none.
     server.note_withdrawal();
     Ok(Some(sessions_of(account, &device)))

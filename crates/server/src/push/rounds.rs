@@ -79,7 +79,7 @@ fn about(server: &Server, account: &Account, stanza: &Stanza) -> About {
     if !matches!(reveals, "sender" | "body") {
         return About::default();
     }
-    let sender = stanza.from().map(|from| from.into_owned());
+    let sender = stanza.from().map(std::borrow::Cow::into_owned);
     let sender = sender.filter(|from| *from != account.jid.as_str());
     let body = stanza
         .child(ns::CLIENT, "body")

@@ -153,7 +153,22 @@ pub(crate) async fn disable(
     Ok(())
 }
 
-/// Notes how a notification went, if the service is still what it was sent to; gives what is stored now.
+/// Forgets what a device has asked for that is logged out (XEP-0494 §3.2), with what `batch` does.
+pub(crate) async fn forget_device(
+    server: &Server,
+    account: &Account,
+    device: &str,
+    batch: &mut Batch,
+) -> Result<(), StoreError> {
+    for (place, push) in load(server, account).await? {
+        if push.device.as_deref() == Some(device) {
+            batch.delete(&PUSHES, &account.owner, &place);
+        }
+    }
+    Ok(())
+}
+
+/// Notes how a notification went, if the service is still what it was sent to.
 pub(super) async fn note(
     server: &Server,
     account: &Account,
@@ -164,6 +179,7 @@ pub(super) async fn note(
     let _turn = account.turn().await;
     let stored = server.store().get(&PUSHES, &account.owner, place).await?;
     let Some(before) = stored.filter(|stored| stored.enabled_secs == sent_to.enabled_secs) else {
+        account.pushing.read_again();
         return Ok(());
     };
     let mut after = before.clone();
