@@ -26,7 +26,7 @@ pub const FEATURE: Feature = Feature {
     title: "Push Notifications",
     version: "0.4.1",
     status: Status::Partial(
-        "app servers at other servers come with federation; word of an app server that it wants no more is not heeded",
+        "app servers of other servers, and word of an app server that it wants no more (§8)",
     ),
     options: &[
         REVEALS,
