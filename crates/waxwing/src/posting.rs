@@ -176,13 +176,11 @@ fn is_public(address: IpAddr) -> bool {
 
 fn is_public_v4(address: Ipv4Addr) -> bool {
     let [first, second, third, _] = address.octets();
-    let is_special = match (first, second, third) {
-        // This network, carriers' own, protocols', benchmarks', and what is reserved.
-        (0 | 240.., _, _) | (100, 64..=127, _) | (192, 0, 0) | (198, 18 | 19, _) => true,
-        // The anycast of 6to4.
-        (192, 88, 99) => true,
-        _ => false,
-    };
+    // This network, carriers' own, protocols', benchmarks', the anycast of 6to4, and what is reserved.
+    let is_special = matches!(
+        (first, second, third),
+        (0 | 240.., _, _) | (100, 64..=127, _) | (192, 0, 0) | (198, 18 | 19, _) | (192, 88, 99)
+    );
     let is_own = address.is_loopback() || address.is_private() || address.is_link_local();
     let is_nobody = address.is_multicast() || address.is_documentation();
     !(is_special || is_own || is_nobody)
@@ -191,11 +189,11 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
 fn is_public_v6(address: Ipv6Addr) -> bool {
     let [first, second, ..] = address.segments();
     let is_global = first & 0xe000 == 0x2000;
-    let is_special = match (first, second) {
-        // Protocols' and tunnels' (Teredo, ORCHID), examples', and 6to4, which stands for an address of IPv4.
-        (0x2001, 0x0000..=0x01ff | 0x0db8) | (0x2002, _) | (0x3fff, 0..=0x0fff) => true,
-        _ => false,
-    };
+    // Protocols' and tunnels' (Teredo, ORCHID), examples', and 6to4, which stands for an address of IPv4.
+    let is_special = matches!(
+        (first, second),
+        (0x2001, 0x0000..=0x01ff | 0x0db8) | (0x2002, _) | (0x3fff, 0..=0x0fff)
+    );
     is_global && !is_special
 }
 

@@ -16,7 +16,7 @@ use waxwing_store::{OpenError, Store};
 use super::finding::{Finding, Level};
 use crate::config::Config;
 use crate::data_dir::mend;
-use crate::{listen, token_keys};
+use crate::{listen, push_key, token_keys};
 
 /// Free space below which the disk will be full soon.
 const FREE_BYTES_WARNING: u64 = 1 << 30;
@@ -69,6 +69,7 @@ pub(crate) fn data_dir(config: &Config) -> Vec<Finding> {
         findings.push(Finding::warning(ABOUT, text).mend(format!("chmod 700 '{shown}'")));
     }
     findings.extend(of_token_keys(dir));
+    findings.extend(of_push_key(dir));
     let socket = config.admin_socket();
     if socket.as_os_str().as_bytes().len() > SOCKET_PATH_BYTES_MAX {
         let text = format!("the path of {} is too long for a socket", socket.display());
@@ -139,9 +140,25 @@ fn of_token_keys(dir: &Path) -> Option<Finding> {
         let mend = "mend the line; or remove the file: devices use their passwords then, once";
         return Some(Finding::fatal(ABOUT, error.to_string()).mend(mend));
     }
+    of_mode(&path, mode)
+}
+
+/// The key by which push services know the server, where there is one.
+fn of_push_key(dir: &Path) -> Option<Finding> {
+    let path = dir.join(push_key::FILE);
+    let mode = std::fs::metadata(&path).ok()?.permissions().mode();
+    if let Err(error) = push_key::read(dir) {
+        let mend = "mend the line; or remove the file: browsers subscribe again then";
+        return Some(Finding::fatal("data", error.to_string()).mend(mend));
+    }
+    of_mode(&path, mode)
+}
+
+/// A file that nobody else is to read.
+fn of_mode(path: &Path, mode: u32) -> Option<Finding> {
     let text = format!("other users of this machine can read {}", path.display());
     let mend = format!("chmod 600 '{}'", path.display());
-    (mode & 0o077 != 0).then(|| Finding::bad(ABOUT, text).mend(mend))
+    (mode & 0o077 != 0).then(|| Finding::bad("data", text).mend(mend))
 }
 
 fn refused(error: &OpenError) -> Finding {
@@ -282,6 +299,23 @@ mod tests {
         let level = |mode| {
             fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
             of_token_keys(&dir).map(|finding| finding.level)
+        };
+        assert_eq!((level(0o600), level(0o640)), (None, Some(Level::Bad)));
+        fs::write(&path, "ab").unwrap();
+        assert_eq!(level(0o600), Some(Level::Fatal));
+        fs::remove_dir_all(dir).unwrap();
+    }
+
+    #[test]
+    fn the_key_of_push_services_is_looked_at() {
+        let dir = std::env::temp_dir().join(format!("waxwing-check-push-{}", std::process::id()));
+        fs::create_dir_all(&dir).unwrap();
+        let path = dir.join(push_key::FILE);
+        assert!(of_push_key(&dir).is_none(), "the server makes it");
+        fs::write(&path, "ab".repeat(32)).unwrap();
+        let level = |mode| {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            of_push_key(&dir).map(|finding| finding.level)
         };
         assert_eq!((level(0o600), level(0o640)), (None, Some(Level::Bad)));
         fs::write(&path, "ab").unwrap();
