@@ -81,7 +81,11 @@ impl Scene {
     fn log_in(&mut self, who: &str) {
         let jid: BareJid = who.parse().unwrap();
         self.world.add_account(&jid, "pencil").unwrap();
-        let settings = ClientSettings::new(jid, Password::prepare("pencil").unwrap());
+        let mut settings = ClientSettings::new(jid, Password::prepare("pencil").unwrap());
+        if who == BOB {
+            // Nobody answers for him what he has got.
+            settings.stream_management = None;
+        }
         let link = self.world.connect(&Security::StartTls);
         let stream = ClientStream::new(settings, Tls::Required, [5; 32], Until::Bound);
         self.clients.push(Client {
@@ -251,6 +255,21 @@ fn nothing_is_posted_to_whom_somebody_looks_at() {
     scene.write("two");
     scene.run(5);
     assert_eq!(scene.posted(), [bare()]);
+}
+
+/// XEP-0198: a client that says nothing any more counts as gone, and what it may not have got is pushed; once, though its
+/// session ends later, too.
+#[test]
+fn what_was_on_its_way_is_pushed_when_the_stream_breaks() {
+    let mut scene = Scene::with_everybody_here(&[]);
+    scene.send(0, "<presence/>");
+    scene.write("one");
+    scene.run(5);
+    assert_eq!(scene.posted(), NOTHING);
+    scene.run(300);
+    assert_eq!(scene.posted(), [bare()]);
+    scene.run(7_200);
+    assert_eq!(scene.posted(), NOTHING);
 }
 
 #[test]
