@@ -91,11 +91,12 @@ pub(crate) fn open(data_dir: &Path) -> Result<Vec<TokenSecret>, TokenKeysError> 
         let digits: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
         let content = format!("{WORDS}{digits}\n");
         let made = made.and_then(|()| files::replace(&path, content.as_bytes(), 0o600));
-        made.map_err(|error| TokenKeysError::Write { path, error })?;
+        made.map_err(|error| TokenKeysError::Write { path: path.clone(), error })?;
         tracing::info!("the keys of tokens were made");
     }
     if let Some(mode) = seen_by_others(data_dir) {
-        tracing::warn!(path = %path.display(), mode = format!("{mode:o}"), "others can read the keys of tokens, and log in by them as anybody who has one");
+        let mode = format!("{mode:o}");
+        tracing::warn!(path = %path.display(), mode, "others can read the keys of tokens, and log in by them as anybody who has one");
     }
     read(data_dir)
 }
