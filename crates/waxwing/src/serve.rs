@@ -217,7 +217,14 @@ async fn serve(config: Config, path: PathBuf) -> Result<(), ServeError> {
     tracing::info!(domains = %config.domains.join(", "), data = %storage::shown(&config), "ready");
     notify("READY=1");
     let admin_socket = config.admin_socket();
-    let mut reloader = Reloader::new(path, config, token_keys, server.clone(), publish_tls, publish_web);
+    let mut reloader = Reloader::new(
+        path,
+        config,
+        token_keys,
+        server.clone(),
+        publish_tls,
+        publish_web,
+    );
     attend(&mut signals, &mut hangup, &mut asked, &mut reloader).await;
     tracing::info!("stopping; another signal stops at once");
     notify("STOPPING=1");

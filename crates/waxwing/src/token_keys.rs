@@ -91,7 +91,10 @@ pub(crate) fn open(data_dir: &Path) -> Result<Vec<TokenSecret>, TokenKeysError> 
         let digits: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
         let content = format!("{WORDS}{digits}\n");
         let made = made.and_then(|()| files::replace(&path, content.as_bytes(), 0o600));
-        made.map_err(|error| TokenKeysError::Write { path: path.clone(), error })?;
+        made.map_err(|error| TokenKeysError::Write {
+            path: path.clone(),
+            error,
+        })?;
         tracing::info!("the keys of tokens were made");
     }
     if let Some(mode) = seen_by_others(data_dir) {
@@ -103,7 +106,10 @@ pub(crate) fn open(data_dir: &Path) -> Result<Vec<TokenSecret>, TokenKeysError> 
 
 /// The mode of the file, where others than its owner may read it.
 pub(crate) fn seen_by_others(data_dir: &Path) -> Option<u32> {
-    let mode = std::fs::metadata(data_dir.join(FILE)).ok()?.permissions().mode();
+    let mode = std::fs::metadata(data_dir.join(FILE))
+        .ok()?
+        .permissions()
+        .mode();
     (mode & 0o077 != 0).then_some(mode & 0o777)
 }
 
