@@ -1,5 +1,7 @@
 //! What the server posts to a push service by itself, and what it does when that goes wrong (XEP-0357, RFC 8030, RFC 8291,
 //! RFC 8292). testkit's push service checks who signed, and decrypts.
+//!
+//! Length: one scene, and everything that a push service can do in it.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![expect(clippy::panic, reason = "a test fails by panicking")]
@@ -136,30 +138,29 @@ impl Scene {
 
     fn enable(&mut self, who: usize) {
         let (public, auth) = (self.phone.public(), self.phone.auth());
-        let field =
-            |name: &str, value: &str| format!("<field var='{name}'><value>{value}</value></field>");
-        let form = [
-            field(
-                "FORM_TYPE",
-                "http://jabber.org/protocol/pubsub#publish-options",
-            ),
-            field("endpoint", ENDPOINT),
-            field("p256dh", &public),
-            field("auth", &auth),
-        ];
-        let enable = format!(
-            "<iq type='set' id='on'><enable xmlns='urn:xmpp:push:0' jid='example.org' node='phone'>\
-             <x xmlns='jabber:x:data' type='submit'>{}</x></enable></iq>",
-            form.concat()
-        );
+        let answer = self.ask_for(who, "phone", ENDPOINT, &public, &auth);
+        assert!(answer.contains("type='result'"), "{answer}");
+    }
+
+    /// What is answered to whoever wants notifications there.
+    fn ask_for(
+        &mut self,
+        who: usize,
+        node: &str,
+        endpoint: &str,
+        public: &str,
+        auth: &str,
+    ) -> String {
+        let enable = enable(node, endpoint, public, auth);
         let before = self.clients[who].said.len();
         self.send(who, &enable);
-        let answers = &self.clients[who].said[before..];
-        let is_done = |said: &Said| match said {
-            Said::Element(stanza) => stanza.kind().as_deref() == Some("result"),
-            _ => false,
-        };
-        assert!(answers.iter().any(is_done), "{answers:?}");
+        let answers = self.clients[who].said[before..].iter();
+        let answers = answers.filter_map(|said| match said {
+            Said::Element(stanza) if stanza.id().as_deref() == Some("on") => Some(stanza),
+            _ => None,
+        });
+        let bytes = answers.map(|stanza| stanza.bytes().to_vec());
+        String::from_utf8(bytes.collect::<Vec<_>>().concat()).unwrap()
     }
 
     /// Bob, who is the last to have come, writes to Alice.
@@ -193,6 +194,26 @@ impl Scene {
         let text = |key: &str| service[key].as_str().unwrap_or_default().to_owned();
         (text("state"), text("reason"))
     }
+}
+
+/// Asks for notifications.
+fn enable(node: &str, endpoint: &str, public: &str, auth: &str) -> String {
+    let field =
+        |name: &str, value: &str| format!("<field var='{name}'><value>{value}</value></field>");
+    let form = [
+        field(
+            "FORM_TYPE",
+            "http://jabber.org/protocol/pubsub#publish-options",
+        ),
+        field("endpoint", endpoint),
+        field("p256dh", public),
+        field("auth", auth),
+    ];
+    format!(
+        "<iq type='set' id='on'><enable xmlns='urn:xmpp:push:0' jid='example.org' node='{node}'>\
+         <x xmlns='jabber:x:data' type='submit'>{}</x></enable></iq>",
+        form.concat()
+    )
 }
 
 const NOTHING: [Value; 0] = [];
@@ -343,4 +364,155 @@ fn one_that_may_not_be_reached_says_why() {
     scene.run(5);
     let expected = ("failing".to_owned(), "private-address".to_owned());
     assert_eq!(scene.state(), expected);
+}
+
+#[test]
+fn one_that_fails_is_told_apart() {
+    for (status, word) in [(500, "service-error"), (403, "rejected"), (413, "rejected")] {
+        let mut scene = Scene::new(&[]);
+        scene.world.posted().behave(Post::status(status));
+        scene.write("one");
+        scene.run(5);
+        assert_eq!(scene.state(), ("failing".to_owned(), word.to_owned()));
+    }
+}
+
+/// What this server has no room for is tried again, and is nobody's fault.
+#[test]
+fn what_there_is_no_room_for_counts_for_nothing() {
+    let mut scene = Scene::new(&[errors_max(1)]);
+    scene.world.posted().behave(Post::Fail(WebError::Busy));
+    scene.write("one");
+    scene.run(300);
+    let tried = scene.posted();
+    assert!((2..=10).contains(&tried.len()), "{tried:?}");
+    assert_eq!(scene.state().0, "untried");
+    scene.world.posted().behave(Post::status(201));
+    scene.run(60);
+    assert_eq!(scene.posted(), [bare()]);
+}
+
+/// The origins of what was posted.
+fn origins(scene: &Scene) -> Vec<String> {
+    let posts = scene.world.posted().take().into_iter();
+    posts.map(|post| post.endpoint.origin()).collect()
+}
+
+/// Alice has two services more, and is gone: one hangs, or fails and wants to be left alone.
+#[test]
+fn one_that_hangs_or_fails_holds_up_no_other() {
+    let late = Post::Answer(WebAnswer {
+        status: 503,
+        retry_after_secs: Some(3_600),
+    });
+    for does in [Post::Hang, late] {
+        let mut scene = Scene::with_everybody_here(&[]);
+        let (public, auth) = (scene.phone.public(), scene.phone.auth());
+        let answer = scene.ask_for(0, "other", "https://other.example/", &public, &auth);
+        assert!(answer.contains("type='result'"), "{answer}");
+        scene
+            .world
+            .posted()
+            .behave_at("https://other.example", does);
+        let alice = scene.clients.remove(0);
+        scene.world.cut(alice.link, Cut::Clean);
+        scene.write("one");
+        scene.run(5);
+        let mut both = origins(&scene);
+        both.sort();
+        assert_eq!(both, ["https://other.example", "https://push.example"]);
+        for _ in 0..3 {
+            scene.write("more");
+            scene.run(3);
+            assert_eq!(origins(&scene), ["https://push.example"], "{does:?}");
+        }
+    }
+}
+
+/// What waits to be pushed is bounded, and so are the attempts.
+#[test]
+fn one_that_never_answers_while_ten_thousand_messages_come() {
+    let counts = ("push_reveals", OptionValue::Text("count".to_owned()));
+    let mut scene = Scene::new(&[counts]);
+    scene.world.posted().behave(Post::Hang);
+    for burst in 0..100 {
+        for _ in 0..100 {
+            scene.write(&format!("message {burst}"));
+        }
+        scene.run(1);
+    }
+    let tried = scene.posted();
+    assert!((1..=3).contains(&tried.len()), "{tried:?}");
+    scene.world.posted().behave(Post::status(201));
+    scene.run(300);
+    let told = scene.posted();
+    let [content] = &told[..] else {
+        panic!("{told:?}");
+    };
+    let count = content["messages"].as_u64().unwrap();
+    assert!((100..=1_000).contains(&count), "{count}");
+    assert_eq!(scene.state().0, "works");
+    scene.run(7_200);
+    assert_eq!(scene.posted(), NOTHING);
+}
+
+#[test]
+fn thousands_of_services_are_as_many_as_there_may_be() {
+    let mut scene = Scene::with_everybody_here(&[]);
+    let (public, auth) = (scene.phone.public(), scene.phone.auth());
+    for number in 0..2_000 {
+        let enable = enable(&format!("n{number}"), ENDPOINT, &public, &auth);
+        scene.clients[0].stream.send(enable.into());
+        if number % 100 == 0 {
+            scene.run(1);
+        }
+    }
+    scene.run(5);
+    let arguments = json!({ "jid": ALICE });
+    let listed = scene.world.admin("push list", arguments).unwrap();
+    let services = listed["services"].as_array().unwrap();
+    assert_eq!(services.len(), 20);
+    assert!(services.iter().any(|service| service["node"] == "n1999"));
+    // No more than a few are posted to at a time.
+    scene.world.posted().behave(Post::Hang);
+    let alice = scene.clients.remove(0);
+    scene.world.cut(alice.link, Cut::Clean);
+    scene.write("one");
+    scene.run(20);
+    assert_eq!(scene.posted().len(), 4);
+    scene.world.posted().behave(Post::status(201));
+    scene.run(300);
+    assert_eq!(scene.posted().len(), 20);
+}
+
+#[test]
+fn what_cannot_be_posted_to_is_refused_where_the_client_learns_of_it() {
+    let mut scene = Scene::with_everybody_here(&[]);
+    let (public, auth) = (scene.phone.public(), scene.phone.auth());
+    // Points to the curve beside it.
+    let elsewhere = format!("{}A", &public[..public.len() - 1]);
+    let long = |bytes: usize| format!("https://push.example/{}", "x".repeat(bytes));
+    let (endpoint, private) = ("not-acceptable", "private address");
+    let refused = [
+        ("http://push.example/abc", &*public, &*auth, endpoint),
+        ("https://127.0.0.1/abc", &public, &auth, private),
+        ("https://[fe80::1]:8443/", &public, &auth, private),
+        ("https://169.254.169.254/latest", &public, &auth, private),
+        ("https://[::ffff:10.0.0.1]/", &public, &auth, private),
+        (&long(2_000), &public, &auth, "1024 bytes"),
+        (&long(10_000), &public, &auth, "policy-violation"),
+        (ENDPOINT, &elsewhere, &auth, "p256dh"),
+        (ENDPOINT, &public, "AAAA", "auth"),
+        ("", "", "", endpoint),
+    ];
+    for (at, public, auth, why) in refused {
+        let answer = scene.ask_for(0, "n", at, public, auth);
+        let is_refused = answer.contains("type='error'") && answer.contains(why);
+        assert!(is_refused, "{at} {public} {auth}: {answer}");
+    }
+    // What the operator allows.
+    let option = ("web_push_private_addresses", OptionValue::Flag(true));
+    let mut scene = Scene::with_everybody_here(&[option]);
+    let answer = scene.ask_for(0, "n", "https://127.0.0.1/abc", &public, &auth);
+    assert!(answer.contains("type='result'"), "{answer}");
 }

@@ -72,6 +72,9 @@ pub enum WebError {
     /// The time is over.
     #[error("it does not answer in time")]
     Late,
+    /// Too many requests are made at the moment; it was not even tried.
+    #[error("too many requests are made at the moment")]
+    Busy,
     /// What came is no HTTP, or too much of it.
     #[error("it does not speak HTTP")]
     Malformed,

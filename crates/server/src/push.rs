@@ -5,6 +5,7 @@
 //! (`push/due.rs`); one task an account sends it (`push/rounds.rs`), to an app server elsewhere (`push/publish.rs`) or to
 //! the one that is built in (`push/web.rs`). What is stored is who wants it and how it goes (`push/stored.rs`).
 
+mod address;
 pub(crate) mod commands;
 mod due;
 mod endpoint;
@@ -15,6 +16,7 @@ mod stored;
 pub(crate) mod vapid;
 mod web;
 
+pub use address::is_public_address;
 pub use endpoint::{ENDPOINT_BYTES_MAX, Endpoint};
 
 pub(crate) use due::Pushing;

@@ -1,5 +1,6 @@
 //! A push service and a client of it: all that the server posts comes here, is checked, and can be read.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use aws_lc_rs::aead::{AES_128_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
@@ -42,6 +43,8 @@ impl Post {
 
 struct State {
     does: Post,
+    /// What it does with requests of one origin.
+    at: BTreeMap<String, Post>,
     requests: Vec<WebRequest>,
 }
 
@@ -54,6 +57,7 @@ impl Default for Posted {
     fn default() -> Self {
         Posted(Arc::new(Mutex::new(State {
             does: Post::status(201),
+            at: BTreeMap::new(),
             requests: Vec::new(),
         })))
     }
@@ -69,6 +73,11 @@ impl Posted {
         self.state().does = does;
     }
 
+    /// From now on it does this with what is posted to an origin.
+    pub fn behave_at(&self, origin: &str, does: Post) {
+        self.state().at.insert(origin.to_owned(), does);
+    }
+
     /// What was posted since this was asked last.
     #[must_use]
     pub fn take(&self) -> Vec<WebRequest> {
@@ -79,8 +88,9 @@ impl Posted {
 impl Web for Posted {
     fn post(&self, request: WebRequest) -> BoxFuture<'static, Result<WebAnswer, WebError>> {
         let mut state = self.state();
+        let at = state.at.get(&request.endpoint.origin()).copied();
         state.requests.push(request);
-        match state.does {
+        match at.unwrap_or(state.does) {
             Post::Answer(answer) => ready(Ok(answer)).boxed(),
             Post::Fail(error) => ready(Err(error)).boxed(),
             Post::Hang => pending().boxed(),

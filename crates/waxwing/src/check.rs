@@ -3,7 +3,7 @@
 //! What the server refuses at its start is `fatal` here, and nothing else is; what else has to be mended the server
 //! says in its log when it starts.
 
-mod certificate;
+pub(crate) mod certificate;
 pub(crate) mod database;
 mod dns;
 pub(crate) mod finding;

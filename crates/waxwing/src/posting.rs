@@ -4,14 +4,13 @@
 //! and what is connected to is one of the addresses that were looked at, so that no name can mean two things. No redirect is
 //! followed, no proxy of the environment is used, and of the answer nothing is kept but its status.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -19,11 +18,15 @@ use tokio::sync::{OnceCell, Semaphore};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use waxwing_dial::{Family, Resolve, SystemResolver};
-use waxwing_server::{Endpoint, Web, WebAnswer, WebError, WebRequest};
+use waxwing_server::{Endpoint, Web, WebAnswer, WebError, WebRequest, is_public_address};
 
-/// Most requests at a time; others wait, as long as they may take.
-const REQUESTS_MAX: usize = 64;
-/// Most bytes of an answer's head; what comes behind it is not read.
+use crate::check::certificate::system_authorities;
+
+/// Most requests at a time; others wait.
+const REQUESTS_MAX: usize = 256;
+/// How long they wait; then they are not made, which is no fault of who they are for.
+const ROOM_TIME_MAX: Duration = Duration::from_secs(10);
+/// Most bytes of an answer's head, with all that announces it; what comes behind it is not read.
 const ANSWER_BYTES_MAX: usize = 16 * 1024;
 /// Most fields of it.
 const FIELDS_MAX: usize = 64;
@@ -31,13 +34,6 @@ const FIELDS_MAX: usize = 64;
 const ADDRESSES_MAX: usize = 4;
 /// Longest time for one address, so that there is some left for another.
 const CONNECT_TIME_MAX: Duration = Duration::from_secs(8);
-/// Where systems keep the authorities that they trust.
-const AUTHORITIES: [&str; 3] = [
-    "/etc/ssl/certs/ca-certificates.crt",
-    "/etc/pki/tls/certs/ca-bundle.crt",
-    "/etc/ssl/cert.pem",
-];
-
 /// Posts. What it needs is made when somebody posts first: most servers never do.
 pub(crate) struct Posting {
     tools: Arc<OnceCell<Tools>>,
@@ -64,7 +60,10 @@ impl Web for Posting {
         async move {
             let time = Duration::from_secs(request.secs_max);
             let done = timeout(time, async {
-                let _room = room.acquire().await.map_err(|_| WebError::Late)?;
+                let room = timeout(ROOM_TIME_MAX, room.acquire()).await;
+                let Ok(Ok(_room)) = room else {
+                    return Err(WebError::Busy);
+                };
                 exchange(tools.get_or_try_init(Tools::make).await?, &request).await
             });
             done.await.unwrap_or(Err(WebError::Late))
@@ -79,7 +78,7 @@ impl Tools {
             tracing::error!(%error, "names cannot be looked up; nothing is posted");
             WebError::Unreachable
         })?;
-        let roots = tokio::task::spawn_blocking(authorities).await;
+        let roots = tokio::task::spawn_blocking(system_authorities).await;
         let roots = roots.map_err(|_| WebError::Unreachable)?;
         if roots.is_empty() {
             tracing::error!("this machine trusts no authority; nothing is posted");
@@ -100,19 +99,6 @@ impl Tools {
             tls: TlsConnector::from(Arc::new(config)),
         })
     }
-}
-
-/// What the machine trusts: the first file of them that there is.
-fn authorities() -> RootCertStore {
-    let mut roots = RootCertStore::empty();
-    let files = AUTHORITIES
-        .iter()
-        .filter_map(|path| CertificateDer::pem_file_iter(path).ok());
-    for certificate in files.take(1).flatten().flatten() {
-        // One that cannot be read vouches for nobody.
-        let _unread = roots.add(certificate);
-    }
-    roots
 }
 
 async fn exchange(tools: &Tools, request: &WebRequest) -> Result<WebAnswer, WebError> {
@@ -155,46 +141,12 @@ async fn addresses(resolve: &dyn Resolve, request: &WebRequest) -> Result<Vec<Ip
     if all.is_empty() {
         return Err(WebError::Unreachable);
     }
-    all.retain(|address| request.private_addresses || is_public(*address));
+    all.retain(|address| request.private_addresses || is_public_address(*address));
     all.truncate(ADDRESSES_MAX);
     match all.is_empty() {
         true => Err(WebError::Private),
         false => Ok(all),
     }
-}
-
-/// Whether an address belongs to nobody's own network (RFC 6890), nor stands for one that may.
-fn is_public(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(address) => is_public_v4(address),
-        IpAddr::V6(address) => match address.to_ipv4_mapped() {
-            Some(address) => is_public_v4(address),
-            None => is_public_v6(address),
-        },
-    }
-}
-
-fn is_public_v4(address: Ipv4Addr) -> bool {
-    let [first, second, third, _] = address.octets();
-    // This network, carriers' own, protocols', benchmarks', the anycast of 6to4, and what is reserved.
-    let is_special = matches!(
-        (first, second, third),
-        (0 | 240.., _, _) | (100, 64..=127, _) | (192, 0, 0) | (198, 18 | 19, _) | (192, 88, 99)
-    );
-    let is_own = address.is_loopback() || address.is_private() || address.is_link_local();
-    let is_nobody = address.is_multicast() || address.is_documentation();
-    !(is_special || is_own || is_nobody)
-}
-
-fn is_public_v6(address: Ipv6Addr) -> bool {
-    let [first, second, ..] = address.segments();
-    let is_global = first & 0xe000 == 0x2000;
-    // Protocols' and tunnels' (Teredo, ORCHID), examples', and 6to4, which stands for an address of IPv4.
-    let is_special = matches!(
-        (first, second),
-        (0x2001, 0x0000..=0x01ff | 0x0db8) | (0x2002, _) | (0x3fff, 0..=0x0fff)
-    );
-    is_global && !is_special
 }
 
 /// Sends the request and reads the head of its answer.
@@ -211,6 +163,7 @@ where
     // A server may answer before it has read everything.
     let written = written.await;
     let mut read = Vec::new();
+    let mut read_bytes = 0;
     loop {
         let mut some = [0; 2_048];
         let count = match stream.read(&mut some).await {
@@ -222,7 +175,8 @@ where
         if let Some(answer) = answer(&mut read)? {
             return Ok(answer);
         }
-        if read.len() > ANSWER_BYTES_MAX {
+        read_bytes += count;
+        if read_bytes > ANSWER_BYTES_MAX {
             return Err(WebError::Malformed);
         }
     }

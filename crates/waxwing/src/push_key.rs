@@ -45,10 +45,9 @@ fn make(path: &PathBuf) -> io::Result<()> {
     let mut key = [0; KEY_BYTES];
     getrandom::fill(&mut key).map_err(io::Error::from)?;
     // Below the order of the curve, and not nothing: a key whatever was thrown.
-    if let [first, .., last] = &mut key {
-        *first &= 0x7f;
-        *last |= 1;
-    }
+    let [first, .., last] = &mut key;
+    *first &= 0x7f;
+    *last |= 1;
     let digits: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
     files::replace(path, format!("{WORDS}{digits}\n").as_bytes(), 0o600)
 }

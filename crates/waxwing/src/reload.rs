@@ -19,6 +19,7 @@ use crate::cli::Output;
 use crate::client::TlsSettings;
 use crate::config::{Config, Web};
 use crate::serve::{ReloadError, SettingsError};
+use crate::token_keys::TokenKeysError;
 use crate::{Outcome, admin_socket, check, push_key, say, say_json, serve, token_keys};
 
 /// TLS for connections that begin.
@@ -74,12 +75,49 @@ fn stamps(config: &Config) -> Vec<Stamp> {
     all.map(|path| stamp(path)).collect()
 }
 
+/// The keys that are files of their own in the data directory.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Keys {
+    /// Those that tokens are made by.
+    pub tokens: Vec<TokenSecret>,
+    /// The one by which push services know the server.
+    pub push: Option<TokenSecret>,
+}
+
+impl Keys {
+    /// Reads them, or makes those that there are not yet.
+    ///
+    /// # Errors
+    /// What is wrong with a file, in the operator's words.
+    pub(crate) fn open(data_dir: &Path) -> Result<Keys, TokenKeysError> {
+        Ok(Keys {
+            tokens: token_keys::open(data_dir)?,
+            push: push_key::open(data_dir)?,
+        })
+    }
+
+    fn read(data_dir: &Path) -> Result<Keys, TokenKeysError> {
+        Ok(Keys {
+            tokens: token_keys::read(data_dir)?,
+            push: push_key::read(data_dir)?,
+        })
+    }
+
+    /// The settings with them.
+    pub(crate) fn with(&self, settings: Settings) -> Settings {
+        Settings {
+            token_keys: self.tokens.clone(),
+            push_key: self.push.clone(),
+            ..settings
+        }
+    }
+}
+
 /// What is in effect, and where it came from.
 pub(crate) struct Reloader {
     path: PathBuf,
     config: Config,
-    /// Those that tokens are made by.
-    token_keys: Vec<TokenSecret>,
+    keys: Keys,
     server: Server,
     tls: watch::Sender<Option<Arc<TlsSettings>>>,
     web: watch::Sender<Arc<Web>>,
@@ -92,7 +130,7 @@ impl Reloader {
     pub(crate) fn new(
         path: PathBuf,
         config: Config,
-        token_keys: Vec<TokenSecret>,
+        keys: Keys,
         server: Server,
         tls: watch::Sender<Option<Arc<TlsSettings>>>,
         web: watch::Sender<Arc<Web>>,
@@ -102,7 +140,7 @@ impl Reloader {
             // Who asks may be in another folder, and reads of it.
             path: std::path::absolute(&path).unwrap_or(path),
             config,
-            token_keys,
+            keys,
             server,
             tls,
             web,
@@ -153,22 +191,22 @@ impl Reloader {
         };
         new.forget_others();
         let tls = serve::open_tls(&new)?;
-        let token_keys = token_keys::read(&new.data_dir)?;
-        if token_keys != self.token_keys {
-            done.changed.push("token-keys".to_owned());
+        let keys = Keys::read(&new.data_dir)?;
+        for (file, differs) in [
+            (token_keys::FILE, keys.tokens != self.keys.tokens),
+            (push_key::FILE, keys.push != self.keys.push),
+        ] {
+            if differs {
+                done.changed.push(file.to_owned());
+            }
         }
-        let settings = Settings {
-            token_keys: token_keys.clone(),
-            push_key: push_key::read(&new.data_dir)?,
-            ..new.settings()
-        };
-        let reloaded = self.server.reload(settings);
+        let reloaded = self.server.reload(keys.with(new.settings()));
         reloaded.map_err(|error| SettingsError::new(&new, error))?;
         self.tls.send_replace(tls);
         self.web.send_replace(Arc::new(new.web.clone()));
         done.warnings = check::of_certificates(&new);
         self.config = new;
-        self.token_keys = token_keys;
+        self.keys = keys;
         self.seen = seen;
         Ok(done)
     }

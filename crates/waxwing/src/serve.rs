@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
-use waxwing_server::{Server, Settings, StartError};
+use waxwing_server::{Server, StartError};
 
 use crate::accepting::Accepting;
 use crate::certificates::{CertificateError, Certificates, server_config};
@@ -24,10 +24,10 @@ use crate::listen::{self, ListenError, Serving};
 use crate::notify::{notify, watchdog_interval};
 use crate::one_port::{HTTP, XMPP};
 use crate::outside::outside;
-use crate::reload::{self, Reloader};
+use crate::reload::{self, Keys, Reloader};
 use crate::site::Site;
 use crate::web::{self, Access};
-use crate::{Outcome, admin_socket, check, http, logging, push_key, storage, token_keys};
+use crate::{Outcome, admin_socket, check, http, logging, storage};
 
 pub(crate) use error::{OpenTlsError, ReloadError, ServeError, SettingsError};
 
@@ -169,13 +169,8 @@ async fn serve(config: Config, path: PathBuf) -> Result<(), ServeError> {
     // Held until the server has stopped.
     let storage::Opened { store, lock: _lock } = storage::open(&config)?;
     check::log_warnings(&check::of_certificates(&config));
-    let token_keys = token_keys::open(&config.data_dir)?;
-    let settings = Settings {
-        token_keys: token_keys.clone(),
-        push_key: push_key::open(&config.data_dir)?,
-        ..config.settings()
-    };
-    let server = Server::start(settings, outside(store)).await;
+    let keys = Keys::open(&config.data_dir)?;
+    let server = Server::start(keys.with(config.settings()), outside(store)).await;
     let server = server.map_err(|error| match error {
         StartError::Store(error) => ServeError::Store(storage::unusable(&config, error)),
         error => ServeError::Start(SettingsError::new(&config, error)),
@@ -218,14 +213,7 @@ async fn serve(config: Config, path: PathBuf) -> Result<(), ServeError> {
     tracing::info!(domains = %config.domains.join(", "), data = %storage::shown(&config), "ready");
     notify("READY=1");
     let admin_socket = config.admin_socket();
-    let mut reloader = Reloader::new(
-        path,
-        config,
-        token_keys,
-        server.clone(),
-        publish_tls,
-        publish_web,
-    );
+    let mut reloader = Reloader::new(path, config, keys, server.clone(), publish_tls, publish_web);
     attend(&mut signals, &mut hangup, &mut asked, &mut reloader).await;
     tracing::info!("stopping; another signal stops at once");
     notify("STOPPING=1");

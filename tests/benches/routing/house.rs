@@ -14,7 +14,9 @@ use waxwing_stanza::BareJid;
 use waxwing_store::{Batch, Memory};
 use waxwing_stream::client;
 use waxwing_stream::sasl::{Hash, Mechanism, Password, ScramKeys};
-use waxwing_testkit::{ClientStream, Executor, Posted, START_MICROS, Said, Seed, SharedDice, Until};
+use waxwing_testkit::{
+    ClientStream, Executor, Posted, START_MICROS, Said, Seed, SharedDice, Until,
+};
 
 pub(crate) const DOMAIN: &str = "example.org";
 const PASSWORD: &str = "pencil";

@@ -24,6 +24,7 @@ mod migration;
 mod one_port;
 mod postgresql;
 mod proxies;
+mod push;
 mod refusals;
 mod relay;
 mod reload;

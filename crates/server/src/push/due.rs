@@ -3,12 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use futures_channel::oneshot;
 use waxwing_store::LogId;
 
 use super::stored::{Place, StoredPush};
 
 /// Most entries that one notification counts.
 pub(super) const COUNTED_MAX: usize = 1_000;
+/// Most notifications of one account that are on their way at a time: whoever names services that hang takes no more of what
+/// all accounts share.
+pub(super) const SENT_AT_ONCE_MAX: usize = 4;
 
 /// The newest message of those that a notification is about.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,6 +33,14 @@ struct Progress {
     about: About,
     /// Before this time nothing is sent, by the clock that nobody sets.
     not_before: u64,
+    /// Whether a notification is on its way.
+    is_sent: bool,
+}
+
+impl Progress {
+    fn waits(&self) -> bool {
+        !self.is_sent && !self.ids.is_empty()
+    }
 }
 
 #[derive(Default)]
@@ -41,7 +53,35 @@ struct State {
     /// Entries that came since the last round.
     fresh: BTreeSet<LogId>,
     about: About,
+    /// How many notifications are on their way, to services that were forgotten meanwhile, too.
+    sent: usize,
     is_running: bool,
+    /// Wakes the rounds, where they sleep until something is tried again.
+    wake: Option<oneshot::Sender<()>>,
+}
+
+impl State {
+    /// There is something to do; whether somebody has to begin the rounds.
+    fn begin(&mut self) -> bool {
+        // Whoever sleeps notices that nobody is left to wake him.
+        drop(self.wake.take());
+        !std::mem::replace(&mut self.is_running, true)
+    }
+
+    /// A notification is not on its way any more; whether somebody has to begin the rounds for what came meanwhile.
+    fn settled(&mut self) -> bool {
+        self.sent = self.sent.saturating_sub(1);
+        let is_done = self.fresh.is_empty() && !self.progress.values().any(Progress::waits);
+        !is_done && self.begin()
+    }
+}
+
+/// When the next round is.
+pub(super) enum Next {
+    /// After messages were gathered.
+    Soon,
+    /// At this time, or when this comes to an end.
+    Later(u64, oneshot::Receiver<()>),
 }
 
 /// What is to be pushed for an account.
@@ -68,6 +108,8 @@ impl Pushing {
         let mut state = self.state();
         state.services = None;
         state.changes += 1;
+        // What was to be tried late may have been asked for anew.
+        drop(state.wake.take());
     }
 
     /// Whether nobody wants any, as far as is known.
@@ -91,7 +133,7 @@ impl Pushing {
             return false;
         }
         state.about = about;
-        !std::mem::replace(&mut state.is_running, true)
+        state.begin()
     }
 
     /// How often the services have changed, where they have to be read.
@@ -104,13 +146,21 @@ impl Pushing {
     pub(super) fn read(&self, services: Vec<(Place, StoredPush)>, changes: u64) {
         let mut state = self.state();
         if state.changes == changes {
-            let places: BTreeSet<&Place> = services.iter().map(|(place, _)| place).collect();
-            state.progress.retain(|place, _| places.contains(place));
+            let by_place: BTreeMap<&Place, &StoredPush> =
+                services.iter().map(|(place, push)| (place, push)).collect();
+            state.progress.retain(|place, progress| {
+                let push = by_place.get(place);
+                // Nothing is held against a service that was asked for anew.
+                if push.is_some_and(|push| push.errors == 0) {
+                    progress.not_before = 0;
+                }
+                push.is_some()
+            });
             state.services = Some(services);
         }
     }
 
-    /// Takes what is to be sent now. A device that somebody looks at has its messages.
+    /// Takes what is to be sent now, as far as there is room. A device that somebody looks at has its messages.
     pub(super) fn take(&self, now: u64, is_awake: impl Fn(&StoredPush) -> bool) -> Vec<Due> {
         let mut state = self.state();
         let state = &mut *state;
@@ -140,7 +190,11 @@ impl Pushing {
             }
             if let Some(until) = progress.ids.last().copied()
                 && progress.not_before <= now
+                && !progress.is_sent
+                && state.sent < SENT_AT_ONCE_MAX
             {
+                progress.is_sent = true;
+                state.sent += 1;
                 due.push(Due {
                     place: place.clone(),
                     stored: stored.clone(),
@@ -153,42 +207,59 @@ impl Pushing {
         due
     }
 
-    /// Notes that a notification arrived.
-    pub(super) fn arrived(&self, due: &Due) {
-        if let Some(progress) = self.state().progress.get_mut(&due.place) {
+    /// Notes that a notification arrived; whether somebody has to begin the rounds.
+    pub(super) fn arrived(&self, due: &Due) -> bool {
+        let mut state = self.state();
+        if let Some(progress) = state.progress.get_mut(&due.place) {
             progress.pushed = progress.pushed.max(Some(due.until));
             progress.ids.retain(|id| *id > due.until);
             progress.not_before = 0;
+            progress.is_sent = false;
         }
+        state.settled()
     }
 
-    /// Notes that it did not, and is to be tried again at this time, if ever.
-    pub(super) fn failed(&self, due: &Due, again: Option<u64>) {
-        if let Some(progress) = self.state().progress.get_mut(&due.place) {
+    /// Notes that it did not, and is to be tried again at this time, if ever; whether somebody has to begin the rounds.
+    pub(super) fn failed(&self, due: &Due, again: Option<u64>) -> bool {
+        let mut state = self.state();
+        if let Some(progress) = state.progress.get_mut(&due.place) {
             match again {
                 Some(at) => progress.not_before = at,
                 None => progress.ids.clear(),
             }
+            progress.is_sent = false;
         }
+        state.settled()
     }
 
     /// When the next round is, if there is one; otherwise whoever comes next begins.
-    pub(super) fn next(&self, soon: u64) -> Option<u64> {
+    pub(super) fn next(&self, now: u64) -> Option<Next> {
         let mut state = self.state();
-        let waiting = state.progress.values().filter(|one| !one.ids.is_empty());
-        let later = waiting.map(|one| one.not_before.max(soon)).min();
-        let next = match state.fresh.is_empty() {
-            true => later,
-            false => Some(soon),
-        };
-        state.is_running = next.is_some();
-        next
+        if !state.fresh.is_empty() {
+            return Some(Next::Soon);
+        }
+        let waiting = state.progress.values().filter(|one| one.waits());
+        let at = waiting.map(|one| one.not_before).min();
+        // Where there is no room, whatever is settled first makes some, and begins.
+        let at = at.filter(|_| state.sent < SENT_AT_ONCE_MAX);
+        state.is_running = at.is_some();
+        let at = at?;
+        if at <= now {
+            return Some(Next::Soon);
+        }
+        let (wake, woken) = oneshot::channel();
+        state.wake = Some(wake);
+        Some(Next::Later(at, woken))
     }
 
     /// Gives up: nothing can be read at the moment.
     pub(super) fn give_up(&self) {
         let mut state = self.state();
         state.fresh.clear();
+        for progress in state.progress.values_mut() {
+            progress.ids.clear();
+        }
+        state.wake = None;
         state.is_running = false;
     }
 }
@@ -211,11 +282,16 @@ mod tests {
     }
 
     fn counts(due: &[Due]) -> Vec<(&str, usize)> {
-        let count = |due| {
-            let Due { place, count, .. } = due;
-            (place.1.as_str(), *count)
-        };
-        due.iter().map(count).collect()
+        let counts = due.iter().map(|due| (due.place.1.as_str(), due.count));
+        counts.collect()
+    }
+
+    /// When the next round is: 0 for soon.
+    fn next(pushing: &Pushing, now: u64) -> Option<u64> {
+        pushing.next(now).map(|next| match next {
+            Next::Soon => 0,
+            Next::Later(at, _) => at,
+        })
     }
 
     #[test]
@@ -225,19 +301,19 @@ mod tests {
         assert!(!pushing.note([LogId(2), LogId(3)], About::default()));
         let due = pushing.take(0, |_| false);
         assert_eq!(counts(&due), [("a", 3), ("b", 3)]);
-        pushing.arrived(&due[0]);
-        pushing.failed(&due[1], Some(50));
-        assert_eq!(pushing.next(10), Some(50));
+        assert!(!pushing.arrived(&due[0]), "the rounds go on");
+        assert!(!pushing.failed(&due[1], Some(50)));
+        assert_eq!(next(&pushing, 10), Some(50));
         // A stream breaks, and what was on its way is told once more.
         pushing.note([LogId(3), LogId(4)], About::default());
-        assert_eq!(pushing.next(10), Some(10));
+        assert_eq!(next(&pushing, 10), Some(0));
         let due = pushing.take(10, |_| false);
         assert_eq!(counts(&due), [("a", 1)]);
         pushing.arrived(&due[0]);
         let due = pushing.take(50, |_| false);
         assert_eq!(counts(&due), [("b", 4)]);
         pushing.arrived(&due[0]);
-        assert_eq!(pushing.next(60), None);
+        assert_eq!(next(&pushing, 60), None);
         assert!(
             pushing.note([LogId(5)], About::default()),
             "somebody begins"
@@ -245,11 +321,74 @@ mod tests {
     }
 
     #[test]
+    fn one_that_hangs_or_fails_holds_up_no_other() {
+        let pushing = pushing(&[("a", false), ("b", false)]);
+        assert!(pushing.note([LogId(1)], About::default()));
+        let first = pushing.take(0, |_| false);
+        assert_eq!(counts(&first), [("a", 1), ("b", 1)]);
+        pushing.arrived(&first[0]);
+        assert_eq!(next(&pushing, 0), None, "what is on its way begins again");
+        assert!(pushing.note([LogId(2)], About::default()));
+        let second = pushing.take(0, |_| false);
+        assert_eq!(counts(&second), [("a", 1)]);
+        pushing.arrived(&second[0]);
+        assert_eq!(next(&pushing, 0), None);
+        assert!(pushing.failed(&first[1], Some(1_000)), "somebody begins");
+        let Some(Next::Later(1_000, mut woken)) = pushing.next(0) else {
+            panic!("it is to be tried again");
+        };
+        assert_eq!(woken.try_recv(), Ok(None));
+        assert!(!pushing.note([LogId(3)], About::default()), "woken instead");
+        assert!(woken.try_recv().is_err());
+        assert_eq!(counts(&pushing.take(0, |_| false)), [("a", 1)]);
+    }
+
+    #[test]
+    fn few_are_on_their_way_at_a_time() {
+        let names: Vec<String> = (0..9).map(|number| format!("n{number}")).collect();
+        let services: Vec<(&str, bool)> = names.iter().map(|name| (&**name, false)).collect();
+        let pushing = pushing(&services);
+        pushing.note([LogId(1)], About::default());
+        let first = pushing.take(0, |_| false);
+        assert_eq!(first.len(), SENT_AT_ONCE_MAX);
+        assert!(pushing.take(0, |_| false).is_empty());
+        assert_eq!(next(&pushing, 0), None);
+        // Whoever asks for others meanwhile has no more room by it.
+        pushing.read_again();
+        pushing.read(Vec::new(), pushing.is_to_read().unwrap());
+        let renamed = ("app".to_owned(), "new".to_owned());
+        pushing.read_again();
+        let changes = pushing.is_to_read().unwrap();
+        pushing.read(vec![(renamed, StoredPush::default())], changes);
+        pushing.note([LogId(2)], About::default());
+        assert!(pushing.take(0, |_| false).is_empty());
+        assert_eq!(next(&pushing, 0), None);
+        assert!(pushing.arrived(&first[0]));
+        assert_eq!(counts(&pushing.take(0, |_| false)), [("new", 1)]);
+    }
+
+    #[test]
+    fn who_asks_anew_waits_no_longer() {
+        let pushing = pushing(&[("a", false)]);
+        pushing.note([LogId(1)], About::default());
+        let due = pushing.take(0, |_| false);
+        pushing.failed(&due[0], Some(1_000));
+        let Some(Next::Later(1_000, mut woken)) = pushing.next(0) else {
+            panic!("it is to be tried again");
+        };
+        pushing.read_again();
+        assert!(woken.try_recv().is_err());
+        let service = (("app".to_owned(), "a".to_owned()), StoredPush::default());
+        pushing.read(vec![service], pushing.is_to_read().unwrap());
+        assert_eq!(counts(&pushing.take(0, |_| false)), [("a", 1)]);
+    }
+
+    #[test]
     fn who_looks_is_told_nothing() {
         let pushing = pushing(&[("a", false)]);
         pushing.note([LogId(1)], About::default());
         assert!(pushing.take(0, |_| true).is_empty());
-        assert_eq!(pushing.next(1), None);
+        assert_eq!(next(&pushing, 1), None);
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! Where notifications are posted to: the URL of an endpoint, taken apart.
 
-use std::net::Ipv6Addr;
+use std::net::{IpAddr, Ipv6Addr};
+
+use super::address::is_public_address;
 
 /// Most bytes of an endpoint's URL.
 pub const ENDPOINT_BYTES_MAX: usize = 1_024;
@@ -65,6 +67,13 @@ impl Endpoint {
     pub fn host(&self) -> &str {
         let inside = self.host.strip_prefix('[');
         inside.map_or(&self.host, |inside| inside.trim_end_matches(']'))
+    }
+
+    /// Whether it is an address, not a name, of somebody's own network.
+    #[must_use]
+    pub fn is_private(&self) -> bool {
+        let address = self.host().parse::<IpAddr>();
+        address.is_ok_and(|address| !is_public_address(address))
     }
 
     /// The port.

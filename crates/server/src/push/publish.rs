@@ -10,7 +10,7 @@ use waxwing_stanza::xep::xep_0357_push::{
 use waxwing_stanza::{Condition, IqType, Jid, Payload, StanzaError};
 
 use super::due::Due;
-use super::{REVEALS, WEB_PUSH, web};
+use super::{PRIVATE_ENDPOINTS, REVEALS, WEB_PUSH, web};
 use crate::addressee::{Addressee, Destination, destination};
 use crate::asks::{self, Unanswered};
 use crate::blocking;
@@ -40,6 +40,8 @@ pub(super) enum Failed {
     },
     /// Its address may not be reached.
     Private,
+    /// This server has too much to post at the moment.
+    Busy,
     /// What the client has said of it is nothing that can be posted to.
     Options,
 }
@@ -57,6 +59,11 @@ impl Failed {
         )
     }
 
+    /// Whether it says nothing of the service.
+    pub(super) fn is_ours(&self) -> bool {
+        matches!(self, Failed::Busy)
+    }
+
     pub(super) fn retry_after_secs(&self) -> Option<u64> {
         match self {
             Failed::Status {
@@ -72,6 +79,7 @@ impl Failed {
             Failed::Unreachable => "unreachable",
             Failed::Refused => "refused",
             Failed::Late => "late",
+            Failed::Busy => "busy",
             Failed::Private => "private-address",
             Failed::Options => "bad-options",
             Failed::Status { status, .. } => match status {
@@ -102,6 +110,7 @@ impl From<WebError> for Failed {
             WebError::Unreachable => Failed::Unreachable,
             WebError::Late => Failed::Late,
             WebError::Malformed => Failed::Refused,
+            WebError::Busy => Failed::Busy,
         }
     }
 }
@@ -139,13 +148,16 @@ pub(crate) fn check(
 ) -> Result<(), StanzaError> {
     let account = &session.account;
     match way(server, account, jid) {
-        Some(Way::Here) => match form.and_then(web::Subscription::read) {
-            Some(_) => Ok(()),
-            None => {
-                let text = "the form has to name endpoint, p256dh and auth, as Web Push has them";
-                Err(StanzaError::from(Condition::NotAcceptable).with_text(text))
-            }
-        },
+        Some(Way::Here) => {
+            let private = server.options().flag(&PRIVATE_ENDPOINTS);
+            let none = DataForm::new(FormKind::Submit);
+            let wrong = match web::Subscription::read(form.unwrap_or(&none)) {
+                Ok(subscription) if private || !subscription.is_private() => return Ok(()),
+                Ok(_) => "the endpoint has a private address, and this server posts to none",
+                Err(wrong) => wrong.text(),
+            };
+            Err(StanzaError::from(Condition::NotAcceptable).with_text(wrong))
+        }
         Some(Way::Session(_)) => Ok(()),
         None if server.place(jid.domain()).is_none() => Err(server.beyond(session)),
         None => Err(Condition::ServiceUnavailable.into()),
@@ -237,9 +249,11 @@ mod tests {
             (Failed::from(Unanswered::Refused), "refused", false),
             (Failed::from(WebError::Late), "late", false),
             (Failed::from(WebError::Private), "private-address", false),
+            (Failed::from(WebError::Busy), "busy", false),
             (Failed::Options, "bad-options", true),
         ] {
             assert_eq!((failed.word(), failed.is_final()), (word, is_final));
+            assert_eq!(failed.is_ours(), failed == Failed::Busy);
         }
     }
 }

@@ -1,15 +1,16 @@
-//! When notifications are sent: one task for each account that has any, which ends when nothing is left.
+//! When notifications are sent: one task for each account that has any, which ends when nothing is left; and one for each
+//! notification that is on its way.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
-use futures_util::future::join_all;
+use futures_util::future::select;
 use waxwing_stanza::{Jid, MessageType};
 use waxwing_store::{LogId, StoreError};
 use waxwing_wire::{Stanza, ns};
 
-use super::due::{About, Due};
+use super::due::{About, Due, Next};
 use super::publish::{Failed, publish};
 use super::stored::{self, StoredPush};
 use super::{ERRORS_MAX, REVEALS};
@@ -93,15 +94,19 @@ fn about(server: &Server, account: &Account, stanza: &Stanza) -> About {
 
 fn note(server: &Server, account: &Arc<Account>, ids: Vec<LogId>, about: About) {
     if account.pushing.note(ids, about) {
-        let tasks = server.outside().tasks.clone();
-        tasks.spawn(run(server.clone(), account.clone()).boxed());
+        begin(server, account);
     }
 }
 
+fn begin(server: &Server, account: &Arc<Account>) {
+    let tasks = server.outside().tasks.clone();
+    tasks.spawn(run(server.clone(), account.clone()).boxed());
+}
+
 async fn run(server: Server, account: Arc<Account>) {
-    let mut at = server.steady_micros() + GATHER_MICROS;
+    let sleep = |at| server.outside().clock.sleep_until(at);
     loop {
-        server.outside().clock.sleep_until(at).await;
+        sleep(server.steady_micros() + GATHER_MICROS).await;
         if account.is_removed() || server.stopping() {
             return account.pushing.give_up();
         }
@@ -109,27 +114,26 @@ async fn run(server: Server, account: Arc<Account>) {
             tracing::error!(%error, "who is to be notified could not be read");
             return account.pushing.give_up();
         }
-        match account.pushing.next(server.steady_micros() + GATHER_MICROS) {
-            Some(next) => at = next,
+        match account.pushing.next(server.steady_micros()) {
+            Some(Next::Soon) => {}
+            Some(Next::Later(at, woken)) => drop(select(sleep(at), woken).await),
             None => return,
         }
     }
 }
 
-/// Sends everything that is due to all services at once: one that hangs holds up those of this account, for as long as it
-/// may take.
+/// Sends everything that is due, each notification by itself: one that hangs holds up no other.
 async fn round(server: &Server, account: &Arc<Account>) -> Result<(), StoreError> {
     if let Some(changes) = account.pushing.is_to_read() {
         let services = stored::load(server, account).await?;
         account.pushing.read(services, changes);
     }
     let is_awake = |push: &StoredPush| has_awake(account, push);
-    let due = account.pushing.take(server.steady_micros(), is_awake);
-    let mut sent = Vec::new();
-    for due in &due {
-        sent.push(send(server, account, due));
+    for due in account.pushing.take(server.steady_micros(), is_awake) {
+        let (server, account) = (server.clone(), account.clone());
+        let tasks = server.outside().tasks.clone();
+        tasks.spawn(async move { send(&server, &account, &due).await }.boxed());
     }
-    join_all(sent).await;
     Ok(())
 }
 
@@ -151,43 +155,61 @@ fn has_awake(account: &Account, push: &StoredPush) -> bool {
 }
 
 async fn send(server: &Server, account: &Arc<Account>, due: &Due) {
-    let now_secs = server.now_micros() / 1_000_000;
-    let noted = match publish(server, account, due).await {
-        Ok(()) => {
-            account.pushing.arrived(due);
-            server.metrics().pushed(Pushed::Arrived);
-            stored::note(server, account, &due.place, &due.stored, |push| {
-                let is_old = now_secs >= push.succeeded_secs.saturating_add(SUCCEEDED_SECS);
-                if push.errors > 0 || is_old {
-                    push.succeeded_secs = now_secs;
-                    push.errors = 0;
-                }
-            })
-            .await
-        }
-        Err(failed) => {
-            let most = server.options().number(&ERRORS_MAX);
-            let errors = due.stored.errors.saturating_add(1);
-            let is_dead = failed.is_final() || u64::from(errors) >= most;
-            let wait_secs = wait_secs(&failed, errors);
-            let again = server.steady_micros() + wait_secs * 1_000_000;
-            account.pushing.failed(due, (!is_dead).then_some(again));
-            server.metrics().pushed(match is_dead {
-                true => Pushed::Dropped,
-                false => Pushed::Failed,
-            });
-            stored::note(server, account, &due.place, &due.stored, |push| {
-                push.errors = errors;
-                push.failed_secs = now_secs;
-                push.reason = failed.word().to_owned();
-                push.is_dead = is_dead;
-            })
-            .await
-        }
+    let sent = publish(server, account, due).await;
+    let (noted, is_to_begin) = match sent {
+        Ok(()) => arrived(server, account, due).await,
+        Err(failed) => missed(server, account, due, &failed).await,
     };
     if let Err(error) = noted {
         tracing::warn!(%error, "how a notification went could not be stored");
     }
+    if is_to_begin {
+        begin(server, account);
+    }
+}
+
+/// What could be stored, and whether somebody has to begin the rounds.
+type Noted = (Result<(), StoreError>, bool);
+
+async fn arrived(server: &Server, account: &Account, due: &Due) -> Noted {
+    server.metrics().pushed(Pushed::Arrived);
+    let now_secs = server.now_micros() / 1_000_000;
+    let noted = stored::note(server, account, &due.place, &due.stored, |push| {
+        let is_old = now_secs >= push.succeeded_secs.saturating_add(SUCCEEDED_SECS);
+        if push.errors > 0 || is_old {
+            push.succeeded_secs = now_secs;
+            push.errors = 0;
+        }
+    });
+    (noted.await, account.pushing.arrived(due))
+}
+
+async fn missed(server: &Server, account: &Account, due: &Due, failed: &Failed) -> Noted {
+    let again = |errors| server.steady_micros() + wait_secs(failed, errors) * 1_000_000;
+    if failed.is_ours() {
+        server.metrics().pushed(Pushed::Failed);
+        return (Ok(()), account.pushing.failed(due, Some(again(1))));
+    }
+    let most = server.options().number(&ERRORS_MAX);
+    let errors = due.stored.errors.saturating_add(1);
+    let is_dead = failed.is_final() || u64::from(errors) >= most;
+    server.metrics().pushed(match is_dead {
+        true => Pushed::Dropped,
+        false => Pushed::Failed,
+    });
+    let now_secs = server.now_micros() / 1_000_000;
+    let noted = stored::note(server, account, &due.place, &due.stored, |push| {
+        push.errors = errors;
+        push.failed_secs = now_secs;
+        push.reason = failed.word().to_owned();
+        push.is_dead = is_dead;
+    });
+    let noted = noted.await;
+    let again = again(errors);
+    (
+        noted,
+        account.pushing.failed(due, (!is_dead).then_some(again)),
+    )
 }
 
 /// How long is waited after so many failures in a row.

@@ -3,7 +3,9 @@
 //! [RFC 8291](https://www.rfc-editor.org/rfc/rfc8291) with [RFC 8188](https://www.rfc-editor.org/rfc/rfc8188): one record.
 
 use aws_lc_rs::aead::{AES_128_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
-use aws_lc_rs::agreement::{ECDH_P256, PrivateKey, UnparsedPublicKey, agree};
+use aws_lc_rs::agreement::{
+    ECDH_P256, ParsedPublicKey, ParsedPublicKeyFormat, PrivateKey, UnparsedPublicKey, agree,
+};
 use aws_lc_rs::error::Unspecified;
 use aws_lc_rs::hmac::{HMAC_SHA256, Key, sign};
 
@@ -40,6 +42,12 @@ pub(super) enum SealError {
     Sender,
     /// There is too much of it.
     Long,
+}
+
+/// Whether it is a point of P-256, uncompressed as `PushSubscription` gives it.
+pub(super) fn is_point(point: &[u8; POINT_BYTES]) -> bool {
+    let parsed = ParsedPublicKey::try_from(UnparsedPublicKey::new(&ECDH_P256, point));
+    parsed.is_ok_and(|point| point.format() == ParsedPublicKeyFormat::Uncompressed)
 }
 
 /// Encrypts a text by a key and a salt for it alone; gives the body of the request.
@@ -138,7 +146,9 @@ mod tests {
         let most = seal(&long[1..], &receiver(), &scalar, &salt).unwrap();
         assert!(most.len() <= 4_096, "{}", most.len());
         let mut wrong = receiver();
+        assert!(is_point(&wrong.point));
         wrong.point[64] ^= 1;
+        assert!(!is_point(&wrong.point) && !is_point(&[0; POINT_BYTES]));
         assert_eq!(seal(b"x", &wrong, &scalar, &salt), Err(SealError::Receiver));
         for none in [[0; SCALAR_BYTES], [0xff; SCALAR_BYTES]] {
             assert_eq!(

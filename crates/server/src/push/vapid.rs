@@ -7,13 +7,15 @@ use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
-use serde_json::json;
+use serde_json::{Map, Value};
 
 use super::Endpoint;
 use crate::settings::TokenSecret;
 
 /// How long a token is good for; RFC 8292 §2 allows a day.
 const TOKEN_SECS: u64 = 12 * 3_600;
+/// How it is signed (§2).
+const HEADER: &str = r#"{"typ":"JWT","alg":"ES256"}"#;
 
 /// The server's key.
 pub(crate) struct Vapid {
@@ -51,20 +53,23 @@ impl Vapid {
         contact: &str,
         now_secs: u64,
     ) -> Option<String> {
-        let header = json!({ "typ": "JWT", "alg": "ES256" });
-        let mut claims = json!({ "aud": endpoint.origin(), "exp": now_secs + TOKEN_SECS });
-        if !contact.is_empty() {
-            claims["sub"] = contact.into();
-        }
-        let signed = format!(
-            "{}.{}",
-            BASE64.encode(header.to_string()),
-            BASE64.encode(claims.to_string())
-        );
+        let signed = signed(&endpoint.origin(), contact, now_secs + TOKEN_SECS);
         let signature = self.key.sign_digest(&digest(&SHA256, signed.as_bytes()));
         let signature = BASE64.encode(signature.ok()?.as_ref());
         Some(format!("vapid t={signed}.{signature}, k={}", self.public))
     }
+}
+
+/// What a token says (RFC 7515 §5.1): for whom it is, by whom, and until when.
+fn signed(origin: &str, contact: &str, until_secs: u64) -> String {
+    let mut claims = Map::new();
+    claims.insert("aud".to_owned(), origin.into());
+    claims.insert("exp".to_owned(), until_secs.into());
+    if !contact.is_empty() {
+        claims.insert("sub".to_owned(), contact.into());
+    }
+    let claims = Value::from(claims).to_string();
+    format!("{}.{}", BASE64.encode(HEADER), BASE64.encode(claims))
 }
 
 impl std::fmt::Debug for Vapid {
@@ -76,8 +81,31 @@ impl std::fmt::Debug for Vapid {
 #[cfg(test)]
 mod tests {
     use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, UnparsedPublicKey};
+    use serde_json::json;
 
     use super::*;
+
+    /// RFC 8292 §2.4: the same text, so that its signature is good for ours.
+    #[test]
+    fn the_published_example() {
+        let ours = signed(
+            "https://push.example.net",
+            "mailto:push@example.com",
+            1_453_523_768,
+        );
+        let expected = "eyJ0eXAiOiJKV1QiLCJhbGciOiJFUzI1NiJ9.eyJhdWQiOiJodHRwczovL3B1c2guZXhhbXBsZS5uZXQiLCJleHAiOjE0NTM1\
+            MjM3NjgsInN1YiI6Im1haWx0bzpwdXNoQGV4YW1wbGUuY29tIn0";
+        assert_eq!(ours, expected);
+        let decoded = |text: &str| BASE64.decode(text).unwrap();
+        let key = decoded(
+            "BA1Hxzyi1RUM1b5wjxsn7nGxAszw2u61m164i3MrAIxHF6YK5h4SDYic-dRuU_RCPCfA5aq9ojSwk5Y2EmClBPs",
+        );
+        let signature = decoded(
+            "i3CYb7t4xfxCDquptFOepC9GAu_HLGkMlMuCGSK2rpiUfnK9ojFwDXb1JrErtmysazNjjvW2L9OkSSHzvoD1oA",
+        );
+        let key = UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, key);
+        key.verify(ours.as_bytes(), &signature).unwrap();
+    }
 
     #[test]
     fn a_token_is_signed_for_its_push_service() {

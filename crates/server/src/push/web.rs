@@ -12,7 +12,7 @@ use waxwing_stanza::xep::xep_0004_forms::DataForm;
 
 use super::due::Due;
 use super::publish::{ANSWER_SECS_MAX, Failed};
-use super::seal::{AUTH_BYTES, POINT_BYTES, Receiver, SALT_BYTES, SCALAR_BYTES, SealError, seal};
+use super::seal::{Receiver, SALT_BYTES, SCALAR_BYTES, SealError, is_point, seal};
 use super::{Endpoint, PRIVATE_ENDPOINTS, REVEALS, WEB_PUSH_CONTACT};
 use crate::directory::Account;
 use crate::outside::WebRequest;
@@ -22,8 +22,6 @@ use crate::server::Server;
 const TTL_SECS: u64 = 7 * 86_400;
 /// Attempts to find a key for a message: nearly every number is one.
 const KEYS_TRIED_MAX: usize = 4;
-/// What an uncompressed point begins with (SEC 1 §2.3.3).
-const UNCOMPRESSED: u8 = 4;
 
 /// Clients write it with padding and without.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -38,18 +36,47 @@ pub(super) struct Subscription {
     receiver: Receiver,
 }
 
-impl Subscription {
-    /// Reads what a client says of it; `None` where something is missing or wrong.
-    pub(super) fn read(form: &DataForm) -> Option<Subscription> {
-        let point: [u8; POINT_BYTES] = decoded(form.value(PUBLIC_KEY)?)?;
-        if point.first() != Some(&UNCOMPRESSED) {
-            return None;
+/// What is wrong with that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wrong {
+    Endpoint,
+    PublicKey,
+    AuthSecret,
+}
+
+impl Wrong {
+    /// In words, for the client.
+    pub(super) fn text(self) -> &'static str {
+        match self {
+            Wrong::Endpoint => "endpoint has to be an https URL of at most 1024 bytes",
+            Wrong::PublicKey => "p256dh has to be an uncompressed point of P-256, in base64url",
+            Wrong::AuthSecret => "auth has to be 16 bytes, in base64url",
         }
-        let auth: [u8; AUTH_BYTES] = decoded(form.value(AUTH_SECRET)?)?;
-        Some(Subscription {
-            endpoint: Endpoint::parse(form.value(ENDPOINT)?)?,
+    }
+}
+
+impl Subscription {
+    /// Reads what a client says of it.
+    ///
+    /// # Errors
+    /// The first field that is missing or wrong.
+    pub(super) fn read(form: &DataForm) -> Result<Subscription, Wrong> {
+        let endpoint = form.value(ENDPOINT).and_then(Endpoint::parse);
+        let endpoint = endpoint.ok_or(Wrong::Endpoint)?;
+        let point = form.value(PUBLIC_KEY).and_then(decoded);
+        let point = point.filter(is_point).ok_or(Wrong::PublicKey)?;
+        let auth = form.value(AUTH_SECRET).and_then(decoded);
+        let auth = auth.ok_or(Wrong::AuthSecret)?;
+        Ok(Subscription {
+            endpoint,
             receiver: Receiver { point, auth },
         })
+    }
+
+    /// Whether its endpoint says by itself that it is in somebody's own network. What a name stands for is looked at whenever
+    /// something is posted.
+    pub(super) fn is_private(&self) -> bool {
+        self.endpoint.is_private()
     }
 }
 
@@ -64,8 +91,8 @@ fn decoded<const BYTES: usize>(text: &str) -> Option<[u8; BYTES]> {
 /// Posts a notification.
 pub(super) async fn post(server: &Server, account: &Account, due: &Due) -> Result<(), Failed> {
     let form = due.stored.form();
-    let subscription = form.as_ref().and_then(Subscription::read);
-    let subscription = subscription.ok_or(Failed::Options)?;
+    let form = form.ok_or(Failed::Options)?;
+    let subscription = Subscription::read(&form).map_err(|_| Failed::Options)?;
     let body = sealed(server, account, due, &subscription.receiver)?;
     let options = server.options();
     let contact = options.text(&WEB_PUSH_CONTACT);
@@ -148,7 +175,7 @@ mod tests {
     const AUTH: &str = "BTBZMqHH6r4Tts7J_aSIgg";
     const URL: &str = "https://push.example/abc";
 
-    fn read(endpoint: &str, key: &str, auth: &str) -> Option<Subscription> {
+    fn read(endpoint: &str, key: &str, auth: &str) -> Result<Subscription, Wrong> {
         let form = DataForm::new(FormKind::Submit)
             .with_field(Field::new(ENDPOINT, [endpoint]))
             .with_field(Field::new(PUBLIC_KEY, [key]))
@@ -160,19 +187,46 @@ mod tests {
     fn what_clients_say() {
         let plain = read(URL, KEY, AUTH).unwrap();
         let padded = read(URL, &format!("{KEY}="), &format!("{AUTH}=="));
-        assert_eq!(padded, Some(plain));
+        assert_eq!(padded, Ok(plain));
         let compressed = KEY.replacen("BC", "AC", 1);
-        for (endpoint, key, auth) in [
-            ("http://push.example/abc", KEY, AUTH),
-            (URL, &KEY[4..], AUTH),
-            (URL, compressed.as_str(), AUTH),
-            (URL, "", AUTH),
-            (URL, KEY, &AUTH[4..]),
-            (URL, KEY, KEY),
-            (URL, KEY, "BTBZMqHH6r4Tts7J/aSIgg"),
+        let elsewhere = KEY.replacen("BCVx", "BCVy", 1);
+        let long = format!("{URL}{}", "x".repeat(10_000));
+        for (endpoint, key, auth, wrong) in [
+            ("http://push.example/abc", KEY, AUTH, Wrong::Endpoint),
+            (&long, KEY, AUTH, Wrong::Endpoint),
+            (URL, &KEY[4..], AUTH, Wrong::PublicKey),
+            (URL, compressed.as_str(), AUTH, Wrong::PublicKey),
+            (URL, elsewhere.as_str(), AUTH, Wrong::PublicKey),
+            (URL, &"A".repeat(87), AUTH, Wrong::PublicKey),
+            (URL, "", AUTH, Wrong::PublicKey),
+            (URL, KEY, &AUTH[4..], Wrong::AuthSecret),
+            (URL, KEY, KEY, Wrong::AuthSecret),
+            (URL, KEY, "BTBZMqHH6r4Tts7J/aSIgg", Wrong::AuthSecret),
         ] {
-            assert_eq!(read(endpoint, key, auth), None, "{endpoint} {key} {auth}");
+            assert_eq!(
+                read(endpoint, key, auth),
+                Err(wrong),
+                "{endpoint} {key} {auth}"
+            );
         }
-        assert_eq!(Subscription::read(&DataForm::new(FormKind::Submit)), None);
+        let nothing = Subscription::read(&DataForm::new(FormKind::Submit));
+        assert_eq!(nothing, Err(Wrong::Endpoint));
+    }
+
+    #[test]
+    fn the_limit_is_what_is_said() {
+        assert!(
+            Wrong::Endpoint
+                .text()
+                .contains(&super::super::ENDPOINT_BYTES_MAX.to_string())
+        );
+        for (url, is_private) in [
+            ("https://10.0.0.1/x", true),
+            ("https://[::1]:99/x", true),
+            ("https://9.9.9.9/x", false),
+            (URL, false),
+        ] {
+            assert_eq!(read(url, KEY, AUTH).unwrap().is_private(), is_private);
+        }
     }
 }

@@ -77,13 +77,15 @@ fn check_sizes(node: &str, form: Option<&DataForm>) -> Result<(), StanzaError> {
             return Err(StanzaError::from(Condition::BadRequest).with_text(text));
         }
         if form.write().to_bytes("").len() > OPTIONS_BYTES_MAX {
-            return Err(Condition::PolicyViolation.into());
+            let text = format!("the form is longer than {OPTIONS_BYTES_MAX} bytes");
+            return Err(StanzaError::from(Condition::PolicyViolation).with_text(text));
         }
     }
-    match node.len() > NODE_BYTES_MAX {
-        true => Err(Condition::PolicyViolation.into()),
-        false => Ok(()),
+    if node.len() > NODE_BYTES_MAX {
+        let text = format!("the node's name is longer than {NODE_BYTES_MAX} bytes");
+        return Err(StanzaError::from(Condition::PolicyViolation).with_text(text));
     }
+    Ok(())
 }
 
 /// §6. What is not there is disabled already.

@@ -273,7 +273,9 @@ fn order(chain: &[X509Certificate<'_>], path: &Path) -> Option<Finding> {
     None
 }
 
-fn system_authorities() -> RootCertStore {
+/// The authorities that this machine trusts: those of `SSL_CERT_FILE`, as other programs have it, or of the first file that there is
+/// where systems keep them.
+pub(crate) fn system_authorities() -> RootCertStore {
     let mut roots = RootCertStore::empty();
     let configured = std::env::var_os("SSL_CERT_FILE");
     let paths = configured
