@@ -84,6 +84,7 @@ impl Scene {
         let jid: BareJid = who.parse().unwrap();
         self.world.add_account(&jid, "pencil").unwrap();
         let mut settings = ClientSettings::new(jid, Password::prepare("pencil").unwrap());
+        settings.iterations = 1..=*settings.iterations.end();
         if who == BOB {
             // Nobody answers for him what he has got.
             settings.stream_management = None;
@@ -489,8 +490,8 @@ fn thousands_of_services_are_as_many_as_there_may_be() {
 fn what_cannot_be_posted_to_is_refused_where_the_client_learns_of_it() {
     let mut scene = Scene::with_everybody_here(&[]);
     let (public, auth) = (scene.phone.public(), scene.phone.auth());
-    // Points to the curve beside it.
-    let elsewhere = format!("{}A", &public[..public.len() - 1]);
+    // A point beside the curve: the other half of the key is as it was.
+    let elsewhere = format!("BAAA{}", &public[4..]);
     let long = |bytes: usize| format!("https://push.example/{}", "x".repeat(bytes));
     let (endpoint, private) = ("not-acceptable", "private address");
     let refused = [
