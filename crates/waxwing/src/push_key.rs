@@ -2,7 +2,7 @@
 //! those of tokens.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use waxwing_server::TokenSecret;
 
@@ -41,7 +41,7 @@ pub(crate) fn read(data_dir: &Path) -> Result<Option<TokenSecret>, TokenKeysErro
     Ok(keys.into_iter().next())
 }
 
-fn make(path: &PathBuf) -> io::Result<()> {
+fn make(path: &Path) -> io::Result<()> {
     let mut key = [0; KEY_BYTES];
     getrandom::fill(&mut key).map_err(io::Error::from)?;
     // Below the order of the curve, and not nothing: a key whatever was thrown.
