@@ -183,6 +183,9 @@ pub(crate) const STANZA_IDS: &str = "stanza-ids";
 /// The key of the names of runs of commands: a restart ends none.
 pub(crate) const RUNS: &str = "command-runs";
 
+/// The key of slots for files: one that was given before a restart can be used after it.
+pub(crate) const UPLOADS: &str = "upload-slots";
+
 /// Secret keys of the server's own. Those that there are not yet are made, in one commit.
 pub(crate) async fn secrets<const N: usize>(
     outside: &Outside,

@@ -54,13 +54,14 @@ pub mod throttle;
 pub mod transports;
 mod turnstile;
 mod undelivered;
+pub mod uploads;
 mod waiting;
 pub mod xep;
 
 pub use admin::AdminError;
 pub use connection::{Action, Connection};
 pub use link::{Link, Security, Transport};
-pub use metrics::Limit;
+pub use metrics::{Brought, Limit};
 pub use options::OptionValue;
 pub use outside::{Clock, Outside, Random, Tasks};
 pub use server::{Server, StartError};

@@ -173,6 +173,8 @@ pub struct Registry {
     forms: Vec<FormOf>,
     /// Features of domains that hang on their options.
     domain_disco: Vec<(&'static str, IsShown)>,
+    /// Identities of domains that hang on their options.
+    domain_identities: Vec<(Identity, IsShown)>,
     /// Nodes of hosts that only the domain itself makes.
     reserved_nodes: Vec<&'static str>,
     pub(crate) on_settings: Vec<SettingsHook>,
@@ -278,6 +280,11 @@ impl Registrar<'_> {
     /// A feature of a domain's disco#info, for domains with such options.
     pub fn domain_disco(&mut self, feature: &'static str, is_shown: IsShown) {
         self.registry.domain_disco.push((feature, is_shown));
+    }
+
+    /// An identity in a domain's disco#info, for domains with such options.
+    pub fn domain_identity(&mut self, identity: Identity, is_shown: IsShown) {
+        self.registry.domain_identities.push((identity, is_shown));
     }
 
     /// A node of pubsub hosts that nobody but the domain makes.
@@ -426,9 +433,13 @@ impl Registry {
             .filter(|(_, is_shown)| is_shown(options));
         features.extend(shown.map(|(feature, _)| (*feature).to_owned()));
         features.sort();
+        let mut identities = self.identities(Addressee::Domain);
+        let shown = self.domain_identities.iter();
+        let shown = shown.filter(|(_, is_shown)| is_shown(options));
+        identities.extend(shown.map(|(identity, _)| identity.clone()));
         DiscoInfo {
             node: None,
-            identities: self.identities(Addressee::Domain),
+            identities,
             features: features.iter().map(|var| Var::new(var)).collect(),
             forms: self.forms.iter().filter_map(|form| form(options)).collect(),
         }

@@ -39,6 +39,7 @@ use crate::settings::Settings;
 use crate::sharers::Sharers;
 use crate::stanza_id::StanzaIds;
 use crate::throttle::Throttle;
+use crate::uploads::Uploads;
 use crate::xep::xep_0050_commands::Runs;
 use crate::xep::xep_0175_guests::Guests;
 use crate::xep::{self, xep_0198_sm as stream_management};
@@ -110,6 +111,7 @@ pub(crate) struct Inner {
     releaser: Releaser,
     stanza_ids: StanzaIds,
     runs: Runs,
+    uploads: Uploads,
     /// Subscriptions change two rosters at once, each of which is read first.
     rosters: RosterTurns,
     /// A node is read before it is changed, too.
@@ -165,8 +167,10 @@ impl Server {
             accounts::ORIGINS,
             accounts::STANZA_IDS,
             accounts::RUNS,
+            accounts::UPLOADS,
         ];
-        let [decoy_key, origins, stanza_ids, runs] = accounts::secrets(&outside, names).await?;
+        let [decoy_key, origins, stanza_ids, runs, uploads] =
+            accounts::secrets(&outside, names).await?;
         let throttle = Throttle::new(origins);
         let stanza_ids = StanzaIds::new(stanza_ids);
         let live = Live::new(&settings, &registry, decoy_key)?;
@@ -183,6 +187,7 @@ impl Server {
             releaser: Releaser::default(),
             stanza_ids,
             runs: Runs::new(runs),
+            uploads: Uploads::new(uploads),
             rosters: RosterTurns::new(&*outside.random),
             sharers: Sharers::default(),
             timers: NextTimer::default(),
@@ -253,6 +258,11 @@ impl Server {
     /// Names of runs of commands.
     pub(crate) fn runs(&self) -> &Runs {
         &self.0.runs
+    }
+
+    /// Files that people leave here.
+    pub(crate) fn uploads(&self) -> &Uploads {
+        &self.0.uploads
     }
 
     pub(crate) fn guests(&self) -> &Guests {

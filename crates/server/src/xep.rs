@@ -29,6 +29,7 @@ pub mod xep_0313_archive;
 pub mod xep_0334_hints;
 pub mod xep_0352_csi;
 pub mod xep_0359_stanza_ids;
+pub mod xep_0363_upload;
 pub mod xep_0368_direct_tls;
 pub mod xep_0384_omemo;
 pub mod xep_0390_caps;
@@ -79,6 +80,7 @@ pub const FEATURES: &[&Feature] = &[
     &xep_0334_hints::FEATURE,
     &xep_0352_csi::FEATURE,
     &xep_0359_stanza_ids::FEATURE,
+    &xep_0363_upload::FEATURE,
     &xep_0368_direct_tls::FEATURE,
     &xep_0384_omemo::FEATURE,
     &xep_0390_caps::FEATURE,

@@ -42,6 +42,7 @@ pub mod xep_0333_markers;
 pub mod xep_0334_hints;
 pub mod xep_0352_csi;
 pub mod xep_0359_stanza_ids;
+pub mod xep_0363_upload;
 pub mod xep_0384_omemo;
 pub mod xep_0390_caps;
 pub mod xep_0402_bookmarks;

@@ -313,6 +313,19 @@ impl World {
             .map_err(WorldError::from)
     }
 
+    /// What comes of what the daemon asks the server, as it does when a file comes by HTTP.
+    ///
+    /// # Errors
+    /// [`WorldError::Stuck`] if no server runs, or it never answers.
+    pub fn ask<T: Send + 'static, F>(&self, ask: impl FnOnce(Server) -> F) -> Result<T, WorldError>
+    where
+        F: Future<Output = T> + Send + 'static,
+    {
+        let answer = ask(self.server()?);
+        let answer = self.at_once(|| self.executor.block_on(answer));
+        answer.ok_or(WorldError::Stuck)
+    }
+
     /// How many questions the store was asked.
     pub fn questions(&self) -> u64 {
         self.memory.questions()

@@ -35,6 +35,10 @@ pub enum Limit {
     Stored,
     /// What may wait for an account.
     Undelivered,
+    /// What there may be of files that people leave here.
+    UploadRoom,
+    /// Time for a file to come.
+    UploadTime,
     /// What a client says of its capabilities, and how often it may be asked for them.
     Capabilities,
     /// What the disk has room for.
@@ -43,7 +47,7 @@ pub enum Limit {
 
 impl Limit {
     /// Every one, as it is documented.
-    pub(crate) const ALL: [(Limit, &'static str); 18] = [
+    pub(crate) const ALL: [(Limit, &'static str); 20] = [
         (
             Limit::Connections,
             "`connections_max`; one more is closed unseen",
@@ -103,6 +107,14 @@ impl Limit {
             "`undelivered_messages_max`, `undelivered_bytes_max`, `undelivered_strangers_percent`: a message that may not wait for its account; it is answered with an error",
         ),
         (
+            Limit::UploadRoom,
+            "`upload_file_bytes_max`, `upload_account_bytes_max`, `upload_domain_bytes_max`, `upload_profile_bytes_max`, `upload_permanent_bytes_max`, or 50 slots of one account at a time: a file that may not come, or not yet",
+        ),
+        (
+            Limit::UploadTime,
+            "a file that comes more slowly than 8,192 bytes in a second, a minute aside; nothing of it is kept",
+        ),
+        (
             Limit::Capabilities,
             "capabilities of a client: an answer that is too large or too late, or hashes that change too often; the client is not told of what it is interested in, or later",
         ),
@@ -131,6 +143,8 @@ impl Limit {
             Limit::AckTime => "ack_time",
             Limit::Stored => "stored",
             Limit::Undelivered => "undelivered",
+            Limit::UploadRoom => "upload_room",
+            Limit::UploadTime => "upload_time",
             Limit::Capabilities => "capabilities",
             Limit::DiskFull => "disk_full",
         }
