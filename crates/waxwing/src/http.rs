@@ -1,4 +1,4 @@
-//! HTTP: health and streams for everybody, metrics for this machine.
+//! HTTP: health, streams and files for everybody, metrics for this machine.
 
 use std::sync::Arc;
 
@@ -12,6 +12,7 @@ use prometheus_client::registry::Registry;
 use waxwing_server::Server;
 
 use crate::site::Site;
+use crate::upload::{self, UPLOAD_ROUTE};
 use crate::{bosh, host_meta, proxy, websocket};
 
 /// Where WebSockets begin.
@@ -67,11 +68,15 @@ pub(crate) fn public(site: Site) -> Router {
 
 fn routes(site: Site) -> Router {
     let server = site.serving.server.clone();
+    let files = get(upload::fetch)
+        .put(upload::bring)
+        .options(upload::options);
     let streams = Router::new()
         .route(WEBSOCKET_PATH, get(websocket::upgrade))
         .route(BOSH_PATH, post(bosh::post).options(bosh::options))
         .route("/.well-known/host-meta", get(host_meta::xml))
         .route("/.well-known/host-meta.json", get(host_meta::json))
+        .route(UPLOAD_ROUTE, files)
         .with_state(Arc::new(site));
     Router::new()
         .route("/healthz", get(health))

@@ -40,6 +40,7 @@ mod tls;
 // Not inside it: a bench takes in that file without the rest.
 #[cfg(test)]
 mod tls_tests;
+mod upload;
 mod web;
 mod websocket;
 mod write_limit;
