@@ -24,6 +24,7 @@ mod proxy_protocol;
 mod rxml_oracle;
 mod stanza_types;
 mod stream_management;
+mod upload_request;
 mod websocket;
 mod wire_splice;
 mod wire_stanza;
@@ -40,6 +41,7 @@ pub use negotiation::{
 pub use proxy_protocol::proxy_protocol;
 pub use stanza_types::{TYPES, stanza_types};
 pub use stream_management::stream_management;
+pub use upload_request::upload_request;
 pub use websocket::websocket;
 pub use wire_splice::wire_splice;
 pub use wire_stanza::wire_stanza;
@@ -62,6 +64,7 @@ pub const TARGETS: &[Target] = &[
     ("server_stream", server_stream),
     ("stanza_types", stanza_types),
     ("stream_management", stream_management),
+    ("upload_request", upload_request),
     ("websocket", websocket),
     ("wire_splice", wire_splice),
     ("wire_stanza", wire_stanza),
