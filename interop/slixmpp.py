@@ -2,7 +2,7 @@
 # needs-apt: python3 python3-venv
 # needs-pip: slixmpp==1.17.0 slixmpp-omemo==2.2.0
 # needs-server: closed open
-# needs-accounts: 202
+# needs-accounts: 205
 """slixmpp against every item of the server's core: log-in, roster, presence, messages, resumption.
 
 `slixmpp.py [CASE-PREFIX…]` runs those cases only.
@@ -24,6 +24,7 @@ if __name__ == "__main__":
         archive,
         carbons,
         commands,
+        devices,
         disco,
         encryption,
         login,
@@ -37,5 +38,5 @@ if __name__ == "__main__":
     )
 
     core = [login, roster, presence, messages, offline, resumption, disco, carbons, archive]
-    suites = [*core, pubsub, encryption, commands, registration]
+    suites = [*core, devices, pubsub, encryption, commands, registration]
     sys.exit(partner.run(HERE, [module.SUITE for module in suites]))

@@ -1,7 +1,9 @@
 //! The built server, started as its users start it: by its command line, on a directory and a
 //! loopback address of its own.
 
+mod error;
 mod place;
+mod store;
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -13,7 +15,11 @@ use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::Duration;
 
 use crate::Scratch;
+use error::system;
 use place::Address;
+use store::Database;
+
+pub use error::BuiltError;
 
 /// How long one wait for the server's message lasts before the process is looked at again.
 const LOOK_MILLIS: u64 = 50;
@@ -84,49 +90,6 @@ impl BuiltOptions {
     }
 }
 
-/// Why there is no server to test.
-#[derive(Debug, thiserror::Error)]
-pub enum BuiltError {
-    /// The system, about a file, a socket or a process.
-    #[error("{what}: {reason}")]
-    System {
-        /// What was attempted.
-        what: String,
-        /// In the system's words.
-        #[source]
-        reason: io::Error,
-    },
-    /// A command failed.
-    #[error("{command} failed ({status}): {stderr}")]
-    Command {
-        /// Its words.
-        command: String,
-        /// How it ended.
-        status: ExitStatus,
-        /// What it said.
-        stderr: String,
-    },
-    /// The server ended before it was ready.
-    #[error("the server ended before it was ready ({status}): {log}")]
-    Ended {
-        /// How.
-        status: ExitStatus,
-        /// Its log.
-        log: String,
-    },
-    /// The server does not get ready.
-    #[error("the server is not ready after a minute: {log}")]
-    NotReady {
-        /// Its log.
-        log: String,
-    },
-}
-
-fn system(what: impl Into<String>) -> impl FnOnce(io::Error) -> BuiltError {
-    let what = what.into();
-    move |reason| BuiltError::System { what, reason }
-}
-
 /// A server that runs; it is killed when dropped.
 #[derive(Debug)]
 pub struct Built {
@@ -154,6 +117,8 @@ pub struct Built {
     /// Where the server says how it is, as long as it lives: without it, it would complain.
     notify: Option<UnixDatagram>,
     address: Address,
+    /// `None` where the data directory holds everything.
+    database: Option<Database>,
     scratch: Scratch,
 }
 
@@ -169,6 +134,11 @@ impl Built {
         let address = Address::claim().map_err(system("a loopback address for the test"))?;
         let ip = address.ip();
         let at = |port| SocketAddr::from((ip, port));
+        // What begins with the files of a directory stays with them.
+        let database = match &options.data {
+            Some(_) => None,
+            None => Database::wanted()?,
+        };
         let mut built = Built {
             c2s: at(C2S_PORT),
             c2s_tls: at(C2S_TLS_PORT),
@@ -185,6 +155,7 @@ impl Built {
             notify: None,
             options,
             address,
+            database,
             scratch,
         };
         built.prepare()?;
@@ -207,7 +178,7 @@ impl Built {
         run(certificate.arg("--dir").arg(&tls), "")?;
         let text = format!(
             "domains = {domains:?}\ndata_dir = {data:?}\n\n\
-             [listen]\nc2s = [\"{}\"]\nc2s_tls = [\"{}\"]\nc2s_plain_loopback = [\"{}\"]\n\
+             {store}[listen]\nc2s = [\"{}\"]\nc2s_tls = [\"{}\"]\nc2s_plain_loopback = [\"{}\"]\n\
              https = [\"{}\"]\nhttp_loopback = [\"{}\"]\n{listen}\n\
              [tls]\ncertificate = {certificate:?}\nkey = {key:?}\n\n\
              [registration]\nmode = {mode:?}\n{more}",
@@ -222,6 +193,10 @@ impl Built {
             ]
             .concat(),
             data = self.data_dir,
+            store = self
+                .database
+                .as_ref()
+                .map_or(String::new(), Database::section),
             certificate = tls.join("cert.pem"),
             key = tls.join("key.pem"),
             mode = self.options.registration,
@@ -231,6 +206,27 @@ impl Built {
         if let Some(data) = &self.options.data {
             copy(data, &self.data_dir).map_err(system("the data to begin with"))?;
         }
+        std::fs::write(&self.config, text).map_err(system("the configuration"))
+    }
+
+    /// Gives the server nothing to begin with from its next life on: a data directory that is not there yet, and where it
+    /// stores in a database, an empty one. What it had stays where it was.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn empty_store(&mut self) -> Result<(), BuiltError> {
+        let mut before = self.data_dir.clone();
+        while before.exists() {
+            before.as_mut_os_string().push(".before");
+        }
+        std::fs::rename(&self.data_dir, before).map_err(system("moving the data away"))?;
+        let Some(database) = &mut self.database else {
+            return Ok(());
+        };
+        let old = database.url();
+        database.renew();
+        let text = std::fs::read_to_string(&self.config).map_err(system("the configuration"))?;
+        let text = text.replace(&old, &database.url());
         std::fs::write(&self.config, text).map_err(system("the configuration"))
     }
 

@@ -194,6 +194,7 @@ impl Network for Sockets {
         let exporter = tls
             .export_keying_material([0; 32], b"EXPORTER-Channel-Binding", Some(b""))
             .map_err(|error| error.to_string())?;
+        let version = tls.protocol_version().map(u16::from);
         if let Some(link) = self.links.get_mut(link) {
             link.tls = Some(Box::new(tls));
         }
@@ -201,6 +202,7 @@ impl Network for Sockets {
             tls_exporter: Some(exporter),
             server_end_point: None,
             sni: None,
+            version,
         })
     }
 

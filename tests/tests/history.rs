@@ -1,4 +1,5 @@
-//! Several devices of two accounts, cuts, crashes, pages read at any moment: in the end all hold the same history.
+//! Several devices of two accounts, cuts, crashes, messages taken back, pages read at any moment: in the end all hold the same
+//! history.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![expect(clippy::print_stdout, reason = "what was seen is told in figures")]
@@ -26,14 +27,17 @@ const RSM: &str = "http://jabber.org/protocol/rsm";
 const STANZA_IDS: &str = "urn:xmpp:sid:0";
 const FORWARD: &str = "urn:xmpp:forward:0";
 const CARBONS: &str = "urn:xmpp:carbons:2";
+const RETRACT: &str = "urn:xmpp:message-retract:1";
 
 /// A client that keeps the history of its account, as good clients do: what comes is added under its stanza-id, and from
 /// time to time it asks for what lies behind the last message that it knows to have everything before.
 #[derive(Debug, Default)]
 struct Device {
     account: &'static str,
-    /// Bodies by id.
+    /// What the sender calls each message, by the archive's id.
     known: BTreeMap<String, String>,
+    /// Bodies as the archive showed them last; none of messages that were taken back.
+    shown: BTreeMap<String, Option<String>>,
     /// The newest message of the last page.
     until: Option<String>,
     /// The query that is under way.
@@ -113,6 +117,10 @@ impl Device {
         let id = result.attr("id").unwrap().to_owned();
         let message = forwarded(result);
         assert_eq!(self.note(&message, true), id);
+        let body = message.child(ns::CLIENT, "body").map(Element::text);
+        let is_gone = message.child(RETRACT, "retracted").is_some();
+        assert_eq!(body.is_none(), is_gone, "{message:?}");
+        self.shown.insert(id.clone(), body);
         self.read.insert(id.clone());
         let of = result.attr("queryid");
         if let Some(query) = &mut self.query
@@ -131,10 +139,10 @@ impl Device {
         let id = ids.find(of_account).and_then(|id| id.attr("id"));
         assert!(id.is_some(), "without an id: {message:?}");
         let id = id.unwrap().to_owned();
-        let body = message.child(ns::CLIENT, "body").unwrap().text();
+        let name = message.attr("id").unwrap().to_owned();
         self.came_again += u64::from(!is_read && self.read.contains(&id));
-        let before = self.known.insert(id.clone(), body.clone());
-        assert!(before.is_none_or(|before| before == body));
+        let before = self.known.insert(id.clone(), name.clone());
+        assert!(before.is_none_or(|before| before == name));
         id
     }
 }
@@ -144,12 +152,24 @@ fn forwarded(wrapper: &Element) -> Element {
     forwarded.child(ns::CLIENT, "message").unwrap().clone()
 }
 
+/// A message that a device has sent.
+#[derive(Clone, Debug)]
+struct Sent {
+    name: String,
+    to: String,
+    body: String,
+    /// Whether it takes something back itself.
+    is_retraction: bool,
+    /// Whether the device has taken it back, and it is gone.
+    is_taken_back: bool,
+}
+
 struct Rig {
     crowd: Crowd,
     dice: Dice,
     devices: Vec<Device>,
-    /// Bodies by the device that sent them, in order.
-    sent: Vec<Vec<String>>,
+    /// What each device has sent, in order.
+    sent: Vec<Vec<Sent>>,
     settled: BTreeSet<u64>,
     tags: u64,
 }
@@ -194,19 +214,44 @@ impl Rig {
 
     /// A device sends something to the other account, to one of its devices, or to its own account.
     fn send(&mut self, at: usize) {
-        self.tags += 1;
-        let tag = self.tags;
         let (of, _) = DEVICES[at];
         let to = match self.dice.below(8) {
             0 => ACCOUNTS[of].to_owned(),
             1 | 2 => format!("{}/phone", ACCOUNTS[1 - of]),
             _ => ACCOUNTS[1 - of].to_owned(),
         };
+        self.say(at, to, "");
+    }
+
+    fn say(&mut self, at: usize, to: String, more: &str) {
+        self.tags += 1;
+        let tag = self.tags;
         let body = format!("m{tag} {to}");
-        let stanza =
-            format!("<message to='{to}' id='{tag}' type='chat'><body>{body}</body></message>");
-        self.sent[at].push(body);
+        let stanza = format!(
+            "<message to='{to}' id='{tag}' type='chat'>{more}<body>{body}</body></message>"
+        );
+        self.sent[at].push(Sent {
+            name: tag.to_string(),
+            to,
+            body,
+            is_retraction: !more.is_empty(),
+            is_taken_back: false,
+        });
         self.crowd.with(at, |peer| peer.send(tag, stanza));
+    }
+
+    /// A device takes back something that it has said; that it has taken something back, too.
+    fn take_back(&mut self, at: usize) {
+        let count = u64::try_from(self.sent[at].len()).unwrap();
+        if count == 0 {
+            return;
+        }
+        let which = usize::try_from(self.dice.below(count)).unwrap();
+        let sent = &mut self.sent[at][which];
+        // That something was taken back stays: who has it has to learn of it.
+        sent.is_taken_back = !sent.is_retraction;
+        let (to, name) = (sent.to.clone(), sent.name.clone());
+        self.say(at, to, &format!("<retract xmlns='{RETRACT}' id='{name}'/>"));
     }
 
     fn step(&mut self) {
@@ -279,16 +324,12 @@ impl Rig {
         }
     }
 
-    /// What an account has exchanged, each body once.
-    fn exchanged(&self, of: usize) -> BTreeSet<&str> {
-        let is_its = |at: usize, body: &str| {
-            let to = body.split(' ').nth(1).unwrap();
-            DEVICES[at].0 == of || to.starts_with(ACCOUNTS[of])
-        };
+    /// What an account has exchanged, by its name.
+    fn exchanged(&self, of: usize) -> BTreeMap<&str, &Sent> {
         let all = self.sent.iter().enumerate();
-        all.flat_map(|(at, bodies)| bodies.iter().map(move |body| (at, body.as_str())))
-            .filter(|(at, body)| is_its(*at, body))
-            .map(|(_, body)| body)
+        all.flat_map(|(at, sent)| sent.iter().map(move |sent| (at, sent)))
+            .filter(|(at, sent)| DEVICES[*at].0 == of || sent.to.starts_with(ACCOUNTS[of]))
+            .map(|(_, sent)| (sent.name.as_str(), sent))
             .collect()
     }
 
@@ -334,19 +375,25 @@ impl Rig {
                     .eq(forward.iter().collect::<BTreeSet<_>>()),
                 "{device:?}"
             );
-            let bodies: Vec<&str> = forward.iter().map(|id| device.known[id].as_str()).collect();
-            let once: BTreeSet<&str> = bodies.iter().copied().collect();
-            assert_eq!(once.len(), bodies.len(), "nothing twice: {bodies:?}");
-            assert_eq!(once, self.exchanged(of), "nothing missing");
+            let names: Vec<&str> = forward.iter().map(|id| device.known[id].as_str()).collect();
+            let once: BTreeSet<&str> = names.iter().copied().collect();
+            assert_eq!(once.len(), names.len(), "nothing twice: {names:?}");
+            let exchanged = self.exchanged(of);
+            assert!(once.iter().eq(exchanged.keys()), "nothing missing");
             for sent in &self.sent {
-                let order = bodies
-                    .iter()
-                    .filter(|body| sent.iter().any(|sent| sent == *body));
-                let expected = sent.iter().filter(|body| once.contains(body.as_str()));
-                assert!(
-                    order.eq(expected),
-                    "in the order of each device: {bodies:?}"
-                );
+                let sent: Vec<&str> = sent.iter().map(|sent| sent.name.as_str()).collect();
+                let order = names.iter().filter(|name| sent.contains(name));
+                let expected = sent.iter().filter(|name| once.contains(*name));
+                assert!(order.eq(expected), "in the order of each device: {names:?}");
+            }
+        }
+        // Each of these two has just read all of it.
+        let exchanged = self.exchanged(of);
+        for device in [one, other].map(|at| &self.devices[at]) {
+            for id in &forward {
+                let sent = exchanged[device.known[id].as_str()];
+                let expected = (!sent.is_taken_back).then_some(&sent.body);
+                assert_eq!(device.shown[id].as_ref(), expected, "{sent:?}");
             }
         }
     }
@@ -358,7 +405,10 @@ fn run(seed: Seed) -> Rig {
     for _ in 0..14 {
         for _ in 0..rig.dice.below(4) {
             let at = usize::try_from(rig.dice.below(4)).unwrap();
-            rig.send(at);
+            match rig.dice.below(6) {
+                0 => rig.take_back(at),
+                _ => rig.send(at),
+            }
         }
         for _ in 0..rig.dice.below(60) {
             rig.step();

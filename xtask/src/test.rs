@@ -56,6 +56,42 @@ pub(crate) fn verdict(tally: &Tally) -> Result<(), Failure> {
     }
 }
 
+/// Names what the built server stores in, where it is not SQLite.
+const STORE_VARIABLE: &str = "WAXWING_TEST_STORE";
+
+/// The Debian package of the database server that tests start for themselves.
+const POSTGRESQL: &str = "postgresql";
+
+/// Test programs that are run once more with PostgreSQL, and what of each is not: parts that are about the data directory's
+/// files, or about the way to the server.
+const ON_POSTGRESQL: &[(&str, &[&str])] = &[
+    ("conversations_live", &[]),
+    (
+        "daemon",
+        &[
+            "bosh::",
+            "bosh_hostile::",
+            "check::",
+            "doctor::",
+            "hb::",
+            "hostile::",
+            "http::",
+            "machine::",
+            "migration::",
+            "one_port::",
+            "postgresql::",
+            "proxies::",
+            "refusals::",
+            "reload::",
+            "terminal::",
+            "upgrade::",
+            "way::",
+            "websocket",
+            "ws::",
+        ],
+    ),
+];
+
 /// Packages of the workspace whose tests need a Debian package: the parser that ours is compared
 /// with is linked into them.
 const NEEDS: &[(&str, &str)] = &[
@@ -72,7 +108,10 @@ pub(crate) fn debian_packages() -> Vec<String> {
 
 /// Runs everything and counts.
 pub(crate) fn run_all(place: &Place, filter: Option<&str>) -> Result<Tally, Failure> {
-    let (excluded, mut tally) = leave_out(&debian::ensure(&debian_packages()));
+    let mut wanted = debian_packages();
+    wanted.push(POSTGRESQL.to_owned());
+    let missing = debian::ensure(&wanted);
+    let (excluded, mut tally) = leave_out(&missing);
     // Programs and tests in one build: their dependencies get the same features, and are compiled
     // once. `cargo test` by itself would leave out the server's program.
     let mut build = child::cargo(place, "build");
@@ -85,7 +124,19 @@ pub(crate) fn run_all(place: &Place, filter: Option<&str>) -> Result<Tally, Fail
     }
     let built = interop::Built::keep(place)?;
     let programs = built.variables();
-    tally.add(cargo_tests(place, filter, &excluded, &programs)?);
+    let run = CargoTests {
+        place,
+        filter,
+        excluded,
+        programs,
+    };
+    tally.add(run.all()?);
+    if missing.iter().any(|name| name == POSTGRESQL) {
+        let why = format!("Debian packages missing: {POSTGRESQL}");
+        tally.skip("the built server on PostgreSQL", &why);
+    } else {
+        tally.add(run.on_postgresql()?);
+    }
     tally.add(interop::run_all(place, filter, &programs)?);
     Ok(tally)
 }
@@ -103,30 +154,59 @@ fn leave_out(missing: &[String]) -> (Vec<String>, Tally) {
     (excluded.collect(), tally)
 }
 
-fn cargo_tests(
-    place: &Place,
-    filter: Option<&str>,
-    excluded: &[String],
-    programs: &[(&str, &Path)],
-) -> Result<Tally, Failure> {
-    let skips = std::env::temp_dir().join(format!("waxwing-skips-{}", std::process::id()));
-    std::fs::write(&skips, "").map_err(Failure::file(&skips))?;
-    let mut command = child::cargo(place, "test");
-    command
-        .args(["--workspace", "--no-fail-fast"])
-        .args(excluded)
-        .args(filter)
-        // For the figures of tests that pass; whatever else they print is not shown.
-        .args(["--", "--show-output"])
-        .envs(programs.iter().copied())
-        .env(SKIPS_VARIABLE, &skips);
-    let mut output = CargoOutput::default();
-    let done = read_lines(&mut command, |line| output.line(line));
-    let mut tally = output.end();
-    tally.note_end(done);
-    tally.late_skips(&std::fs::read_to_string(&skips).map_err(Failure::file(&skips))?);
-    std::fs::remove_file(&skips).map_err(Failure::file(&skips))?;
-    Ok(tally)
+/// Runs of `cargo test`, of one build.
+struct CargoTests<'a> {
+    place: &'a Place,
+    filter: Option<&'a str>,
+    excluded: Vec<String>,
+    programs: [(&'static str, &'a Path); 2],
+}
+
+impl CargoTests<'_> {
+    /// Everything that was built.
+    fn all(&self) -> Result<Tally, Failure> {
+        self.run(&[], &[], None)
+    }
+
+    /// What says something about the second database, with it.
+    fn on_postgresql(&self) -> Result<Tally, Failure> {
+        println!("\nwith PostgreSQL:");
+        let mut tally = Tally::default();
+        for (program, skipped) in ON_POSTGRESQL {
+            let skipped: Vec<_> = skipped.iter().flat_map(|part| ["--skip", *part]).collect();
+            let mut one = self.run(&["--test", program], &skipped, Some(POSTGRESQL))?;
+            for failed in &mut one.failed {
+                failed.name.push_str(", with PostgreSQL");
+            }
+            tally.add(one);
+        }
+        Ok(tally)
+    }
+
+    /// `chosen` are words of Cargo's, `words` are for the test programs.
+    fn run(&self, chosen: &[&str], words: &[&str], store: Option<&str>) -> Result<Tally, Failure> {
+        let skips = std::env::temp_dir().join(format!("waxwing-skips-{}", std::process::id()));
+        std::fs::write(&skips, "").map_err(Failure::file(&skips))?;
+        let mut command = child::cargo(self.place, "test");
+        command
+            .args(["--workspace", "--no-fail-fast"])
+            .args(chosen)
+            .args(&self.excluded)
+            .args(self.filter)
+            // For the figures of tests that pass; whatever else they print is not shown.
+            .args(["--", "--show-output"])
+            .args(words)
+            .envs(self.programs.iter().copied())
+            .env(SKIPS_VARIABLE, &skips)
+            .env(STORE_VARIABLE, store.unwrap_or_default());
+        let mut output = CargoOutput::default();
+        let done = read_lines(&mut command, |line| output.line(line));
+        let mut tally = output.end();
+        tally.note_end(done);
+        tally.late_skips(&std::fs::read_to_string(&skips).map_err(Failure::file(&skips))?);
+        std::fs::remove_file(&skips).map_err(Failure::file(&skips))?;
+        Ok(tally)
+    }
 }
 
 /// Runs it and hands on each line that it prints, of both its outputs, in their order; shows those of
@@ -180,6 +260,17 @@ mod tests {
         );
         assert_eq!(tally.skipped[0].name, "waxwing-fuzz");
         assert_eq!(leave_out(&[]), (Vec::new(), Tally::default()));
+    }
+
+    /// A part that is not there any more would be left out of nothing.
+    #[test]
+    fn what_is_not_run_on_postgresql_is_there() {
+        let daemon = include_str!("../../tests/tests/daemon/main.rs");
+        let parts = ON_POSTGRESQL.iter().flat_map(|(_, parts)| *parts);
+        for part in parts {
+            let module = format!("mod {};", part.trim_end_matches("::"));
+            assert!(daemon.contains(&module), "{module}");
+        }
     }
 
     #[test]

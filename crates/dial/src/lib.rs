@@ -45,5 +45,5 @@ pub use place::{Place, Security};
 pub use proxy::{Credentials, CredentialsError, Proxy};
 pub use seconds::Seconds;
 pub use session::Session;
-pub use stream::{Closed, End, SendError, Stream};
+pub use stream::{Closed, End, Learned, SendError, Stream};
 pub use tls::{Trust, TrustError};

@@ -11,7 +11,7 @@ use crate::error::{DialError, Stage};
 use crate::place::Host;
 use crate::seconds::{Seconds, seconds};
 use crate::session::{Former, Session};
-use crate::stream::{INCOMING, Managed, Stream};
+use crate::stream::{INCOMING, Learned, Managed, Stream};
 use crate::tls::{Alpn, Trust};
 use crate::transport::{Carrier, Document, Fault, Link, Transport};
 use waxwing_wire::Stanza;
@@ -34,6 +34,7 @@ struct Running<'a> {
     link: Option<Link>,
     /// Stanzas that came before the end of negotiation.
     early: Vec<Stanza>,
+    learned: Learned,
 }
 
 impl Login<'_> {
@@ -53,6 +54,7 @@ impl Login<'_> {
             negotiation: Negotiation::framed(settings, tls, seed, link.framing()),
             link: Some(link),
             early: Vec::new(),
+            learned: Learned::default(),
         };
         match timeout(limit, running.drive()).await {
             Ok(outcome) => outcome,
@@ -112,6 +114,10 @@ impl Running<'_> {
                 return Ok(Some(stream.with_lost(lost)));
             }
             Output::Element(stanza) => self.early.push(stanza),
+            Output::Token(token) => self.learned.token = Some(token),
+            Output::TokenRefused(reason) => self.learned.token_refused = Some(reason),
+            Output::Offer(offer) => self.learned.offer = Some(offer),
+            Output::Inline(element) => self.learned.bound.push(element),
             Output::Close(error) => {
                 let _said = self.link()?.flush().await;
                 return Err(error.unwrap_or(NegotiationError::Closed).into());
@@ -185,7 +191,8 @@ impl Running<'_> {
             link.queue(bytes);
         }
         let early = std::mem::take(&mut self.early);
-        Ok(Stream::new(link, jid, sm, early, self.login.seconds))
+        let stream = Stream::new(link, jid, sm, early, self.login.seconds);
+        Ok(stream.with_learned(std::mem::take(&mut self.learned)))
     }
 
     async fn give_up(&mut self) {

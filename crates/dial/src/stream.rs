@@ -10,9 +10,11 @@ use std::io;
 use bytes::Bytes;
 use tokio::time::timeout;
 use waxwing_stanza::FullJid;
+use waxwing_stream::client::{FastToken, KnownOffer};
+use waxwing_stream::sasl::Failure;
 use waxwing_stream::sm::{Nonza, Sm};
 use waxwing_stream::{StreamCondition, StreamError};
-use waxwing_wire::{Event, Limits, Stanza, ns};
+use waxwing_wire::{Element, Event, Limits, Stanza, ns};
 
 use crate::seconds::{Seconds, seconds};
 use crate::session::Session;
@@ -40,12 +42,26 @@ pub struct Stream {
     sm: Option<Managed>,
     resumed: bool,
     lost: Vec<Bytes>,
+    learned: Learned,
     /// Stanzas that came before stream management began, which are not counted.
     early: VecDeque<Stanza>,
     /// The stanza given out last is counted as handled when the next one is asked for.
     given: bool,
     end: Option<End>,
     seconds: Seconds,
+}
+
+/// What a log-in by SASL2 was told besides its address.
+#[derive(Debug, Default)]
+pub struct Learned {
+    /// A token for the next log-ins, instead of the one before.
+    pub token: Option<FastToken>,
+    /// Why the token was not taken: the password was, in its place.
+    pub token_refused: Option<Failure>,
+    /// What the server offers, if that is not what was known.
+    pub offer: Option<KnownOffer>,
+    /// What was said with the resource: about the archive, and what was asked for.
+    pub bound: Vec<Element>,
 }
 
 /// Why a stream gives nothing any more.
@@ -105,6 +121,7 @@ impl Stream {
             sm,
             resumed: false,
             lost: Vec::new(),
+            learned: Learned::default(),
             early: early.into(),
             given: false,
             end: None,
@@ -114,6 +131,11 @@ impl Stream {
 
     pub(crate) fn of_former_session(mut self) -> Stream {
         self.resumed = true;
+        self
+    }
+
+    pub(crate) fn with_learned(mut self, learned: Learned) -> Stream {
+        self.learned = learned;
         self
     }
 
@@ -132,6 +154,12 @@ impl Stream {
     #[must_use]
     pub fn is_resumed(&self) -> bool {
         self.resumed
+    }
+
+    /// What the log-in was told besides, for the caller to keep or to use, once.
+    #[must_use]
+    pub fn take_learned(&mut self) -> Learned {
+        std::mem::take(&mut self.learned)
     }
 
     /// Stanzas of a former session that could not be resumed, and that the server may never have

@@ -128,8 +128,10 @@ impl fmt::Debug for Trust {
 fn binding(stream: &TlsStream<TcpStream>, domain: &Host) -> TlsBinding {
     let (_, connection) = stream.get_ref();
     let mut binding = TlsBinding::default();
+    let version = connection.protocol_version();
+    binding.version = version.map(u16::from);
     // TLS 1.2 is safe to bind to only with an extended master secret (RFC 9266 §4.2).
-    if connection.protocol_version() == Some(rustls::ProtocolVersion::TLSv1_3) {
+    if version == Some(rustls::ProtocolVersion::TLSv1_3) {
         binding.tls_exporter = connection
             .export_keying_material([0; 32], EXPORTER_LABEL, Some(&[]))
             .ok();

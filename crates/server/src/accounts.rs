@@ -4,6 +4,7 @@ use waxwing_stanza::BareJid;
 use waxwing_store::{Batch, Expiring, Owner, Store, StoreError, Table};
 use waxwing_stream::sasl::{Account as Known, Credentials, Hash, Password, ScramKeys};
 
+use crate::devices;
 use crate::options::{OptionDefault, OptionSpec};
 use crate::outside::Outside;
 use crate::server::Server;
@@ -148,7 +149,7 @@ async fn is_kept(server: &Server, jid: &BareJid) -> Result<bool, StoreError> {
 }
 
 /// An account has one record, under an empty name.
-fn key() -> String {
+pub(crate) fn key() -> String {
     String::new()
 }
 
@@ -179,6 +180,9 @@ pub(crate) const ORIGINS: &str = "login-origins";
 
 /// The key of stanza-ids: they stay what they are after a restart.
 pub(crate) const STANZA_IDS: &str = "stanza-ids";
+
+/// The key of resources that clients keep.
+pub(crate) const RESOURCES: &str = "resources";
 
 /// The key of the names of runs of commands: a restart ends none.
 pub(crate) const RUNS: &str = "command-runs";
@@ -361,10 +365,10 @@ pub async fn set_password(
     password: &str,
 ) -> Result<(), AccountError> {
     let keys = derive(server, password).await?;
-    change(server.store(), jid, |account| {
-        account.keys.clone_from(&keys);
-    })
-    .await?;
+    let replace = |account: &mut StoredAccount| account.keys.clone_from(&keys);
+    let forget = |batch: &mut Batch| devices::forget_all(batch, &owner(jid));
+    change_with(server.store(), jid, replace, forget).await?;
+    server.note_withdrawal();
     Ok(())
 }
 
@@ -375,12 +379,23 @@ pub(crate) async fn change(
     jid: &BareJid,
     change: impl Fn(&mut StoredAccount),
 ) -> Result<bool, StoreError> {
+    change_with(store, jid, change, |_| ()).await
+}
+
+/// The same, in one commit with more.
+async fn change_with(
+    store: &Store,
+    jid: &BareJid,
+    change: impl Fn(&mut StoredAccount),
+    more: impl Fn(&mut Batch),
+) -> Result<bool, StoreError> {
     while let Some(before) = load(store, jid).await? {
         let mut after = before.clone();
         change(&mut after);
         let mut batch = Batch::new();
         batch.require_equals(&ACCOUNTS, &owner(jid), &key(), &before);
         save(&mut batch, jid, &after);
+        more(&mut batch);
         match store.commit(batch).await {
             Ok(_) => return Ok(true),
             // Somebody else's change is made, which cannot go on for ever.

@@ -17,6 +17,7 @@ use waxwing_stream::{Framing, StreamCondition, StreamError};
 use waxwing_wire::{Event, Limits, WireError};
 
 use crate::admission::{NEGOTIATING_MAX, Stay};
+use crate::devices::Proof;
 use crate::link::{Link, Security, Transport};
 use crate::metrics::Limit;
 use crate::server::Server;
@@ -24,7 +25,7 @@ use crate::session::Session;
 use crate::settings::NEGOTIATION_SECS;
 use crate::source::Source;
 use crate::xep::xep_0175_guests::Pass;
-use crate::xep::xep_0198_sm::ACK_SECS;
+use crate::xep::xep_0198_sm::{ACK_SECS, Resumption};
 
 /// Unread bytes above which a connection takes no more from its socket.
 const INPUT_BYTES_MAX: usize = 64 * 1024;
@@ -63,6 +64,10 @@ pub struct Connection {
     pub(crate) output: Vec<Bytes>,
     /// A session that is being resumed and not bound yet.
     pub(crate) adopted: Option<Arc<Session>>,
+    /// How an adopted session goes on, once the client has been told that it does.
+    pub(crate) resumption: Option<Box<Resumption>>,
+    /// By what the client has proved who it is, or is about to.
+    pub(crate) proof: Proof,
     /// The place of a guest who has logged in and not bound yet.
     pub(crate) guest: Option<Pass>,
     /// How many elements of the output were taken.
@@ -97,6 +102,8 @@ impl Connection {
             taken: 0,
             marks: VecDeque::new(),
             adopted: None,
+            resumption: None,
+            proof: Proof::default(),
             guest: None,
             start_tls: false,
             secure,
@@ -258,6 +265,8 @@ impl Connection {
                     Poll::Ready(step) => {
                         self.work = None;
                         step(self);
+                        // It may have to wait for something else now.
+                        continue;
                     }
                     Poll::Pending => {
                         self.stalled = true;
@@ -459,6 +468,7 @@ impl Connection {
             session.state().lang = negotiation.lang().map(Arc::from);
         }
         self.phase = Phase::Bound(session);
+        self.proof = Proof::default();
         self.counted.dec();
         self.counted = self.server.metrics().stream(self.transport, true);
         self.counted.inc();

@@ -53,6 +53,15 @@ pub(crate) fn bind(
     Ok(session)
 }
 
+/// Ends a session from outside, for a reason that its client is told; one that has a stream ends with that.
+pub(crate) fn dismiss(server: &Server, session: &Arc<Session>, reason: StreamCondition) {
+    session.kick(reason.into());
+    let is_detached = session.state().connection.is_none();
+    if is_detached {
+        end(server, session);
+    }
+}
+
 /// The oldest of the sessions that have no stream.
 fn longest_detached(account: &Account) -> Option<Arc<Session>> {
     let sessions = account.sessions().into_iter();
@@ -129,6 +138,7 @@ pub(crate) fn end(server: &Server, session: &Arc<Session>) {
         async move {
             let turn = server.roster_turn(&[&session.account.jid]).await;
             if session.is_unseen() {
+                session.account.has_left(&session);
                 return crate::pubsub::departed(&server, &session.account);
             }
             match crate::presence::ended(&server, &session).await {
@@ -136,7 +146,10 @@ pub(crate) fn end(server: &Server, session: &Arc<Session>) {
                     effects.exclusive = Some(turn);
                     server.stage(&session, effects, None);
                 }
-                Err(error) => tracing::error!(condition = ?error.condition, "presence of an ended session could not be sent"),
+                Err(error) => {
+                    session.account.has_left(&session);
+                    tracing::error!(condition = ?error.condition, "presence of an ended session could not be sent");
+                }
             }
         }
         .boxed(),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use waxwing_stream::sasl::TokenKey;
 use waxwing_stream::server::Settings as StreamSettings;
 
 use crate::addressee::Place;
@@ -12,12 +13,21 @@ use crate::options::Options;
 use crate::registry::Registry;
 use crate::server::{Server, StartError};
 use crate::settings::{Registration, SCRAM_ITERATIONS, Settings};
+use crate::xep::xep_0484_fast::TOKEN_DAYS;
+
+/// Keys that the server made for itself.
+#[derive(Clone, Copy)]
+pub(crate) struct Keys {
+    /// What salts of accounts that do not exist are made from.
+    pub(crate) decoys: [u8; 32],
+    /// What resources that clients keep are made from (XEP-0386 §3.2.1), and what they are called to their owners.
+    pub(crate) resources: [u8; 32],
+}
 
 /// The settings that count at the moment. Who asks gets them as they are, and keeps them as long as it likes.
 pub(crate) struct Live {
     now: RwLock<Now>,
-    /// What salts of accounts that do not exist are made from.
-    decoy_key: [u8; 32],
+    keys: Keys,
 }
 
 #[derive(Clone)]
@@ -35,12 +45,12 @@ impl Live {
     pub(crate) fn new(
         settings: &Settings,
         registry: &Registry,
-        decoy_key: [u8; 32],
+        keys: Keys,
     ) -> Result<Live, StartError> {
-        let now = Now::new(settings, &settings.domains, registry, decoy_key)?;
+        let now = Now::new(settings, &settings.domains, registry, keys)?;
         Ok(Live {
             now: RwLock::new(now),
-            decoy_key,
+            keys,
         })
     }
 
@@ -54,7 +64,7 @@ impl Now {
         settings: &Settings,
         domains: &[String],
         registry: &Registry,
-        decoy_key: [u8; 32],
+        keys: Keys,
     ) -> Result<Now, StartError> {
         let options = settings.checked_options()?;
         let mut of_domains = settings.checked_domain_options()?;
@@ -74,8 +84,10 @@ impl Now {
         let common = Common {
             domains: &domain_options,
             default: domains.first().map_or("", String::as_str),
-            decoy_key,
+            keys,
+            token_keys: &settings.token_keys,
             iterations: iterations(&options),
+            token_days: options.number(&TOKEN_DAYS),
             registration: &registration,
         };
         Ok(Now {
@@ -96,6 +108,11 @@ fn iterations(options: &Options) -> u32 {
 }
 
 impl Server {
+    /// What resources of clients are made from.
+    pub(crate) fn resource_key(&self) -> TokenKey {
+        TokenKey::new(self.0.live.keys.resources)
+    }
+
     /// Takes other settings: registration and the options of features. Streams that are there stay; what is decided
     /// when a stream begins holds for new ones. The domains stay those that the server was started with.
     ///
@@ -104,7 +121,7 @@ impl Server {
     pub fn reload(&self, settings: Settings) -> Result<(), StartError> {
         let settings = settings.prepared()?;
         let live = &self.0.live;
-        let now = Now::new(&settings, self.domains(), self.registry(), live.decoy_key)?;
+        let now = Now::new(&settings, self.domains(), self.registry(), live.keys)?;
         *live.now.write().unwrap_or_else(PoisonError::into_inner) = now;
         crate::housekeeping::follow_settings(self);
         Ok(())

@@ -8,27 +8,33 @@ use waxwing_stanza::xep::xep_0077_registration::{
 };
 use waxwing_stanza::{BareJid, Condition, FullJid, IqType, Payload, Reply, StanzaError};
 use waxwing_stream::Framing;
-use waxwing_stream::sasl::{Account as Known, Credentials, Failure, FakeSalts, Mechanism, Stretch};
+use waxwing_stream::sasl::{
+    Account as Known, Credentials, Failure, FakeSalts, Mechanism, Stretch, TokenKey, TokenPolicy,
+};
 use waxwing_stream::server::{
-    Domain, Domains, ExtraFeature, Negotiation, Output, Settings, Stage, Takes, Tls,
+    Domain, Domains, ExtraFeature, Negotiation, Output, Sasl2, Settings, Stage, Takes, Tls,
 };
 use waxwing_stream::sm::{Nonza, Resume, SM};
 use waxwing_wire::{Limits, Stanza};
 
 use crate::accounts;
 use crate::connection::{Connection, Phase, Step};
-use crate::lifecycle;
+use crate::devices::{self, Proof};
 use crate::link::Security;
+use crate::live::Keys;
 use crate::metrics::Limit;
 use crate::options::Options;
 use crate::registry::Registry;
 use crate::server::Server;
-use crate::settings::Registration;
+use crate::session::Session;
+use crate::settings::{Registration, TokenSecret};
 use crate::throttle::{self, Network};
 use crate::xep::{
     xep_0077_registration as registration, xep_0175_guests as guests,
     xep_0198_sm as stream_management,
 };
+
+const DAY_SECS: u64 = 86_400;
 
 /// What the streams of clients are made from.
 pub(crate) struct Common<'a> {
@@ -36,8 +42,12 @@ pub(crate) struct Common<'a> {
     pub(crate) domains: &'a BTreeMap<String, Options>,
     /// The domain that speaks where no other is meant.
     pub(crate) default: &'a str,
-    /// Key of the salts of accounts that do not exist.
-    pub(crate) decoy_key: [u8; 32],
+    /// The server's own keys.
+    pub(crate) keys: Keys,
+    /// Keys of tokens, the one for new ones first.
+    pub(crate) token_keys: &'a [TokenSecret],
+    /// Days for which a token is good; none are given where it is zero.
+    pub(crate) token_days: u64,
     /// Rounds of key stretching.
     pub(crate) iterations: u32,
     /// Who may make an account at each domain.
@@ -50,8 +60,9 @@ pub(crate) fn settings(common: &Common<'_>, registry: &Registry) -> Arc<Settings
     for name in common.domains.keys() {
         served = served.with(name.clone(), Domain::Served);
     }
-    let salts = FakeSalts::new(common.decoy_key, common.iterations);
+    let salts = FakeSalts::new(common.keys.decoys, common.iterations);
     let mut settings = Settings::new(served, salts);
+    settings.sasl2 = Some(sasl2(common, registry));
     for (domain, options) in common.domains {
         if guests::are_taken(options) {
             settings.guests.insert(domain.clone());
@@ -92,6 +103,27 @@ pub(crate) fn settings(common: &Common<'_>, registry: &Registry) -> Arc<Settings
     Arc::new(settings)
 }
 
+/// What is offered by SASL2 (XEP-0388).
+fn sasl2(common: &Common<'_>, registry: &Registry) -> Sasl2 {
+    let resource_key = TokenKey::new(common.keys.resources);
+    let mut keys = common.token_keys.iter().map(TokenSecret::bytes);
+    let key = keys.next().map(TokenKey::new);
+    let key = key.map(|key| keys.fold(key, TokenKey::with_former));
+    let days = Some(common.token_days).filter(|days| key.is_some() && *days > 0);
+    let mut sasl2 = Sasl2::new(key.unwrap_or_else(|| resource_key.clone()));
+    sasl2.tokens = days.map(|days| TokenPolicy {
+        token_secs: days * DAY_SECS,
+        // Who comes each day gets a new one in each third of that time.
+        rotate_secs: days * DAY_SECS * 2 / 3,
+        ..TokenPolicy::default()
+    });
+    sasl2.resource_key = resource_key;
+    sasl2.upgrade_iterations = common.iterations;
+    let namespaces = registry.bind2_namespaces();
+    sasl2.bind_features = namespaces.map(str::to_owned).collect();
+    sasl2
+}
+
 /// Negotiation of one stream.
 pub(crate) fn negotiation(server: &Server, security: Security, framing: Framing) -> Negotiation {
     let tls = match security {
@@ -117,16 +149,30 @@ pub(crate) fn handle_output(connection: &mut Connection, output: Output) {
         } => admit_guest(connection, &account),
         Output::NeedCredentials { account, .. } => look_up(connection, account),
         Output::Stretch(work) => stretch(connection, work),
+        Output::NeedTokens { device, .. } => devices::look_up(connection, device),
+        Output::StoreTokens {
+            device,
+            before,
+            after,
+        } => devices::store(connection, device, before, after),
+        Output::StoreKeys { account, keys } => devices::upgrade(connection, account, keys),
         Output::Authenticated { jid, .. } => authenticated(connection, jid),
         Output::LoginFailed { account, reason } => failed(connection, account.as_ref(), reason),
         Output::NeedBind { jid, .. } => bind(connection, jid),
+        Output::NeedResume(resume) => {
+            if let Some(account) = account(connection) {
+                devices::resume(connection, account, resume);
+            }
+        }
+        Output::NeedBind2(request) => devices::bind(connection, *request),
+        Output::Resumed(_) => stream_management::resumed_inline(connection),
         Output::Bound(_) => bound(connection),
         Output::Element(stanza) => element(connection, &stanza),
         Output::Close(_) => connection.phase = Phase::Ended,
     }
 }
 
-fn negotiate(connection: &mut Connection, step: impl FnOnce(&mut Negotiation)) {
+pub(crate) fn negotiate(connection: &mut Connection, step: impl FnOnce(&mut Negotiation)) {
     if let Phase::Negotiating(negotiation) = &mut connection.phase {
         step(negotiation);
     }
@@ -142,6 +188,7 @@ fn restart(connection: &mut Connection) {
 fn look_up(connection: &mut Connection, account: BareJid) {
     let server = connection.server.clone();
     let network = Network::of(connection.peer);
+    let changes = server.withdrawals();
     connection.wait_for(async move {
         let allowed = throttle::allows(&server, network, &account).await;
         let known = match allowed {
@@ -149,8 +196,12 @@ fn look_up(connection: &mut Connection, account: BareJid) {
             Ok(false) => Ok(None),
             Err(error) => Err(error),
         };
+        let mut proof = Proof::default();
         let known = match known {
-            Ok(Some(Some(stored))) => stored.known(),
+            Ok(Some(Some(stored))) => {
+                proof = Proof::of_password(account, &stored, changes);
+                stored.known()
+            }
             Ok(Some(None)) => Known::Missing,
             Ok(None) => {
                 server.metrics().login_throttled();
@@ -161,7 +212,8 @@ fn look_up(connection: &mut Connection, account: BareJid) {
                 Known::Unavailable
             }
         };
-        Box::new(|connection: &mut Connection| {
+        Box::new(move |connection: &mut Connection| {
+            connection.proof = proof;
             negotiate(connection, |negotiation| {
                 negotiation.provide_credentials(known);
             });
@@ -234,25 +286,22 @@ fn failed(connection: &Connection, account: Option<&BareJid>, reason: Failure) {
 }
 
 fn bind(connection: &mut Connection, jid: FullJid) {
-    let (server, number) = (connection.server.clone(), connection.number);
-    if let Some(pass) = connection.guest.take() {
-        server.directory().note_guest(&jid.bare(), pass);
+    let told = |connection: &mut Connection, bound: Result<Arc<Session>, StanzaError>| {
+        if let Ok(session) = &bound {
+            devices::note(connection, session);
+        }
+        let answer = bound.map(|session| session.jid.clone());
+        negotiate(connection, |negotiation| negotiation.provide_bind(answer));
+    };
+    devices::bind_proven(connection, jid, Box::new(told));
+}
+
+/// Who has logged in.
+pub(crate) fn account(connection: &Connection) -> Option<BareJid> {
+    match &connection.phase {
+        Phase::Negotiating(negotiation) => negotiation.account().cloned(),
+        _ => None,
     }
-    connection.wait_for(async move {
-        let bound = match server.account(&jid.bare()).await {
-            Ok(Some(account)) => lifecycle::bind(&server, &account, jid, number),
-            Ok(None) => Err(StanzaError::from(Condition::NotAuthorized)),
-            Err(error) => Err(error),
-        };
-        Box::new(move |connection: &mut Connection| {
-            let answer = bound
-                .as_ref()
-                .map(|session| session.jid.clone())
-                .map_err(Clone::clone);
-            connection.adopted = bound.ok();
-            negotiate(connection, |negotiation| negotiation.provide_bind(answer));
-        }) as Step
-    });
 }
 
 fn bound(connection: &mut Connection) {
@@ -268,11 +317,7 @@ fn element(connection: &mut Connection, stanza: &Stanza) {
     }
     match Nonza::read(stanza) {
         Ok(Some(Nonza::Resume(Resume { previd, h }))) => {
-            let account = match &connection.phase {
-                Phase::Negotiating(negotiation) => negotiation.account().cloned(),
-                _ => None,
-            };
-            if let Some(account) = account {
+            if let Some(account) = account(connection) {
                 stream_management::resume(connection, account, previd, h);
             }
         }

@@ -31,7 +31,7 @@ use crate::pubsub::links::{Family, Link, NodeHook};
 use crate::pubsub::profile::Profile;
 use crate::pubsub::service::{Service, ServiceKind};
 use crate::server::Server;
-use crate::session::Flag;
+use crate::session::{Flag, Session};
 use crate::xep::xep_0050_commands::AdHoc;
 
 /// Which document a feature implements.
@@ -111,6 +111,12 @@ pub type IsShown = fn(&Options) -> bool;
 pub type SettingsHook = fn(Server) -> BoxFuture<'static, Result<(), StanzaError>>;
 /// A stream feature of a domain, by everything that is registered and the options of that domain.
 pub type StreamFeatureOf = fn(&Registry, &Options) -> Option<Element>;
+/// What is done for a session that is bound together with its log-in, where the client asks for it by this element, and
+/// what it is told of that (XEP-0386 §3.1).
+pub type Bind2Feature = fn(&Server, &Arc<Session>, &Element) -> Option<Element>;
+/// What every session that is bound so is told.
+pub type Bind2Result =
+    fn(Server, Arc<Session>) -> BoxFuture<'static, Result<Option<Element>, StanzaError>>;
 
 /// Two features that want the same thing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -179,6 +185,8 @@ pub struct Registry {
     reserved_nodes: Vec<&'static str>,
     pub(crate) on_settings: Vec<SettingsHook>,
     pub(crate) stream_features: Vec<(Stage, StreamFeatureOf)>,
+    bind2_features: Vec<(&'static str, Bind2Feature)>,
+    bind2_results: Vec<Bind2Result>,
     pub(crate) commands: BTreeMap<&'static str, Command>,
     ad_hoc: Vec<(Addressee, AdHoc)>,
     pub(crate) profiles: Vec<Profile>,
@@ -270,6 +278,16 @@ impl Registrar<'_> {
     /// A stream feature at this stage of negotiation.
     pub fn stream_feature(&mut self, stage: Stage, feature: StreamFeatureOf) {
         self.registry.stream_features.push((stage, feature));
+    }
+
+    /// What clients can ask for together with a resource, by its namespace.
+    pub fn bind2_feature(&mut self, ns: &'static str, feature: Bind2Feature) {
+        self.registry.bind2_features.push((ns, feature));
+    }
+
+    /// What clients are told together with a resource.
+    pub fn bind2_result(&mut self, result: Bind2Result) {
+        self.registry.bind2_results.push(result);
     }
 
     /// More about a domain in its disco#info.
@@ -383,6 +401,24 @@ impl Registry {
     ) -> Option<&IqHandler> {
         let names = self.iq.get(&(whom, kind))?.get(payload.ns())?;
         names.get(payload.name()).map(|(_, handler)| handler)
+    }
+
+    /// What is done for whoever asks for this together with a resource.
+    pub(crate) fn bind2_feature(&self, ns: &str) -> Option<Bind2Feature> {
+        let mut features = self.bind2_features.iter();
+        features
+            .find(|(known, _)| *known == ns)
+            .map(|(_, feature)| *feature)
+    }
+
+    /// What can be asked for together with a resource.
+    pub(crate) fn bind2_namespaces(&self) -> impl Iterator<Item = &'static str> {
+        self.bind2_features.iter().map(|(ns, _)| *ns)
+    }
+
+    /// What is told together with a resource.
+    pub(crate) fn bind2_results(&self) -> Vec<Bind2Result> {
+        self.bind2_results.clone()
     }
 
     /// The ad-hoc commands of an addressee kind.

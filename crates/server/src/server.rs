@@ -25,7 +25,7 @@ use crate::effects::{After, Effects};
 use crate::hooks::Sent;
 use crate::keep::Fate;
 use crate::link::Link;
-use crate::live::Live;
+use crate::live::{Keys, Live};
 use crate::metrics::{Metrics, Queues};
 use crate::options::OptionError;
 use crate::outside::Outside;
@@ -123,6 +123,8 @@ pub(crate) struct Inner {
     numbers: AtomicU64,
     /// How many removals of accounts were staged.
     removals: AtomicU64,
+    /// How often something that clients log in by was made worthless.
+    withdrawals: AtomicU64,
     /// Batches of streams whose effects are still to come.
     unreleased: AtomicU64,
     stopping: AtomicBool,
@@ -167,13 +169,14 @@ impl Server {
             accounts::ORIGINS,
             accounts::STANZA_IDS,
             accounts::RUNS,
+            accounts::RESOURCES,
             accounts::UPLOADS,
         ];
-        let [decoy_key, origins, stanza_ids, runs, uploads] =
+        let [decoys, origins, stanza_ids, runs, resources, uploads] =
             accounts::secrets(&outside, names).await?;
         let throttle = Throttle::new(origins);
         let stanza_ids = StanzaIds::new(stanza_ids);
-        let live = Live::new(&settings, &registry, decoy_key)?;
+        let live = Live::new(&settings, &registry, Keys { decoys, resources })?;
         let server = Server(Arc::new(Inner {
             domains: settings.domains,
             live,
@@ -195,6 +198,7 @@ impl Server {
             staging: Mutex::new(last),
             numbers: AtomicU64::new(1),
             removals: AtomicU64::new(0),
+            withdrawals: AtomicU64::new(0),
             unreleased: AtomicU64::new(0),
             stopping: AtomicBool::new(false),
             started_micros: outside.clock.steady_micros(),
@@ -704,6 +708,17 @@ impl Server {
         true
     }
 
+    /// How often something that clients log in by was made worthless until now: where nothing was meanwhile, what was proved
+    /// still holds.
+    pub(crate) fn withdrawals(&self) -> u64 {
+        self.0.withdrawals.load(Ordering::SeqCst)
+    }
+
+    /// A password has changed, or a token was taken back.
+    pub(crate) fn note_withdrawal(&self) {
+        self.0.withdrawals.fetch_add(1, Ordering::SeqCst);
+    }
+
     /// Clears *undelivered* from entries that a client has, once no other session has to read them.
     pub(crate) fn confirm_delivered(&self, session: &Session, ids: Vec<LogId>) {
         if !ids.is_empty() {
@@ -750,8 +765,10 @@ pub(crate) fn unavailable(error: &StoreError) -> StanzaError {
         StoreError::DiskFull => {
             return StanzaError::from(Condition::ResourceConstraint).with_type(ErrorType::Wait);
         }
-        // The store says once that it cannot write, or is damaged, and not for each stanza.
-        StoreError::Unwritable { .. } | StoreError::Damaged { .. } => {}
+        // The store says once that it cannot write, is damaged or away, and not for each stanza.
+        StoreError::Unwritable { .. }
+        | StoreError::Damaged { .. }
+        | StoreError::Unreachable { .. } => {}
         error => tracing::error!(%error, "the store failed"),
     }
     StanzaError::from(Condition::InternalServerError).with_type(ErrorType::Wait)

@@ -20,6 +20,7 @@ use waxwing_stream::sm::Sm;
 use waxwing_stream::{StreamCondition, StreamError};
 
 use crate::asks::Asked;
+use crate::devices::clients::Agent;
 use crate::directory::Account;
 use crate::interests::Following;
 use crate::metrics::Waits;
@@ -124,6 +125,8 @@ pub(crate) struct State {
     pub(crate) available: Option<Available>,
     /// Of which nodes the client wants to be told (XEP-0060 §9.2), if it has ever said so.
     pub(crate) following: Option<Box<Following>>,
+    /// Which client it is, if it has said so.
+    pub(crate) agent: Option<Box<Agent>>,
     /// What the client was asked.
     pub(crate) asked: Asked,
     /// Addresses that got directed presence (RFC 6121 §4.6).

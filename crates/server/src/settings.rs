@@ -38,10 +38,34 @@ pub struct Settings {
     pub registration: Registration,
     /// Who may at domains that differ, by domain.
     pub domain_registration: BTreeMap<String, Registration>,
+    /// Keys of tokens by which devices log in again (XEP-0484), the one for new tokens first; none where there are no tokens.
+    /// They are not in the store: who has that alone cannot log in by it.
+    pub token_keys: Vec<TokenSecret>,
     /// The section `[options]`: settings of features by name.
     pub options: BTreeMap<String, OptionValue>,
     /// The sections `[domain."…"]`: what domains set for themselves, by domain and name.
     pub domain_options: BTreeMap<String, BTreeMap<String, OptionValue>>,
+}
+
+/// A key that is never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct TokenSecret([u8; 32]);
+
+impl TokenSecret {
+    /// These bytes.
+    pub fn new(bytes: [u8; 32]) -> TokenSecret {
+        TokenSecret(bytes)
+    }
+
+    pub(crate) fn bytes(&self) -> [u8; 32] {
+        self.0
+    }
+}
+
+impl std::fmt::Debug for TokenSecret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("TokenSecret(…)")
+    }
 }
 
 /// Most sessions of one account.

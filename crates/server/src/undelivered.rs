@@ -7,7 +7,7 @@ use futures_util::FutureExt;
 use waxwing_stanza::xep::xep_0082_datetime::DateTime;
 use waxwing_stanza::xep::xep_0203_delay::Delay;
 use waxwing_stanza::{FullJid, Jid, Payload};
-use waxwing_store::{LogId, Page, StoreError};
+use waxwing_store::{Entry, LogId, Page, StoreError};
 use waxwing_wire::{Stanza, ns};
 
 use crate::blocking::{self, BlockList};
@@ -92,27 +92,38 @@ async fn run(server: &Server, session: &Arc<Session>, begun_micros: u64) -> Resu
             }
             continue;
         };
-        let blocked = account.blocked();
-        let mut chunk = Vec::new();
-        let mut bytes = 0;
-        for entry in entries {
-            if account.confirmed.has(entry.id, session) {
-                continue;
-            }
-            let stanza = for_session(server, session, &entry.payload, entry.id, begun_micros);
-            if let Some(stanza) = stanza {
-                bytes += stanza.len();
-                chunk.push((stanza, entry.id));
-            }
-            if bytes >= CHUNK_BYTES {
-                queue(server, session, &blocked, std::mem::take(&mut chunk)).await;
-                session.room(|state| state.has_room_for(PAGE_ENTRIES)).await;
-                bytes = 0;
-            }
-        }
-        queue(server, session, &blocked, chunk).await;
+        hand_out(server, session, entries, begun_micros).await;
         after = last;
     }
+}
+
+/// Queues what a session is to get of a page.
+async fn hand_out(
+    server: &Server,
+    session: &Arc<Session>,
+    entries: Vec<Entry<StoredMessage>>,
+    begun_micros: u64,
+) {
+    let account = &session.account;
+    let blocked = account.blocked();
+    let mut chunk = Vec::new();
+    let mut bytes = 0;
+    for entry in entries {
+        if account.confirmed.has(entry.id, session) {
+            continue;
+        }
+        let stanza = for_session(server, session, &entry.payload, entry.id, begun_micros);
+        if let Some(stanza) = stanza {
+            bytes += stanza.len();
+            chunk.push((stanza, entry.id));
+        }
+        if bytes >= CHUNK_BYTES {
+            queue(server, session, &blocked, std::mem::take(&mut chunk)).await;
+            session.room(|state| state.has_room_for(PAGE_ENTRIES)).await;
+            bytes = 0;
+        }
+    }
+    queue(server, session, &blocked, chunk).await;
 }
 
 /// Queues entries once they are durable: what was read may not be yet, and must not reach the client before.

@@ -12,6 +12,7 @@ pub mod xep_0060_pubsub;
 pub mod xep_0077_registration;
 pub mod xep_0092_version;
 pub mod xep_0115_caps;
+pub mod xep_0133_admin;
 pub mod xep_0153_vcard_avatars;
 pub mod xep_0157_contacts;
 pub mod xep_0160_offline;
@@ -32,6 +33,8 @@ pub mod xep_0359_stanza_ids;
 pub mod xep_0363_upload;
 pub mod xep_0368_direct_tls;
 pub mod xep_0384_omemo;
+pub mod xep_0386_bind2;
+pub mod xep_0388_sasl2;
 pub mod xep_0390_caps;
 pub mod xep_0398_avatar_conversion;
 pub mod xep_0402_bookmarks;
@@ -43,9 +46,14 @@ pub mod xep_0466_ephemeral;
 pub mod xep_0470_attachments;
 pub mod xep_0474_downgrade;
 pub mod xep_0478_limits;
+pub mod xep_0480_upgrade;
+pub mod xep_0484_fast;
 pub mod xep_0485_server_info;
 pub mod xep_0490_displayed;
+pub mod xep_0494_clients;
 pub mod xep_0501_stories;
+pub mod xep_0509_pipelining;
+pub mod xep_0515_tls_version;
 
 use crate::registry::Feature;
 
@@ -63,6 +71,7 @@ pub const FEATURES: &[&Feature] = &[
     &xep_0077_registration::FEATURE,
     &xep_0092_version::FEATURE,
     &xep_0115_caps::FEATURE,
+    &xep_0133_admin::FEATURE,
     &xep_0153_vcard_avatars::FEATURE,
     &xep_0157_contacts::FEATURE,
     &xep_0160_offline::FEATURE,
@@ -83,6 +92,8 @@ pub const FEATURES: &[&Feature] = &[
     &xep_0363_upload::FEATURE,
     &xep_0368_direct_tls::FEATURE,
     &xep_0384_omemo::FEATURE,
+    &xep_0386_bind2::FEATURE,
+    &xep_0388_sasl2::FEATURE,
     &xep_0390_caps::FEATURE,
     &xep_0398_avatar_conversion::FEATURE,
     &xep_0402_bookmarks::FEATURE,
@@ -94,7 +105,12 @@ pub const FEATURES: &[&Feature] = &[
     &xep_0470_attachments::FEATURE,
     &xep_0474_downgrade::FEATURE,
     &xep_0478_limits::FEATURE,
+    &xep_0480_upgrade::FEATURE,
+    &xep_0484_fast::FEATURE,
     &xep_0485_server_info::FEATURE,
     &xep_0490_displayed::FEATURE,
+    &xep_0494_clients::FEATURE,
     &xep_0501_stories::FEATURE,
+    &xep_0509_pipelining::FEATURE,
+    &xep_0515_tls_version::FEATURE,
 ];

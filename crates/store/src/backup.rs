@@ -156,7 +156,15 @@ pub enum BackupError {
         /// The directory.
         std::path::PathBuf,
     ),
-    /// The data directory cannot be made, or is in use.
+    /// The same, for a database.
+    #[error(
+        "{0} is not empty: it holds what a Waxwing server has stored. A backup is restored into an empty database only"
+    )]
+    DatabaseNotEmpty(
+        /// Which database.
+        String,
+    ),
+    /// The data directory or the database cannot be made or opened, or is in use.
     #[error(transparent)]
     Open(#[from] crate::error::OpenError),
     /// The machine failed.
@@ -180,4 +188,38 @@ pub fn verify_backup(input: impl Read, shapes: &[Shape]) -> Result<BackupSummary
     let mut reader = Reader::open(input, &declared)?;
     while reader.next()?.is_some() {}
     reader.summary()
+}
+
+/// As [`verify_backup`], and how many records of each shape are not what this program declares, where there are any. Those
+/// of an older version are not looked at: their migration does.
+///
+/// # Errors
+/// As for [`verify_backup`].
+pub fn examine_backup(
+    input: impl Read,
+    shapes: &[Shape],
+) -> Result<(BackupSummary, Vec<(String, u64)>), BackupError> {
+    let declared = crate::shape::declared(shapes)?;
+    let mut reader = Reader::open(input, &declared)?;
+    let mut unread = vec![0_u64; reader.header.shapes.len()];
+    while let Some(record) = reader.next()? {
+        let (place, key, value) = match &record {
+            Record::Row(row) => (row.shape, row.key.as_slice(), row.value.as_slice()),
+            Record::Entry(entry) => (entry.shape, &[][..], entry.payload.as_slice()),
+            _ => continue,
+        };
+        let place = place as usize;
+        let shape = reader.header.shapes.get(place).and_then(|stored| {
+            let shape = declared.get(stored.name.as_str())?;
+            (shape.version == stored.version).then_some(shape)
+        });
+        if let (Some(shape), Some(count)) = (shape, unread.get_mut(place))
+            && !(shape.reads)(key, value)
+        {
+            *count += 1;
+        }
+    }
+    let names = reader.header.shapes.iter().map(|shape| shape.name.clone());
+    let unread = names.zip(unread).filter(|(_, count)| *count > 0).collect();
+    Ok((reader.summary()?, unread))
 }

@@ -91,10 +91,29 @@ pub enum StoreError {
     /// The backend failed otherwise.
     #[error("storage failed ({code}): {text}")]
     Failed {
-        /// The backend's own number: SQLite's extended result code, or `errno`.
+        /// The backend's own number: SQLite's extended result code, or `errno`; -1 where it has none.
         code: i32,
         /// The backend's own words, for the log.
         text: String,
+    },
+    /// The database cannot be reached, or is not the one that the store was opened with; where it can be again, the store
+    /// goes on by itself. Whether what was being committed meanwhile is stored is not known.
+    #[error("the database cannot be reached: {reason}")]
+    Unreachable {
+        /// In what way, for the log.
+        reason: String,
+    },
+    /// The database did not answer in time.
+    #[error("the database did not answer within {millis} ms")]
+    Slow {
+        /// How long was waited.
+        millis: u64,
+    },
+    /// All connections to the database were in use for too long.
+    #[error("all connections to the database were busy for {millis} ms")]
+    Busy {
+        /// How long was waited.
+        millis: u64,
     },
     /// The store was shut down before it could answer.
     #[error("the store is closed")]
@@ -115,6 +134,9 @@ impl StoreError {
             | Self::Unwritable { .. }
             | Self::Damaged { .. }
             | Self::Failed { .. }
+            | Self::Unreachable { .. }
+            | Self::Slow { .. }
+            | Self::Busy { .. }
             | Self::Closed => Blame::Environment,
         }
     }
@@ -222,6 +244,57 @@ pub enum OpenError {
         shape: &'static str,
         /// What is wrong.
         reason: &'static str,
+    },
+    /// The address of a database server cannot be used.
+    #[error("the database's URL cannot be used: {0}")]
+    Url(String),
+    /// No server of the address could be reached, or none was ready.
+    #[error("{database} cannot be reached: {reason}")]
+    Unreachable {
+        /// Which database, without its password.
+        database: String,
+        /// What was tried, and what came of it.
+        reason: String,
+    },
+    /// The server does not let us in: another password, or a rule.
+    #[error("{database} does not let this user in: {reason}")]
+    NotLetIn {
+        /// Which database, without its password.
+        database: String,
+        /// In PostgreSQL's words.
+        reason: String,
+    },
+    /// The server has no such database.
+    #[error("{0} does not exist")]
+    NoDatabase(String),
+    /// We may not do what we need there.
+    #[error("{database} cannot be used: {reason}")]
+    Forbidden {
+        /// Which database, without its password.
+        database: String,
+        /// In PostgreSQL's words.
+        reason: String,
+    },
+    /// Another server has the database open.
+    #[error("{0} is in use by another Waxwing server; a database has one at a time")]
+    DatabaseInUse(String),
+    /// The database holds tables, and they are not ours.
+    #[error(
+        "{database} holds {found} and no Waxwing tables; create an empty database for Waxwing. Nothing was changed"
+    )]
+    ForeignDatabase {
+        /// Which database.
+        database: String,
+        /// What was found there.
+        found: String,
+    },
+    /// The server's settings or version do not fit.
+    #[error("{database} cannot be used: {reason}. Nothing was changed")]
+    UnfitDatabase {
+        /// Which database.
+        database: String,
+        /// What would have to be otherwise.
+        reason: String,
     },
     /// The environment failed.
     #[error("{path}: {error}")]

@@ -25,14 +25,15 @@
 //! # }
 //! ```
 //!
-//! Two backends: SQLite, and [`Memory`], the double for tests. `tests/conformance` defines what the shapes
-//! promise and runs against both.
+//! Two backends, SQLite and PostgreSQL, and [`Memory`], the double for tests. `tests/conformance` defines what the
+//! shapes promise and runs against all of them.
 
 mod alarm;
 mod backend;
 mod backup;
 mod batch;
 mod blob;
+mod copy;
 mod error;
 mod examination;
 mod figures;
@@ -40,8 +41,11 @@ mod key;
 pub mod limits;
 mod log;
 mod memory;
+mod numbered;
 mod op;
 mod owner;
+mod place;
+mod postgres;
 mod reply;
 mod shape;
 mod sqlite;
@@ -51,10 +55,11 @@ mod table;
 pub use backend::Done;
 pub use backup::{
     BACKUP_FORMAT, BACKUP_MAGIC, BackupAbout, BackupError, BackupShape, BackupSummary,
-    verify_backup,
+    examine_backup, verify_backup,
 };
 pub use batch::{Appended, Batch, Committed};
 pub use blob::{Blob, BlobHash, BlobWriter};
+pub use copy::{Copied, CopyError};
 pub use error::{Blame, OpenError, StoreError};
 pub use examination::{Damage, DamagedPart, ExamineOptions, ExaminedShape, Findings, Loss};
 pub use figures::Figures;
@@ -62,6 +67,8 @@ pub use key::{AsKey, AsPrefix, Key, KeyRange};
 pub use log::{Append, Direction, Entries, Entry, Log, LogId, Marks, Page};
 pub use memory::Memory;
 pub use owner::{Owner, OwnerKind};
+pub use place::StorePlace;
+pub use postgres::{PostgresAddress, PostgresOptions, PostgresSettings};
 pub use shape::{Migration, Row, RowError, Shape, Verdict};
 pub use sqlite::{Examination, SqliteOptions};
 pub use store::{Found, Store};

@@ -135,6 +135,7 @@ impl Meeting {
             tls_exporter: Some([7; 32]),
             server_end_point: Some(vec![8; 32]),
             sni: None,
+            version: Some(0x0304),
         };
         let account: BareJid = "alice@example.org".parse().expect("an address");
         let password = Password::prepare(password).expect("a password");

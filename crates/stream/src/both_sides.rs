@@ -1,7 +1,10 @@
 //! The client's side of negotiation against the server's: they agree, or part for the right reason.
 
+mod fast;
+mod frames;
 mod link;
 mod random;
+mod sasl2;
 
 use self::link::{
     Cut, ITERATIONS, Link, Story, binding, client_settings, credentials, password, server_settings,

@@ -18,12 +18,12 @@ use waxwing_stanza::FullJid;
 use waxwing_wire::{Element, Event, Header, Stanza, WireError, ns};
 
 pub use crate::transport::Tls;
-pub use settings::{NegotiationError, Settings, Unlisted};
+pub use settings::{Bind2, FastToken, KnownOffer, NegotiationError, Sasl2, Settings, Unlisted};
 
 use crate::error::{StreamCondition, StreamError};
 use crate::framing::Framing;
 use crate::header::{OwnHeader, is_version_1};
-use crate::sasl::{Stretch, Stretched, TlsBinding};
+use crate::sasl::{Failure, Stretch, Stretched, TlsBinding};
 use crate::seed::Seed;
 use crate::sm::{Enabled, Failed};
 use crate::transport::Transport;
@@ -44,6 +44,16 @@ pub enum Output {
     Stretch(Stretch),
     /// The server knows who we are, and has proved that it knows the password.
     Authenticated,
+    /// A token for the next log-ins, instead of the one before: keep it as a password is kept.
+    Token(FastToken),
+    /// The server did not take the token; the password's turn comes in the same stream. It is good for nothing any
+    /// more, unless the reason is [`Failure::TemporaryAuthFailure`].
+    TokenRefused(Failure),
+    /// What this server offers, if it is not what was known: with it the next log-in need not wait.
+    Offer(KnownOffer),
+    /// What the server says about the session that was bound together with the log-in: `<metadata/>` of the
+    /// archive, and answers to [`Bind2::features`].
+    Inline(Element),
     /// The session to resume is gone; a new one is bound.
     ResumeFailed(Failed),
     /// The end of negotiation: the session is resumed. Hand `h` to [`Sm::resume`](crate::sm::Sm),
@@ -220,12 +230,18 @@ impl Negotiation {
                 let error = StreamError::read(&stanza.element());
                 return self.finish(Some(NegotiationError::Server(error)));
             }
-            (ns::STREAMS, "features") if self.step.is_none() && self.phase == Phase::Open => {
+            (ns::STREAMS, "features") if self.awaits_features() => {
                 if !self.session.version_1 {
                     return self.complain(StreamCondition::UnsupportedVersion.into());
                 }
-                self.features = Some(stanza.element());
-                return self.advance();
+                let features = stanza.element();
+                steps::note_offer(self, &features);
+                self.features = Some(features);
+                // What was sent ahead is answered behind them.
+                if self.step.is_none() {
+                    self.advance();
+                }
+                return;
             }
             _ => {}
         }
@@ -240,6 +256,11 @@ impl Negotiation {
                 ));
             }
         }
+    }
+
+    fn awaits_features(&self) -> bool {
+        let is_ahead = self.features.is_none() && self.login.is_ahead();
+        self.phase == Phase::Open && (self.step.is_none() || is_ahead)
     }
 
     /// Takes the next step that the server's features make possible and that is not taken yet.
@@ -273,6 +294,7 @@ impl Negotiation {
             lang: self.settings.lang.as_deref(),
         });
         self.send(bytes);
+        steps::log_in_ahead(self);
     }
 
     /// A new stream begins in the same transport.
@@ -324,6 +346,10 @@ impl fmt::Debug for Output {
             Output::RestartReader => f.write_str("RestartReader"),
             Output::Stretch(stretch) => write!(f, "{stretch:?}"),
             Output::Authenticated => f.write_str("Authenticated"),
+            Output::Token(token) => write!(f, "{token:?}"),
+            Output::TokenRefused(reason) => write!(f, "TokenRefused({reason:?})"),
+            Output::Offer(offer) => write!(f, "Offer({})", offer.version),
+            Output::Inline(element) => write!(f, "Inline(<{}/>)", element.name()),
             Output::ResumeFailed(failed) => write!(f, "ResumeFailed({failed:?})"),
             Output::Resumed { h } => write!(f, "Resumed({h})"),
             Output::Bound { jid, enabled } => write!(f, "Bound({jid}, {enabled:?})"),

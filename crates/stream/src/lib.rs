@@ -8,7 +8,7 @@
 //! - [`sm::Sm`] counts and keeps stanzas for acknowledgement and resumption, on both sides;
 //! - [`bosh`] carries a stream in requests and responses of HTTP;
 //! - [`proxy_protocol`] says whom a reverse proxy speaks for;
-//! - [`sasl`] holds what is kept of passwords, and the mechanisms.
+//! - [`sasl`] holds what is kept of passwords and tokens, and the mechanisms.
 
 pub mod bosh;
 #[cfg(test)]

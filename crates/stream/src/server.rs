@@ -2,8 +2,8 @@
 //! [RFC 6120 §4 to §7](https://www.rfc-editor.org/rfc/rfc6120#section-4).
 //!
 //! Events of the [`Reader`](waxwing_wire::Reader) go in, [`Output`]s come out of
-//! [`poll`](Negotiation::poll) until there is none left; questions are answered by the `provide_*`
-//! methods. Each stream feature is a file in `features/` and a line in its table.
+//! [`poll`](Negotiation::poll) until there is none left; questions are answered by the `provide_*` and
+//! `*_stored` methods. Each stream feature is a file in `features/` and a line in its table.
 
 mod features;
 mod input;
@@ -18,21 +18,28 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use waxwing_stanza::xep::xep_0388_sasl2::UserAgent;
 use waxwing_stanza::{BareJid, FullJid, StanzaError};
 use waxwing_wire::{Event, Header, Stanza, WireError};
 
+pub use features::{Bind2Request, Bound2};
 pub use settings::{
-    Domain, Domains, ExtraFeature, LOGIN_FAILURES_MAX, NEGOTIATION_SECS_MAX, Settings, Stage, Takes,
+    Domain, Domains, ExtraFeature, LOGIN_FAILURES_MAX, NEGOTIATION_SECS_MAX, Sasl2, Settings,
+    Stage, Takes,
 };
 
 pub use crate::transport::Tls;
 
 use crate::error::{StreamCondition, StreamError};
 use crate::framing::Framing;
-use crate::sasl::{Account, Failure, Mechanism, Stretch, Stretched, TlsBinding};
+use crate::sasl::{
+    Account, Device, Failure, KnownTokens, Mechanism, ScramKeys, Stretch, Stretched, TlsBinding,
+    Tokens,
+};
 use crate::seed::Seed;
+use crate::sm::{Failed, Resume, Resumed};
 use crate::transport::Transport;
-use features::{Binding, Login};
+use features::{Binding, Login, Sasl2Login};
 use input::Input;
 
 /// Events that may wait while a question is open. The owner that stops reading while
@@ -60,7 +67,32 @@ pub enum Output {
     },
     /// Work to do, here or elsewhere: hand its outcome to [`Negotiation::handle_stretched`].
     Stretch(Stretch),
-    /// Logged in; a [`Output::RestartReader`] follows.
+    /// Somebody logs in by a token, or asks for one: call [`Negotiation::provide_tokens`] (XEP-0484).
+    NeedTokens {
+        /// Whose tokens. The account need not exist.
+        device: Device,
+        /// What the token is for.
+        mechanism: Mechanism,
+    },
+    /// Store what is to be kept of a device's tokens, then call [`Negotiation::tokens_stored`].
+    StoreTokens {
+        /// Whose tokens.
+        device: Device,
+        /// What has to be in the store still: otherwise nothing is stored, so that of two log-ins by the same
+        /// count one fails.
+        before: Tokens,
+        /// What is to be there.
+        after: Tokens,
+    },
+    /// Store keys that the account did not have, then call [`Negotiation::upgrade_stored`] (XEP-0480).
+    StoreKeys {
+        /// The account, whose log-in goes on.
+        account: BareJid,
+        /// The keys.
+        keys: ScramKeys,
+    },
+    /// Logged in. By SASL a [`Output::RestartReader`] follows; by SASL2 what was asked for together with the
+    /// log-in, and then [`Output::Resumed`], [`Output::Bound`] or neither.
     Authenticated {
         /// The account.
         jid: BareJid,
@@ -81,6 +113,13 @@ pub enum Output {
         /// Whether the client chose the resource; otherwise it is random.
         proposed: bool,
     },
+    /// The client wants to go on with a session, together with its log-in: call
+    /// [`Negotiation::provide_resume`].
+    NeedResume(Resume),
+    /// The client wants a resource together with its log-in: call [`Negotiation::provide_bind2`].
+    NeedBind2(Box<Bind2Request>),
+    /// Negotiation is over, and the client knows that its session goes on: send again what it has not got.
+    Resumed(FullJid),
     /// Negotiation is over: stanzas go to the server from here on.
     Bound(FullJid),
     /// An element that an [`ExtraFeature`] takes; answer it by what you send. After
@@ -105,6 +144,7 @@ pub struct Negotiation {
     /// Language of the client's stream.
     lang: Option<Box<str>>,
     login: Login,
+    sasl2: Sasl2Login,
     bind: Binding,
     question: Option<Question>,
     held: VecDeque<Input>,
@@ -124,7 +164,12 @@ enum Phase {
 enum Question {
     Credentials,
     Stretch,
+    Tokens,
+    Store,
+    Upgrade,
+    Resume,
     Bind,
+    Bind2,
 }
 
 impl Negotiation {
@@ -146,6 +191,7 @@ impl Negotiation {
             domain,
             lang: None,
             login: Login::default(),
+            sasl2: Sasl2Login::default(),
             bind: Binding::default(),
             question: None,
             held: VecDeque::new(),
@@ -181,6 +227,11 @@ impl Negotiation {
     /// The account that is logged in.
     pub fn account(&self) -> Option<&BareJid> {
         self.login.account()
+    }
+
+    /// Which client logged in by SASL2, or tries to, if it said so. Not to be shown to others.
+    pub fn user_agent(&self) -> Option<&UserAgent> {
+        self.sasl2.user_agent()
     }
 
     /// Whether a question is open. Better to read no further until it is answered: what comes
@@ -252,11 +303,7 @@ impl Negotiation {
 
     /// Answers [`Output::NeedCredentials`].
     pub fn provide_credentials(&mut self, account: impl Into<Account>) {
-        if self
-            .question
-            .take_if(|question| *question == Question::Credentials)
-            .is_some()
-        {
+        if self.is_answer(Question::Credentials) {
             features::provide_credentials(self, account.into());
             self.take_held();
         }
@@ -264,11 +311,7 @@ impl Negotiation {
 
     /// The outcome of [`Output::Stretch`].
     pub fn handle_stretched(&mut self, stretched: Stretched) {
-        if self
-            .question
-            .take_if(|question| *question == Question::Stretch)
-            .is_some()
-        {
+        if self.is_answer(Question::Stretch) {
             features::handle_stretched(self, stretched);
             self.take_held();
         }
@@ -277,12 +320,52 @@ impl Negotiation {
     /// Answers [`Output::NeedBind`] with the address that the session gets, which may be another
     /// than was asked for, or with why it gets none; the client may try again then.
     pub fn provide_bind(&mut self, bound: Result<FullJid, StanzaError>) {
-        if self
-            .question
-            .take_if(|question| *question == Question::Bind)
-            .is_some()
-        {
+        if self.is_answer(Question::Bind) {
             features::provide_bind(self, bound);
+            self.take_held();
+        }
+    }
+
+    /// Answers [`Output::NeedTokens`] with what is stored, and the time in seconds since 1970.
+    pub fn provide_tokens(&mut self, tokens: KnownTokens, now_secs: u64) {
+        if self.is_answer(Question::Tokens) {
+            features::provide_tokens(self, tokens, now_secs);
+            self.take_held();
+        }
+    }
+
+    /// Answers [`Output::StoreTokens`]: whether it is durable. If it is not, a log-in by token fails, and a
+    /// token that was asked for is not given.
+    pub fn tokens_stored(&mut self, stored: bool) {
+        if self.is_answer(Question::Store) {
+            features::tokens_stored(self, stored);
+            self.take_held();
+        }
+    }
+
+    /// Answers [`Output::StoreKeys`]: whether it is durable; otherwise the log-in fails.
+    pub fn upgrade_stored(&mut self, stored: bool) {
+        if self.is_answer(Question::Upgrade) {
+            features::upgrade_stored(self, stored);
+            self.take_held();
+        }
+    }
+
+    /// Answers [`Output::NeedResume`] with the session's address and what the client is told, or with why
+    /// there is none; then a resource is bound if the client asked for one.
+    pub fn provide_resume(&mut self, resumed: Result<(FullJid, Resumed), Failed>) {
+        if self.is_answer(Question::Resume) {
+            features::provide_resume(self, resumed);
+            self.take_held();
+        }
+    }
+
+    /// Answers [`Output::NeedBind2`] with the session's address and what the client is told about what it
+    /// asked for, or with nothing: then the client is logged in and may bind as in RFC 6120, which has
+    /// words for why it gets none.
+    pub fn provide_bind2(&mut self, bound: Option<Bound2>) {
+        if self.is_answer(Question::Bind2) {
+            features::provide_bind2(self, bound);
             self.take_held();
         }
     }
@@ -330,6 +413,11 @@ impl Negotiation {
         self.outputs.push_back(Output::Close(error));
     }
 
+    /// Whether that was asked; it is not any more.
+    fn is_answer(&mut self, question: Question) -> bool {
+        self.question.take_if(|open| *open == question).is_some()
+    }
+
     fn send(&mut self, bytes: Bytes) {
         self.outputs.push_back(Output::Send(bytes));
     }
@@ -356,6 +444,14 @@ impl fmt::Debug for Output {
             Output::LoginFailed { account, reason } => {
                 write!(f, "LoginFailed({account:?}, {reason:?})")
             }
+            Output::NeedTokens { device, mechanism } => {
+                write!(f, "NeedTokens({}, {mechanism:?})", device.account)
+            }
+            Output::StoreTokens { device, .. } => write!(f, "StoreTokens({})", device.account),
+            Output::StoreKeys { account, keys } => write!(f, "StoreKeys({account}, {keys:?})"),
+            Output::NeedResume(resume) => write!(f, "NeedResume({})", resume.h),
+            Output::NeedBind2(request) => write!(f, "NeedBind2({})", request.jid),
+            Output::Resumed(jid) => write!(f, "Resumed({jid})"),
             Output::NeedBind { jid, proposed } => write!(f, "NeedBind({jid}, {proposed})"),
             Output::Bound(jid) => write!(f, "Bound({jid})"),
             Output::Element(stanza) => write!(f, "Element(<{}/>)", stanza.name()),

@@ -247,7 +247,11 @@ impl Peer {
                 Said::Refused(error) => self.error = Some(error.into()),
                 Said::Garbled(error) => self.error = Some(error.into()),
                 Said::End => self.error = Some(PeerError::Refused(NegotiationError::Closed)),
-                Said::Header(_) | Said::Authenticated => {}
+                Said::Header(_)
+                | Said::Encrypted
+                | Said::Authenticated
+                | Said::Token(_)
+                | Said::TokenRefused(_) => {}
             }
         }
     }

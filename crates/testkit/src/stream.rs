@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use waxwing_stanza::FullJid;
 use waxwing_stanza::xep::xep_0198_sm::{Enabled, Failed};
-use waxwing_stream::client::{Negotiation, NegotiationError, Output, Settings};
-use waxwing_stream::sasl::TlsBinding;
+use waxwing_stream::client::{FastToken, Negotiation, NegotiationError, Output, Settings};
+use waxwing_stream::sasl::{Failure, TlsBinding};
 use waxwing_stream::{Seed, client::Tls};
 use waxwing_wire::{Event, Header, Limits, Reader, Stanza, WireError, ns};
 
@@ -15,6 +15,8 @@ use waxwing_wire::{Event, Header, Limits, Reader, Stanza, WireError, ns};
 pub enum Until {
     /// Not at all: not even a stream header is sent.
     Connected,
+    /// TLS is up; no header is sent inside of it.
+    Encrypted,
     /// Logged in, the header of the new stream and its features read; nothing is bound.
     Authenticated,
     /// A session is bound or resumed.
@@ -52,8 +54,14 @@ pub enum Said {
     Element(Stanza),
     /// The end of the stream.
     End,
+    /// [`Until::Encrypted`] is reached.
+    Encrypted,
     /// [`Until::Authenticated`] is reached.
     Authenticated,
+    /// A token for the next log-ins.
+    Token(FastToken),
+    /// The token was not taken.
+    TokenRefused(Failure),
     /// The session to resume is gone; a new one is being bound.
     ResumeFailed(Failed),
     /// The session is resumed, and the server has handled this many of our stanzas.
@@ -93,6 +101,9 @@ impl ClientStream {
     /// TLS is up.
     pub fn tls_started(&mut self, binding: TlsBinding) {
         self.wants = None;
+        if self.until == Until::Encrypted {
+            self.finish(Said::Encrypted);
+        }
         if let Some(negotiation) = &mut self.negotiation {
             negotiation.tls_started(binding);
         }
@@ -175,6 +186,10 @@ impl ClientStream {
                 Output::Resumed { h } => self.finish(Said::Resumed(h)),
                 Output::Bound { jid, enabled } => self.finish(Said::Bound(jid, enabled)),
                 Output::Element(stanza) => self.said.push_back(Said::Element(stanza)),
+                Output::Token(token) => self.said.push_back(Said::Token(token)),
+                Output::TokenRefused(reason) => self.said.push_back(Said::TokenRefused(reason)),
+                // Nobody here keeps them.
+                Output::Offer(_) | Output::Inline(_) => {}
                 Output::Close(error) => {
                     self.said.extend(error.map(Said::Refused));
                     self.wants = Some(Wants::Close);

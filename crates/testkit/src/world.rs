@@ -191,6 +191,7 @@ impl World {
             tls_exporter: Some(exporter),
             server_end_point: Some(vec![0xce; 32]),
             sni: None,
+            version: Some(0x0304),
         }
     }
 
@@ -324,6 +325,14 @@ impl World {
         let answer = ask(self.server()?);
         let answer = self.at_once(|| self.executor.block_on(answer));
         answer.ok_or(WorldError::Stuck)
+    }
+
+    /// How many sessions an account has, with those that wait to be resumed.
+    #[must_use]
+    pub fn sessions(&self, account: &BareJid) -> usize {
+        let known = self.server.as_ref();
+        let known = known.and_then(|server| server.directory().known(account));
+        known.map_or(0, |account| account.sessions().len())
     }
 
     /// How many questions the store was asked.

@@ -3,9 +3,7 @@
 //! Who trusts it trusts it for the names that it was made for, and for no others (RFC 5280 §4.2.1.10).
 
 use std::fs;
-use std::io::{ErrorKind, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -123,37 +121,8 @@ fn file_error(path: &Path) -> impl FnOnce(std::io::Error) -> AuthorityError {
     }
 }
 
-/// Writes a file under another name and gives it its own, so that it is never there half; who owns the one before
-/// owns it.
 fn write(path: &Path, text: &str, mode: u32) -> Result<(), AuthorityError> {
-    let mut new = path.as_os_str().to_owned();
-    new.push(".new");
-    let new = PathBuf::from(new);
-    let attempt = || -> std::io::Result<()> {
-        match fs::remove_file(&new) {
-            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        let mut file = fs::OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(mode)
-            .open(&new)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        if let Ok(before) = fs::metadata(path) {
-            let ours = file.metadata()?;
-            if (before.uid(), before.gid()) != (ours.uid(), ours.gid()) {
-                chown(&new, Some(before.uid()), Some(before.gid()))?;
-            }
-        }
-        fs::rename(&new, path)
-    };
-    attempt().map_err(|error| {
-        // Where it has its name, there is nothing here.
-        let _gone = fs::remove_file(&new);
-        file_error(path)(error)
-    })
+    files::replace(path, text.as_bytes(), mode).map_err(file_error(path))
 }
 
 fn named(name: String, not_after: SystemTime) -> CertificateParams {

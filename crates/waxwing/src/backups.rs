@@ -13,14 +13,12 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 use waxwing_server::Server;
 use waxwing_stanza::xep::xep_0082_datetime::DateTime;
-use waxwing_store::{
-    BACKUP_FORMAT, BACKUP_MAGIC, BackupError, BackupSummary, Store, verify_backup,
-};
+use waxwing_store::{BACKUP_FORMAT, BACKUP_MAGIC, BackupError, BackupSummary, verify_backup};
 
 use crate::admin_socket::{self, CommandError};
 use crate::cli::Output;
 use crate::config::Config;
-use crate::{Outcome, files, say, say_json};
+use crate::{Outcome, files, say, say_json, storage};
 
 /// Longest time in which nothing of a backup comes or is taken: counting a large store on a slow disk takes a while
 /// before the first byte.
@@ -95,18 +93,24 @@ pub(crate) fn verify(file: &Path, output: Output) -> Outcome {
     })
 }
 
-/// Restores a backup into the configured data directory.
+/// Restores a backup into the configured data directory or database.
 pub(crate) fn restore(config: &Config, file: &Path, output: Output) -> Outcome {
     if let Err(outcome) = check_readable(file) {
         return outcome;
     }
-    let restored = Store::sqlite_restore(file, &config.data_dir, &Server::shapes());
-    let restored = restored.map_err(|error| match is_of_file(&error) {
-        true => format!("{}: {error}", file.display()),
-        false => error.to_string(),
+    let place = match storage::place(config) {
+        Ok(place) => place,
+        Err(error) => return Outcome::Failed(error.to_string()),
+    };
+    let restored = place.restore(file, &Server::shapes());
+    let restored = restored.map_err(|error| match error {
+        error if is_of_file(&error) => format!("{}: {error}", file.display()),
+        BackupError::Open(error) if config.store.is_some() => {
+            storage::refused(config, error).to_string()
+        }
+        error => error.to_string(),
     });
     outcome(restored, file, output, |summary| {
-        let place = config.data_dir.display();
         format!("{place} holds {summary}; the server can be started")
     })
 }

@@ -4,6 +4,7 @@
 //! says in its log when it starts.
 
 mod certificate;
+pub(crate) mod database;
 mod dns;
 pub(crate) mod finding;
 mod machine;
@@ -51,7 +52,8 @@ pub(crate) fn run(path: &Path, how: &Check) -> Outcome {
         (ports, look_up(&config, how).await)
     });
     findings.extend(machine::data_dir(&config));
-    findings.push(machine::disk(&config));
+    findings.extend(database::findings(&config, path));
+    findings.extend(machine::disk(&config));
     findings.push(machine::clock(&config));
     findings.extend(others);
     findings.extend(names);

@@ -53,7 +53,10 @@ pub(crate) enum Command {
         #[command(flatten)]
         output: Output,
     },
-    /// Restores a backup into the data directory, which must be empty; no server may run there.
+    /// What is stored, as a whole.
+    #[command(subcommand)]
+    Store(StoreCommand),
+    /// Restores a backup into the data directory, or the database, which must be empty; no server may run there.
     Restore {
         /// The backup.
         file: PathBuf,
@@ -61,7 +64,7 @@ pub(crate) enum Command {
         output: Output,
     },
     /// Says what is damaged in a data directory, and saves what can be read; writes nothing into it. No server may run
-    /// there.
+    /// there. Of a database it reads everything, while a server runs or not.
     Doctor(Doctor),
     /// Certificates.
     #[command(subcommand)]
@@ -198,6 +201,28 @@ pub(crate) enum Account {
     },
 }
 
+/// What is stored, as a whole.
+#[derive(Debug, Subcommand)]
+pub(crate) enum StoreCommand {
+    /// Copies everything from one data directory or PostgreSQL database to another, which must be empty, reads it there
+    /// again, and compares. No server may run on either.
+    Copy(CopyOrder),
+}
+
+/// What goes where.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct CopyOrder {
+    /// The data directory or the database's URL that is copied; without it, that of the configuration. A password in a URL
+    /// can be seen among the running programs by other users of this machine; the configuration's cannot.
+    #[arg(long, value_name = "DIR|URL", required_unless_present = "to")]
+    pub from: Option<String>,
+    /// Where it goes; without it, to that of the configuration.
+    #[arg(long, value_name = "DIR|URL")]
+    pub to: Option<String>,
+    #[command(flatten)]
+    pub output: Output,
+}
+
 /// How to examine.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Check {
@@ -276,6 +301,7 @@ impl Command {
             | Command::Backup { output, .. }
             | Command::Verify { output, .. }
             | Command::Restore { output, .. }
+            | Command::Store(StoreCommand::Copy(CopyOrder { output, .. }))
             | Command::Certificate(Certificate::Local(LocalCertificate { output, .. }))
             | Command::Account(
                 Account::Add { output, .. }

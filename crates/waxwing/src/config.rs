@@ -6,6 +6,7 @@ mod places;
 mod reached;
 mod reader;
 mod sections;
+mod store;
 #[cfg(test)]
 mod tests;
 mod unique;
@@ -25,6 +26,7 @@ use reader::{KEYS, Reader, TLS_KEYS};
 pub(crate) use error::ConfigError;
 pub(crate) use nearest::nearest;
 pub(crate) use places::{At, Places};
+pub(crate) use store::Database;
 
 /// Most bytes of a configuration file.
 const FILE_BYTES_MAX: u64 = 1 << 20;
@@ -79,8 +81,10 @@ pub(crate) struct CertificateFiles {
 pub(crate) struct Config {
     /// Served domains.
     pub domains: Vec<String>,
-    /// Where everything is stored.
+    /// Where everything is stored, and the socket for admin commands is.
     pub data_dir: PathBuf,
+    /// Where everything is stored instead, but for that socket.
+    pub store: Option<Database>,
     /// Addresses that listen.
     pub listen: Listen,
     /// HTTP for browsers.
@@ -113,6 +117,13 @@ domains = ["example.org"]
 
 # Where everything is stored. A relative path starts at this file's folder.
 data_dir = "/var/lib/waxwing"
+
+[store]
+# A PostgreSQL database in place of data_dir, where only the socket for commands remains then:
+# "postgresql://waxwing@db.example.org/waxwing?sslmode=verify-full". `waxwing store copy` moves what is stored.
+# url = ""
+# The file that holds the database's password, for the server's user alone to read; the URL may hold it instead.
+# password_file = "/etc/waxwing/database.password"
 
 [listen]
 # Clients: STARTTLS, and TLS from the first byte (XEP-0368).
@@ -260,6 +271,7 @@ impl Config {
         let mut config = Config {
             domains: Vec::new(),
             data_dir: PathBuf::new(),
+            store: None,
             listen: Listen::default(),
             web: Web::default(),
             certificate: None,
@@ -279,6 +291,7 @@ impl Config {
             match entry.0.get_ref().as_ref() {
                 "domains" => domains = Some(reader.domains(value)?),
                 "data_dir" => data_dir = Some(folder.join(reader.text("data_dir", value)?)),
+                "store" => config.store = reader.store(reader.section("store", value)?, folder)?,
                 "listen" => config.listen = reader.listen(reader.section("listen", value)?)?,
                 "web" => config.web = reader.web(reader.section("web", value)?)?,
                 "registration" => {
@@ -347,6 +360,8 @@ impl Config {
             domain_registration: self.domain_registration.clone(),
             options: self.options.clone(),
             domain_options: self.options_of_domains(),
+            // They are no setting, and not in this file.
+            token_keys: Vec::new(),
         }
     }
 

@@ -1,4 +1,4 @@
-//! What mends a data directory that the server does not take, as `serve`, `check` and `doctor` say it.
+//! What mends a data directory or a database that the server does not take, as `serve`, `check` and `doctor` say it.
 
 use waxwing_store::OpenError;
 
@@ -21,7 +21,15 @@ pub(crate) fn mend(error: &OpenError) -> Option<&'static str> {
         OpenError::Denied(_) => {
             "give the directory with everything in it to the user that runs the server (`chown -R`), and run this as that user"
         }
-        OpenError::InUse(_) => "stop the other server first",
+        OpenError::InUse(_) | OpenError::DatabaseInUse(_) => "stop the other server first",
+        OpenError::Unreachable { .. } => {
+            "see to whether PostgreSQL runs there and can be reached from here"
+        }
+        OpenError::NotLetIn { .. } => {
+            "see to the user and its password ('store.url', 'store.password_file'), and to pg_hba.conf on the database's host"
+        }
+        OpenError::NoDatabase(_) => "create it there: `createdb --owner=USER NAME`",
+        OpenError::Forbidden { .. } => "make the user its owner: ALTER DATABASE … OWNER TO …",
         OpenError::Environment { .. } => {
             "see to the disk, and to whether the user that runs the server may use the directory"
         }

@@ -1,5 +1,7 @@
 //! `waxwing doctor`: says what is damaged in a data directory, in plain words, and saves what can be read.
 
+mod database;
+
 use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
 
@@ -21,24 +23,26 @@ use crate::{Outcome, say, say_json};
 /// Bytes that are written to a backup at a time.
 const WRITE_BYTES: usize = 1 << 20;
 
-/// Examines a data directory, and exports it if that is asked for.
+/// Examines a data directory or the configured database, and exports it if that is asked for.
 pub(crate) fn run(config: &Path, how: &Doctor) -> Outcome {
-    let dir = match &how.dir {
-        Some(dir) => dir.clone(),
-        None => match Config::load(config) {
-            Ok(config) => config.data_dir,
-            Err(error) => {
-                return Outcome::Misused(format!(
-                    "{}: {error}; name the directory: waxwing doctor DIR",
-                    config.display()
-                ));
-            }
-        },
-    };
+    if let Some(dir) = &how.dir {
+        return examine(dir, how);
+    }
+    match Config::load(config) {
+        Ok(loaded) if loaded.store.is_some() => database::run(&loaded, config, how),
+        Ok(loaded) => examine(&loaded.data_dir, how),
+        Err(error) => Outcome::Misused(format!(
+            "{}: {error}; name the directory: waxwing doctor DIR",
+            config.display()
+        )),
+    }
+}
+
+fn examine(dir: &Path, how: &Doctor) -> Outcome {
     if let Some(inside) = [&how.export, &how.scratch]
         .into_iter()
         .flatten()
-        .find(|path| is_inside(path, &dir))
+        .find(|path| is_inside(path, dir))
     {
         return Outcome::Refused(format!(
             "{} is in {}, where nothing is written; choose another place",
@@ -58,7 +62,7 @@ pub(crate) fn run(config: &Path, how: &Doctor) -> Outcome {
         now_micros: unix_micros(),
         any_version: how.any_version,
     };
-    let examination = match Examination::of(&dir, &options, &Server::shapes()) {
+    let examination = match Examination::of(dir, &options, &Server::shapes()) {
         Ok(examination) => examination,
         Err(error) => return not_examined(&error, &scratch),
     };
@@ -67,7 +71,7 @@ pub(crate) fn run(config: &Path, how: &Doctor) -> Outcome {
     let exported = (how.export.as_ref())
         .filter(|_| !is_all_lost(findings))
         .map(|file| export(&examination, file));
-    report(&dir, how, findings, exported)
+    report(dir, how, findings, exported)
 }
 
 /// Whether a file would lie in a directory, or is it.

@@ -2,9 +2,9 @@
 //! ever.
 
 use std::fs::{self, File, FileType, OpenOptions};
-use std::io::{self, Read};
-use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
-use std::path::Path;
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, chown};
+use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 
@@ -73,6 +73,38 @@ pub(crate) fn read(path: &Path, bytes_max: u64) -> Result<Vec<u8>, FileError> {
         return Err(FileError::Long(bytes_max));
     }
     Ok(content)
+}
+
+/// Writes a file under another name and gives it its own, so that it is never there half; who owns the one before
+/// owns it.
+pub(crate) fn replace(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
+    let mut new = path.as_os_str().to_owned();
+    new.push(".new");
+    let new = PathBuf::from(new);
+    let attempt = || -> io::Result<()> {
+        match fs::remove_file(&new) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(mode)
+            .open(&new)?;
+        file.write_all(content)?;
+        file.sync_all()?;
+        if let Ok(before) = fs::metadata(path) {
+            let ours = file.metadata()?;
+            if (before.uid(), before.gid()) != (ours.uid(), ours.gid()) {
+                chown(&new, Some(before.uid()), Some(before.gid()))?;
+            }
+        }
+        fs::rename(&new, path)
+    };
+    attempt().inspect_err(|_| {
+        // Where it has its name, there is nothing here.
+        let _gone = fs::remove_file(&new);
+    })
 }
 
 /// Makes a directory and those above it, where they are not there yet.

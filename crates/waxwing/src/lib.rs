@@ -35,11 +35,14 @@ mod proxy;
 mod reload;
 mod serve;
 mod site;
+mod storage;
+mod store_command;
 mod terminal;
 mod tls;
 // Not inside it: a bench takes in that file without the rest.
 #[cfg(test)]
 mod tls_tests;
+mod token_keys;
 mod upload;
 mod web;
 mod websocket;
@@ -140,6 +143,7 @@ fn run(cli: Cli) -> Outcome {
             backups::backup(&config, &file, output)
         }),
         Command::Verify { file, output } => backups::verify(&file, output),
+        Command::Store(cli::StoreCommand::Copy(order)) => store_command::copy(&cli.config, &order),
         Command::Restore { file, output } => with_config(&cli.config, |config| {
             backups::restore(&config, &file, output)
         }),

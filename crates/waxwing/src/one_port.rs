@@ -45,13 +45,15 @@ fn binding(tls: &Socket, serving: &Serving) -> TlsBinding {
     let sni = session.server_name().map(str::to_owned);
     let exported = session.export_keying_material([0; 32], BINDING_LABEL, Some(&[]));
     // Of TLS 1.2 it would be safe only with the extended master secret.
-    let is_13 = session.protocol_version() == Some(ProtocolVersion::TLSv1_3);
+    let version = session.protocol_version();
+    let is_13 = version == Some(ProtocolVersion::TLSv1_3);
     let settings = serving.tls.borrow();
     let certificates = settings.as_ref().map(|settings| &settings.certificates);
     TlsBinding {
         tls_exporter: exported.ok().filter(|_| is_13),
         server_end_point: certificates.and_then(|all| all.end_point(sni.as_deref())),
         sni,
+        version: version.map(u16::from),
     }
 }
 

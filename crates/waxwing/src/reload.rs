@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot, watch};
-use waxwing_server::{OptionValue, Server};
+use waxwing_server::{OptionValue, Server, Settings, TokenSecret};
 
 use crate::admin_socket::CommandError;
 use crate::check::finding::{self, Finding};
@@ -19,7 +19,7 @@ use crate::cli::Output;
 use crate::client::TlsSettings;
 use crate::config::{Config, Web};
 use crate::serve::{ReloadError, SettingsError};
-use crate::{Outcome, admin_socket, check, say, say_json, serve};
+use crate::{Outcome, admin_socket, check, say, say_json, serve, token_keys};
 
 /// TLS for connections that begin.
 pub(crate) type LiveTls = watch::Receiver<Option<Arc<TlsSettings>>>;
@@ -78,6 +78,8 @@ fn stamps(config: &Config) -> Vec<Stamp> {
 pub(crate) struct Reloader {
     path: PathBuf,
     config: Config,
+    /// Those that tokens are made by.
+    token_keys: Vec<TokenSecret>,
     server: Server,
     tls: watch::Sender<Option<Arc<TlsSettings>>>,
     web: watch::Sender<Arc<Web>>,
@@ -90,6 +92,7 @@ impl Reloader {
     pub(crate) fn new(
         path: PathBuf,
         config: Config,
+        token_keys: Vec<TokenSecret>,
         server: Server,
         tls: watch::Sender<Option<Arc<TlsSettings>>>,
         web: watch::Sender<Arc<Web>>,
@@ -99,6 +102,7 @@ impl Reloader {
             // Who asks may be in another folder, and reads of it.
             path: std::path::absolute(&path).unwrap_or(path),
             config,
+            token_keys,
             server,
             tls,
             web,
@@ -143,17 +147,27 @@ impl Reloader {
         let mut new = Config {
             domains: self.config.domains.clone(),
             data_dir: self.config.data_dir.clone(),
+            store: self.config.store.clone(),
             listen: self.config.listen.clone(),
             ..new
         };
         new.forget_others();
         let tls = serve::open_tls(&new)?;
-        let reloaded = self.server.reload(new.settings());
+        let token_keys = token_keys::read(&new.data_dir)?;
+        if token_keys != self.token_keys {
+            done.changed.push("token-keys".to_owned());
+        }
+        let settings = Settings {
+            token_keys: token_keys.clone(),
+            ..new.settings()
+        };
+        let reloaded = self.server.reload(settings);
         reloaded.map_err(|error| SettingsError::new(&new, error))?;
         self.tls.send_replace(tls);
         self.web.send_replace(Arc::new(new.web.clone()));
         done.warnings = check::of_certificates(&new);
         self.config = new;
+        self.token_keys = token_keys;
         self.seen = seen;
         Ok(done)
     }
@@ -189,6 +203,7 @@ fn differences(old: &Config, new: &Config) -> Reloaded {
     for (key, differs) in [
         ("domains", old.domains != new.domains),
         ("data_dir", old.data_dir != new.data_dir),
+        ("store", old.store != new.store),
         ("listen.c2s", a.c2s != b.c2s),
         ("listen.c2s_tls", a.c2s_tls != b.c2s_tls),
         (

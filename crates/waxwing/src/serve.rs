@@ -12,8 +12,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
-use waxwing_server::{Server, StartError};
-use waxwing_store::{SqliteOptions, Store};
+use waxwing_server::{Server, Settings, StartError};
 
 use crate::accepting::Accepting;
 use crate::certificates::{CertificateError, Certificates, server_config};
@@ -28,7 +27,7 @@ use crate::outside::outside;
 use crate::reload::{self, Reloader};
 use crate::site::Site;
 use crate::web::{self, Access};
-use crate::{Outcome, admin_socket, check, http, logging};
+use crate::{Outcome, admin_socket, check, http, logging, storage, token_keys};
 
 pub(crate) use error::{OpenTlsError, ReloadError, ServeError, SettingsError};
 
@@ -49,18 +48,6 @@ pub(crate) fn run(config: Config, path: PathBuf, format: LogFormat) -> Outcome {
         Ok(()) => Outcome::Done,
         Err(error) => Outcome::Failed(error.to_string()),
     }
-}
-
-fn open_store(config: &Config) -> Result<Store, ServeError> {
-    let opened = Store::sqlite(
-        &config.data_dir,
-        &SqliteOptions::default(),
-        &Server::shapes(),
-    );
-    opened.map_err(|error| ServeError::Store {
-        path: config.data_dir.clone(),
-        error,
-    })
 }
 
 /// What is said where TLS is listened for, and no certificate named.
@@ -179,14 +166,17 @@ async fn serve(config: Config, path: PathBuf) -> Result<(), ServeError> {
     let mut signals = Signals::new()?;
     let mut hangup = Signals::hangup()?;
     let tls = open_tls(&config)?;
-    let store = open_store(&config)?;
+    // Held until the server has stopped.
+    let storage::Opened { store, lock: _lock } = storage::open(&config)?;
     check::log_warnings(&check::of_certificates(&config));
-    let server = Server::start(config.settings(), outside(store)).await;
+    let token_keys = token_keys::open(&config.data_dir)?;
+    let settings = Settings {
+        token_keys: token_keys.clone(),
+        ..config.settings()
+    };
+    let server = Server::start(settings, outside(store)).await;
     let server = server.map_err(|error| match error {
-        StartError::Store(error) => ServeError::Data {
-            path: config.data_dir.clone(),
-            error,
-        },
+        StartError::Store(error) => ServeError::Store(storage::unusable(&config, error)),
         error => ServeError::Start(SettingsError::new(&config, error)),
     })?;
     // Before the clients' sockets: who sees those can use this.
@@ -224,10 +214,17 @@ async fn serve(config: Config, path: PathBuf) -> Result<(), ServeError> {
     start(sockets, &serving);
     // Held by connections and listeners alone from here on.
     drop(serving);
-    tracing::info!(domains = %config.domains.join(", "), data = %config.data_dir.display(), "ready");
+    tracing::info!(domains = %config.domains.join(", "), data = %storage::shown(&config), "ready");
     notify("READY=1");
     let admin_socket = config.admin_socket();
-    let mut reloader = Reloader::new(path, config, server.clone(), publish_tls, publish_web);
+    let mut reloader = Reloader::new(
+        path,
+        config,
+        token_keys,
+        server.clone(),
+        publish_tls,
+        publish_web,
+    );
     attend(&mut signals, &mut hangup, &mut asked, &mut reloader).await;
     tracing::info!("stopping; another signal stops at once");
     notify("STOPPING=1");

@@ -269,6 +269,7 @@ impl Tls {
             tls_exporter: self.exporter.take(),
             server_end_point,
             sni: self.server_name.take(),
+            version: self.connection.protocol_version().map(u16::from),
         }
     }
 

@@ -1,13 +1,14 @@
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use waxwing_stanza::BareJid;
+use waxwing_stanza::xep::xep_0388_sasl2::UserAgent;
 use waxwing_stream::Seed;
-use waxwing_stream::client::{Negotiation, NegotiationError, Output, Settings, Tls};
+use waxwing_stream::client::{
+    FastToken, KnownOffer, Negotiation, NegotiationError, Output, Sasl2, Settings, Tls,
+};
 use waxwing_stream::sasl::Mechanism;
 use waxwing_wire::{Event, Limits, Reader, Stanza, ns};
 
 use super::honest::PROOFS;
-use super::{ACCOUNT, Ear, PASSWORD, binding, lines, message, password, pieces};
+use super::{ACCOUNT, Ear, PASSWORD, Profile, binding, lines, message, password, pieces};
 
 /// A client's stream with a server that may say anything, in pieces: a zero byte stands where it waits
 /// for the client.
@@ -19,7 +20,7 @@ use super::{ACCOUNT, Ear, PASSWORD, binding, lines, message, password, pieces};
 /// # Panics
 /// It is not so.
 pub fn client_stream(bytes: &[u8]) -> bool {
-    let mut client = Client::new(Tls::Required, &scram());
+    let mut client = Client::new(Tls::Required, &scram(), Profile::Sasl2);
     for piece in pieces(bytes) {
         client.read(piece);
     }
@@ -39,7 +40,7 @@ pub fn scram_client(bytes: &[u8]) -> bool {
         return false;
     }
     let messages: Vec<String> = messages.collect();
-    let mut client = Client::new(Tls::Started(binding()), &[mechanism]);
+    let mut client = Client::new(Tls::Started(binding()), &[mechanism], Profile::Sasl);
     client.read(&super::honest::offer());
     for (number, text) in messages.iter().enumerate() {
         let name = if number + 1 == messages.len() {
@@ -68,6 +69,8 @@ pub(super) struct Client {
     messages: Vec<Vec<u8>>,
     in_tls: bool,
     logged_in: bool,
+    /// What it got for the next time.
+    pub(super) kept: (Option<FastToken>, Option<KnownOffer>),
     ended: Option<Option<NegotiationError>>,
     /// What was said and not taken.
     pub(super) said: Vec<u8>,
@@ -75,20 +78,43 @@ pub(super) struct Client {
 }
 
 impl Client {
-    pub(super) fn new(tls: Tls, mechanisms: &[Mechanism]) -> Client {
-        Client::with(tls, mechanisms, true)
+    pub(super) fn new(tls: Tls, mechanisms: &[Mechanism], profile: Profile) -> Client {
+        Client::with(tls, mechanisms, profile, None, true)
     }
 
     /// One whose server is known to be honest.
-    pub(super) fn trusting(tls: Tls, mechanisms: &[Mechanism]) -> Client {
-        Client::with(tls, mechanisms, false)
+    pub(super) fn trusting(tls: Tls, mechanisms: &[Mechanism], profile: Profile) -> Client {
+        Client::with(tls, mechanisms, profile, None, false)
     }
 
-    fn with(tls: Tls, mechanisms: &[Mechanism], honest_only: bool) -> Client {
+    /// The same, with what it kept of a log-in before.
+    pub(super) fn again(tls: Tls, kept: (FastToken, KnownOffer)) -> Client {
+        Client::with(tls, &scram(), Profile::Sasl2, Some(kept), false)
+    }
+
+    fn with(
+        tls: Tls,
+        mechanisms: &[Mechanism],
+        profile: Profile,
+        kept: Option<(FastToken, KnownOffer)>,
+        honest_only: bool,
+    ) -> Client {
         let account = BareJid::new(ACCOUNT).unwrap_or_else(|error| panic!("{error}"));
+        let (token, known_offer) = kept.unzip();
+        let agent = UserAgent {
+            id: Some("d4565fa7-4d72-4749-b3d3-740edbf87770".to_owned()),
+            software: None,
+            device: None,
+        };
+        let sasl2 = Sasl2 {
+            token,
+            known_offer,
+            ..Sasl2::new(agent)
+        };
         let settings = Settings {
             mechanisms: mechanisms.to_vec(),
             iterations: 1..=100,
+            sasl2: Some(sasl2).filter(|_| profile == Profile::Sasl2),
             ..Settings::new(account, password())
         };
         let in_tls = tls != Tls::Required;
@@ -99,6 +125,7 @@ impl Client {
             messages: Vec::new(),
             in_tls,
             logged_in: false,
+            kept: (None, None),
             ended: None,
             said: Vec::new(),
             honest_only,
@@ -123,7 +150,7 @@ impl Client {
                 Ok(None) => break,
                 Ok(Some(event)) => {
                     if let Event::Stanza(stanza) = &event
-                        && matches!(stanza.name(), "challenge" | "success")
+                        && matches!(stanza.name(), "challenge" | "continue" | "success")
                     {
                         self.messages.extend(message(stanza));
                     }
@@ -164,7 +191,15 @@ impl Client {
                 Output::Resumed { .. } | Output::ResumeFailed(_) => {
                     panic!("there was nothing to resume")
                 }
-                Output::Bound { .. } | Output::Element(_) => assert!(self.logged_in),
+                Output::Token(token) => {
+                    assert!(self.logged_in);
+                    self.kept.0 = Some(token);
+                }
+                Output::Offer(offer) => self.kept.1 = Some(offer),
+                Output::TokenRefused(_) => panic!("there was no token, or a good one"),
+                Output::Bound { .. } | Output::Element(_) | Output::Inline(_) => {
+                    assert!(self.logged_in);
+                }
                 Output::Close(error) => self.ended = Some(error),
             }
         }
@@ -182,11 +217,8 @@ impl Client {
             self.in_tls || is_error || stanza.name() == "starttls",
             "in the clear: {stanza:?}"
         );
-        let text = stanza.element().text();
-        for said in [
-            stanza.bytes().to_vec(),
-            STANDARD.decode(text).unwrap_or_default(),
-        ] {
+        let data = message(stanza).unwrap_or_default();
+        for said in [stanza.bytes().to_vec(), data] {
             let shown = said
                 .windows(PASSWORD.len())
                 .any(|bytes| bytes == PASSWORD.as_bytes());

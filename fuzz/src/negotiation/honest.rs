@@ -4,12 +4,13 @@
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
-use waxwing_stream::sasl::Mechanism;
+use waxwing_stream::client::{FastToken, KnownOffer};
+use waxwing_stream::sasl::{Mechanism, Tokens};
 use waxwing_stream::server::Tls;
 
 use super::client::Client;
 use super::server::Server;
-use super::{PIECE_END, binding};
+use super::{PIECE_END, Profile, binding};
 
 /// How a client opens a stream.
 pub(super) const HEADER: &[u8] = b"<stream:stream xmlns='jabber:client' \
@@ -17,7 +18,7 @@ pub(super) const HEADER: &[u8] = b"<stream:stream xmlns='jabber:client' \
 
 /// How our server opens one inside of TLS, and what it offers.
 pub(super) fn offer() -> Vec<u8> {
-    let mut server = Server::trusting(Tls::Started(binding()));
+    let mut server = Server::trusting(Tls::Started(binding()), Profile::Sasl);
     server.read(HEADER);
     std::mem::take(&mut server.said)
 }
@@ -35,15 +36,40 @@ pub(super) static PROOFS: LazyLock<Proofs> = LazyLock::new(|| {
         clients: BTreeSet::new(),
         servers: BTreeSet::new(),
     };
-    for mechanism in Mechanism::ALL {
-        for tls in [Tls::Required, Tls::Started(binding())] {
-            let meeting = Meeting::of(tls, mechanism);
-            proofs.clients.extend(meeting.of_client.last().cloned());
-            proofs.servers.extend(meeting.of_server.last().cloned());
+    let mut add = |meeting: Meeting| {
+        proofs.clients.extend(meeting.of_client.last().cloned());
+        proofs.servers.extend(meeting.of_server.last().cloned());
+    };
+    for tls in [Tls::Required, Tls::Started(binding())] {
+        for mechanism in Mechanism::ALL {
+            add(Meeting::of(tls.clone(), mechanism, Profile::Sasl));
+            add(Meeting::of(tls.clone(), mechanism, Profile::Sasl2));
         }
+        add(Meeting::by_token(tls));
     }
     proofs
 });
+
+/// What a client keeps of its first log-in, and what the server's store does.
+pub(super) static KEPT: LazyLock<((FastToken, KnownOffer), Tokens)> = LazyLock::new(|| {
+    let (tls, client_tls) = (Tls::Started(binding()), both(&Tls::Started(binding())));
+    let mechanisms = [Mechanism::ScramSha256];
+    let mut client = Client::trusting(client_tls, &mechanisms, Profile::Sasl2);
+    let mut server = Server::trusting(tls, Profile::Sasl2);
+    Meeting::between(&mut client, &mut server);
+    let (Some(mut token), Some(offer)) = client.kept else {
+        panic!("no token, or no offer")
+    };
+    token.count += 1;
+    ((token, offer), server.tokens)
+});
+
+fn both(tls: &Tls) -> waxwing_stream::client::Tls {
+    match tls {
+        Tls::Required => waxwing_stream::client::Tls::Required,
+        _ => waxwing_stream::client::Tls::Started(binding()),
+    }
+}
 
 /// One log-in that succeeded.
 struct Meeting {
@@ -56,13 +82,22 @@ struct Meeting {
 }
 
 impl Meeting {
-    fn of(tls: Tls, mechanism: Mechanism) -> Meeting {
-        let client_tls = match &tls {
-            Tls::Required => waxwing_stream::client::Tls::Required,
-            _ => waxwing_stream::client::Tls::Started(binding()),
-        };
-        let mut client = Client::trusting(client_tls, &[mechanism]);
-        let mut server = Server::trusting(tls);
+    fn of(tls: Tls, mechanism: Mechanism, profile: Profile) -> Meeting {
+        let mut client = Client::trusting(both(&tls), &[mechanism], profile);
+        let mut server = Server::trusting(tls, profile);
+        Meeting::between(&mut client, &mut server)
+    }
+
+    /// By a token, sent ahead.
+    fn by_token(tls: Tls) -> Meeting {
+        let (kept, tokens) = KEPT.clone();
+        let mut client = Client::again(both(&tls), kept);
+        let mut server = Server::trusting(tls, Profile::Sasl2);
+        server.tokens = tokens;
+        Meeting::between(&mut client, &mut server)
+    }
+
+    fn between(client: &mut Client, server: &mut Server) -> Meeting {
         let (mut client_said, mut server_said) = (Vec::new(), Vec::new());
         loop {
             let said = std::mem::take(&mut client.said);
@@ -100,12 +135,19 @@ pub fn transcripts() -> Vec<Transcript> {
                 .concat()
                 .join(&b'\n')
         };
-        let meeting = Meeting::of(Tls::Required, mechanism);
+        let meeting = Meeting::of(Tls::Required, mechanism, Profile::Sasl);
         add("client_stream", meeting.server_said.join(&PIECE_END));
         add("server_stream", meeting.client_said.join(&PIECE_END));
-        let meeting = Meeting::of(Tls::Started(binding()), mechanism);
+        let meeting = Meeting::of(Tls::Started(binding()), mechanism, Profile::Sasl);
         add("scram_client", lines(&meeting.of_server));
         add("scram_server", lines(&meeting.of_client));
+        let meeting = Meeting::of(Tls::Required, mechanism, Profile::Sasl2);
+        let mut add = |target, bytes| transcripts.push((target, format!("sasl2-{name}"), bytes));
+        add("client_stream", meeting.server_said.join(&PIECE_END));
+        add("server_stream", meeting.client_said.join(&PIECE_END));
     }
+    let meeting = Meeting::by_token(Tls::Required);
+    let said = meeting.client_said.join(&PIECE_END);
+    transcripts.push(("server_stream", "sasl2-token.txt".to_owned(), said));
     transcripts
 }

@@ -1,13 +1,18 @@
 use std::sync::{Arc, LazyLock};
 
 use waxwing_stanza::{BareJid, Condition};
-use waxwing_stream::sasl::{Account, Credentials, FakeSalts, Mechanism, Password};
-use waxwing_stream::server::{Domain, Domains, Negotiation, Output, Settings, Tls};
+use waxwing_stream::sasl::{
+    Account, Credentials, FakeSalts, KnownTokens, Mechanism, Password, TokenKey, Tokens,
+};
+use waxwing_stream::server::{Bound2, Domain, Domains, Negotiation, Output, Sasl2, Settings, Tls};
+use waxwing_stream::sm::Failed;
 use waxwing_stream::{Seed, StreamError};
 use waxwing_wire::{Event, Limits, Reader, Stanza};
 
-use super::honest::PROOFS;
-use super::{ACCOUNT, Ear, ITERATIONS, binding, credentials, lines, message, pieces};
+use super::honest::{KEPT, PROOFS};
+use super::{
+    ACCOUNT, Ear, ITERATIONS, NOW_SECS, Profile, binding, credentials, lines, message, pieces,
+};
 
 /// A server's stream with a client that may say anything, in pieces: a zero byte stands where it waits
 /// for the server.
@@ -63,15 +68,30 @@ pub(super) struct Server {
     ended: Option<Option<StreamError>>,
     /// What was said and not taken.
     pub(super) said: Vec<u8>,
+    /// What the store has of the account's tokens.
+    pub(super) tokens: Tokens,
     honest_only: bool,
 }
 
 impl Server {
     pub(super) fn new(tls: Tls) -> Server {
+        let (_, tokens) = &*KEPT;
+        Server {
+            tokens: tokens.clone(),
+            ..Server::with(tls, Profile::Sasl2)
+        }
+    }
+
+    fn with(tls: Tls, profile: Profile) -> Server {
         let domains = Domains::new("example.org")
             .with("gone.example", Domain::Gone)
             .with("moved.example", Domain::Elsewhere("there.example".into()));
-        let settings = Settings::new(domains, FakeSalts::new([1; 32], ITERATIONS));
+        let sasl2 = Sasl2 {
+            upgrade_iterations: ITERATIONS,
+            ..Sasl2::new(TokenKey::new([3; 32]))
+        };
+        let mut settings = Settings::new(domains, FakeSalts::new([1; 32], ITERATIONS));
+        settings.sasl2 = Some(sasl2).filter(|_| profile == Profile::Sasl2);
         Server {
             negotiation: Negotiation::new(Arc::new(settings), tls, Seed::new([1; 32])),
             reader: Reader::new(Limits::BEFORE_LOGIN),
@@ -80,15 +100,16 @@ impl Server {
             logged_in: None,
             ended: None,
             said: Vec::new(),
+            tokens: Tokens::default(),
             honest_only: true,
         }
     }
 
     /// One whose client is known to be honest.
-    pub(super) fn trusting(tls: Tls) -> Server {
+    pub(super) fn trusting(tls: Tls, profile: Profile) -> Server {
         Server {
             honest_only: false,
-            ..Server::new(tls)
+            ..Server::with(tls, profile)
         }
     }
 
@@ -123,7 +144,7 @@ impl Server {
     }
 
     fn note(&mut self, stanza: &Stanza) {
-        if matches!(stanza.name(), "auth" | "response") {
+        if matches!(stanza.name(), "auth" | "authenticate" | "response") {
             self.messages.extend(message(stanza));
         }
     }
@@ -162,6 +183,34 @@ impl Server {
                     };
                     self.negotiation.provide_bind(bound);
                 }
+                Output::NeedTokens { device, .. } => {
+                    let known = device.account == ACCOUNT;
+                    let tokens = Some(self.tokens.clone()).filter(|_| known);
+                    let tokens = KnownTokens::Active(tokens.unwrap_or_default());
+                    self.negotiation.provide_tokens(tokens, NOW_SECS);
+                }
+                Output::StoreTokens { before, after, .. } => {
+                    assert_eq!(before, self.tokens);
+                    self.tokens = after;
+                    self.negotiation.tokens_stored(true);
+                }
+                Output::StoreKeys { .. } => panic!("the account has all keys"),
+                Output::NeedResume(_) => {
+                    assert!(self.is_logged_in());
+                    let failed = Failed {
+                        h: None,
+                        condition: Some(Condition::ItemNotFound),
+                    };
+                    self.negotiation.provide_resume(Err(failed));
+                }
+                Output::NeedBind2(request) => {
+                    assert_eq!(Some(&request.jid.bare()), self.logged_in.as_ref());
+                    let results = Vec::new();
+                    let jid = request.jid;
+                    self.negotiation
+                        .provide_bind2(Some(Bound2 { jid, results }));
+                }
+                Output::Resumed(_) => panic!("there was nothing to resume"),
                 Output::Bound(jid) => assert_eq!(Some(&jid.bare()), self.logged_in.as_ref()),
                 Output::Element(_) => assert!(self.is_logged_in()),
                 Output::Close(error) => self.ended = Some(error),
@@ -181,11 +230,26 @@ impl Server {
         let last = self.messages.last();
         let proven = match mechanism {
             Mechanism::Plain => last.is_some_and(|message| is_password(message)),
+            // What it proves is the token, not how the name is written.
+            mechanism if Mechanism::TOKENS.contains(&mechanism) && self.honest_only => {
+                let proof = last.and_then(|message| proof_of_token(message));
+                proof.is_some()
+                    && PROOFS
+                        .clients
+                        .iter()
+                        .any(|own| proof_of_token(own) == proof)
+            }
             _ if self.honest_only => last.is_some_and(|message| PROOFS.clients.contains(message)),
             _ => true,
         };
         assert!(proven, "logged in by {}: {last:?}", mechanism.name());
     }
+}
+
+/// What follows the name.
+fn proof_of_token(message: &[u8]) -> Option<&[u8]> {
+    let at = message.iter().position(|byte| *byte == 0)?;
+    message.get(at + 1..)
 }
 
 fn is_password(message: &[u8]) -> bool {

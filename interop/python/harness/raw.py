@@ -41,5 +41,9 @@ class RawStream:
             text += piece.decode()
         return text
 
+    def certificate(self) -> bytes:
+        """The server's certificate, in DER."""
+        return self._writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+
     def close(self) -> None:
         self._writer.close()

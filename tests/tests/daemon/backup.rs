@@ -106,8 +106,7 @@ async fn what_was_acknowledged_before_it_is_there_once_after_a_restore() {
     // Needs neither server nor configuration.
     assert_eq!(done(&built, &["verify", &file]), summary);
 
-    let lost = built.directory().join("lost");
-    fs::rename(&built.data_dir, &lost).unwrap();
+    built.empty_store().unwrap();
     assert_eq!(done(&built, &["restore", &file]), summary);
     built.restart().unwrap();
     let waiting = waiting(&built).await;
@@ -138,7 +137,7 @@ fn a_backup_that_is_not_whole_touches_nothing() {
     let file = path(&built, "a.backup");
     done(&built, &["backup", &file]);
     built.stop().unwrap();
-    fs::remove_dir_all(&built.data_dir).unwrap();
+    built.empty_store().unwrap();
     let whole = fs::read(&file).unwrap();
     let refused = |bytes: &[u8]| {
         fs::write(&file, bytes).unwrap();

@@ -5,7 +5,7 @@ use waxwing_dial::{
     Blame, CertificateProblem, Closed, DialError, Dialer, Place, Security, Stream, Trust,
 };
 use waxwing_stream::client::{NegotiationError, Settings};
-use waxwing_stream::sasl::{Failure, Mechanism};
+use waxwing_stream::sasl::{Failure, Mechanism, SaslError};
 use waxwing_tests::{Built, BuiltOptions};
 
 use crate::relay;
@@ -68,16 +68,30 @@ async fn tls_1_2_binds_by_the_certificate() {
     let dialer = Dialer::new(Arc::new(NoNames), trust);
     works(try_by(&dialer, &starttls(&built), Mechanism::ScramSha256Plus).await).await;
     // A relay with the same certificate is no other end point by this kind.
-    let relay = relay::tls(&built, &rustls::version::TLS12).await;
-    let place = at(relay, Security::DirectTls);
+    let (tls_12, tls_13) = (&rustls::version::TLS12, &rustls::version::TLS13);
+    let place = at(
+        relay::tls(&built, tls_12, tls_12).await,
+        Security::DirectTls,
+    );
     works(try_by(&dialer, &place, Mechanism::ScramSha256Plus).await).await;
+    // One that speaks another version beyond is found out, whatever the mechanism binds to (XEP-0515).
+    let place = at(
+        relay::tls(&built, tls_12, tls_13).await,
+        Security::DirectTls,
+    );
+    for mechanism in [Mechanism::ScramSha256Plus, Mechanism::ScramSha256] {
+        let found_out = try_by(&dialer, &place, mechanism).await.map(drop);
+        let error = NegotiationError::Sasl(SaslError::OtherTls);
+        assert_eq!(found_out, Err(error.into()));
+    }
 }
 
 /// Who stands between with the server's own certificate and key is found out by `tls-exporter`.
 #[tokio::test]
 async fn tls_1_3_binds_by_the_connection() {
     let built = server("daemon-exporter");
-    let relay = relay::tls(&built, &rustls::version::TLS13).await;
+    let tls_13 = &rustls::version::TLS13;
+    let relay = relay::tls(&built, tls_13, tls_13).await;
     let place = at(relay, Security::DirectTls);
     let bound = try_by(&dialer(&built), &place, Mechanism::ScramSha256Plus).await;
     assert_eq!(refusal(bound), Failure::NotAuthorized);

@@ -156,7 +156,7 @@ fn condition(stanza: &Stanza) -> String {
 }
 
 /// A test that cannot be done here says so to the runner.
-fn skip(name: &str, why: &str) {
+pub(crate) fn skip(name: &str, why: &str) {
     if let Some(file) = std::env::var_os("WAXWING_SKIPS") {
         let mut file = fs::File::options()
             .append(true)

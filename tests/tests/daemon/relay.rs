@@ -13,8 +13,13 @@ use waxwing_tests::Built;
 
 use crate::rig::tls_client;
 
-/// Ends TLS with the server's own certificate and begins it again towards the server.
-pub(crate) async fn tls(built: &Built, version: &'static SupportedProtocolVersion) -> SocketAddr {
+/// Ends TLS of a version with the server's own certificate and begins it again, of another version or the same, towards the
+/// server.
+pub(crate) async fn tls(
+    built: &Built,
+    version: &'static SupportedProtocolVersion,
+    beyond: &'static SupportedProtocolVersion,
+) -> SocketAddr {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let file = |name: &str| built.directory().join("tls").join(name);
     let chain = vec![CertificateDer::from_pem_file(file("cert.pem")).unwrap()];
@@ -25,7 +30,7 @@ pub(crate) async fn tls(built: &Built, version: &'static SupportedProtocolVersio
         .with_no_client_auth()
         .with_single_cert(chain, key)
         .unwrap();
-    let client = tls_client(&built.authority, rustls::DEFAULT_VERSIONS);
+    let client = tls_client(&built.authority, &[beyond]);
     let (acceptor, connector) = (
         TlsAcceptor::from(Arc::new(server)),
         TlsConnector::from(Arc::new(client)),

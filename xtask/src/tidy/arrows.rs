@@ -45,13 +45,16 @@ pub(crate) fn check(tree: &Tree) -> Vec<Finding> {
 fn check_package(tree: &Tree, package: &Package) -> Vec<Finding> {
     let folder = package.folder.rsplit('/').next().unwrap_or(&package.folder);
     let manifest = format!("{}/Cargo.toml", package.folder);
-    // Other parsers, to test and measure ours beside, come as development dependencies.
+    // Other parsers, to test and measure ours beside, and servers to test with come as development dependencies.
     let ours = package.dependencies.iter().filter_map(|dependency| {
         let used = tree
             .packages
             .iter()
             .find(|other| other.name == dependency.name)?;
-        let beside = dependency.for_tests_only && used.folder.starts_with("fuzz/");
+        let is_beside = ["fuzz/", "tests/"]
+            .iter()
+            .any(|home| used.folder.starts_with(home));
+        let beside = dependency.for_tests_only && is_beside;
         used.folder.rsplit('/').next().filter(|_| !beside)
     });
     let for_tests = |home: &&&str| {
@@ -124,6 +127,18 @@ mod tests {
         assert!(findings(vec![package("wire", &["dev:waxwing-oracle"]), oracle()]).is_empty());
         let linked = findings(vec![package("wire", &["waxwing-oracle"]), oracle()]);
         assert_eq!(linked, ["`wire` may not use `oracle`"]);
+    }
+
+    #[test]
+    fn servers_to_test_with_are_for_tests() {
+        let postgresql = || Package {
+            folder: "tests/postgresql".to_owned(),
+            ..package("postgresql", &[])
+        };
+        let tests = vec![package("store", &["dev:waxwing-postgresql"]), postgresql()];
+        assert!(findings(tests).is_empty());
+        let linked = vec![package("store", &["waxwing-postgresql"]), postgresql()];
+        assert_eq!(findings(linked), ["`store` may not use `postgresql`"]);
     }
 
     #[test]

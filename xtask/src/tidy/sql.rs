@@ -1,9 +1,9 @@
-//! SQL is written in `store` and in the client's database, nowhere else.
+//! SQL is written in `store`, in the client's database, and where a database server is started for tests, nowhere else.
 
 use super::tree::{File, Tree};
 use super::{Finding, found};
 
-const HOMES: &[&str] = &["crates/store/", "crates/client/src/db"];
+const HOMES: &[&str] = &["crates/store/", "crates/client/src/db", "tests/postgresql/"];
 
 /// Packages that speak SQL, and whose they are.
 const PACKAGES: &[&str] = &[
@@ -57,7 +57,8 @@ pub(crate) fn check(tree: &Tree) -> Vec<Finding> {
     let files = tree.files.iter().filter(outside);
     let mut findings: Vec<_> = files.flat_map(check_file).collect();
     for package in &tree.packages {
-        let home = ["crates/store", "crates/client"].contains(&package.folder.as_str());
+        let homes = ["crates/store", "crates/client", "tests/postgresql"];
+        let home = homes.contains(&package.folder.as_str());
         for dependency in package.dependencies.iter().filter(|_| !home) {
             if PACKAGES.contains(&dependency.name.as_str()) {
                 let what = format!("`{}`: {WHERE}", dependency.name);

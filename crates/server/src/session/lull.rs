@@ -12,7 +12,7 @@ use waxwing_stanza::xep::xep_0297_forward::Forwarded;
 use waxwing_stanza::xep::xep_0333_markers as markers;
 use waxwing_stanza::xep::xep_0334_hints as hints;
 use waxwing_stanza::xep::xep_0359_stanza_ids as stanza_ids;
-use waxwing_wire::{ChildView, Element, Stanza};
+use waxwing_wire::{ChildView, Element, Stanza, ns};
 
 use crate::server::read_again;
 use crate::session::Out;
@@ -151,7 +151,7 @@ enum Says {
 
 fn says(ns: &str, name: &str) -> Says {
     match (ns, name) {
-        (hints::NS | stanza_ids::NS, _) | (_, "thread") => Says::Nothing,
+        (hints::NS | stanza_ids::NS, _) | (ns::CLIENT, "thread") => Says::Nothing,
         (chat_states::NS, _) => Says::State,
         // Whoever asks for a receipt has something to say beside it.
         (receipts::NS, "request") | (markers::NS, "markable") => Says::Nothing,
@@ -213,6 +213,11 @@ mod tests {
                 format!("<message>{state}<thread>1</thread></message>"),
                 true,
             ),
+            (
+                format!("<message>{state}<thread xmlns='urn:example'>1</thread></message>"),
+                false,
+            ),
+            (copy(&format!("{state}<thread>1</thread>")), true),
             (format!("<message type='error'>{state}</message>"), false),
             (format!("<message type='headline'>{event}</message>"), true),
             (

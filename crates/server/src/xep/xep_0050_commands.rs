@@ -79,6 +79,13 @@ pub(crate) enum Step {
 pub(crate) enum Outcome {
     /// A form is to be filled in.
     Ask(DataForm),
+    /// It is over, and this is what was asked for.
+    Shown {
+        /// What is shown.
+        form: DataForm,
+        /// What people are told besides.
+        note: Option<Note>,
+    },
     /// It is over.
     Done {
         /// What people are told; one of [`NoteKind::Error`] where it was not done (§3.6).
@@ -142,6 +149,12 @@ async fn answer(cx: Cx, iq: Iq<Command>) -> Handled {
             reply.status = Some(Status::Executing);
             reply.actions = Some(offered(command.stages, stage));
             reply.payload.push(form.write());
+            Ok(Answer::with(&reply))
+        }
+        Outcome::Shown { form, note } => {
+            reply.status = Some(Status::Completed);
+            reply.payload.push(form.write());
+            reply.notes.extend(note);
             Ok(Answer::with(&reply))
         }
         Outcome::Done { note, effects } => {

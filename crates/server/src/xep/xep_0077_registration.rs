@@ -19,6 +19,7 @@ use crate::addressee::Addressee;
 use crate::cx::{Answer, Cx, Handled, Iq, IqHead};
 use crate::directory::Account;
 use crate::effects::Effects;
+use crate::lifecycle;
 use crate::options::{OptionDefault, OptionSpec, Options};
 use crate::registry::{Feature, Registrar, Source};
 use crate::server::{Server, unavailable};
@@ -109,7 +110,16 @@ async fn set(cx: Cx, iq: Iq<Query>) -> Handled {
     accounts::set_password(&cx.server, own, &password.0)
         .await
         .map_err(|error| refused(&error))?;
-    Ok(Answer::empty())
+    let mut effects = Effects::none();
+    let (account, number) = (cx.session.account.clone(), cx.session.number);
+    // Whoever got in by the old password is out; the client that changed it knows the new one.
+    effects.call(move |server| {
+        let others = account.sessions().into_iter();
+        for session in others.filter(|session| session.number != number) {
+            lifecycle::dismiss(server, &session, StreamCondition::Reset);
+        }
+    });
+    Ok(Answer::empty().and(effects))
 }
 
 /// Whether the request is to the account's own domain, not to another that is served here too.
@@ -200,11 +210,7 @@ pub(crate) async fn removal(
     let jid = account.jid.clone();
     effects.call(move |server| {
         for session in server.directory().forget(&jid) {
-            session.kick(StreamCondition::NotAuthorized.into());
-            let is_detached = session.state().connection.is_none();
-            if is_detached {
-                crate::lifecycle::end(server, &session);
-            }
+            lifecycle::dismiss(server, &session, StreamCondition::NotAuthorized);
         }
     });
     Ok(effects)

@@ -10,16 +10,20 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use waxwing_stanza::Payload;
 use waxwing_stanza::{BareJid, Condition};
 use waxwing_store::{Expiring, LogId, Table};
 use waxwing_stream::server::Stage;
-use waxwing_stream::sm::{Enable, Enabled, Failed, Nonza, ResumeError, Resumed, SM, Sm, SmLimits};
+use waxwing_stream::sm::{
+    Enable, Enabled, Failed, Nonza, Resume, ResumeError, Resumed, SM, Sm, SmLimits,
+};
 use waxwing_stream::{StreamCondition, StreamError};
 use waxwing_wire::{Element, Stanza};
 
 use crate::accounts;
 use crate::blocking;
 use crate::connection::{Connection, Step};
+use crate::devices;
 use crate::effects::Effects;
 use crate::options::{OptionDefault, OptionSpec};
 use crate::registry::{Feature, Registrar, Source};
@@ -85,6 +89,7 @@ pub const FEATURE: Feature = Feature {
 
 fn register(registrar: &mut Registrar<'_>) {
     registrar.stream_feature(Stage::Bind, |_, _| Some(Element::new(SM, "sm")));
+    registrar.bind2_feature(SM, enable_together);
 }
 
 /// The answer to a request that is not granted.
@@ -122,29 +127,46 @@ fn enable(connection: &mut Connection, session: &Arc<Session>, resume: bool) {
         // §3: at most one attempt. Its words ask for a stream error, its example shows this.
         return session.push(failed(Condition::UnexpectedRequest, None));
     }
-    let server = connection.server.clone();
+    // What was queued until now is not counted; so it leaves before counting begins.
+    connection.flush(session);
+    let enabled = begin(&connection.server, session, resume);
+    session.push(Out::nonza(Nonza::Enabled(enabled).to_bytes()));
+}
+
+/// Together with a resource (XEP-0386 §3.3), when nothing was queued yet.
+fn enable_together(server: &Server, session: &Arc<Session>, asked: &Element) -> Option<Element> {
+    let Ok(asked) = Enable::read(asked) else {
+        let failed = Failed {
+            h: None,
+            condition: Some(Condition::BadRequest),
+        };
+        return Some(failed.write());
+    };
+    Some(begin(server, session, asked.resume).write())
+}
+
+/// Counting begins.
+fn begin(server: &Server, session: &Arc<Session>, resume: bool) -> Enabled {
     let secs = server.options().number(&RESUME_SECS);
     // A guest cannot log in as itself again.
     let resumable = resume && secs > 0 && !session.account.is_guest();
     let id = server.outside().token::<ID_BYTES>();
-    let enabled = Enabled {
-        id: resumable.then(|| id.clone()),
-        resume: resumable,
-        max: resumable.then(|| u32::try_from(secs).unwrap_or(u32::MAX)),
-        location: None,
-    };
-    // What was queued until now is not counted; so it leaves before counting begins.
-    connection.flush(session);
     session.state().sm = Some(Resumable {
         sm: Sm::new(SmLimits::CLIENT),
         id: id.clone(),
         resumable,
         noted: 0,
     });
+    let enabled = Enabled {
+        id: resumable.then(|| id.clone()),
+        resume: resumable,
+        max: resumable.then(|| u32::try_from(secs).unwrap_or(u32::MAX)),
+        location: None,
+    };
     if resumable {
         server.directory().add_resumable(id, session.clone());
     }
-    session.push(Out::nonza(Nonza::Enabled(enabled).to_bytes()));
+    enabled
 }
 
 /// `<r/>`: answered once everything received before it is released, and a count is durable that is not below the answer:
@@ -198,19 +220,42 @@ fn answer(connection: &mut Connection, session: &Arc<Session>, h: u32) {
 
 /// `<resume/>` instead of binding a resource. Somebody else's session is as good as none.
 pub(crate) fn resume(connection: &mut Connection, account: BareJid, previd: String, h: u32) {
-    let found = connection.server.directory().find_resumable(&previd);
-    match found.filter(|session| session.account.jid == account && !session.state().ended) {
-        Some(session) if session.state().is_lossy() => {
-            crate::lifecycle::end(&connection.server, &session);
-            refuse(connection, account, previd);
-        }
-        Some(session) => take_over(connection, session, previd, h),
-        None => refuse(connection, account, previd),
+    match find(connection, &account, &previd) {
+        Some(session) => take_over(connection, session, previd, h, resumed),
+        None => refuse(connection, account, previd, |connection, failed| {
+            connection.output.push(Nonza::Failed(failed).to_bytes());
+        }),
     }
 }
 
+/// The same together with a log-in (XEP-0388 §2.6.3): what is said stands in the answer to that.
+pub(crate) fn resume_inline(connection: &mut Connection, account: BareJid, asked: Resume) {
+    let Resume { previd, h } = asked;
+    match find(connection, &account, &previd) {
+        Some(session) => take_over(connection, session, previd, h, resumed_together),
+        None => refuse(connection, account, previd, not_resumed_together),
+    }
+}
+
+/// The session of this account that can go on.
+fn find(connection: &Connection, account: &BareJid, previd: &str) -> Option<Arc<Session>> {
+    let found = connection.server.directory().find_resumable(previd);
+    let session =
+        found.filter(|session| session.account.jid == *account && !session.state().ended)?;
+    if session.state().is_lossy() {
+        crate::lifecycle::end(&connection.server, &session);
+        return None;
+    }
+    Some(session)
+}
+
 /// `<failed/>` with what was handled, if it is still known; the client may bind a resource next.
-fn refuse(connection: &mut Connection, account: BareJid, previd: String) {
+fn refuse(
+    connection: &mut Connection,
+    account: BareJid,
+    previd: String,
+    say: fn(&mut Connection, Failed),
+) {
     let server = connection.server.clone();
     connection.wait_for(async move {
         let table = SM_COUNTS.at(server.now_micros());
@@ -225,13 +270,25 @@ fn refuse(connection: &mut Connection, account: BareJid, previd: String) {
                 None
             }
         };
-        let answer = failed(Condition::ItemNotFound, handled);
-        Box::new(move |connection: &mut Connection| connection.output.push(answer.bytes)) as Step
+        let failed = Failed {
+            h: handled,
+            condition: Some(Condition::ItemNotFound),
+        };
+        Box::new(move |connection: &mut Connection| say(connection, failed)) as Step
     });
 }
 
+/// What happens to a session that has moved to this stream.
+type Moved = fn(&mut Connection, &Arc<Session>, String, u32);
+
 /// The session moves to this stream. What the old one staged is released first, so that `h` is exact.
-fn take_over(connection: &mut Connection, session: Arc<Session>, previd: String, h: u32) {
+fn take_over(
+    connection: &mut Connection,
+    session: Arc<Session>,
+    previd: String,
+    h: u32,
+    moved: Moved,
+) {
     let (server, number) = (connection.server.clone(), connection.number);
     let older = server.while_nothing_is_staged(|| session.state().take_over(number));
     connection.adopted = Some(session.clone());
@@ -247,8 +304,7 @@ fn take_over(connection: &mut Connection, session: Arc<Session>, previd: String,
     server.stage(&session, effects, None);
     connection.wait_for(async move {
         let _released = receive.await;
-        Box::new(move |connection: &mut Connection| resumed(connection, &session, previd, h))
-            as Step
+        Box::new(move |connection: &mut Connection| moved(connection, &session, previd, h)) as Step
     });
 }
 
@@ -256,22 +312,69 @@ fn resumed(connection: &mut Connection, session: &Arc<Session>, previd: String, 
     connection.adopted = None;
     match resumption(session, previd, h) {
         Ok(resumption) => {
-            connection.output.extend(resumption.output);
-            connection
-                .server
-                .confirm_delivered(session, resumption.settled);
-            route::bounce_all(&connection.server, resumption.taken);
-            connection.server.metrics().resumed.inc();
+            let answer = Nonza::Resumed(resumption.answer.clone()).to_bytes();
+            connection.output.push(answer);
+            go_on(connection, resumption);
+            devices::note(connection, session);
             connection.resumed(session.clone());
         }
         Err(Refusal::Gone) => connection
             .output
             .push(failed(Condition::ItemNotFound, None).bytes),
-        Err(Refusal::Stream(error)) => {
-            session.kick(error.clone());
-            crate::lifecycle::end(&connection.server, session);
-            connection.fail(error);
+        Err(Refusal::Stream(error)) => break_off(connection, session, error),
+    }
+}
+
+/// The client acknowledges what it was not sent.
+fn break_off(connection: &mut Connection, session: &Arc<Session>, error: StreamError) {
+    session.kick(error.clone());
+    crate::lifecycle::end(&connection.server, session);
+    connection.fail(error);
+}
+
+/// Sends again what the client has not got, behind what it was told.
+fn go_on(connection: &mut Connection, resumption: Resumption) {
+    connection.output.extend(resumption.output);
+    let server = &connection.server;
+    server.confirm_delivered(&resumption.session, resumption.settled);
+    route::bounce_all(server, resumption.taken);
+    server.metrics().resumed.inc();
+}
+
+fn resumed_together(connection: &mut Connection, session: &Arc<Session>, previd: String, h: u32) {
+    match resumption(session, previd, h) {
+        Ok(resumption) => {
+            let told = (session.jid.clone(), resumption.answer.clone());
+            connection.resumption = Some(Box::new(resumption));
+            devices::resumed(connection, Ok(told));
         }
+        Err(Refusal::Gone) => {
+            connection.adopted = None;
+            let failed = Failed {
+                h: None,
+                condition: Some(Condition::ItemNotFound),
+            };
+            devices::resumed(connection, Err(failed));
+        }
+        Err(Refusal::Stream(error)) => {
+            connection.adopted = None;
+            break_off(connection, session, error);
+        }
+    }
+}
+
+fn not_resumed_together(connection: &mut Connection, failed: Failed) {
+    devices::resumed(connection, Err(failed));
+}
+
+/// The client has been told, in the answer to its log-in, that its session goes on.
+pub(crate) fn resumed_inline(connection: &mut Connection) {
+    if let Some(resumption) = connection.resumption.take() {
+        connection.adopted = None;
+        let session = resumption.session.clone();
+        go_on(connection, *resumption);
+        devices::note(connection, &session);
+        connection.bound(session);
     }
 }
 
@@ -282,8 +385,12 @@ enum Refusal {
     Stream(StreamError),
 }
 
-struct Resumption {
-    /// `<resumed/>` and what is sent again.
+/// A session that goes on.
+pub(crate) struct Resumption {
+    session: Arc<Session>,
+    /// What the client is told.
+    answer: Resumed,
+    /// What is sent again.
     output: Vec<Bytes>,
     /// The log entries that the client's count settles.
     settled: Vec<LogId>,
@@ -291,7 +398,7 @@ struct Resumption {
     taken: Vec<Bytes>,
 }
 
-fn resumption(session: &Session, previd: String, h: u32) -> Result<Resumption, Refusal> {
+fn resumption(session: &Arc<Session>, previd: String, h: u32) -> Result<Resumption, Refusal> {
     let mut state = session.state();
     let Some(resumable) = state.sm.as_mut() else {
         return Err(Refusal::Gone);
@@ -310,19 +417,19 @@ fn resumption(session: &Session, previd: String, h: u32) -> Result<Resumption, R
     let Some(resumable) = state.sm.as_mut() else {
         return Err(Refusal::Gone);
     };
-    let answer = Nonza::Resumed(Resumed {
+    let answer = Resumed {
         previd,
         h: resumable.sm.handled_count(),
-    })
-    .to_bytes();
-    let mut output: Vec<Bytes> = std::iter::once(answer)
-        .chain(resumable.sm.unacked().map(|stanza| stanza.bytes.clone()))
-        .collect();
+    };
+    let unacked = resumable.sm.unacked();
+    let mut output: Vec<Bytes> = unacked.map(|stanza| stanza.bytes.clone()).collect();
     // An answer to what the old stream asked will not come.
     resumable.sm.handle_idle();
     output.extend(std::iter::from_fn(|| resumable.sm.poll()));
     state.wake_room();
     Ok(Resumption {
+        session: session.clone(),
+        answer,
         output,
         settled,
         taken,

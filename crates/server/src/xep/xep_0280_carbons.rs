@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use waxwing_stanza::xep::xep_0280_carbons::{Direction, Disable, Enable, NS, copy as forwarded};
-use waxwing_stanza::{BareJid, IqType};
+use waxwing_stanza::{BareJid, IqType, Payload};
 use waxwing_store::LogId;
 use waxwing_wire::{Stanza, Writer, ns};
 
@@ -39,6 +39,11 @@ pub const FEATURE: Feature = Feature {
 fn register(registrar: &mut Registrar<'_>) {
     registrar.iq(&[Addressee::OwnAccount], IqType::Set, enable);
     registrar.iq(&[Addressee::OwnAccount], IqType::Set, disable);
+    // Together with a resource (XEP-0386 §3.3).
+    registrar.bind2_feature(NS, |_, session, asked| {
+        session.set(ENABLED, Enable::is(asked));
+        None
+    });
     registrar.on_received(Phase::Act, received);
     registrar.on_sent(Phase::Act, sent);
     registrar.disco(&[Addressee::OwnAccount, Addressee::Domain], NS);

@@ -4,21 +4,26 @@
 //!
 //! An account's archive is its log (`archive.rs`); here it is asked.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
+use futures_util::FutureExt;
 use waxwing_stanza::xep::xep_0059_rsm::{First, ResultSet};
 use waxwing_stanza::xep::xep_0082_datetime::DateTime;
 use waxwing_stanza::xep::xep_0203_delay::Delay;
 use waxwing_stanza::xep::xep_0313_archive::{
     End, FEATURE_EXTENDED, FEATURE_GROUPCHAT_FIELD, Fin, Metadata, NS, Query, Start, found,
 };
-use waxwing_stanza::{Condition, IqType};
-use waxwing_wire::{Writer, ns};
+use waxwing_stanza::{Condition, IqType, Payload, StanzaError};
+use waxwing_store::{Batch, LogId};
+use waxwing_wire::{Element, Writer, ns};
 
 use crate::addressee::Addressee;
 use crate::archive::{self, BYTES_MAX, DAYS_MAX, Found, Message, Question, SIZES};
 use crate::cx::{Answer, Cx, Handled, Iq};
 use crate::registry::{Feature, Registrar, Source};
-use crate::session::Out;
+use crate::server::{Server, unavailable};
+use crate::session::{Out, Session};
 use crate::undelivered;
 
 /// What is said about it.
@@ -40,6 +45,7 @@ fn register(registrar: &mut Registrar<'_>) {
     registrar.iq(&[Addressee::OtherAccount], IqType::Set, of_others);
     registrar.iq(&[Addressee::OtherAccount], IqType::Get, of_others);
     registrar.iq(&[Addressee::OtherAccount], IqType::Get, metadata_of_others);
+    registrar.bind2_result(|server, session| metadata_together(server, session).boxed());
     for feature in [NS, FEATURE_EXTENDED, FEATURE_GROUPCHAT_FIELD] {
         registrar.disco(&[Addressee::OwnAccount], feature);
     }
@@ -68,8 +74,25 @@ async fn form(_: Cx, _: Iq<Query>) -> Handled {
 /// §5.
 async fn metadata(cx: Cx, _: Iq<Metadata>) -> Handled {
     let ends = archive::ends(&cx.server, &cx.session.account).await?;
-    let ids = cx.server.stanza_ids();
-    let answer = Metadata {
+    Ok(Answer::with(&reach(&cx.server, ends)).behind_commits())
+}
+
+/// Together with a resource (XEP-0386 §3.2): from there on everything comes by itself. What waits is not cleared: not each
+/// client that binds so asks for what it lacks, and what it does ask for waits no longer.
+async fn metadata_together(
+    server: Server,
+    session: Arc<Session>,
+) -> Result<Option<Element>, StanzaError> {
+    // What is told of must be there.
+    let durable = server.store().commit(Batch::new()).await;
+    durable.map_err(|error| unavailable(&error))?;
+    let ends = archive::ends(&server, &session.account).await?;
+    Ok(Some(reach(&server, ends).write()))
+}
+
+fn reach(server: &Server, ends: Option<(LogId, LogId)>) -> Metadata {
+    let ids = server.stanza_ids();
+    Metadata {
         start: ends.map(|(start, _)| Start {
             id: ids.text(start),
             timestamp: DateTime::from_unix_micros(start.0),
@@ -78,8 +101,7 @@ async fn metadata(cx: Cx, _: Iq<Metadata>) -> Handled {
             id: ids.text(end),
             timestamp: DateTime::from_unix_micros(end.0),
         }),
-    };
-    Ok(Answer::with(&answer).behind_commits())
+    }
 }
 
 /// §4.

@@ -39,6 +39,13 @@ fn register(registrar: &mut Registrar<'_>) {
     registrar.stream_feature(Stage::Bind, |_, options| {
         options.flag(&QUEUED).then(|| Csi {}.write())
     });
+    // Together with a resource (XEP-0386 §3.3).
+    registrar.bind2_feature(NS, |server, session, asked| {
+        if Inactive::is(asked) && server.options().flag(&QUEUED) {
+            session.set_inactive();
+        }
+        None
+    });
 }
 
 /// Whether an element is about the client's state.

@@ -8,6 +8,8 @@ use super::apply::insert_index_key;
 use super::fault::is_taken;
 use super::shapes::{Numbered, NumberedIndex, Shapes, Stored, kind_number, pack, stored};
 use crate::error::OpenError;
+use crate::numbered::same;
+pub(super) use crate::numbered::{check, is_same};
 use crate::owner::Owner;
 use crate::shape::{Migration, Row, Shape, ShapeKind, Verdict};
 
@@ -30,23 +32,6 @@ impl From<OpenError> for Error {
     fn from(error: OpenError) -> Self {
         Self::Refused(error)
     }
-}
-
-/// Refuses what no migration can bring to what is declared.
-pub(super) fn check(
-    stored: &BTreeMap<String, Stored>,
-    declared: &BTreeMap<&'static str, Shape>,
-) -> Result<(), OpenError> {
-    for (name, stored) in stored {
-        let Some(shape) = declared.get(name.as_str()) else {
-            return Err(OpenError::UnknownShape(name.clone()));
-        };
-        if stored.kind != kind_number(shape.kind) {
-            return Err(OpenError::OtherKind(shape.name));
-        }
-        shape.steps_from(stored.version)?;
-    }
-    Ok(())
 }
 
 /// Brings everything to what is declared.
@@ -107,34 +92,6 @@ fn migrate_shape(
     migrate_table(db, &numbered, stored.id, steps)?;
     db.execute("DELETE FROM table_row WHERE shape = ?1", [stored.id])?;
     Ok(numbered)
-}
-
-/// Whether there is nothing to bring to what is declared.
-pub(super) fn is_same(shape: &Shape, stored: &Stored) -> bool {
-    stored.version == shape.version && same(shape, stored).is_some()
-}
-
-/// The stored numbers, where the declared indexes are those that are stored.
-fn same(shape: &Shape, stored: &Stored) -> Option<Numbered> {
-    if shape.indexes.len() != stored.indexes.len() {
-        return None;
-    }
-    let indexes = shape.indexes.iter().map(|index| {
-        let (id, ..) = stored
-            .indexes
-            .iter()
-            .find(|(_, name, unique)| name == index.name && *unique == index.unique)?;
-        Some(NumberedIndex {
-            id: *id,
-            name: index.name,
-            unique: index.unique,
-        })
-    });
-    Some(Numbered {
-        id: stored.id,
-        shape: shape.clone(),
-        indexes: indexes.collect::<Option<_>>()?,
-    })
 }
 
 /// Stores a shape under new numbers.

@@ -46,7 +46,7 @@ mod fault;
 mod last_put;
 mod migrate;
 mod open;
-mod pool;
+pub(crate) mod pool;
 mod probe;
 mod queue;
 mod read;
@@ -66,6 +66,7 @@ use shapes::Shapes;
 use writer::Writer;
 
 pub use doctor::Examination;
+pub(crate) use restore::restore_from;
 
 /// Threads that write, read and remove the files of blobs.
 const FILE_THREADS: usize = 2;

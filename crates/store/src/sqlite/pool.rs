@@ -5,13 +5,13 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
 /// A queue of work, and whether more may come.
-pub(super) struct Pool<W> {
+pub(crate) struct Pool<W> {
     waiting: Mutex<(VecDeque<W>, bool)>,
     arrived: Condvar,
 }
 
 impl<W: Send + 'static> Pool<W> {
-    pub(super) fn new() -> Arc<Self> {
+    pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self {
             waiting: Mutex::new((VecDeque::new(), false)),
             arrived: Condvar::new(),
@@ -19,7 +19,7 @@ impl<W: Send + 'static> Pool<W> {
     }
 
     /// Starts a thread that does work as it comes, until the pool is closed and empty.
-    pub(super) fn start(
+    pub(crate) fn start(
         self: &Arc<Self>,
         name: &str,
         mut work: impl FnMut(W) + Send + 'static,
@@ -33,7 +33,7 @@ impl<W: Send + 'static> Pool<W> {
     }
 
     /// Queues work; gives it back where the pool is closed.
-    pub(super) fn push(&self, work: W) -> Option<W> {
+    pub(crate) fn push(&self, work: W) -> Option<W> {
         let mut waiting = self.lock();
         if waiting.1 {
             return Some(work);
@@ -45,7 +45,7 @@ impl<W: Send + 'static> Pool<W> {
     }
 
     /// Takes nothing more; what waits is still done.
-    pub(super) fn close(&self) {
+    pub(crate) fn close(&self) {
         self.lock().1 = true;
         self.arrived.notify_all();
     }

@@ -4,7 +4,7 @@
 //! a crash leaves all or nothing.
 
 use std::fs::{self, File};
-use std::io::{BufReader, ErrorKind, Write};
+use std::io::{BufReader, ErrorKind, Read, Write};
 use std::os::unix::fs::{MetadataExt, chown};
 use std::path::Path;
 
@@ -15,6 +15,7 @@ use super::blobs::{create_synced, sync_directory};
 use super::open::{Directory, beside_connection, create_database, io};
 use super::read::address_number;
 use super::shapes::kind_number;
+use super::vacant::BESIDE;
 use crate::backup::{
     BackupError, BackupSummary, EntryRecord, Header, Reader, Record, RowRecord, verify_backup,
 };
@@ -45,33 +46,44 @@ impl Store {
         shapes: &[Shape],
     ) -> Result<BackupSummary, BackupError> {
         let open = || File::open(backup).map(|file| BufReader::with_capacity(READ_BYTES, file));
-        let place = Directory::new(directory);
-        check_empty(&place)?;
+        check_empty(&Directory::new(directory))?;
         verify_backup(open()?, shapes)?;
-        place.create()?;
-        let lock = place.lock()?;
-        give(&place.path.join("waxwing.lock"), &place.path)?;
-        // Nobody else is here now; and nobody was in between.
-        check_empty(&place)?;
-        clear(&place)?;
-        let restored = build(&place, open()?, shapes).and_then(|summary| {
-            take_effect(&place)?;
-            Ok(summary)
-        });
-        if restored.is_err() && !place.database.exists() {
-            // What stays behind is refused by a server and cleared by the next restore.
-            let _left = clear(&place);
-        }
-        drop(lock);
-        restored.map_err(|error| match error {
-            // Nothing else is written to.
-            BackupError::Store(error @ (StoreError::DiskFull | StoreError::Unwritable { .. })) => {
-                let path = place.path;
-                BackupError::Open(OpenError::Environment { path, error })
-            }
-            error => error,
-        })
+        restore_from(open()?, directory, shapes)
     }
+}
+
+/// Restores what is read, which nobody has verified before: the directory gets its database when all of it was found to
+/// be right.
+pub(crate) fn restore_from(
+    input: impl Read,
+    directory: &Path,
+    shapes: &[Shape],
+) -> Result<BackupSummary, BackupError> {
+    let place = Directory::new(directory);
+    check_empty(&place)?;
+    place.create()?;
+    let lock = place.lock()?;
+    give(&place.path.join("waxwing.lock"), &place.path)?;
+    // Nobody else is here now; and nobody was in between.
+    check_empty(&place)?;
+    clear(&place)?;
+    let restored = build(&place, input, shapes).and_then(|summary| {
+        take_effect(&place)?;
+        Ok(summary)
+    });
+    if restored.is_err() && !place.database.exists() {
+        // What stays behind is refused by a server and cleared by the next restore.
+        let _left = clear(&place);
+    }
+    drop(lock);
+    restored.map_err(|error| match error {
+        // Nothing else is written to.
+        BackupError::Store(error @ (StoreError::DiskFull | StoreError::Unwritable { .. })) => {
+            let path = place.path;
+            BackupError::Open(OpenError::Environment { path, error })
+        }
+        error => error,
+    })
 }
 
 /// Refuses a directory that has anything but what an unfinished restore left.
@@ -84,8 +96,7 @@ fn check_empty(place: &Directory) -> Result<(), BackupError> {
     for file in files {
         let file_name = file?.file_name();
         let ours = match file_name.to_str() {
-            // The socket stays behind when a server is killed.
-            Some("waxwing.lock" | "lost+found" | "admin.sock") => true,
+            Some(name) if BESIDE.contains(&name) => true,
             // What a first start left that was cut short.
             Some(name) if name.starts_with(NEW) => place.is_part(&file_name),
             Some("restoring") => unfinished,
@@ -119,7 +130,7 @@ fn clear(place: &Directory) -> Result<(), BackupError> {
 /// Builds everything in `restoring`, and makes it durable there.
 fn build(
     place: &Directory,
-    input: BufReader<File>,
+    input: impl Read,
     shapes: &[Shape],
 ) -> Result<BackupSummary, BackupError> {
     let declared = declared(shapes)?;

@@ -12,6 +12,7 @@ use waxwing_store::{
 };
 
 use crate::place::{InMemory, OnDisk, Place, wait};
+use crate::server::InPostgres;
 use crate::shapes::{
     BOTH, CARDS, COUNTERS, MESSAGES, NOTES, SESSIONS, TAGGED, alice, all, append, append_to, bob,
     card, committed, tagged,
@@ -32,7 +33,7 @@ impl Write for Sink {
     }
 }
 
-fn about() -> BackupAbout {
+pub(crate) fn about() -> BackupAbout {
     BackupAbout {
         product: "1.2.3".to_owned(),
         at_micros: 1_700_000_000_000_000,
@@ -53,7 +54,7 @@ fn blob(store: &Store, content: Vec<u8>) -> Blob {
 }
 
 /// Something of everything that can be stored.
-fn fill(store: &Store) {
+pub(crate) fn fill(store: &Store) {
     let room = Owner::room("hatter@rooms.example.org");
     let large = blob(store, (0..3_000_000_u32).map(|n| (n % 251) as u8).collect());
     let (small, empty) = (blob(store, b"tea".to_vec()), blob(store, Vec::new()));
@@ -109,8 +110,10 @@ fn fill(store: &Store) {
 #[test]
 fn it_is_the_same_whatever_stores_it() {
     let (memory, disk) = (InMemory::new(), OnDisk::new());
+    let server = InPostgres::new("backup");
     let mut files = Vec::new();
-    for place in [&memory as &dyn Place, &disk] {
+    let server = server.iter().map(|place| place as &dyn Place);
+    for place in [&memory as &dyn Place, &disk].into_iter().chain(server) {
         let store = place.open(&all());
         fill(&store);
         let (summary, bytes) = backup_of(&store);
@@ -145,7 +148,10 @@ fn it_is_the_same_whatever_stores_it() {
         assert_eq!(records, expected);
         files.push(bytes);
     }
-    assert!(files[0] == files[1], "the bytes differ");
+    assert!(
+        files.iter().all(|file| *file == files[0]),
+        "the bytes differ"
+    );
 }
 
 #[test]

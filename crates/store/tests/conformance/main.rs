@@ -1,6 +1,6 @@
 //! What the shapes promise, whatever stores them: each test runs against every backend.
 //!
-//! What one backend promises beyond that is in `double.rs` and `disk.rs`.
+//! What one backend promises beyond that is in `double.rs`, `disk.rs` and `postgres.rs`.
 //!
 //! A test gets a [`Place`](place::Place), opens stores in it, and knows nothing of what it is.
 
@@ -14,6 +14,7 @@ mod backup;
 mod batch;
 mod blob;
 mod confirmed;
+mod copy;
 mod disk;
 mod doctor;
 mod double;
@@ -25,6 +26,8 @@ mod model;
 mod order;
 mod owner;
 mod place;
+mod postgres;
+mod server;
 mod shapes;
 mod table;
 
@@ -46,6 +49,17 @@ macro_rules! conformance {
                 })+
             })+
         }
+        mod postgresql {
+            $(mod $module {
+                $(#[test]
+                fn $test() {
+                    let name = concat!(stringify!($module), "/", stringify!($test));
+                    if let Some(place) = crate::server::InPostgres::new(name) {
+                        crate::$module::$test(&place);
+                    }
+                })+
+            })+
+        }
     };
 }
 
@@ -64,6 +78,7 @@ conformance! {
         a_counter_keeps_the_time_at_which_it_expires
         what_expires_and_is_put_again_is_what_was_put_last
         a_range_is_removed_in_steps
+        long_keys_sort_as_short_ones_do
         owners_are_listed_in_order;
     index:
         rows_of_all_owners_are_found_in_order
@@ -130,7 +145,8 @@ conformance! {
         outcomes_come_in_the_order_of_submission
         a_read_sees_what_was_submitted_before_it
         every_thread_sees_its_own_writes
-        questions_over_owners_see_what_was_submitted;
+        questions_over_owners_see_what_was_submitted
+        questions_over_ranges_stand_between_batches;
     migration:
         rows_are_brought_to_the_declared_version
         steps_are_taken_one_after_another

@@ -3,7 +3,7 @@
 use std::sync::mpsc;
 use std::thread;
 
-use waxwing_store::{Batch, KeyRange, LogId, Marks, Owner, Page};
+use waxwing_store::{Batch, Direction, KeyRange, LogId, Marks, Owner, Page, StoreError};
 
 use crate::place::{Place, wait};
 use crate::shapes::{BY_TAG, CARDS, COUNTERS, MESSAGES, TAGGED, alice, all, append, card, tagged};
@@ -111,4 +111,73 @@ pub(crate) fn questions_over_owners_see_what_was_submitted(place: &dyn Place) {
     for outcome in outcomes {
         wait(outcome).unwrap();
     }
+}
+
+/// What a question makes the store do in the middle of a group is not seen by what comes after it.
+pub(crate) fn questions_over_ranges_stand_between_batches(place: &dyn Place) {
+    let store = place.open(&all());
+    let mut outcomes = Vec::new();
+    let mut refusals = Vec::new();
+    let keys = |owner: &Owner| {
+        let rows = store.scan(&CARDS, owner, &KeyRange::all(), Direction::Forward, 9);
+        async move {
+            rows.await
+                .unwrap()
+                .into_iter()
+                .map(|row| row.0)
+                .collect::<Vec<_>>()
+        }
+    };
+    for round in 1..=30_u64 {
+        let owner = Owner::account(&format!("user-{round}"));
+        let name = owner.name();
+        let mut first = Batch::new();
+        first.put(&CARDS, &owner, "a", &card("a"));
+        first.put(&TAGGED, &owner, "a", &tagged(name, &["tag"]));
+        append(&mut first, &owner, round, Marks::UNDELIVERED);
+        outcomes.push(store.commit(first));
+        let with_a = keys(&owner);
+        let mut again = Batch::new();
+        again.delete_owner(&owner);
+        again.put(&CARDS, &owner, "b", &card("b"));
+        outcomes.push(store.commit(again));
+        let with_b = keys(&owner);
+        let marks = Page::backward(9).with_marks(Marks::UNDELIVERED);
+        let nothing = store.page(&MESSAGES, &owner, marks);
+        let mut third = Batch::new();
+        third.require_present(&CARDS, &owner, "b");
+        third.delete(&CARDS, &owner, "b");
+        third.put(&TAGGED, &alice(), "a", &tagged(name, &[]));
+        append(&mut third, &owner, round, Marks::ARCHIVED);
+        outcomes.push(store.commit(third));
+        let none = store.count(&CARDS, &owner, &KeyRange::all());
+        let mut refused = Batch::new();
+        refused.put(&CARDS, &owner, "c", &card("c"));
+        refused.put(&TAGGED, &owner, "a", &tagged(name, &[]));
+        refusals.push(store.commit(refused));
+        let still_none = store.count(&CARDS, &owner, &KeyRange::all());
+        let entries = store.page(&MESSAGES, &owner, Page::backward(9));
+        let last = store.last_log_id();
+        assert_eq!(wait(with_a), ["a"]);
+        assert_eq!(wait(with_b), ["b"]);
+        assert_eq!(wait(nothing).unwrap().entries, []);
+        assert_eq!((wait(none), wait(still_none)), (Ok(0), Ok(0)));
+        let entries = wait(entries).unwrap().entries;
+        assert_eq!((entries.len(), entries[0].id), (1, LogId(round)));
+        assert_eq!(wait(last), Ok(LogId(round)));
+    }
+    for outcome in outcomes {
+        wait(outcome).unwrap();
+    }
+    for refusal in refusals {
+        assert!(matches!(wait(refusal), Err(StoreError::Taken { .. })));
+    }
+    drop(store);
+    let store = place.open(&all());
+    assert_eq!(wait(store.owners(&CARDS, None, 99)), Ok(vec![]));
+    assert_eq!(wait(store.owners(&TAGGED, None, 99)), Ok(vec![alice()]));
+    assert_eq!(
+        wait(store.log_owners(&MESSAGES, None, 99)).unwrap().len(),
+        30
+    );
 }

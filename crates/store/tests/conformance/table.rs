@@ -1,11 +1,13 @@
 //! Values by key.
+//!
+//! Length: everything that a table promises, one test each.
 
-use waxwing_store::{Batch, Direction, KeyRange, Marks, Owner, Store};
+use waxwing_store::{Batch, Direction, KeyRange, Marks, Owner, Store, StoreError};
 
 use crate::place::{Place, wait};
 use crate::shapes::{
-    CARDS, COUNTERS, Card, EXPIRING_COUNTERS, PAIRS, SESSIONS, alice, all, append, bob, card,
-    committed,
+    BY_TAG, CARDS, COUNTERS, Card, EXPIRING_COUNTERS, PAIRS, SESSIONS, TAGGED, alice, all, append,
+    bob, card, commit, committed, tagged,
 };
 
 fn get(store: &Store, key: &str) -> Option<Card> {
@@ -453,4 +455,67 @@ pub(crate) fn owners_are_listed_in_order(place: &dyn Place) {
         batch.delete(&CARDS, &Owner::account("bob"), "y");
     });
     assert_eq!(wait(store.owners(&CARDS, None, 9)).unwrap().len(), 4);
+}
+
+/// A database may not be able to index them as they are; nobody notices.
+pub(crate) fn long_keys_sort_as_short_ones_do(place: &dyn Place) {
+    let store = place.open(&all());
+    let head = "x".repeat(1_000);
+    let keys: Vec<String> = ["9", "5", "", "7", "1", "3"]
+        .iter()
+        .map(|tail| format!("{head}{tail}"))
+        .chain(["a".to_owned(), "x".to_owned(), "y".to_owned()])
+        .collect();
+    committed(&store, |batch| {
+        for key in &keys {
+            batch.put(&TAGGED, &alice(), key, &tagged(key, &[key, "all"]));
+        }
+    });
+    let mut sorted = keys.clone();
+    sorted.sort();
+    let scan = |range: KeyRange<String>, direction, limit| -> Vec<String> {
+        let rows = wait(store.scan(&TAGGED, &alice(), &range, direction, limit)).unwrap();
+        rows.into_iter().map(|(key, _)| key).collect()
+    };
+    assert_eq!(scan(KeyRange::all(), Direction::Forward, 99), sorted);
+    assert_eq!(scan(KeyRange::all(), Direction::Forward, 4), sorted[..4]);
+    let after = KeyRange::all().after(&sorted[3]);
+    assert_eq!(scan(after.clone(), Direction::Forward, 99), sorted[4..]);
+    assert_eq!(
+        wait(store.count(&TAGGED, &alice(), &after)),
+        Ok(sorted.len() as u64 - 4)
+    );
+    let before = KeyRange::all().before(&sorted[6]);
+    let backward: Vec<String> = sorted[..6].iter().rev().take(3).cloned().collect();
+    assert_eq!(scan(before, Direction::Backward, 3), backward);
+    let found = |range: &KeyRange<String>| -> Vec<String> {
+        let mut all = wait(store.find(&TAGGED, &BY_TAG, range, 2)).unwrap();
+        while let Some(last) = all.last() {
+            let next = wait(store.find_after(&TAGGED, &BY_TAG, range, last, 2)).unwrap();
+            if next.is_empty() {
+                break;
+            }
+            all.extend(next);
+        }
+        all.into_iter().map(|found| found.key).collect()
+    };
+    assert_eq!(found(&KeyRange::exactly("all")), sorted);
+    assert_eq!(
+        found(&KeyRange::starting_with("x")),
+        sorted[1..sorted.len() - 1]
+    );
+    let taken = commit(&store, |batch| {
+        batch.put(&TAGGED, &alice(), "other", &tagged(&keys[0], &[]));
+    });
+    assert!(matches!(taken, Err(StoreError::Taken { .. })), "{taken:?}");
+    let outcome = committed(&store, |batch| {
+        batch.delete(&TAGGED, &alice(), &keys[4]);
+        batch.delete_range(&TAGGED, &alice(), &KeyRange::all().after(&sorted[1]), 2);
+    });
+    assert_eq!(outcome.changed, [2]);
+    // The fourth in order, and the two that followed what is left of the first.
+    let left: Vec<String> = [&sorted[..2], &sorted[5..]].concat();
+    assert_eq!(scan(KeyRange::all(), Direction::Forward, 99), left);
+    assert_eq!(found(&KeyRange::exactly("all")), left);
+    assert_eq!(wait(store.get(&TAGGED, &alice(), &keys[4])), Ok(None));
 }

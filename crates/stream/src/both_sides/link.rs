@@ -3,16 +3,20 @@
 
 use std::sync::Arc;
 
-use crate::client::{self, NegotiationError};
+use crate::client::{self, FastToken, KnownOffer, NegotiationError};
 use crate::sasl::{
-    Account, Credentials, Failure, FakeSalts, Hash, Mechanism, Password, ScramKeys, TlsBinding,
+    Account, Credentials, Failure, FakeSalts, Hash, KnownTokens, Mechanism, Password, ScramKeys,
+    TlsBinding, Tokens,
 };
-use crate::server::{self, Domains, ExtraFeature, Stage, Takes, Tls};
+use crate::server::{self, Bind2Request, Bound2, Domains, ExtraFeature, Stage, Takes, Tls};
 use crate::sm::{Enable, Enabled, Failed, Nonza, Resume, Resumed, SM};
 use crate::{Seed, StreamError};
 use bytes::Bytes;
-use waxwing_stanza::{BareJid, FullJid, StanzaError};
+use waxwing_stanza::{BareJid, FullJid, Payload, StanzaError};
 use waxwing_wire::{Element, Limits, Reader};
+
+/// The time, in seconds since 1970.
+pub(super) const NOW_SECS: u64 = 1_700_000_000;
 
 /// Rounds for every account: what is tested here is not how slow it is.
 pub(super) const ITERATIONS: u32 = 2;
@@ -34,6 +38,7 @@ pub(super) fn binding() -> TlsBinding {
         tls_exporter: Some([7; 32]),
         server_end_point: Some(vec![8; 32]),
         sni: None,
+        version: Some(0x0304),
     }
 }
 
@@ -74,6 +79,13 @@ pub(super) struct Story {
     pub(super) resumed: Option<u32>,
     pub(super) resume_failed: Option<Failed>,
     pub(super) login_failures: Vec<Failure>,
+    pub(super) upgraded: Vec<Hash>,
+    pub(super) token: Option<FastToken>,
+    pub(super) token_refused: Option<Failure>,
+    pub(super) offer: Option<KnownOffer>,
+    pub(super) server_resumed: Option<FullJid>,
+    pub(super) bind2: Option<Bind2Request>,
+    pub(super) inline: Vec<String>,
     pub(super) client_end: Option<Option<NegotiationError>>,
     pub(super) server_end: Option<Option<StreamError>>,
 }
@@ -110,6 +122,10 @@ pub(super) struct Link {
     pub(super) refuse_bind: Option<StanzaError>,
     /// A session that can be resumed, by its id, and how many stanzas it has handled.
     pub(super) session: Option<(&'static str, u32)>,
+    /// What the store has of the client's tokens.
+    pub(super) tokens: Tokens,
+    /// Times that something was sent and had to arrive, in either direction.
+    pub(super) flights: usize,
     story: Story,
 }
 
@@ -168,6 +184,8 @@ impl Link {
             account: Account::Active(credentials()),
             refuse_bind: None,
             session: None,
+            tokens: Tokens::default(),
+            flights: 0,
             story: Story::default(),
         }
     }
@@ -208,6 +226,7 @@ impl Link {
             if to_server.is_none() && to_client.is_none() {
                 return std::mem::take(&mut self.story);
             }
+            self.flights += 1;
             self.server_reader.push(&to_server.unwrap_or_default());
             self.client_reader.push(&to_client.unwrap_or_default());
             self.read_server();
@@ -257,6 +276,12 @@ impl Link {
                     self.story.client_bound = Some(jid);
                     self.story.enabled = enabled;
                 }
+                client::Output::Token(token) => self.story.token = Some(token),
+                client::Output::TokenRefused(why) => self.story.token_refused = Some(why),
+                client::Output::Offer(offer) => self.story.offer = Some(offer),
+                client::Output::Inline(element) => {
+                    self.story.inline.push(element.name().to_owned());
+                }
                 client::Output::Element(_) => {}
                 client::Output::Close(error) => self.story.client_end = Some(error),
             }
@@ -297,11 +322,77 @@ impl Link {
                     self.server
                         .provide_bind(self.refuse_bind.clone().map_or(Ok(jid), Err));
                 }
+                server::Output::NeedTokens { .. }
+                | server::Output::StoreTokens { .. }
+                | server::Output::StoreKeys { .. } => self.store(output),
+                server::Output::NeedResume(resume) => {
+                    let answer = self.session_of(&resume.previd);
+                    self.server.provide_resume(answer);
+                }
+                server::Output::NeedBind2(request) => self.bind2(*request),
+                server::Output::Resumed(jid) => self.story.server_resumed = Some(jid),
                 server::Output::Bound(jid) => self.story.server_bound = Some(jid),
                 server::Output::Element(stanza) => self.serve(&Nonza::read(&stanza).unwrap()),
                 server::Output::Close(error) => self.story.server_end = Some(error),
             }
         }
+    }
+
+    /// As much of a store as log-ins need.
+    fn store(&mut self, output: server::Output) {
+        match output {
+            server::Output::NeedTokens { .. } => {
+                let known = KnownTokens::Active(self.tokens.clone());
+                self.server.provide_tokens(known, NOW_SECS);
+            }
+            server::Output::StoreTokens { before, after, .. } => {
+                assert_eq!(before, self.tokens);
+                self.tokens = after;
+                self.server.tokens_stored(true);
+            }
+            server::Output::StoreKeys { keys, .. } => {
+                self.story.upgraded.push(keys.hash());
+                if let Account::Active(credentials) = &self.account {
+                    let all = credentials.keys().iter().cloned().chain([keys]);
+                    self.account = Account::Active(Credentials::new(all));
+                }
+                self.server.upgrade_stored(true);
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn session_of(&self, previd: &str) -> Result<(FullJid, Resumed), Failed> {
+        match self.session {
+            Some((id, h)) if id == previd => Ok((
+                "alice@example.org/old".parse().unwrap(),
+                Resumed {
+                    previd: previd.to_owned(),
+                    h,
+                },
+            )),
+            _ => Err(Failed {
+                h: Some(9),
+                condition: Some(waxwing_stanza::Condition::ItemNotFound),
+            }),
+        }
+    }
+
+    /// A session with whatever is wanted for it.
+    fn bind2(&mut self, request: Bind2Request) {
+        let mut results = vec![Element::new("urn:xmpp:mam:2", "metadata")];
+        if request.features.iter().any(|feature| feature.ns() == SM) {
+            let enabled = Enabled {
+                id: Some("new".to_owned()),
+                resume: true,
+                max: Some(600),
+                location: None,
+            };
+            results.push(enabled.write());
+        }
+        let jid = request.jid.clone();
+        self.story.bind2 = Some(request);
+        self.server.provide_bind2(Some(Bound2 { jid, results }));
     }
 
     /// As much of a server as stream management needs.

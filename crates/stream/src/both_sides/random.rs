@@ -2,18 +2,33 @@
 
 use std::sync::Arc;
 
-use crate::sasl::Account;
+use crate::sasl::{Account, KnownTokens, Mechanism, TOKEN_NONCE_BYTES, TokenRecord, Tokens};
 use crate::server::{self, Tls};
 use crate::{Seed, client};
 use proptest::prelude::*;
 use waxwing_wire::{Limits, Reader};
 
-use super::link::{Link, binding, client_settings, credentials, server_settings};
+use super::link::{Link, NOW_SECS, binding, client_settings, credentials, server_settings};
+use super::sasl2::{sasl2_client, sasl2_server};
+
+/// Of a client whose token nobody knows here.
+fn tokens() -> Tokens {
+    let record = TokenRecord {
+        mechanism: Mechanism::HtSha256None,
+        nonce: [3; TOKEN_NONCE_BYTES],
+        expires_secs: NOW_SECS + 1,
+        count: 0,
+    };
+    Tokens {
+        current: Some(record),
+        newest: None,
+    }
+}
 
 /// Feeds a server, and says whether somebody got in.
 fn feed_server(tls: Tls, pieces: &[Vec<u8>]) -> bool {
     let mut negotiation =
-        server::Negotiation::new(Arc::new(server_settings()), tls, Seed::new([1; 32]));
+        server::Negotiation::new(Arc::new(sasl2_server()), tls, Seed::new([1; 32]));
     let mut reader = Reader::new(Limits::BEFORE_LOGIN);
     let mut entered = false;
     for piece in pieces {
@@ -43,6 +58,14 @@ fn feed_server(tls: Tls, pieces: &[Vec<u8>]) -> bool {
                     }
                     server::Output::Stretch(stretch) => negotiation.handle_stretched(stretch.run()),
                     server::Output::NeedBind { jid, .. } => negotiation.provide_bind(Ok(jid)),
+                    server::Output::NeedTokens { .. } => {
+                        negotiation.provide_tokens(KnownTokens::Active(tokens()), NOW_SECS);
+                    }
+                    server::Output::StoreTokens { .. } => negotiation.tokens_stored(true),
+                    server::Output::StoreKeys { .. } => negotiation.upgrade_stored(true),
+                    server::Output::NeedResume(_) | server::Output::NeedBind2(_) => {
+                        panic!("nobody is logged in")
+                    }
                     server::Output::Authenticated { .. } => entered = true,
                     _ => {}
                 }
@@ -53,7 +76,7 @@ fn feed_server(tls: Tls, pieces: &[Vec<u8>]) -> bool {
 }
 
 fn feed_client(tls: Tls, pieces: &[Vec<u8>]) -> bool {
-    let mut negotiation = client::Negotiation::new(client_settings(), tls, Seed::new([1; 32]));
+    let mut negotiation = client::Negotiation::new(sasl2_client(), tls, Seed::new([1; 32]));
     let mut reader = Reader::new(Limits::BEFORE_LOGIN);
     let mut believed = false;
     for piece in pieces {
@@ -124,7 +147,57 @@ fn phrase() -> impl Strategy<Value = Vec<u8>> {
         "</stream:stream>".into(),
         " ".into(),
     ];
+    let phrases = [phrases, sasl2_phrases()].concat();
     prop::sample::select(phrases).prop_map(String::into_bytes)
+}
+
+fn sasl2_phrases() -> Vec<String> {
+    let sasl2 = "urn:xmpp:sasl:2";
+    let agent = "<user-agent id='d4565fa7-4d72-4749-b3d3-740edbf87770'/>";
+    let proof = crate::sasl::base64::encode(&[&b"alice\0"[..], &[0; 32]].concat());
+    let initial = |text: &str| format!("<initial-response>{text}</initial-response>");
+    let scram = initial("biwsbj1hbGljZSxyPXg=");
+    vec![
+        format!("<authenticate xmlns='{sasl2}' mechanism='SCRAM-SHA-1'>{scram}</authenticate>"),
+        format!("<authenticate xmlns='{sasl2}' mechanism='PLAIN'/>"),
+        format!(
+            "<authenticate xmlns='{sasl2}' mechanism='HT-SHA-256-NONE'>{}{agent}\
+             <fast xmlns='urn:xmpp:fast:0' count='1'/></authenticate>",
+            initial(&proof)
+        ),
+        format!(
+            "<authenticate xmlns='{sasl2}' mechanism='SCRAM-SHA-256'>{scram}{agent}\
+             <bind xmlns='urn:xmpp:bind:0'/><resume xmlns='urn:xmpp:sm:3' h='1' previd='x'/>\
+             <request-token xmlns='urn:xmpp:fast:0' mechanism='HT-SHA-256-NONE'/>\
+             <upgrade xmlns='urn:xmpp:sasl:upgrade:0'>UPGR-SCRAM-SHA-512</upgrade></authenticate>"
+        ),
+        format!("<response xmlns='{sasl2}'>Yz1iaXdzLHI9eCxwPQ==</response>"),
+        format!("<abort xmlns='{sasl2}'/>"),
+        format!("<next xmlns='{sasl2}' task='UPGR-SCRAM-SHA-512'/>"),
+        format!(
+            "<task-data xmlns='{sasl2}'><hash xmlns='urn:xmpp:scram-upgrade:0'>AAAA</hash></task-data>"
+        ),
+        format!(
+            "<task-data xmlns='{sasl2}'><salt xmlns='urn:xmpp:scram-upgrade:0' iterations='2'>AAAA</salt></task-data>"
+        ),
+        format!("<challenge xmlns='{sasl2}'>cj14LHM9YWFhYSxpPTI=</challenge>"),
+        format!(
+            "<continue xmlns='{sasl2}'><tasks><task>UPGR-SCRAM-SHA-512</task></tasks></continue>"
+        ),
+        format!(
+            "<failure xmlns='{sasl2}'><not-authorized xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/></failure>"
+        ),
+        format!(
+            "<success xmlns='{sasl2}'><authorization-identifier>alice@example.org/x</authorization-identifier>\
+             <bound xmlns='urn:xmpp:bind:0'/></success>"
+        ),
+        format!(
+            "<stream:features><authentication xmlns='{sasl2}'><mechanism>SCRAM-SHA-1</mechanism>\
+             <inline><bind xmlns='urn:xmpp:bind:0'/><sm xmlns='urn:xmpp:sm:3'/>\
+             <fast xmlns='urn:xmpp:fast:0'><mechanism>HT-SHA-256-NONE</mechanism></fast></inline>\
+             <upgrade xmlns='urn:xmpp:sasl:upgrade:0'>UPGR-SCRAM-SHA-512</upgrade></authentication></stream:features>"
+        ),
+    ]
 }
 
 fn tls() -> impl Strategy<Value = Tls> {

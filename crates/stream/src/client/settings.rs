@@ -2,7 +2,11 @@
 
 use std::ops::RangeInclusive;
 
+use waxwing_stanza::payload::Secret;
+use waxwing_stanza::xep::xep_0082_datetime::DateTime;
+use waxwing_stanza::xep::xep_0388_sasl2::UserAgent;
 use waxwing_stanza::{BareJid, StanzaError};
+use waxwing_wire::Element;
 
 use crate::error::StreamError;
 use crate::sasl::{Failure, ITERATIONS_MAX, ITERATIONS_MIN, Mechanism, Password, SaslError};
@@ -33,6 +37,8 @@ pub struct Settings {
     pub lang: Option<String>,
     /// Whether to make the account before logging in to it (XEP-0077 §3.1); that it is there already is no error.
     pub register: bool,
+    /// Whether SASL2 is used where the server has it, inside TLS, and what for.
+    pub sasl2: Option<Sasl2>,
 }
 
 impl Settings {
@@ -55,8 +61,76 @@ impl Settings {
             resume: None,
             lang: None,
             register: false,
+            sasl2: None,
         }
     }
+}
+
+/// What a client does with SASL2 (XEP-0388). What the server does not offer is not asked for; a session to resume
+/// and stream management are asked for together with the log-in where that is offered, and later elsewhere.
+#[derive(Clone, Debug)]
+pub struct Sasl2 {
+    /// Which client it is: its id, a UUID that this installation keeps, is what tokens need.
+    pub user_agent: UserAgent,
+    /// Whether a resource is bound together with the log-in (XEP-0386); [`Settings::resource`] is not used then.
+    pub bind: Option<Bind2>,
+    /// Whether a token is asked for when the log-in is by password (XEP-0484).
+    pub request_token: bool,
+    /// A token to log in by. If it is refused, the password is used in the same stream.
+    pub token: Option<FastToken>,
+    /// What the server offered last time: where it is there, and a token too, the log-in does not wait for the
+    /// server's features (XEP-0509).
+    pub known_offer: Option<KnownOffer>,
+    /// Whether the server gets keys of stronger hashes, if it asks for them and the log-in is bound to its TLS
+    /// (XEP-0480).
+    pub upgrades: bool,
+}
+
+impl Sasl2 {
+    /// A resource together with the log-in, and all that makes the next one fast.
+    pub fn new(user_agent: UserAgent) -> Sasl2 {
+        Sasl2 {
+            user_agent,
+            bind: Some(Bind2::default()),
+            request_token: true,
+            token: None,
+            known_offer: None,
+            upgrades: true,
+        }
+    }
+}
+
+/// A resource that is bound together with the log-in (XEP-0386).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Bind2 {
+    /// What the client calls itself; others see it.
+    pub tag: Option<String>,
+    /// What is wanted for the session, such as carbons: those are sent whose namespace the server lists.
+    pub features: Vec<Element>,
+}
+
+/// A token, for the next log-ins of the same user agent (XEP-0484).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FastToken {
+    /// The only mechanism that it is good for.
+    pub mechanism: Mechanism,
+    /// The token: as good as the password.
+    pub token: Secret,
+    /// When it ends.
+    pub expiry: DateTime,
+    /// Which log-in by this token it is. The caller counts it up, durably, before each.
+    pub count: u32,
+    /// Whether it shall be good for nothing afterwards.
+    pub invalidate: bool,
+}
+
+/// What a server offered before log-in (XEP-0509).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownOffer {
+    /// The server's word for it.
+    pub version: String,
+    /// `<authentication/>`.
+    pub authentication: Element,
 }
 
 /// How to log in to a server that has `-PLUS` mechanisms and no list of channel bindings (XEP-0440, rule 4, leaves it to the

@@ -7,6 +7,7 @@ mod rfc6120_tls;
 mod xep_0077_register;
 mod xep_0198_enable;
 mod xep_0198_resume;
+mod xep_0388_sasl2;
 
 use std::fmt;
 
@@ -17,10 +18,12 @@ use super::Negotiation;
 use crate::sm::Enabled;
 
 pub(super) use rfc6120_sasl::{Login, handle_stretched};
+pub(super) use xep_0388_sasl2::{log_in_ahead, note_offer};
 
-static STEPS: [&Step; 8] = [
+static STEPS: [&Step; 9] = [
     &rfc6120_tls::STEP,
     &xep_0077_register::STEP,
+    &xep_0388_sasl2::STEP,
     &rfc6120_sasl::STEP,
     &MANDATORY,
     &xep_0198_resume::STEP,

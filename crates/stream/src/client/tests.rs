@@ -1,6 +1,7 @@
 //! The client against servers that type XML: old ones, strange ones, false ones.
 
 mod rig;
+mod sasl2;
 
 use rig::*;
 use waxwing_wire::{Limits, Reader, ns};

@@ -46,6 +46,8 @@ pub struct TlsBinding {
     pub server_end_point: Option<Vec<u8>>,
     /// Name that the client asked for in the handshake, if any.
     pub sni: Option<String>,
+    /// The number of TLS's version, such as 0x0304 for 1.3 (RFC 8446 §4.2.1): both sides of a log-in compare it (XEP-0515).
+    pub version: Option<u16>,
 }
 
 impl TlsBinding {
@@ -98,6 +100,7 @@ mod tests {
             tls_exporter: Some([77; 32]),
             server_end_point: Some(vec![1]),
             sni: None,
+            version: None,
         };
         assert_eq!(both.kinds().collect::<Vec<_>>(), BindingKind::ALL);
         assert!(!format!("{both:?}").contains("77"));

@@ -43,12 +43,22 @@ impl ScramKeys {
     /// Stretches a password: as slow as `iterations` says.
     pub fn derive(hash: Hash, password: &Password, salt: &[u8], iterations: u32) -> ScramKeys {
         let salted = hash.stretch(password.bytes(), salt, iterations);
+        ScramKeys::from_salted(hash, &salted, salt, iterations)
+    }
+
+    /// From a password that was stretched elsewhere.
+    pub(crate) fn from_salted(
+        hash: Hash,
+        salted: &Secret,
+        salt: &[u8],
+        iterations: u32,
+    ) -> ScramKeys {
         ScramKeys {
             hash,
             salt: salt.to_vec(),
             iterations,
-            stored_key: stored_key(hash, &salted),
-            server_key: server_key(hash, &salted),
+            stored_key: stored_key(hash, salted),
+            server_key: server_key(hash, salted),
         }
     }
 

@@ -36,6 +36,14 @@ impl Account {
         }
     }
 
+    /// Whether keys of this hash could be added: the account may log in and has none.
+    pub(crate) fn lacks(&self, hash: Hash) -> bool {
+        match self {
+            Account::Active(credentials) => credentials.for_hash(hash).is_none(),
+            _ => false,
+        }
+    }
+
     /// `hash`, or the strongest that the account has keys for where it has none for `hash`.
     pub(crate) fn hash_or_strongest(&self, hash: Hash) -> Hash {
         self.credentials()
@@ -127,6 +135,9 @@ pub enum SaslError {
     /// What the server offered is not what arrived (XEP-0474): somebody is between.
     #[error("the server's offer was changed on its way here")]
     Downgraded,
+    /// The server's TLS is of another version than ours (XEP-0515): somebody is between.
+    #[error("the server's TLS is not the one that ends here")]
+    OtherTls,
     /// The server could not prove that it knows the password.
     #[error("the server could not prove that it knows the account's password")]
     ServerUnproven,

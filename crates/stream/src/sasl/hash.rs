@@ -38,6 +38,15 @@ impl Hash {
         }
     }
 
+    /// Name of the task by which an account gets keys of this hash (XEP-0480 §2.1).
+    pub(crate) const fn upgrade_task(self) -> &'static str {
+        match self {
+            Hash::Sha1 => "UPGR-SCRAM-SHA-1",
+            Hash::Sha256 => "UPGR-SCRAM-SHA-256",
+            Hash::Sha512 => "UPGR-SCRAM-SHA-512",
+        }
+    }
+
     /// `H(data)`.
     pub(crate) fn digest(self, data: &[u8]) -> Secret {
         match self {

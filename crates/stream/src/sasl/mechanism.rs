@@ -1,9 +1,10 @@
 //! The SASL mechanisms that there are, strongest first.
 
+use super::binding::BindingKind;
 use super::hash::Hash;
 
 /// A SASL mechanism. Their order is by strength, strongest first: a bound channel before the size of
-/// the hash, everything before the plain password.
+/// the hash, everything before the plain password. Behind those come what proves no password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Mechanism {
     /// `SCRAM-SHA-512-PLUS`.
@@ -22,14 +23,25 @@ pub enum Mechanism {
     Plain,
     /// `ANONYMOUS` (RFC 4505): nobody proves anything; for guests, where a server takes them.
     Anonymous,
+    /// `HT-SHA-256-EXPR`: a token of XEP-0484, bound by `tls-exporter`.
+    HtSha256Expr,
+    /// `HT-SHA-256-ENDP`: a token, bound by `tls-server-end-point`.
+    HtSha256Endp,
+    /// `HT-SHA-256-NONE`: a token, not bound.
+    HtSha256None,
 }
 
 /// What kind of exchange a mechanism is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Family {
-    Scram { hash: Hash, plus: bool },
+    Scram {
+        hash: Hash,
+        plus: bool,
+    },
     Plain,
     Anonymous,
+    /// A token, with what it is bound by.
+    Token(Option<BindingKind>),
 }
 
 /// Everything about a mechanism; a new one is a line here and a file beside this one.
@@ -48,7 +60,16 @@ const fn scram(mechanism: Mechanism, name: &'static str, hash: Hash, plus: bool)
     }
 }
 
-static FACTS: [Facts; Mechanism::ALL.len() + 1] = [
+const fn token(mechanism: Mechanism, name: &'static str, kind: Option<BindingKind>) -> Facts {
+    let family = Family::Token(kind);
+    Facts {
+        mechanism,
+        name,
+        family,
+    }
+}
+
+static FACTS: [Facts; Mechanism::ALL.len() + 1 + Mechanism::TOKENS.len()] = [
     scram(
         Mechanism::ScramSha512Plus,
         "SCRAM-SHA-512-PLUS",
@@ -80,6 +101,17 @@ static FACTS: [Facts; Mechanism::ALL.len() + 1] = [
         name: "ANONYMOUS",
         family: Family::Anonymous,
     },
+    token(
+        Mechanism::HtSha256Expr,
+        "HT-SHA-256-EXPR",
+        Some(BindingKind::TlsExporter),
+    ),
+    token(
+        Mechanism::HtSha256Endp,
+        "HT-SHA-256-ENDP",
+        Some(BindingKind::TlsServerEndPoint),
+    ),
+    token(Mechanism::HtSha256None, "HT-SHA-256-NONE", None),
 ];
 
 impl Mechanism {
@@ -92,6 +124,13 @@ impl Mechanism {
         Mechanism::ScramSha256,
         Mechanism::ScramSha1,
         Mechanism::Plain,
+    ];
+
+    /// Every mechanism that proves a token of XEP-0484, strongest first. They are used in SASL2 only.
+    pub const TOKENS: [Mechanism; 3] = [
+        Mechanism::HtSha256Expr,
+        Mechanism::HtSha256Endp,
+        Mechanism::HtSha256None,
     ];
 
     fn facts(self) -> &'static Facts {
@@ -128,6 +167,7 @@ mod tests {
     #[test]
     fn the_table_is_in_the_order_of_the_enum() {
         let all = Mechanism::ALL.into_iter().chain([Mechanism::Anonymous]);
+        let all = all.chain(Mechanism::TOKENS);
         for (index, mechanism) in all.enumerate() {
             assert_eq!(FACTS[index].mechanism, mechanism);
             assert_eq!(mechanism as usize, index);

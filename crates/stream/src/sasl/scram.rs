@@ -85,6 +85,8 @@ pub(crate) struct ServerFirst<'a> {
     pub(crate) iterations: u32,
     /// The hash of what was offered, where the server protects it (XEP-0474).
     pub(crate) offer_hash: Option<&'a str>,
+    /// The version of the server's TLS, where it says so (XEP-0515).
+    pub(crate) tls_version: Option<&'a str>,
 }
 
 impl<'a> ServerFirst<'a> {
@@ -100,10 +102,12 @@ impl<'a> ServerFirst<'a> {
             return Err(Failure::MalformedRequest);
         }
         let iterations = iterations.parse().map_err(|_| Failure::MalformedRequest)?;
-        let mut offer_hash = None;
+        let (mut offer_hash, mut tls_version) = (None, None);
         while let Some((letter, value)) = attributes.next()? {
-            if letter == 'h' {
-                offer_hash = Some(value);
+            match letter {
+                'h' => offer_hash = Some(value),
+                't' => tls_version = Some(value),
+                _ => {}
             }
         }
         Ok(ServerFirst {
@@ -111,6 +115,7 @@ impl<'a> ServerFirst<'a> {
             salt,
             iterations,
             offer_hash,
+            tls_version,
         })
     }
 }

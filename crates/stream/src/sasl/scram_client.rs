@@ -11,6 +11,7 @@ use super::password::Password;
 use super::scram::{BindingFlag, ServerFirst, encode_name, server_signature};
 use super::stretch::{Stretch, Stretched};
 use super::xep_0474_downgrade::Offer;
+use super::xep_0515_tls_version;
 
 /// Fewest rounds that a client computes by default: RFC 7677 §4's minimum. Fewer would let a false
 /// server search for the password cheaply.
@@ -31,6 +32,8 @@ pub(crate) struct ScramLogin {
     pub(crate) offer: Offer,
     /// Whether the server has to prove its offer (XEP-0474).
     pub(crate) offer_hash_required: bool,
+    /// The version of our TLS.
+    pub(crate) tls_version: Option<u16>,
     pub(crate) iterations: RangeInclusive<u32>,
 }
 
@@ -90,6 +93,9 @@ impl ScramClient {
             .map_or(!self.login.offer_hash_required, |sent| sent == arrived);
         if !is_proven {
             return Err(SaslError::Downgraded);
+        }
+        if !xep_0515_tls_version::agrees(first.tls_version, self.login.tls_version) {
+            return Err(SaslError::OtherTls);
         }
         self.state = State::Stretching {
             server_first: String::from_utf8_lossy(message).into_owned(),

@@ -14,6 +14,7 @@ use super::failure::Failure;
 use super::hash::Hash;
 use super::scram::{BindingFlag, ClientFinal, ClientFirst};
 use super::xep_0474_downgrade::Offer;
+use super::xep_0515_tls_version;
 
 /// One log-in by a SCRAM mechanism.
 pub(crate) struct ScramServer {
@@ -21,6 +22,7 @@ pub(crate) struct ScramServer {
     plus: bool,
     bindings: Vec<(BindingKind, Vec<u8>)>,
     offer: Arc<Offer>,
+    tls_version: Option<u16>,
     /// Our part of the nonce.
     nonce: String,
     state: State,
@@ -64,9 +66,16 @@ impl ScramServer {
             plus,
             bindings,
             offer: offer.into(),
+            tls_version: None,
             nonce,
             state: State::Start,
         }
+    }
+
+    /// The same in a connection of this version of TLS, which the client is told (XEP-0515).
+    pub(crate) fn in_tls(mut self, version: Option<u16>) -> ScramServer {
+        self.tls_version = version;
+        self
     }
 
     fn first(&mut self, message: &[u8]) -> Result<Step, Failure> {
@@ -161,13 +170,16 @@ impl ServerExchange for ScramServer {
             return Err(Failure::MalformedRequest);
         };
         let keys = account.keys(self.hash, name, fake)?;
-        let server_first = format!(
+        let mut server_first = format!(
             "r={},s={},i={},h={}",
             first.nonce,
             base64::encode(keys.keys.salt()),
             keys.keys.iterations(),
             self.offer.hash(self.hash),
         );
+        if let Some(version) = self.tls_version {
+            server_first.push_str(&xep_0515_tls_version::attribute(version));
+        }
         let challenge = server_first.clone().into_bytes();
         self.state = State::Proof(Box::new(Challenged {
             first,

@@ -70,6 +70,10 @@ impl Negotiation {
         }
         let lang = header.lang.as_deref().filter(|lang| is_language(lang));
         self.lang = lang.map(Box::from);
+        let from = header.from.as_deref().and_then(|from| Jid::new(from).ok());
+        let is_account = |from: &Jid| from.node().is_some();
+        self.sasl2
+            .set_from(from.filter(is_account).map(|from| from.bare()));
         self.open(Some(header));
         match judged {
             Ok(_) => features::offer(self),
@@ -94,6 +98,7 @@ impl Negotiation {
             return Err(StreamError::new(StreamCondition::ImproperAddressing, text));
         };
         self.judge_domain(domain.domain())?;
+        self.judge_from(domain.domain(), from.as_ref())?;
         self.judge_account(domain.domain(), from.as_ref())?;
         Ok(domain.domain().to_owned())
     }
@@ -114,6 +119,16 @@ impl Negotiation {
             ),
         };
         Err(StreamError::new(condition, text))
+    }
+
+    /// XEP-0388 §2.1: who says who it is belongs to the domain that it asks for.
+    fn judge_from(&self, domain: &str, from: Option<&Jid>) -> Result<(), StreamError> {
+        let is_elsewhere = from.is_some_and(|from| from.domain() != domain);
+        if is_elsewhere && self.settings.sasl2.is_some() && self.account().is_none() {
+            let text = "'from' is of another domain";
+            return Err(StreamError::new(StreamCondition::InvalidFrom, text));
+        }
+        Ok(())
     }
 
     /// After log-in, the stream belongs to one account.

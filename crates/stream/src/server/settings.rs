@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use waxwing_wire::{Element, Stanza, ns};
 
 use super::offers::Offers;
-use crate::sasl::{FakeSalts, Mechanism};
+use crate::sasl::{FakeSalts, Hash, ITERATIONS, Mechanism, TokenKey, TokenPolicy};
 
 /// Log-ins that may fail on one stream before it is closed: RFC 6120 §6.4.5 wants two to five
 /// retries.
@@ -32,6 +32,8 @@ pub struct Settings {
     pub login_failures_max: u32,
     /// Stream features of the server's own.
     pub features: Vec<ExtraFeature>,
+    /// Whether SASL2 is offered beside SASL, inside TLS, and what with it.
+    pub sasl2: Option<Sasl2>,
     /// Language of texts, as `xml:lang` says it.
     pub lang: String,
     /// What was offered until now by these settings.
@@ -49,8 +51,44 @@ impl Settings {
             fake_salts,
             login_failures_max: LOGIN_FAILURES_MAX,
             features: Vec::new(),
+            sasl2: None,
             lang: "en".into(),
             offers: Offers::default(),
+        }
+    }
+}
+
+/// What is offered with SASL2 (XEP-0388).
+#[derive(Clone, Debug)]
+pub struct Sasl2 {
+    /// Derives tokens.
+    pub key: TokenKey,
+    /// Derives resources that clients keep: they stay as they are where the tokens' key is replaced.
+    pub resource_key: TokenKey,
+    /// Namespaces of what can be asked for together with a resource (XEP-0386 §3.1): elements of them are
+    /// handed out in [`Bind2Request::features`](super::Bind2Request).
+    pub bind_features: Vec<String>,
+    /// Whether sessions can be resumed together with the log-in (XEP-0198).
+    pub resume: bool,
+    /// What tokens are given for, if any are (XEP-0484).
+    pub tokens: Option<TokenPolicy>,
+    /// Hashes whose keys an account that lacks them gets at its next log-in (XEP-0480).
+    pub upgrades: Vec<Hash>,
+    /// Rounds of PBKDF2 for those keys.
+    pub upgrade_iterations: u32,
+}
+
+impl Sasl2 {
+    /// Resources without anything together with them, resumption, tokens, and keys for SHA-512.
+    pub fn new(key: TokenKey) -> Sasl2 {
+        Sasl2 {
+            resource_key: key.clone(),
+            key,
+            bind_features: Vec::new(),
+            resume: true,
+            tokens: Some(TokenPolicy::default()),
+            upgrades: vec![Hash::Sha512],
+            upgrade_iterations: ITERATIONS,
         }
     }
 }

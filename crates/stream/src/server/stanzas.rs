@@ -13,6 +13,11 @@ pub(super) fn work(negotiation: &mut Negotiation, stanza: Stanza) {
         // The client tells us why it goes.
         return negotiation.finish();
     }
+    if negotiation.sasl2.is_busy() && !features::is_part(&stanza) {
+        // XEP-0388 §2.4: nothing else until the log-in is over.
+        let text = "a log-in goes on";
+        return negotiation.close(StreamError::new(StreamCondition::PolicyViolation, text));
+    }
     let stage = negotiation.stage();
     if stage == Stage::Bind && !is_from_account(negotiation, &stanza) {
         let text = "'from' is not who logged in";

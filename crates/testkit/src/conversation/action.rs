@@ -43,21 +43,10 @@ pub(super) fn read(text: &str) -> Result<Act, String> {
         [number, unit, "pass" | "passes"] => Act::Pass {
             micros: micros(number, unit)?,
         },
-        [one, "connects"] => Act::LogIn {
-            who: who(one)?,
-            password,
-            until: Until::Connected,
-        },
-        [one, "authenticates"] => Act::LogIn {
-            who: who(one)?,
-            password,
-            until: Until::Authenticated,
-        },
-        [one, "logs", "in"] => Act::LogIn {
-            who: who(one)?,
-            password,
-            until: Until::Bound,
-        },
+        [one, "connects"] => log_in(one, password, Until::Connected)?,
+        [one, "connects", "by", "TLS"] => log_in(one, password, Until::Encrypted)?,
+        [one, "authenticates"] => log_in(one, password, Until::Authenticated)?,
+        [one, "logs", "in"] => log_in(one, password, Until::Bound)?,
         [one, "cannot", "log", "in"] => Act::CannotLogIn {
             who: who(one)?,
             password,
@@ -74,6 +63,14 @@ pub(super) fn read(text: &str) -> Result<Act, String> {
         _ => return Err(format!("nobody can do that: `{text}`")),
     };
     Ok(act)
+}
+
+fn log_in(one: &str, password: String, until: Until) -> Result<Act, String> {
+    Ok(Act::LogIn {
+        who: who(one)?,
+        password,
+        until,
+    })
 }
 
 /// `alice`, or `alice/phone`.

@@ -39,6 +39,8 @@ pub enum Start {
     Account,
     /// There is a connection, in which nothing was said; there need not be an account.
     Connected,
+    /// There is a connection with TLS, inside of which nothing was said.
+    Encrypted,
     /// Logged in, the features read, nothing bound.
     LoggedIn,
     /// A session that has sent no presence.
@@ -79,6 +81,9 @@ impl Cast {
                 self.add(who, Start::Account);
             }
             [who, "is", "connected"] => self.add(super::action::who(who)?, Start::Connected),
+            [who, "is", "connected", "by", "TLS"] => {
+                self.add(super::action::who(who)?, Start::Encrypted);
+            }
             [who, "is", "logged", "in"] => self.add(super::action::who(who)?, Start::LoggedIn),
             [who, "is", "bound"] => self.add(session(who)?, Start::Bound),
             [who, "is", "available"] => self.add(session(who)?, Start::Available(0)),
@@ -104,7 +109,7 @@ impl Cast {
         let members = self
             .members
             .iter()
-            .filter(|member| member.start != Start::Connected)
+            .filter(|member| !matches!(member.start, Start::Connected | Start::Encrypted))
             .map(|member| &member.who.account);
         let friends = self.friends.iter().flat_map(|(one, other)| [one, other]);
         let mut accounts: Vec<String> = members.chain(friends).cloned().collect();

@@ -1,6 +1,6 @@
 //! Conversations in memory: a server in a simulated world.
 
-use waxwing_server::{Security, Settings};
+use waxwing_server::{Security, Settings, TokenSecret};
 use waxwing_stanza::BareJid;
 use waxwing_stream::sasl::TlsBinding;
 
@@ -36,6 +36,7 @@ fn world(cast: &Cast, seed: Seed) -> Result<World, String> {
         registration: cast.registration.unwrap_or_default(),
         domain_registration: cast.domains.clone(),
         options: cast.options.clone(),
+        token_keys: vec![TokenSecret::new([7; 32])],
         ..Settings::default()
     };
     let mut world = World::new(settings, seed).map_err(|error| error.to_string())?;

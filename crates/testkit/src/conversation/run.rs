@@ -81,6 +81,7 @@ impl<N: Network> Runner<N> {
             let until = match member.start {
                 Start::Account => continue,
                 Start::Connected => Until::Connected,
+                Start::Encrypted => Until::Encrypted,
                 Start::LoggedIn => Until::Authenticated,
                 Start::Bound | Start::Available(_) => Until::Bound,
             };
@@ -350,10 +351,14 @@ impl<N: Network> Runner<N> {
         }
         self.logins += 1;
         // Both in turn, so that every conversation is held over both.
-        let (transport, tls) = if until == Until::Connected || self.logins.is_multiple_of(2) {
-            (Transport::Plain, Tls::PlainAllowed)
-        } else {
-            (Transport::StartTls, Tls::Required)
+        let is_plain = match until {
+            Until::Connected => true,
+            Until::Encrypted => false,
+            Until::Authenticated | Until::Bound => self.logins.is_multiple_of(2),
+        };
+        let (transport, tls) = match is_plain {
+            true => (Transport::Plain, Tls::PlainAllowed),
+            false => (Transport::StartTls, Tls::Required),
         };
         let link = self.network.connect(transport)?;
         let lang = self.languages.get(who).cloned();
@@ -369,7 +374,7 @@ impl<N: Network> Runner<N> {
             inbox: VecDeque::new(),
             state: match until {
                 Until::Connected => State::Ready,
-                Until::Authenticated | Until::Bound => State::Negotiating,
+                Until::Encrypted | Until::Authenticated | Until::Bound => State::Negotiating,
             },
             open: true,
             undisturbed: until != Until::Bound,

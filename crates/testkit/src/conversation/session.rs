@@ -55,7 +55,7 @@ impl<L> Session<L> {
                 Came::Element(stanza.element())
             }
             Said::End => Came::End,
-            Said::Authenticated | Said::Bound(..) | Said::Resumed(_) => {
+            Said::Encrypted | Said::Authenticated | Said::Bound(..) | Said::Resumed(_) => {
                 self.state = State::Ready;
                 return;
             }
@@ -64,6 +64,8 @@ impl<L> Session<L> {
                 return;
             }
             Said::Garbled(error) => Came::Broken(error.to_string()),
+            // What a scripted client keeps, its conversation binds.
+            Said::Token(_) | Said::TokenRefused(_) => return,
             Said::ResumeFailed(failed) => Came::Broken(format!("{failed:?}")),
         };
         self.inbox.push_back(came);

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use waxwing_stream::sasl::proof_of_token;
 use waxwing_wire::{Beyond, Element, Event, Header, Limits, Node, Reader};
 
 /// Names and what they stand for.
@@ -20,6 +21,8 @@ pub struct Template {
 enum Part {
     Bytes(Vec<u8>),
     Name(String),
+    /// The proof, by this account, of the token that the name stands for.
+    Proof(String, String),
 }
 
 /// What is expected, one thing at the first level of a stream.
@@ -165,7 +168,8 @@ fn mark_more(text: &str) -> String {
     marked
 }
 
-/// Reads what is sent. `{70000 × a}` is 70,000 times `a`, `{0xff}` a byte, `{name}` what was bound.
+/// Reads what is sent. `{70000 × a}` is 70,000 times `a`, `{0xff}` a byte, `{name}` what was bound, `{alice by name}` how
+/// alice proves the token that was bound (XEP-0484, HT-SHA-256-NONE).
 pub(super) fn template(text: &str, raw: bool) -> Result<Template, String> {
     if text.is_empty() {
         return Err("this says nothing".to_owned());
@@ -182,6 +186,8 @@ pub(super) fn template(text: &str, raw: bool) -> Result<Template, String> {
         } else if let Some(byte) = hole.strip_prefix("0x") {
             let byte = u8::from_str_radix(byte, 16).map_err(|_| format!("`{hole}` is no byte"))?;
             push_bytes(&mut parts, &[byte]);
+        } else if let Some((user, token)) = hole.split_once(" by ") {
+            parts.push(Part::Proof(name(user)?, name(token)?));
         } else {
             parts.push(Part::Name(name(&hole)?));
         }
@@ -209,13 +215,18 @@ impl Template {
     }
 
     fn fill_with(&self, value: impl Fn(&str) -> Option<String>) -> Result<Vec<u8>, String> {
+        let bound =
+            |name: &String| value(name).ok_or_else(|| format!("nothing is called {{{name}}} yet"));
         let mut bytes = Vec::new();
         for part in &self.parts {
             match part {
                 Part::Bytes(literal) => bytes.extend_from_slice(literal),
+                Part::Proof(user, token) => {
+                    let proof = proof_of_token(user, &bound(token)?, &[]);
+                    bytes.extend_from_slice(proof.as_bytes());
+                }
                 Part::Name(name) => {
-                    let value =
-                        value(name).ok_or_else(|| format!("nothing is called {{{name}}} yet"))?;
+                    let value = bound(name)?;
                     let escaped = value
                         .replace('&', "&amp;")
                         .replace('<', "&lt;")

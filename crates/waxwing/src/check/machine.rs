@@ -16,7 +16,7 @@ use waxwing_store::{OpenError, Store};
 use super::finding::{Finding, Level};
 use crate::config::Config;
 use crate::data_dir::mend;
-use crate::listen;
+use crate::{listen, token_keys};
 
 /// Free space below which the disk will be full soon.
 const FREE_BYTES_WARNING: u64 = 1 << 30;
@@ -61,6 +61,27 @@ pub(crate) fn data_dir(config: &Config) -> Vec<Finding> {
     const ABOUT: &str = "data";
     let dir = &config.data_dir;
     let shown = dir.display();
+    let mut findings = vec![looked_at(config)];
+    // Nobody is told to change what is not ours.
+    let ours = findings.iter().all(|finding| finding.level != Level::Fatal);
+    if ours && std::fs::metadata(dir).is_ok_and(|found| found.permissions().mode() & 0o077 != 0) {
+        let text = format!("other users of this machine can look into {shown}");
+        findings.push(Finding::warning(ABOUT, text).mend(format!("chmod 700 '{shown}'")));
+    }
+    findings.extend(of_token_keys(dir));
+    let socket = config.admin_socket();
+    if socket.as_os_str().as_bytes().len() > SOCKET_PATH_BYTES_MAX {
+        let text = format!("the path of {} is too long for a socket", socket.display());
+        findings.push(Finding::fatal(ABOUT, text).mend("give a shorter data_dir"));
+    }
+    findings
+}
+
+/// What is found at the place of the data directory.
+fn looked_at(config: &Config) -> Finding {
+    const ABOUT: &str = "data";
+    let dir = &config.data_dir;
+    let shown = dir.display();
     let unwritable = |place: &Path, error: rustix::io::Errno| {
         let place = place.to_owned();
         refused(&match error {
@@ -68,55 +89,59 @@ pub(crate) fn data_dir(config: &Config) -> Vec<Finding> {
             _ => OpenError::Denied(place),
         })
     };
-    let mut findings = Vec::new();
     let rights = Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK;
-    match Store::sqlite_look(dir, &Server::shapes()) {
+    // Beside a database, only the socket for commands is there.
+    let (looked, used_for) = match config.store {
+        None => (
+            Store::sqlite_look(dir, &Server::shapes()),
+            "holds data that this program can use",
+        ),
+        Some(_) => (Ok(true), "can hold the socket for admin commands"),
+    };
+    let is_there = match looked {
         Err(OpenError::InUse(_)) => {
-            findings.push(Finding::good(
-                ABOUT,
-                format!("{shown} is in use by a server that runs"),
-            ));
+            return Finding::good(ABOUT, format!("{shown} is in use by a server that runs"));
         }
-        Err(error) => findings.push(refused(&error)),
-        Ok(is_there) => findings.push(match (access(dir, rights), existing(dir)) {
-            (Ok(()), _) if is_there => Finding::good(
-                ABOUT,
-                format!("{shown} holds data that this program can use"),
+        Err(error) => return refused(&error),
+        Ok(is_there) => is_there,
+    };
+    match (access(dir, rights), existing(dir)) {
+        (Ok(()), _) if is_there => Finding::good(ABOUT, format!("{shown} {used_for}")),
+        (Ok(()), _) => Finding::good(ABOUT, format!("{shown} is empty, for a first start")),
+        (Err(error), Some(place)) if place == dir => unwritable(place, error),
+        (Err(_), Some(place)) if !place.is_dir() => Finding::fatal(
+            ABOUT,
+            format!(
+                "{shown} cannot be made: {} is no directory",
+                place.display()
             ),
-            (Ok(()), _) => Finding::good(ABOUT, format!("{shown} is empty, for a first start")),
-            (Err(error), Some(place)) if place == dir => unwritable(place, error),
-            (Err(_), Some(place)) if !place.is_dir() => Finding::fatal(
-                ABOUT,
-                format!(
-                    "{shown} cannot be made: {} is no directory",
-                    place.display()
-                ),
-            )
-            .mend("give another data_dir"),
-            (Err(_), Some(place)) => match access(place, rights) {
-                // Some file systems say yes, and mean what they hold themselves.
-                Ok(()) => match try_to_make(dir) {
-                    Ok(()) => Finding::good(ABOUT, format!("{shown} can be made")),
-                    Err(error) => Finding::fatal(ABOUT, format!("{shown} cannot be made: {error}"))
-                        .mend("give another data_dir"),
-                },
-                Err(error) => unwritable(place, error),
+        )
+        .mend("give another data_dir"),
+        (Err(_), Some(place)) => match access(place, rights) {
+            // Some file systems say yes, and mean what they hold themselves.
+            Ok(()) => match try_to_make(dir) {
+                Ok(()) => Finding::good(ABOUT, format!("{shown} can be made")),
+                Err(error) => Finding::fatal(ABOUT, format!("{shown} cannot be made: {error}"))
+                    .mend("give another data_dir"),
             },
-            (Err(error), None) => unwritable(dir, error),
-        }),
+            Err(error) => unwritable(place, error),
+        },
+        (Err(error), None) => unwritable(dir, error),
     }
-    // Nobody is told to change what is not ours.
-    let ours = findings.iter().all(|finding| finding.level != Level::Fatal);
-    if ours && std::fs::metadata(dir).is_ok_and(|found| found.permissions().mode() & 0o077 != 0) {
-        let text = format!("other users of this machine can look into {shown}");
-        findings.push(Finding::warning(ABOUT, text).mend(format!("chmod 700 '{shown}'")));
+}
+
+/// The keys of tokens, where there are some: without a file the server makes it.
+fn of_token_keys(dir: &Path) -> Option<Finding> {
+    const ABOUT: &str = "data";
+    let path = dir.join(token_keys::FILE);
+    let mode = std::fs::metadata(&path).ok()?.permissions().mode();
+    if let Err(error) = token_keys::read(dir) {
+        let mend = "mend the line; or remove the file: devices use their passwords then, once";
+        return Some(Finding::fatal(ABOUT, error.to_string()).mend(mend));
     }
-    let socket = config.admin_socket();
-    if socket.as_os_str().as_bytes().len() > SOCKET_PATH_BYTES_MAX {
-        let text = format!("the path of {} is too long for a socket", socket.display());
-        findings.push(Finding::fatal(ABOUT, text).mend("give a shorter data_dir"));
-    }
-    findings
+    let text = format!("other users of this machine can read {}", path.display());
+    let mend = format!("chmod 600 '{}'", path.display());
+    (mode & 0o077 != 0).then(|| Finding::bad(ABOUT, text).mend(mend))
 }
 
 fn refused(error: &OpenError) -> Finding {
@@ -149,8 +174,12 @@ fn port(key: &str, address: SocketAddr, ours: &[SocketAddr]) -> Finding {
     }
 }
 
-/// Whether there is room where the data are, or will be.
-pub(crate) fn disk(config: &Config) -> Finding {
+/// Whether there is room where the data are, or will be; of a database's disk nothing is known here.
+pub(crate) fn disk(config: &Config) -> Option<Finding> {
+    config.store.is_none().then(|| disk_of(config))
+}
+
+fn disk_of(config: &Config) -> Finding {
     const ABOUT: &str = "disk";
     let place = existing(&config.data_dir).unwrap_or(Path::new("/"));
     let shown = place.display();
@@ -242,6 +271,23 @@ fn synchronised(answer: Option<&str>) -> Finding {
 mod tests {
     use super::*;
     use crate::check::finding::Level;
+
+    #[test]
+    fn the_keys_of_tokens_are_looked_at() {
+        let dir = std::env::temp_dir().join(format!("waxwing-check-keys-{}", std::process::id()));
+        fs::create_dir_all(&dir).unwrap();
+        let path = dir.join(token_keys::FILE);
+        assert!(of_token_keys(&dir).is_none(), "the server makes it");
+        fs::write(&path, "ab".repeat(32)).unwrap();
+        let level = |mode| {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            of_token_keys(&dir).map(|finding| finding.level)
+        };
+        assert_eq!((level(0o600), level(0o640)), (None, Some(Level::Bad)));
+        fs::write(&path, "ab").unwrap();
+        assert_eq!(level(0o600), Some(Level::Fatal));
+        fs::remove_dir_all(dir).unwrap();
+    }
 
     #[test]
     fn what_cannot_be_made_is_found_out() {

@@ -19,6 +19,7 @@ use super::{ConfigError, Listen, Web, nearest};
 pub(super) const KEYS: &[&str] = &[
     "domains",
     "data_dir",
+    "store",
     "listen",
     "web",
     "tls",

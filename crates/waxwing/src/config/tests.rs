@@ -349,3 +349,57 @@ fn the_server_of_a_bad_file_is_found() {
     }
     std::fs::remove_dir_all(dir).unwrap();
 }
+
+#[test]
+fn a_database_is_named_without_its_password() {
+    assert_eq!(parse(LEAST).unwrap().store, None);
+    let config = parse(&format!(
+        "{LEAST}[store]\nurl = \"postgresql://wax@db.example/chat\"\npassword_file = \"db.password\"\n"
+    ));
+    let store = config.unwrap().store.unwrap();
+    assert_eq!(
+        store.address.to_string(),
+        "postgresql://db.example:5432/chat"
+    );
+    let file = store.password_file.as_deref();
+    assert_eq!(file, Some(Path::new("/srv/waxwing/db.password")));
+    let config = parse(&format!(
+        "{LEAST}[store]\nurl = \"postgresql://wax:secret@db.example/chat\"\n"
+    ));
+    let config = config.unwrap();
+    assert!(config.store.as_ref().unwrap().address.has_password());
+    assert!(!format!("{config:?}").contains("secret"));
+}
+
+#[test]
+fn what_is_no_database_is_refused_in_its_line() {
+    for (section, said) in [
+        ("url = 5", "line 4: 'store.url' must be a text"),
+        ("url = \"\"", "line 4: 'store.url' must not be empty"),
+        (
+            "url = \"mysql://wax:secret@h/d\"",
+            "line 4: 'store.url' cannot be used: it does not begin with postgresql://",
+        ),
+        (
+            "url = \"postgresql://wax:secret@h/d?sslmode=secret\"",
+            "line 4: 'store.url' cannot be used: sslmode is disable, prefer,",
+        ),
+        (
+            "password_file = \"p\"",
+            "line 4: 'store.password_file' does nothing without 'store.url'",
+        ),
+        (
+            "url = \"postgresql://wax:secret@h/d\"\npassword_file = \"p\"",
+            "line 5: 'store.password_file' is one password too many",
+        ),
+        (
+            "uri = \"x\"",
+            "there is no key 'store.uri'; did you mean 'store.url'?",
+        ),
+    ] {
+        let error = parse(&format!("{LEAST}[store]\n{section}\n")).unwrap_err();
+        let error = error.to_string();
+        assert!(error.contains(said), "{error}");
+        assert!(!error.contains("secret"), "{error}");
+    }
+}

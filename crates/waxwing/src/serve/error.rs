@@ -4,13 +4,13 @@ use std::io;
 use std::path::PathBuf;
 
 use waxwing_server::StartError;
-use waxwing_store::{OpenError, StoreError};
 
 use crate::certificates::CertificateError;
 use crate::config::{At, Config, ConfigError};
-use crate::data_dir::mend;
 use crate::domain::DomainError;
 use crate::listen::ListenError;
+use crate::storage::StorageError;
+use crate::token_keys::TokenKeysError;
 
 /// What TLS cannot be made of; `at` says which key of the configuration is to blame.
 #[derive(Debug, thiserror::Error)]
@@ -87,22 +87,12 @@ pub(crate) enum ServeError {
     /// TLS.
     #[error(transparent)]
     Tls(#[from] OpenTlsError),
-    /// The data directory.
-    #[error("the data directory {} cannot be opened: {error}{}", .path.display(), mended(.error))]
-    Store {
-        /// The directory.
-        path: PathBuf,
-        /// Why.
-        error: OpenError,
-    },
-    /// What is stored, when the server looks for what it needs.
-    #[error("the data directory {} cannot be used: {error}{}", .path.display(), lost(.error))]
-    Data {
-        /// The directory.
-        path: PathBuf,
-        /// Why.
-        error: StoreError,
-    },
+    /// The keys of tokens.
+    #[error(transparent)]
+    TokenKeys(#[from] TokenKeysError),
+    /// The data directory or the database.
+    #[error(transparent)]
+    Store(#[from] StorageError),
     /// The settings of the server.
     #[error(transparent)]
     Start(#[from] SettingsError),
@@ -124,17 +114,6 @@ pub(crate) enum ServeError {
     },
 }
 
-fn mended(error: &OpenError) -> String {
-    mend(error).map_or_else(String::new, |mend| format!("; {mend}"))
-}
-
-fn lost(error: &StoreError) -> &'static str {
-    match error {
-        StoreError::Damaged { .. } => "; `waxwing doctor` says what is damaged, and saves the rest",
-        _ => "",
-    }
-}
-
 /// Why nothing was reloaded.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ReloadError {
@@ -149,6 +128,9 @@ pub(crate) enum ReloadError {
     /// Its certificates.
     #[error(transparent)]
     Tls(#[from] OpenTlsError),
+    /// The keys of tokens.
+    #[error(transparent)]
+    TokenKeys(#[from] TokenKeysError),
     /// Its settings.
     #[error(transparent)]
     Settings(#[from] SettingsError),

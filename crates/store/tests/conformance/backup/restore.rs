@@ -4,8 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use waxwing_store::{
-    BackupError, KeyRange, LogId, Migration, OpenError, RowError, SqliteOptions, Store, Table,
-    Verdict,
+    BackupError, KeyRange, LogId, Migration, OpenError, PostgresOptions, RowError, SqliteOptions,
+    Store, Table, Verdict,
 };
 
 use super::{backup_of, fill};
@@ -60,6 +60,61 @@ fn everything_is_there_again() {
         drop(store);
         open(&directory).unwrap();
     }
+}
+
+#[test]
+fn a_database_is_filled_by_a_whole_backup_or_not_at_all() {
+    let Some(database) = crate::server::InPostgres::new("restore") else {
+        return;
+    };
+    let options = PostgresOptions::default();
+    let place = database.address();
+    let restore = |file: &Path| Store::postgres_restore(file, &place, &options, &all());
+    let (_folder, file, bytes) = saved(&InMemory::new());
+    let schemas = "SELECT count(*) FROM pg_namespace WHERE nspname = 'waxwing'";
+    for at in (0..bytes.len()).step_by(bytes.len() / 20) {
+        let mut flipped = bytes.clone();
+        flipped[at] ^= 0x10;
+        fs::write(&file, &flipped).unwrap();
+        assert!(restore(&file).is_err());
+        let schemas = database.server.sql(&database.database, schemas);
+        assert_eq!(schemas, ["0"], "what was not whole is gone");
+    }
+    fs::write(&file, &bytes).unwrap();
+    assert_eq!(restore(&file).unwrap().bytes, bytes.len() as u64);
+    let Err(BackupError::DatabaseNotEmpty(name)) = restore(&file) else {
+        panic!("it was overwritten");
+    };
+    assert!(name.starts_with("postgresql://127.0.0.1:"), "{name}");
+    let store = database.open(&all());
+    assert!(backup_of(&store).1 == bytes);
+    let found = wait(store.find(&TAGGED, &BY_TAG, &KeyRange::all(), 10)).unwrap();
+    assert_eq!(found.len(), 2);
+    drop(store);
+    let exported = fs::File::create(&file).unwrap();
+    Store::postgres_export(&place, &options, exported, super::about()).unwrap();
+    assert!(
+        fs::read(&file).unwrap() == bytes,
+        "the same without a server"
+    );
+    let settings = Store::postgres_settings(&place, &options).unwrap();
+    assert!(!settings.in_use && !settings.fsync && !settings.tls && settings.bytes > 0);
+}
+
+/// A backup of an older version is brought to what is declared, as with SQLite.
+#[test]
+fn an_older_backup_is_brought_up_to_date_in_a_database() {
+    let Some(database) = crate::server::InPostgres::new("restore/older") else {
+        return;
+    };
+    let (_folder, file, _) = saved(&InMemory::new());
+    let mut shapes = all();
+    shapes[0] = LOUD_CARDS.shape();
+    let options = PostgresOptions::default();
+    Store::postgres_restore(&file, &database.address(), &options, &shapes).unwrap();
+    let store = Store::postgres(&database.address(), &options, &shapes).unwrap();
+    let card = wait(store.get(&LOUD_CARDS, &alice(), "a")).unwrap();
+    assert_eq!(card.unwrap().text, "A");
 }
 
 #[test]
@@ -119,6 +174,7 @@ fn what_a_first_start_left_that_was_cut_short_is_no_obstacle() {
         "waxwing.db.new-wal",
         "waxwing.db.new-journal",
         "admin.sock",
+        "token-keys",
     ];
     for name in left {
         fs::write(directory.path().join(name), "").unwrap();

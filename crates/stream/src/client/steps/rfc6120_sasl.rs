@@ -8,7 +8,7 @@ use waxwing_stanza::xep::xep_0440_channel_binding::{ChannelBinding, SaslChannelB
 use waxwing_wire::{Element, Stanza, ns};
 use zeroize::Zeroizing;
 
-use super::Step;
+use super::{Step, xep_0388_sasl2};
 use crate::client::{Negotiation, NegotiationError, Output, Settings, Unlisted};
 use crate::sasl::{
     BindingFlag, BindingKind, ClientExchange, ClientStep, Failure, Family, Mechanism, Offer,
@@ -37,8 +37,19 @@ pub(super) static STEP: Step = Step {
 /// The log-in of one stream.
 #[derive(Default)]
 pub(in crate::client) struct Login {
-    exchange: Option<Box<dyn ClientExchange>>,
-    done: bool,
+    pub(super) exchange: Option<Box<dyn ClientExchange>>,
+    /// The log-in that goes on, where it is by SASL2.
+    pub(super) sasl2: Option<Box<xep_0388_sasl2::Sent>>,
+    /// Whether the token was refused, so that it is the password's turn.
+    pub(super) token_refused: bool,
+    pub(super) done: bool,
+}
+
+impl Login {
+    /// Whether the log-in was sent ahead, and its answer comes behind the features.
+    pub(in crate::client) fn is_ahead(&self) -> bool {
+        self.sasl2.as_ref().is_some_and(|sent| sent.is_ahead())
+    }
 }
 
 impl fmt::Debug for Login {
@@ -50,18 +61,43 @@ impl fmt::Debug for Login {
 }
 
 fn begin(negotiation: &mut Negotiation, features: &Element) -> Result<(), NegotiationError> {
-    let offer = offer(features);
+    let list = features.child(ns::SASL, "mechanisms");
+    let offer = offer(features, list);
+    let (mechanism, mut exchange) = exchange(negotiation, offer, Profile::Sasl)?;
+    let auth = Element::new(ns::SASL, "auth")
+        .with_attr("mechanism", mechanism.name())
+        .with_text(&base64::encode(&Zeroizing::new(exchange.start())));
+    negotiation.login.exchange = Some(exchange);
+    negotiation.send(auth.to_bytes(ns::CLIENT));
+    Ok(())
+}
+
+/// Which rules hold where they differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Profile {
+    /// RFC 6120.
+    Sasl,
+    /// XEP-0388.
+    Sasl2,
+}
+
+/// The log-in by password that an offer makes possible.
+pub(super) fn exchange(
+    negotiation: &mut Negotiation,
+    offer: Offer,
+    profile: Profile,
+) -> Result<(Mechanism, Box<dyn ClientExchange>), NegotiationError> {
     let settings = &negotiation.settings;
     let user = settings
         .account
         .node()
         .ok_or(NegotiationError::NoName)?
         .to_owned();
-    let choice = choose(&offer, settings, &negotiation.transport)?;
+    let choice = choose(&offer, settings, &negotiation.transport, profile)?;
     let password = settings.password.clone();
-    let mut exchange: Box<dyn ClientExchange> = match choice.mechanism.family() {
+    let exchange: Box<dyn ClientExchange> = match choice.mechanism.family() {
         Family::Plain => Box::new(PlainClient::new(user, password)),
-        Family::Anonymous => return Err(NegotiationError::NoMechanism),
+        Family::Anonymous | Family::Token(_) => return Err(NegotiationError::NoMechanism),
         Family::Scram { hash, .. } => Box::new(ScramClient::new(ScramLogin {
             hash,
             flag: choice.flag,
@@ -71,25 +107,21 @@ fn begin(negotiation: &mut Negotiation, features: &Element) -> Result<(), Negoti
             nonce: negotiation.seed.token(),
             offer,
             offer_hash_required: choice.offer_hash_required,
+            tls_version: negotiation.transport.binding().and_then(|tls| tls.version),
             iterations: settings.iterations.clone(),
         })),
     };
-    let auth = Element::new(ns::SASL, "auth")
-        .with_attr("mechanism", choice.mechanism.name())
-        .with_text(&base64::encode(&Zeroizing::new(exchange.start())));
-    negotiation.login.exchange = Some(exchange);
-    negotiation.send(auth.to_bytes(ns::CLIENT));
-    Ok(())
+    Ok((choice.mechanism, exchange))
 }
 
-fn offer(features: &Element) -> Offer {
-    let mechanisms = features
-        .child(ns::SASL, "mechanisms")
-        .into_iter()
-        .flat_map(Element::children);
-    let mechanisms = mechanisms
-        .filter(|child| child.is(ns::SASL, "mechanism"))
-        .map(Element::text);
+/// What the server offers, by the list of mechanisms of one profile (XEP-0474 §3.1).
+pub(super) fn offer(features: &Element, list: Option<&Element>) -> Offer {
+    let mechanisms = list.into_iter().flat_map(|list| {
+        let own = list
+            .children()
+            .filter(|child| child.is(list.ns(), "mechanism"));
+        own.map(Element::text)
+    });
     let bindings = features.child(SaslChannelBinding::NS, SaslChannelBinding::NAME);
     Offer {
         mechanisms: mechanisms.collect(),
@@ -118,6 +150,7 @@ fn choose(
     offer: &Offer,
     settings: &Settings,
     transport: &Transport,
+    profile: Profile,
 ) -> Result<Choice, NegotiationError> {
     let allowed = &settings.mechanisms;
     let is_offered =
@@ -125,6 +158,10 @@ fn choose(
     let offers_plus = offer.mechanisms.iter().any(|name| name.ends_with("-PLUS"));
     // XEP-0440, rule 5: somebody has taken the mechanisms out.
     if offer.bindings.is_some() && !offers_plus {
+        return Err(SaslError::Downgraded.into());
+    }
+    // Rule 4: the kinds were taken out. With SASL the caller says what that means.
+    if offer.bindings.is_none() && offers_plus && profile == Profile::Sasl2 {
         return Err(SaslError::Downgraded.into());
     }
     let can_bind = allowed.iter().any(|mechanism| mechanism.binds_channel());
@@ -136,8 +173,8 @@ fn choose(
     let is_possible = |mechanism: &Mechanism| match mechanism.family() {
         Family::Scram { plus, .. } => kind.is_some() || !plus,
         Family::Plain => matches!(transport, Transport::Tls(_)),
-        // An account is not a guest.
-        Family::Anonymous => false,
+        // An account is not a guest, and a password no token.
+        Family::Anonymous | Family::Token(_) => false,
     };
     let mechanism = Mechanism::ALL
         .into_iter()
@@ -207,25 +244,34 @@ fn handle(negotiation: &mut Negotiation, stanza: &Stanza) -> Result<(), Negotiat
                 base64::initial_response(&element.text()).map_err(|_| SaslError::Malformed)?;
             exchange.success(data.as_ref().map(|data| data.as_slice()))?;
             negotiation.login = Login {
-                exchange: None,
                 done: true,
+                ..Login::default()
             };
             negotiation.outputs.push_back(Output::Authenticated);
             negotiation.restart();
         }
         _ => {
-            let reason = element
-                .children()
-                .find_map(|child| Failure::from_name(child.name()));
-            let text = element.child(ns::SASL, "text").map(Element::text);
-            let reason = reason.unwrap_or(Failure::NotAuthorized);
-            negotiation.finish(Some(NegotiationError::LoginRefused { reason, text }));
+            let error = refusal(&element);
+            negotiation.finish(Some(error));
         }
     }
     Ok(())
 }
 
+/// Why the server refused a log-in.
+pub(super) fn refusal(failure: &Element) -> NegotiationError {
+    let mut children = failure.children();
+    let reason = children.find_map(|child| Failure::from_name(child.name()));
+    NegotiationError::LoginRefused {
+        reason: reason.unwrap_or(Failure::NotAuthorized),
+        text: failure.child(failure.ns(), "text").map(Element::text),
+    }
+}
+
 pub(in crate::client) fn handle_stretched(negotiation: &mut Negotiation, stretched: Stretched) {
+    if negotiation.login.sasl2.is_some() {
+        return xep_0388_sasl2::handle_stretched(negotiation, stretched);
+    }
     let Some(exchange) = &mut negotiation.login.exchange else {
         return;
     };

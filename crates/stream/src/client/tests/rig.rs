@@ -24,6 +24,7 @@ pub(super) fn binding() -> TlsBinding {
         tls_exporter: Some([7; 32]),
         server_end_point: Some(vec![8; 32]),
         sni: None,
+        version: Some(0x0304),
     }
 }
 
@@ -63,6 +64,13 @@ pub(super) struct Rig {
     pub(super) bound: Option<(FullJid, Option<Enabled>)>,
     pub(super) elements: usize,
     pub(super) closed: Option<Option<NegotiationError>>,
+    pub(super) tokens: Vec<FastToken>,
+    pub(super) refused: Vec<crate::sasl::Failure>,
+    pub(super) offers: Vec<KnownOffer>,
+    pub(super) inline: Vec<String>,
+    pub(super) authenticated: bool,
+    pub(super) resumed: Option<u32>,
+    pub(super) resume_failed: bool,
 }
 
 impl Rig {
@@ -74,6 +82,13 @@ impl Rig {
             bound: None,
             elements: 0,
             closed: None,
+            tokens: Vec::new(),
+            refused: Vec::new(),
+            offers: Vec::new(),
+            inline: Vec::new(),
+            authenticated: false,
+            resumed: None,
+            resume_failed: false,
         };
         rig.drain();
         rig
@@ -127,7 +142,13 @@ impl Rig {
                 Output::Bound { jid, enabled } => self.bound = Some((jid, enabled)),
                 Output::Element(_) => self.elements += 1,
                 Output::Close(error) => self.closed = Some(error),
-                Output::Authenticated | Output::ResumeFailed(_) | Output::Resumed { .. } => {}
+                Output::Authenticated => self.authenticated = true,
+                Output::ResumeFailed(_) => self.resume_failed = true,
+                Output::Resumed { h } => self.resumed = Some(h),
+                Output::Token(token) => self.tokens.push(token),
+                Output::TokenRefused(reason) => self.refused.push(reason),
+                Output::Offer(offer) => self.offers.push(offer),
+                Output::Inline(element) => self.inline.push(element.name().to_owned()),
             }
         }
     }

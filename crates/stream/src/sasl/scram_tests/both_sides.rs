@@ -28,7 +28,7 @@ fn login(
 }
 
 /// Who gave up, and why.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Outcome {
     Server(Failure),
     Client(SaslError),
@@ -66,6 +66,7 @@ fn pair(
         nonce: "clientnonce".into(),
         offer: offer.clone(),
         offer_hash_required: false,
+        tls_version: Some(0x0304),
         iterations: 4096..=5000,
     });
     let bindings = vec![(BindingKind::TlsServerEndPoint, vec![5; 32])];
@@ -76,6 +77,7 @@ fn pair(
         offer.clone(),
         "servernonce".into(),
     );
+    let server = server.in_tls(Some(0x0304));
     (client, server)
 }
 
@@ -253,20 +255,34 @@ fn finds_out_who_meddles() {
         ),
     ];
     for (at, from, to, expected) in table {
-        let (mut one, mut other) = pair("pencil", END_POINT, true, &plus_offer());
-        let outcome = login(
-            &mut one,
-            &mut other,
-            account(Hash::Sha256, b"salt"),
-            |name, message| {
-                if name == at {
-                    let text = String::from_utf8(message.clone()).unwrap();
-                    assert!(text.contains(from), "{text}");
-                    *message = text.replacen(from, to, 1).into_bytes();
-                }
-            },
-        );
-        assert_eq!(outcome, expected, "{at}: {from} to {to}");
+        assert_eq!(meddled(at, from, to), expected, "{at}: {from} to {to}");
+    }
+}
+
+/// A log-in with somebody between who changes one message.
+fn meddled(at: &str, from: &str, to: &str) -> Result<(), Outcome> {
+    let (mut one, mut other) = pair("pencil", END_POINT, true, &plus_offer());
+    let known = account(Hash::Sha256, b"salt");
+    login(&mut one, &mut other, known, |name, message| {
+        if name == at {
+            let text = String::from_utf8(message.clone()).unwrap();
+            assert!(text.contains(from), "{text}");
+            *message = text.replacen(from, to, 1).into_bytes();
+        }
+    })
+}
+
+/// XEP-0515: somebody who ends TLS between the two finds no way out, whether what the server says is changed or not.
+#[test]
+fn another_tls_is_found_out() {
+    let other = Err(Outcome::Client(SaslError::OtherTls));
+    let unproven = Err(Outcome::Server(Failure::NotAuthorized));
+    for (to, expected) in [
+        (",t=0303", other.clone()),
+        (",t=304", other),
+        ("", unproven),
+    ] {
+        assert_eq!(meddled("server-first", ",t=0304", to), expected, "{to}");
     }
 }
 

@@ -116,6 +116,7 @@ fn client(vector: &Vector) -> ScramClient {
         nonce: vector.client_nonce.into(),
         offer: vector.offer.clone(),
         offer_hash_required: false,
+        tls_version: None,
         iterations: 4096..=4096,
     })
 }

@@ -7,7 +7,7 @@ use waxwing_stanza::BareJid;
 use waxwing_wire::{Element, Stanza, ns};
 use zeroize::Zeroizing;
 
-use super::{Feature, xep_0440_channel_binding};
+use super::{Feature, xep_0388_sasl2, xep_0440_channel_binding};
 use crate::error::{StreamCondition, StreamError};
 use crate::sasl::{
     Account, AnonymousServer, Failure, Family, Mechanism, Offer, PlainServer, ScramServer,
@@ -28,18 +28,36 @@ pub(super) static FEATURE: Feature = Feature {
 /// Log-ins of one stream.
 #[derive(Default)]
 pub(in crate::server) struct Login {
-    /// What was offered, for XEP-0474.
+    /// What was offered, for XEP-0474: the same names in both profiles.
     offer: Arc<Offer>,
-    exchange: Option<(Mechanism, Box<dyn ServerExchange>)>,
+    pub(super) profile: Profile,
+    pub(super) exchange: Option<(Mechanism, Box<dyn ServerExchange>)>,
     /// Who tries to log in.
-    candidate: Option<BareJid>,
+    pub(super) candidate: Option<BareJid>,
     account: Option<BareJid>,
     failures: u32,
+}
+
+/// In which words the log-in that goes on is told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Profile {
+    /// RFC 6120.
+    #[default]
+    Sasl,
+    /// XEP-0388.
+    Sasl2,
 }
 
 impl Login {
     pub(in crate::server) fn account(&self) -> Option<&BareJid> {
         self.account.as_ref()
+    }
+
+    /// Whoever tried to log in has.
+    pub(super) fn enter(&mut self) -> Option<BareJid> {
+        self.exchange = None;
+        self.account = self.candidate.take();
+        self.account.clone()
     }
 
     pub(in crate::server) fn offer(&self) -> Arc<Offer> {
@@ -87,7 +105,7 @@ fn element(negotiation: &mut Negotiation) -> Option<Element> {
 }
 
 /// The mechanisms that this stream offers, strongest first.
-fn offered(negotiation: &Negotiation) -> Vec<Mechanism> {
+pub(super) fn offered(negotiation: &Negotiation) -> Vec<Mechanism> {
     let bindings = !xep_0440_channel_binding::kinds(negotiation).is_empty();
     let plain = match &negotiation.transport {
         Transport::Open => false,
@@ -98,6 +116,8 @@ fn offered(negotiation: &Negotiation) -> Vec<Mechanism> {
         Family::Scram { plus, .. } => bindings || !plus,
         Family::Plain => plain,
         Family::Anonymous => negotiation.settings.guests.contains(&negotiation.domain),
+        // Those are offered elsewhere (XEP-0484).
+        Family::Token(_) => false,
     };
     let is_allowed = |mechanism: &Mechanism| negotiation.settings.mechanisms.contains(mechanism);
     Mechanism::ALL
@@ -120,6 +140,7 @@ fn handle(negotiation: &mut Negotiation, stanza: &Stanza) {
             return negotiation.close(error);
         }
     }
+    negotiation.login.profile = Profile::Sasl;
     let text = Zeroizing::new(stanza.element().text());
     let step = match stanza.name() {
         "auth" => begin(negotiation, stanza, &text),
@@ -136,11 +157,26 @@ fn begin(negotiation: &mut Negotiation, stanza: &Stanza, text: &str) -> Result<S
     if negotiation.login.exchange.is_some() {
         return Err(Failure::MalformedRequest);
     }
-    let mechanism = chosen(negotiation, stanza)?;
+    let element = stanza.element();
+    let mechanism = chosen(negotiation, element.attr("mechanism"))?;
+    let initial = base64::initial_response(text)?;
+    start(
+        negotiation,
+        mechanism,
+        initial.as_deref().map(Vec::as_slice),
+    )
+}
+
+/// Begins an exchange, perhaps with the client's first message.
+pub(super) fn start(
+    negotiation: &mut Negotiation,
+    mechanism: Mechanism,
+    initial: Option<&[u8]>,
+) -> Result<Step, Failure> {
     let exchange = exchange(mechanism, negotiation);
     let exchange = negotiation.login.exchange.insert((mechanism, exchange));
-    match base64::initial_response(text)? {
-        Some(data) => exchange.1.receive(&data),
+    match initial {
+        Some(data) => exchange.1.receive(data),
         // A guest has nothing to say (XEP-0175 §4).
         None if mechanism == Mechanism::Anonymous => exchange.1.receive(&[]),
         // In all others the client speaks first: an empty challenge lets it (RFC 4422 §5).
@@ -149,9 +185,8 @@ fn begin(negotiation: &mut Negotiation, stanza: &Stanza, text: &str) -> Result<S
 }
 
 /// The mechanism that the client names, if it may.
-fn chosen(negotiation: &Negotiation, stanza: &Stanza) -> Result<Mechanism, Failure> {
-    let element = stanza.element();
-    let name = element.attr("mechanism").ok_or(Failure::InvalidMechanism)?;
+pub(super) fn chosen(negotiation: &Negotiation, name: Option<&str>) -> Result<Mechanism, Failure> {
+    let name = name.ok_or(Failure::InvalidMechanism)?;
     let mechanism = Mechanism::from_name(name).ok_or(Failure::InvalidMechanism)?;
     if offered(negotiation).contains(&mechanism) {
         return Ok(mechanism);
@@ -163,7 +198,9 @@ fn chosen(negotiation: &Negotiation, stanza: &Stanza) -> Result<Mechanism, Failu
             Err(Failure::MechanismTooWeak)
         }
         Family::Plain => Err(Failure::EncryptionRequired),
-        Family::Scram { .. } | Family::Anonymous => Err(Failure::InvalidMechanism),
+        Family::Scram { .. } | Family::Anonymous | Family::Token(_) => {
+            Err(Failure::InvalidMechanism)
+        }
     }
 }
 
@@ -176,14 +213,20 @@ fn exchange(mechanism: Mechanism, negotiation: &mut Negotiation) -> Box<dyn Serv
             };
             let offer = negotiation.login.offer.clone();
             let nonce = negotiation.seed.token();
-            Box::new(ScramServer::new(hash, plus, bindings, offer, nonce))
+            let server = ScramServer::new(hash, plus, bindings, offer, nonce);
+            let version = negotiation.transport.binding().and_then(|tls| tls.version);
+            Box::new(server.in_tls(version))
         }
         Family::Plain => Box::new(PlainServer::default()),
-        Family::Anonymous => Box::new(AnonymousServer::new(negotiation.seed.uuid())),
+        // No token is let through to here.
+        Family::Anonymous | Family::Token(_) => {
+            Box::new(AnonymousServer::new(negotiation.seed.uuid()))
+        }
     }
 }
 
 pub(in crate::server) fn provide_credentials(negotiation: &mut Negotiation, account: Account) {
+    negotiation.sasl2.skip_upgrades(&account);
     let login = &mut negotiation.login;
     let (Some((_, exchange)), Some(candidate)) = (&mut login.exchange, &login.candidate) else {
         return;
@@ -204,7 +247,7 @@ pub(in crate::server) fn handle_stretched(negotiation: &mut Negotiation, stretch
     go_on(negotiation, step);
 }
 
-fn go_on(negotiation: &mut Negotiation, step: Result<Step, Failure>) {
+pub(super) fn go_on(negotiation: &mut Negotiation, step: Result<Step, Failure>) {
     match step {
         Ok(Step::Challenge(data)) => send(negotiation, "challenge", &data),
         Ok(Step::Account { user, authzid }) => find_account(negotiation, &user, authzid.as_deref()),
@@ -230,6 +273,9 @@ fn find_account(negotiation: &mut Negotiation, user: &str, authzid: Option<&str>
     if !authzid.is_none_or(is_own) {
         return fail(negotiation, Failure::InvalidAuthzid);
     }
+    if !negotiation.sasl2.may_be(account.as_ref(), mechanism) {
+        return fail(negotiation, Failure::InvalidAuthzid);
+    }
     negotiation.login.candidate.clone_from(&account);
     match account {
         Some(account) => negotiation.ask(
@@ -249,28 +295,32 @@ fn find_account(negotiation: &mut Negotiation, user: &str, authzid: Option<&str>
 
 fn succeed(negotiation: &mut Negotiation, data: Option<&[u8]>) {
     let login = &mut negotiation.login;
-    let (Some((mechanism, _)), Some(account)) = (login.exchange.take(), login.candidate.take())
-    else {
+    let Some(mechanism) = login.exchange.as_ref().map(|(mechanism, _)| *mechanism) else {
         return;
     };
-    login.account = Some(account.clone());
+    if login.profile == Profile::Sasl2 {
+        return xep_0388_sasl2::proven(negotiation, mechanism, data);
+    }
+    let Some(jid) = login.enter() else {
+        return;
+    };
     send(negotiation, "success", data.unwrap_or_default());
     negotiation.opened = false;
-    negotiation.outputs.push_back(Output::Authenticated {
-        jid: account,
-        mechanism,
-    });
+    negotiation
+        .outputs
+        .push_back(Output::Authenticated { jid, mechanism });
     negotiation.outputs.push_back(Output::RestartReader);
 }
 
-fn fail(negotiation: &mut Negotiation, reason: Failure) {
+pub(super) fn fail(negotiation: &mut Negotiation, reason: Failure) {
     let login = &mut negotiation.login;
     login.exchange = None;
     login.failures += 1;
     let over = login.failures >= negotiation.settings.login_failures_max;
     let account = login.candidate.take();
     let condition = Element::new(ns::SASL, reason.name());
-    let failure = Element::new(ns::SASL, "failure").with_child(condition);
+    let failure = element_of(login.profile, "failure").with_child(condition);
+    negotiation.sasl2.forget();
     negotiation.send(failure.to_bytes(ns::CLIENT));
     negotiation
         .outputs
@@ -282,6 +332,13 @@ fn fail(negotiation: &mut Negotiation, reason: Failure) {
 }
 
 fn send(negotiation: &mut Negotiation, name: &'static str, data: &[u8]) {
-    let element = Element::new(ns::SASL, name).with_text(&base64::encode(data));
+    let element = element_of(negotiation.login.profile, name).with_text(&base64::encode(data));
     negotiation.send(element.to_bytes(ns::CLIENT));
+}
+
+fn element_of(profile: Profile, name: &'static str) -> Element {
+    match profile {
+        Profile::Sasl => Element::new(ns::SASL, name),
+        Profile::Sasl2 => Element::new(xep_0388_sasl2::NS, name),
+    }
 }

@@ -2,11 +2,15 @@
 
 use std::sync::Arc;
 
-use waxwing_stanza::{FullJid, StanzaError};
-use waxwing_wire::{Limits, Reader};
+use waxwing_stanza::{Condition, FullJid, StanzaError};
+use waxwing_wire::{Element, Limits, Reader};
 
-use crate::sasl::{Account, Credentials, Failure, FakeSalts, Password, TlsBinding};
-use crate::server::{Domain, Domains, Negotiation, Output, Settings, Tls};
+use crate::sasl::{
+    Account, Credentials, Device, Failure, FakeSalts, KnownTokens, Password, ScramKeys, TlsBinding,
+    Tokens,
+};
+use crate::server::{Bind2Request, Bound2, Domain, Domains, Negotiation, Output, Settings, Tls};
+use crate::sm::{Failed, Resumed};
 use crate::{Seed, StreamCondition, StreamError};
 
 pub(super) const HEADER: &str = "<?xml version='1.0'?><stream:stream to='example.org' version='1.0' \
@@ -34,6 +38,7 @@ pub(super) fn binding() -> TlsBinding {
         tls_exporter: Some([7; 32]),
         server_end_point: Some(vec![8; 32]),
         sni: None,
+        version: Some(0x0304),
     }
 }
 
@@ -64,6 +69,23 @@ pub(super) struct Rig {
     /// What binding comes to, other than what was asked for.
     pub(super) refuse_bind: Option<StanzaError>,
     pub(super) start_tls: bool,
+    /// What the store has of tokens, of any device.
+    pub(super) tokens: Tokens,
+    /// How the account of those is.
+    pub(super) known: fn(Tokens) -> KnownTokens,
+    pub(super) now_secs: u64,
+    /// Whether the store stores.
+    pub(super) stores: bool,
+    /// Who was asked about tokens.
+    pub(super) devices: Vec<Device>,
+    /// Keys that were stored.
+    pub(super) keys: Vec<ScramKeys>,
+    /// A session that can be resumed, by its id.
+    pub(super) session: Option<&'static str>,
+    pub(super) resumed: Option<FullJid>,
+    /// What was asked for with a log-in, and whether it is given.
+    pub(super) bind2: Vec<Bind2Request>,
+    pub(super) gives_bind2: bool,
 }
 
 impl Rig {
@@ -86,6 +108,16 @@ impl Rig {
             others: Account::Missing,
             refuse_bind: None,
             start_tls: false,
+            tokens: Tokens::default(),
+            known: KnownTokens::Active,
+            now_secs: 1_000_000,
+            stores: true,
+            devices: Vec::new(),
+            keys: Vec::new(),
+            session: None,
+            resumed: None,
+            bind2: Vec::new(),
+            gives_bind2: true,
         }
     }
 
@@ -141,9 +173,47 @@ impl Rig {
                 Output::LoginFailed { reason, .. } => self.failures.push(reason),
                 Output::Authenticated { jid, .. } => self.authenticated = Some(jid.to_string()),
                 Output::Bound(jid) => self.bound = Some(jid),
+                Output::Resumed(jid) => self.resumed = Some(jid),
                 Output::Element(stanza) => self.elements.push(format!("{stanza:?}")),
                 Output::Close(error) => self.closed = Some(error),
                 _ if self.silent => {}
+                Output::NeedTokens { device, .. } => {
+                    self.devices.push(device);
+                    let known = (self.known)(self.tokens.clone());
+                    self.negotiation.provide_tokens(known, self.now_secs);
+                }
+                Output::StoreTokens { before, after, .. } => {
+                    assert_eq!(before, self.tokens);
+                    if self.stores {
+                        self.tokens = after;
+                    }
+                    self.negotiation.tokens_stored(self.stores);
+                }
+                Output::StoreKeys { keys, .. } => {
+                    self.keys.push(keys);
+                    self.negotiation.upgrade_stored(self.stores);
+                }
+                Output::NeedResume(resume) => {
+                    let jid = || "alice@example.org/former".parse().unwrap();
+                    let previd = resume.previd;
+                    let answer = match self.session.filter(|id| *id == previd) {
+                        Some(_) => Ok((jid(), Resumed { h: 7, previd })),
+                        None => Err(Failed {
+                            h: Some(9),
+                            condition: Some(Condition::ItemNotFound),
+                        }),
+                    };
+                    self.negotiation.provide_resume(answer);
+                }
+                Output::NeedBind2(request) => {
+                    let bound = Bound2 {
+                        jid: request.jid.clone(),
+                        results: vec![Element::new("urn:xmpp:mam:2", "metadata")],
+                    };
+                    self.bind2.push(*request);
+                    self.negotiation
+                        .provide_bind2(Some(bound).filter(|_| self.gives_bind2));
+                }
                 Output::NeedCredentials { account, .. } => {
                     let account = match account.as_str() {
                         "alice@example.org" => self.account.clone(),

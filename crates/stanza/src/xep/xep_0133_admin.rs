@@ -1,0 +1,61 @@
+//! [XEP-0133: Service Administration](https://xmpp.org/extensions/xep-0133.html)
+//!
+//! Names of commands (XEP-0050), and of the fields of their forms (§8.2).
+
+/// The type of all forms (XEP-0068).
+pub const FORM: &str = "http://jabber.org/protocol/admin";
+
+/// Makes an account (§4.1).
+pub const ADD_USER: &str = "http://jabber.org/protocol/admin#add-user";
+/// Removes accounts (§4.2).
+pub const DELETE_USER: &str = "http://jabber.org/protocol/admin#delete-user";
+/// Forbids accounts to log in (§4.3).
+pub const DISABLE_USER: &str = "http://jabber.org/protocol/admin#disable-user";
+/// Allows them again (§4.4).
+pub const REENABLE_USER: &str = "http://jabber.org/protocol/admin#reenable-user";
+/// Ends sessions (§4.5).
+pub const END_USER_SESSION: &str = "http://jabber.org/protocol/admin#end-user-session";
+/// Sets a password (§4.7).
+pub const CHANGE_USER_PASSWORD: &str = "http://jabber.org/protocol/admin#change-user-password";
+/// Counts accounts (§4.13).
+pub const REGISTERED_NUM: &str = "http://jabber.org/protocol/admin#get-registered-users-num";
+/// Counts those that may not log in (§4.14).
+pub const DISABLED_NUM: &str = "http://jabber.org/protocol/admin#get-disabled-users-num";
+/// Counts those that have sessions (§4.15).
+pub const ONLINE_NUM: &str = "http://jabber.org/protocol/admin#get-online-users-num";
+/// Lists accounts (§4.18).
+pub const REGISTERED_LIST: &str = "http://jabber.org/protocol/admin#get-registered-users-list";
+/// Lists those that may not log in (§4.19).
+pub const DISABLED_LIST: &str = "http://jabber.org/protocol/admin#get-disabled-users-list";
+/// Lists those that have sessions (§4.20).
+pub const ONLINE_LIST: &str = "http://jabber.org/protocol/admin#get-online-users-list";
+/// Says something to everybody who is there (§4.23).
+pub const ANNOUNCE: &str = "http://jabber.org/protocol/admin#announce";
+
+/// Names of fields (§8.2).
+pub mod field {
+    /// An account.
+    pub const ACCOUNT: &str = "accountjid";
+    /// Accounts, or sessions.
+    pub const ACCOUNTS: &str = "accountjids";
+    /// A password.
+    pub const PASSWORD: &str = "password";
+    /// The same once more.
+    pub const PASSWORD_VERIFY: &str = "password-verify";
+    /// Most addresses of a list.
+    pub const MAX_ITEMS: &str = "max_items";
+    /// Lines of an announcement.
+    pub const ANNOUNCEMENT: &str = "announcement";
+    /// How many accounts there are.
+    pub const REGISTERED_NUM: &str = "registeredusersnum";
+    /// How many may not log in.
+    pub const DISABLED_NUM: &str = "disabledusersnum";
+    /// How many have sessions.
+    pub const ONLINE_NUM: &str = "onlineusersnum";
+    /// Which accounts there are.
+    pub const REGISTERED: &str = "registereduserjids";
+    /// Which may not log in.
+    pub const DISABLED: &str = "disableduserjids";
+    /// Which have sessions.
+    pub const ONLINE: &str = "onlineuserjids";
+}
