@@ -4,6 +4,7 @@
 //! says in its log when it starts.
 
 mod certificate;
+mod components;
 mod dns;
 pub(crate) mod finding;
 mod machine;
@@ -44,6 +45,7 @@ pub(crate) fn run(path: &Path, how: &Check) -> Outcome {
     )];
     findings.push(settings(&config));
     findings.extend(registration(&config));
+    findings.extend(components::findings(&config));
     findings.extend(certificate::findings(&config, now_secs()));
     let (others, names) = runtime.block_on(async {
         let ours = listeners(&config).await;

@@ -53,6 +53,7 @@ pub(super) fn read(text: &str) -> Result<Act, String> {
             password,
             until: Until::Authenticated,
         },
+        [one, "joins"] => Act::Join(who(one)?),
         [one, "logs", "in"] => Act::LogIn {
             who: who(one)?,
             password,
