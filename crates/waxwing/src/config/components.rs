@@ -294,7 +294,7 @@ mod tests {
         for (section, said) in [
             ("", "needs 'secret_file'"),
             (
-                "secret = \"x\"",
+                "secret_fil = \"x\"",
                 "did you mean 'component.irc.example.org.secret_file'?",
             ),
             (
