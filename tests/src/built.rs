@@ -1,5 +1,7 @@
 //! The built server, started as its users start it: by its command line, on a directory and a
 //! loopback address of its own.
+//!
+//! Length: what a test may want of its server, and each way to start and end it, is one list.
 
 mod place;
 
