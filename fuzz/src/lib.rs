@@ -12,6 +12,7 @@
 mod archive_queries;
 mod bosh;
 pub mod campaign;
+mod component_stream;
 mod configuration;
 pub mod corpus;
 mod data_forms;
@@ -32,6 +33,7 @@ mod wire_stream;
 
 pub use archive_queries::archive_queries;
 pub use bosh::bosh;
+pub use component_stream::component_stream;
 pub use configuration::configuration;
 pub use data_forms::data_forms;
 pub use jid::jid;
@@ -55,6 +57,7 @@ pub const TARGETS: &[Target] = &[
     ("archive_queries", archive_queries),
     ("bosh", bosh),
     ("client_stream", client_stream),
+    ("component_stream", component_stream),
     ("configuration", configuration),
     ("data_forms", data_forms),
     ("jid", jid),

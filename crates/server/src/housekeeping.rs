@@ -52,6 +52,9 @@ pub(crate) fn start(server: &Server) {
             if let Err(error) = crate::uploads::sweep(&server).await {
                 tracing::warn!(%error, "files whose time is over could not be removed; nobody gets them any more");
             }
+            if let Err(error) = crate::component::expire(&server).await {
+                tracing::warn!(%error, "what waits too long for components could not be returned");
+            }
             if let Err(error) = crate::pubsub::sweep(&server).await {
                 tracing::warn!(%error, "items of removed nodes could not be removed");
             }

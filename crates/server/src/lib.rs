@@ -12,6 +12,7 @@ pub mod archive;
 pub mod asks;
 mod blocking;
 mod capabilities;
+pub mod component;
 mod confirmed;
 pub mod connection;
 mod counts;
@@ -60,6 +61,7 @@ mod waiting;
 pub mod xep;
 
 pub use admin::AdminError;
+pub use component::{ComponentSettings, Grants};
 pub use connection::{Action, Connection};
 pub use link::{Link, Security, Transport};
 pub use metrics::{Brought, Limit};

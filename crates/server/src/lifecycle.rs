@@ -127,6 +127,9 @@ pub(crate) fn end(server: &Server, session: &Arc<Session>) {
         server.directory().remove_resumable(&id);
     }
     crate::route::bounce_all(server, left);
+    if session.account.is_outside() {
+        return crate::component::ended(server, session);
+    }
     // XEP-0198 §5: what was not acknowledged is treated as sent to an unavailable resource. Logged messages that nobody
     // else has are undelivered in the log.
     if logged {

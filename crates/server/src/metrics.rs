@@ -69,8 +69,8 @@ impl MetricSpec {
 const STREAMS: MetricSpec = MetricSpec {
     name: "waxwing_streams",
     kind: Kind::Gauge,
-    labels: "`transport`: starttls, tls, plain, websocket, bosh; `state`: negotiating, bound",
-    doc: "Client streams that are open",
+    labels: "`transport`: starttls, tls, plain, websocket, bosh, component; `state`: negotiating, bound",
+    doc: "Streams of clients and external components that are open",
 };
 const SESSIONS: MetricSpec = MetricSpec {
     name: "waxwing_sessions",

@@ -14,6 +14,7 @@ use crate::effects::Effects;
 use crate::server::{Server, unavailable};
 use crate::session::Flag;
 use crate::subscription::Subscription;
+use crate::xep::xep_0356_privileges as privileges;
 
 /// Most contacts in one roster.
 pub(crate) const ROSTER_ITEMS_MAX: usize = 10_000;
@@ -288,6 +289,7 @@ fn push(account: &Arc<Account>, item: Item, version: String, effects: &mut Effec
     };
     let account = account.clone();
     effects.call(move |server| {
+        privileges::roster_changed(server, &account.jid, &query.write());
         for session in account.sessions() {
             if session.has(INTERESTED) {
                 // RFC 6121 §2.1.6: `from` is absent or the account; the id is ours.

@@ -17,6 +17,7 @@ use crate::admin::AdminError;
 use crate::admission::Admission;
 use crate::archive::NextTimer;
 use crate::capabilities::Capabilities;
+use crate::component::Components;
 use crate::confirmed;
 use crate::connection::Connection;
 use crate::delivery::{Delivery, MESSAGES};
@@ -78,6 +79,14 @@ pub enum StartError {
         /// Why not.
         reason: String,
     },
+    /// An external component that cannot be.
+    #[error("the component '{host}' cannot be served: {reason}")]
+    Component {
+        /// Its host.
+        host: String,
+        /// Why not.
+        reason: String,
+    },
     /// A setting of a feature.
     #[error(transparent)]
     Option(#[from] OptionError),
@@ -117,6 +126,7 @@ pub(crate) struct Inner {
     /// A node is read before it is changed, too.
     nodes: RosterTurns,
     sharers: Sharers,
+    pub(crate) components: Components,
     timers: NextTimer,
     /// The newest log id given. Held while a batch is handed to the store, so that ids and commits have one order.
     staging: Mutex<LogId>,
@@ -193,6 +203,7 @@ impl Server {
             uploads: Uploads::new(uploads),
             rosters: RosterTurns::new(&*outside.random),
             sharers: Sharers::default(),
+            components: Components::default(),
             timers: NextTimer::default(),
             nodes: RosterTurns::new(&*outside.random),
             staging: Mutex::new(last),
@@ -225,7 +236,7 @@ impl Server {
     /// Ends every stream with `<system-shutdown/>`; new ones are refused the same way.
     pub fn stop(&self) {
         self.0.stopping.store(true, Ordering::SeqCst);
-        for session in self.0.directory.sessions() {
+        for session in self.all_sessions() {
             session.kick(StreamCondition::SystemShutdown.into());
         }
         self.admission().wake_all();
@@ -481,9 +492,7 @@ impl Server {
         error: &StanzaError,
         session: &Session,
     ) -> Option<Bytes> {
-        Reply::new(stanza)
-            .to(Some(session.jid.as_str()))
-            .error(error)
+        Reply::new(stanza).to(Some(session.address())).error(error)
     }
 
     /// Stages what a session's element causes: gives the log id, hands the writes to the store, and

@@ -11,6 +11,7 @@ pub mod xep_0059_rsm;
 pub mod xep_0060_pubsub;
 pub mod xep_0077_registration;
 pub mod xep_0092_version;
+pub mod xep_0114_components;
 pub mod xep_0115_caps;
 pub mod xep_0133_admin;
 pub mod xep_0153_vcard_avatars;
@@ -29,6 +30,8 @@ pub mod xep_0292_vcard4;
 pub mod xep_0313_archive;
 pub mod xep_0334_hints;
 pub mod xep_0352_csi;
+pub mod xep_0355_delegation;
+pub mod xep_0356_privileges;
 pub mod xep_0359_stanza_ids;
 pub mod xep_0363_upload;
 pub mod xep_0368_direct_tls;
@@ -70,6 +73,7 @@ pub const FEATURES: &[&Feature] = &[
     &xep_0060_pubsub::FEATURE,
     &xep_0077_registration::FEATURE,
     &xep_0092_version::FEATURE,
+    &xep_0114_components::FEATURE,
     &xep_0115_caps::FEATURE,
     &xep_0133_admin::FEATURE,
     &xep_0153_vcard_avatars::FEATURE,
@@ -88,6 +92,8 @@ pub const FEATURES: &[&Feature] = &[
     &xep_0313_archive::FEATURE,
     &xep_0334_hints::FEATURE,
     &xep_0352_csi::FEATURE,
+    &xep_0355_delegation::FEATURE,
+    &xep_0356_privileges::FEATURE,
     &xep_0359_stanza_ids::FEATURE,
     &xep_0363_upload::FEATURE,
     &xep_0368_direct_tls::FEATURE,

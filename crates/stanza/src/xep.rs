@@ -42,6 +42,8 @@ pub mod xep_0313_archive;
 pub mod xep_0333_markers;
 pub mod xep_0334_hints;
 pub mod xep_0352_csi;
+pub mod xep_0355_delegation;
+pub mod xep_0356_privileges;
 pub mod xep_0359_stanza_ids;
 pub mod xep_0363_upload;
 pub mod xep_0384_omemo;

@@ -210,6 +210,14 @@ fn differences(old: &Config, new: &Config) -> Reloaded {
             "listen.c2s_plain_loopback",
             a.c2s_plain_loopback != b.c2s_plain_loopback,
         ),
+        (
+            "listen.components_loopback",
+            a.components_loopback != b.components_loopback,
+        ),
+        (
+            "listen.components_tls",
+            a.components_tls != b.components_tls,
+        ),
         ("listen.https", a.https != b.https),
         ("listen.tls", a.tls != b.tls),
         ("listen.http_loopback", a.http_loopback != b.http_loopback),
@@ -263,6 +271,12 @@ fn differences(old: &Config, new: &Config) -> Reloaded {
         let (old, new) = (of(old, domain), of(new, domain));
         let (old, new) = (old.unwrap_or_default(), new.unwrap_or_default());
         name(&format!("domain.{domain}"), &old, &new);
+    }
+    let hosts: BTreeSet<_> = old.components.keys().chain(new.components.keys()).collect();
+    for host in hosts {
+        if old.components.get(host) != new.components.get(host) {
+            more.push(format!("component.{host}"));
+        }
     }
     done.changed.extend(more);
     done

@@ -8,6 +8,7 @@ mod bosh;
 mod bosh_hostile;
 mod check;
 mod commands;
+mod components;
 mod devices;
 mod doctor;
 mod domains;

@@ -41,13 +41,15 @@ pub enum Limit {
     UploadTime,
     /// What a client says of its capabilities, and how often it may be asked for them.
     Capabilities,
+    /// What is asked in the name of others, and has no answer yet.
+    Questions,
     /// What the disk has room for.
     DiskFull,
 }
 
 impl Limit {
     /// Every one, as it is documented.
-    pub(crate) const ALL: [(Limit, &'static str); 20] = [
+    pub(crate) const ALL: [(Limit, &'static str); 21] = [
         (
             Limit::Connections,
             "`connections_max`; one more is closed unseen",
@@ -119,6 +121,10 @@ impl Limit {
             "capabilities of a client: an answer that is too large or too late, or hashes that change too often; the client is not told of what it is interested in, or later",
         ),
         (
+            Limit::Questions,
+            "4,096 requests that components answer for the server, or have answered for an account, by delegation and privilege (XEP-0355, XEP-0356); one more is answered with an error",
+        ),
+        (
             Limit::DiskFull,
             "the disk: a batch that could not be written; what it belongs to is answered with an error",
         ),
@@ -146,6 +152,7 @@ impl Limit {
             Limit::UploadRoom => "upload_room",
             Limit::UploadTime => "upload_time",
             Limit::Capabilities => "capabilities",
+            Limit::Questions => "questions",
             Limit::DiskFull => "disk_full",
         }
     }
