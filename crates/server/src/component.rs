@@ -34,7 +34,7 @@ use crate::{undelivered, waiting};
 
 pub(crate) use expiry::expire;
 pub(crate) use inbound::handle;
-pub(crate) use questions::{Question, Questions, answered};
+pub(crate) use questions::{Question, Questions, answered, unanswered};
 use settings::Served;
 pub use settings::{ComponentSettings, Grants, NamespaceGrant};
 pub(crate) use stream::{outward, said, step};

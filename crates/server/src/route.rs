@@ -170,10 +170,16 @@ pub(crate) fn bounce(server: &Server, stanza: &Stanza) {
     let request = stanza.name() == "iq" && matches!(stanza.kind().as_deref(), Some("get" | "set"));
     let from = stanza.from().and_then(|from| from.parse::<Jid>().ok());
     let asker = from.and_then(|from| component::session_at(server, &from));
-    if let (true, Some(asker)) = (request, asker) {
-        let error = StanzaError::from(Condition::ServiceUnavailable);
-        if let Some(reply) = server.error_reply(stanza, &error, &asker) {
-            asker.push(Out::stanza(reply));
+    if !request {
+        return;
+    }
+    let error = StanzaError::from(Condition::ServiceUnavailable);
+    match asker {
+        Some(asker) => {
+            if let Some(reply) = server.error_reply(stanza, &error, &asker) {
+                asker.push(Out::stanza(reply));
+            }
         }
+        None => component::unanswered(server, stanza, &error),
     }
 }

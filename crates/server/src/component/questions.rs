@@ -5,10 +5,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use futures_channel::oneshot;
 use futures_util::future::{Either, select};
-use waxwing_stanza::{Condition, ErrorType, Jid, StanzaError};
+use waxwing_stanza::{Condition, ErrorType, Jid, Reply, StanzaError};
 use waxwing_wire::Stanza;
 
-use crate::server::Server;
+use crate::server::{Server, read_again};
 use crate::session::Session;
 
 /// Most questions that wait for an answer at a time.
@@ -78,6 +78,19 @@ impl Question {
 impl Drop for Question {
     fn drop(&mut self) {
         self.server.0.components.questions.open().remove(&self.id);
+    }
+}
+
+/// A request that was asked in the name of others reached nobody: that is the answer.
+pub(crate) fn unanswered(server: &Server, request: &Stanza, error: &StanzaError) {
+    let found = request.id().and_then(|id| {
+        let mut open = server.0.components.questions.open();
+        open.remove(&*id)
+    });
+    let reply = Reply::new(request).error(error).map(read_again);
+    if let (Some(found), Some(Ok(reply))) = (found, reply) {
+        // Who asked may have given up.
+        let _gone = found.tell.send(reply);
     }
 }
 

@@ -227,9 +227,7 @@ async fn wrapped(
     };
     let goes_on = destination(&whose, to.as_ref(), |domain| server.place(domain));
     let asked = match goes_on {
-        Destination::Session(full) if server.directory().session(&full).is_some() => {
-            Some(Jid::from(full))
-        }
+        Destination::Session(full) => Some(Jid::from(full)),
         Destination::Component(to) => Some(to),
         _ => None,
     };
