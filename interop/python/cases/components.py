@@ -130,23 +130,30 @@ async def uses_privileges(x: Stage) -> None:
     equal(answer["type"], "result", "what bob answers to alice")
 
 
+async def _refusal(iq: Any) -> str:
+    """The condition of the error that answers a component's request. slixmpp looks for errors of clients' namespace alone."""
+    try:
+        await iq.send(timeout=None)
+    except IqError as error:
+        conditions = error.iq.xml.findall("{*}error/{urn:ietf:params:xml:ns:xmpp-stanzas}*")
+        names = [condition.tag.partition("}")[2] for condition in conditions]
+        return next(name for name in names if name != "text")
+    return "result"
+
+
 @SUITE.case()
 async def is_refused_what_it_lacks(x: Stage) -> None:
     """A component without grants, and one with others than it uses."""
     plain, privileged = await _join(x, "plain"), await _join(x, "privileged")
     alice = await x.online(x.account())
+    # Without a grant it is anybody, whom the specifications of both refuse so.
     for component, namespace in ((plain, "jabber:iq:roster"), (privileged, "jabber:iq:private")):
         iq = component.make_iq_get(ito=alice.boundjid.bare, ifrom=component.host, queryxmlns=namespace)
-        try:
-            await iq.send(timeout=None)
-        except IqError as error:
-            wanted = "forbidden" if component is plain else "service-unavailable"
-            equal(error.condition, wanted, f"what {component.host} gets for {namespace}")
-        else:
-            check(False, f"{component.host} was answered about {namespace}")
+        condition = await _refusal(iq)
+        equal(condition, "forbidden", f"what {component.host} gets for {namespace}")
     wrapped = privileged.make_iq_get(ito=alice.boundjid.bare, ifrom=privileged.host)
     inner = privileged.make_iq_get(ifrom=alice.boundjid.bare, queryxmlns="jabber:iq:private")
     inner.xml.tag = "{jabber:client}iq"
     wrapped["privileged_iq"].append(inner)
-    condition = await x.refusal(wrapped)
+    condition = await _refusal(wrapped)
     equal(condition, "forbidden", "what a request of a type that was not granted gets")
