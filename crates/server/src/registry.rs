@@ -4,6 +4,7 @@
 //! `example.toml`, `waxwing.doap` and the listing of hooks. Nothing about a feature is written
 //! in a second place.
 
+mod error;
 #[cfg(test)]
 mod tests;
 
@@ -20,6 +21,8 @@ use waxwing_stanza::{IqType, Payload, StanzaError};
 use waxwing_store::Shape;
 use waxwing_stream::server::Stage;
 use waxwing_wire::Element;
+
+pub use error::RegistryError;
 
 use crate::account_commands::COMMANDS;
 use crate::addressee::Addressee;
@@ -117,55 +120,6 @@ pub type Bind2Feature = fn(&Server, &Arc<Session>, &Element) -> Option<Element>;
 /// What every session that is bound so is told.
 pub type Bind2Result =
     fn(Server, Arc<Session>) -> BoxFuture<'static, Result<Option<Element>, StanzaError>>;
-
-/// Two features that want the same thing.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum RegistryError {
-    /// Two owners of one request.
-    #[error("{owner} and {other} both answer {kind} <{name} xmlns='{ns}'/> for {whom}")]
-    IqTaken {
-        /// The later one.
-        owner: String,
-        /// The earlier one.
-        other: String,
-        /// `get` or `set`.
-        kind: &'static str,
-        /// Element.
-        name: &'static str,
-        /// Namespace.
-        ns: &'static str,
-        /// Addressee kind.
-        whom: &'static str,
-    },
-    /// Two owners of one session flag.
-    #[error("{owner}: session flag {bit} ({name}) is taken")]
-    FlagTaken {
-        /// The later one.
-        owner: String,
-        /// The bit.
-        bit: u8,
-        /// The flag's name.
-        name: &'static str,
-    },
-    /// Two admin commands of one name.
-    #[error("{owner}: the admin command '{name}' is taken")]
-    CommandTaken {
-        /// The later one.
-        owner: String,
-        /// The command.
-        name: &'static str,
-    },
-    /// Two ad-hoc commands of one node.
-    #[error("{owner}: the ad-hoc command '{node}' of {whom} is taken")]
-    AdHocTaken {
-        /// The later one.
-        owner: String,
-        /// The node.
-        node: &'static str,
-        /// Addressee kind.
-        whom: &'static str,
-    },
-}
 
 /// Everything that features registered.
 #[derive(Default)]

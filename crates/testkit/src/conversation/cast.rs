@@ -131,7 +131,12 @@ impl Cast {
         let members = self
             .members
             .iter()
-            .filter(|member| !matches!(member.start, Start::Connected | Start::Encrypted | Start::Joined))
+            .filter(|member| {
+                !matches!(
+                    member.start,
+                    Start::Connected | Start::Encrypted | Start::Joined
+                )
+            })
             .map(|member| &member.who.account);
         let friends = self.friends.iter().flat_map(|(one, other)| [one, other]);
         let mut accounts: Vec<String> = members.chain(friends).cloned().collect();
