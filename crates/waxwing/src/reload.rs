@@ -196,11 +196,10 @@ impl Reloader {
 /// Options by name.
 type Given = BTreeMap<String, OptionValue>;
 
-/// The keys whose values differ.
-fn differences(old: &Config, new: &Config) -> Reloaded {
-    let mut done = Reloaded::default();
+/// The keys whose values differ and count at the next start only.
+fn after_restart(old: &Config, new: &Config) -> Vec<String> {
     let (a, b) = (&old.listen, &new.listen);
-    for (key, differs) in [
+    let keys = [
         ("domains", old.domains != new.domains),
         ("data_dir", old.data_dir != new.data_dir),
         ("store", old.store != new.store),
@@ -230,11 +229,17 @@ fn differences(old: &Config, new: &Config) -> Reloaded {
             "listen.proxy_protocol",
             a.proxies.announcing != b.proxies.announcing,
         ),
-    ] {
-        if differs {
-            done.after_restart.push(key.to_owned());
-        }
-    }
+    ];
+    let differing = keys.into_iter().filter(|(_, differs)| *differs);
+    differing.map(|(key, _)| key.to_owned()).collect()
+}
+
+/// The keys whose values differ.
+fn differences(old: &Config, new: &Config) -> Reloaded {
+    let mut done = Reloaded {
+        after_restart: after_restart(old, new),
+        ..Reloaded::default()
+    };
     for (key, differs) in [
         ("tls.certificate", old.certificate != new.certificate),
         ("tls.key", old.key != new.key),
