@@ -225,6 +225,12 @@ impl Built {
         std::fs::write(&self.config, text).map_err(system("the configuration"))
     }
 
+    /// Whether what it stores is in its data directory, and blobs are files.
+    #[must_use]
+    pub fn stores_in_files(&self) -> bool {
+        self.database.is_none()
+    }
+
     /// Gives the server nothing to begin with from its next life on: a data directory that is not there yet, and where it
     /// stores in a database, an empty one. What it had stays where it was.
     ///

@@ -85,11 +85,15 @@ async fn a_file_comes_and_goes() {
     assert_eq!(head.header("content-length"), Some(length.as_str()));
     assert_eq!(head.header("etag"), Some(tag.as_str()));
     // Under the hash of its content, once, whoever brings it again.
-    assert_eq!(kept(&built), [tag.trim_matches('"')]);
+    let once = |built: &Built| {
+        let names = built.stores_in_files().then(|| kept(built));
+        assert!(names.is_none_or(|names| names == [tag.trim_matches('"')]));
+    };
+    once(&built);
     let (other, answer) = picture(&built, "b.png").await;
     assert_eq!(answer.status, 201);
     assert_ne!(other.path, given.path);
-    assert_eq!(kept(&built).len(), 1);
+    once(&built);
     // A slot is good for one file.
     let twice = put(&built, &given, "Content-Type: image/png\r\n", PICTURE).await;
     assert_eq!(twice.status, 409, "{}", twice.head);
@@ -236,6 +240,10 @@ async fn lies_are_refused() {
 #[tokio::test]
 async fn what_breaks_off_leaves_nothing() {
     let built = server("upload-broken");
+    if !built.stores_in_files() {
+        // What a database keeps of it is not to be seen from here; the store's own tests look at that.
+        return;
+    }
     let mut alice = available(&built, ALICE).await;
     let given = slot(&mut alice, "a.bin", 1_000_000, None).await;
     let content = vec![7; 1_000_000];
