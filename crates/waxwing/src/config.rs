@@ -3,6 +3,7 @@
 mod error;
 mod nearest;
 mod places;
+mod reached;
 mod reader;
 mod sections;
 mod store;
@@ -130,7 +131,7 @@ data_dir = "/var/lib/waxwing"
 # c2s_tls = ["[::]:5223"]
 # Clients without TLS. Only addresses of this machine are accepted, for tests and proxies beside the server.
 # c2s_plain_loopback = []
-# HTTP over TLS: /xmpp-websocket, /http-bind, /.well-known/host-meta, /healthz.
+# HTTP over TLS: /xmpp-websocket, /http-bind, /.well-known/host-meta, /invite, /healthz.
 # https = []
 # Both on one port, such as 443: ALPN tells clients from HTTP, without it the first bytes.
 # tls = []
@@ -358,7 +359,7 @@ impl Config {
             registration: self.registration,
             domain_registration: self.domain_registration.clone(),
             options: self.options.clone(),
-            domain_options: self.domain_options.clone(),
+            domain_options: self.options_of_domains(),
             // They are no setting, and not in this file.
             token_keys: Vec::new(),
         }

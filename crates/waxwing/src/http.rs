@@ -1,4 +1,4 @@
-//! HTTP: health and streams for everybody, metrics for this machine.
+//! HTTP: health, streams and invitations for everybody, metrics for this machine.
 
 use std::sync::Arc;
 
@@ -11,6 +11,7 @@ use axum::routing::{get, post};
 use prometheus_client::registry::Registry;
 use waxwing_server::Server;
 
+use crate::invite::{self, INVITE_ROUTE, STYLE_ROUTE};
 use crate::site::Site;
 use crate::{bosh, host_meta, proxy, websocket};
 
@@ -72,6 +73,8 @@ fn routes(site: Site) -> Router {
         .route(BOSH_PATH, post(bosh::post).options(bosh::options))
         .route("/.well-known/host-meta", get(host_meta::xml))
         .route("/.well-known/host-meta.json", get(host_meta::json))
+        .route(STYLE_ROUTE, get(invite::style))
+        .route(INVITE_ROUTE, get(invite::show).post(invite::take))
         .with_state(Arc::new(site));
     Router::new()
         .route("/healthz", get(health))
