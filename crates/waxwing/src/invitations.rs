@@ -68,7 +68,7 @@ fn shown(result: &Value, json_wanted: bool, words: impl Fn(&Value) -> String) {
 
 fn text(value: &Value, key: &str) -> String {
     let text = value.get(key).and_then(Value::as_str);
-    plain(text.unwrap_or_default()).to_string()
+    plain(text.unwrap_or_default())
 }
 
 fn number(value: &Value, key: &str) -> u64 {

@@ -7,7 +7,8 @@
 
 use std::sync::Arc;
 
-use waxwing_stanza::{BareJid, StanzaError};
+use waxwing_stanza::xep::xep_0379_preauth::Preauth;
+use waxwing_stanza::{BareJid, Payload, StanzaError};
 use waxwing_wire::Stanza;
 
 use crate::blocking;
@@ -39,7 +40,7 @@ pub(crate) async fn met(
     effects: &mut Effects,
 ) -> Result<bool, StanzaError> {
     let (server, asker) = (&cx.server, &cx.session.account);
-    if asker.is_guest() {
+    if !Preauth::is_in(stanza) || asker.is_guest() {
         return Ok(false);
     }
     let Some(inviter) = server.account(contact).await? else {

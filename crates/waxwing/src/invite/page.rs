@@ -219,7 +219,7 @@ fn document(title: &str, body: &str) -> String {
 /// Day and minute, for people.
 fn until(micros: u64) -> String {
     let text = DateTime::from_unix_micros(micros).to_string();
-    let (day, time) = text.split_once('T').unwrap_or((&text, ""));
+    let (day, time) = text.split_once('T').unwrap_or((text.as_str(), ""));
     let minute = time.get(..5).unwrap_or_default();
     format!("<time datetime=\"{text}\">{day} {minute} UTC</time>")
 }
