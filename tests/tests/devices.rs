@@ -169,7 +169,7 @@ fn a_token_ends_with_the_password_that_it_was_given_for() {
     assert!(is_in(&log_in(&mut world, again(1), |_, _| ())));
     change_password(&mut world);
     let said = log_in(&mut world, again(2), |_, _| ());
-    let refused = Said::TokenRefused(Failure::NotAuthorized);
+    let refused = Said::TokenRefused(Failure::CredentialsExpired);
     assert!(said.contains(&refused) && is_in(&said), "{said:?}");
 }
 

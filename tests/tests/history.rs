@@ -214,7 +214,6 @@ impl Rig {
 
     /// A device sends something to the other account, to one of its devices, or to its own account.
     fn send(&mut self, at: usize) {
-        self.tags += 1;
         let (of, _) = DEVICES[at];
         let to = match self.dice.below(8) {
             0 => ACCOUNTS[of].to_owned(),
@@ -225,6 +224,7 @@ impl Rig {
     }
 
     fn say(&mut self, at: usize, to: String, more: &str) {
+        self.tags += 1;
         let tag = self.tags;
         let body = format!("m{tag} {to}");
         let stanza = format!(
@@ -246,7 +246,6 @@ impl Rig {
         if count == 0 {
             return;
         }
-        self.tags += 1;
         let which = usize::try_from(self.dice.below(count)).unwrap();
         let sent = &mut self.sent[at][which];
         // That something was taken back stays: who has it has to learn of it.
@@ -389,10 +388,10 @@ impl Rig {
             }
         }
         // Each of these two has just read all of it.
-        for at in [one, other] {
+        let exchanged = self.exchanged(of);
+        for device in [one, other].map(|at| &self.devices[at]) {
             for id in &forward {
-                let device = &self.devices[at];
-                let sent = self.exchanged(of)[device.known[id].as_str()];
+                let sent = exchanged[device.known[id].as_str()];
                 let expected = (!sent.is_taken_back).then_some(&sent.body);
                 assert_eq!(device.shown[id].as_ref(), expected, "{sent:?}");
             }

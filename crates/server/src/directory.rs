@@ -24,6 +24,15 @@ pub const ACCOUNTS_IDLE_MAX: usize = 10_000;
 /// Whom most accounts have blocked.
 static NOBODY: LazyLock<Arc<BlockList>> = LazyLock::new(Arc::default);
 
+/// Sessions of an account.
+#[derive(Default)]
+struct Sessions {
+    /// Those that have not ended.
+    here: Vec<Arc<Session>>,
+    /// Those that have, and that those who saw them have yet to be told of.
+    leaving: Vec<Arc<Session>>,
+}
+
 /// A local account that exists.
 pub struct Account {
     /// Its bare address.
@@ -32,7 +41,7 @@ pub struct Account {
     pub owner: Owner,
     /// The newest entry of its log that was staged while this was in memory.
     last_id: AtomicU64,
-    sessions: Mutex<Vec<Arc<Session>>>,
+    sessions: Mutex<Sessions>,
     /// Held while a session is bound.
     binding: Mutex<()>,
     /// Held while something of the account is changed on what was read before.
@@ -111,18 +120,37 @@ impl Account {
         self.removed.store(removed, Ordering::SeqCst);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Arc<Session>>> {
+    fn lock(&self) -> MutexGuard<'_, Sessions> {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Its sessions, those without a stream too.
     pub fn sessions(&self) -> Vec<Arc<Session>> {
-        self.lock().clone()
+        self.lock().here.clone()
+    }
+
+    /// Its sessions, and those that have ended and may still be seen.
+    pub(crate) fn visible(&self) -> Vec<Arc<Session>> {
+        let sessions = self.lock();
+        sessions
+            .here
+            .iter()
+            .chain(&sessions.leaving)
+            .cloned()
+            .collect()
+    }
+
+    /// A session that has ended is not seen any more.
+    pub(crate) fn has_left(&self, session: &Arc<Session>) {
+        self.lock()
+            .leaving
+            .retain(|other| !Arc::ptr_eq(other, session));
     }
 
     /// The session with this resource.
     pub fn session(&self, resource: &str) -> Option<Arc<Session>> {
         self.lock()
+            .here
             .iter()
             .find(|session| session.jid.resource() == resource)
             .cloned()
@@ -131,6 +159,7 @@ impl Account {
     /// Sessions that sent available presence, with their priorities.
     pub fn available(&self) -> Vec<(i8, Arc<Session>)> {
         self.lock()
+            .here
             .iter()
             .filter_map(|session| {
                 session
@@ -251,7 +280,7 @@ impl Directory {
         let most = self.used.load(Ordering::Relaxed) + ACCOUNTS_IDLE_MAX;
         if accounts.len() >= most && !accounts.contains_key(jid) {
             let idle = |account: &Arc<Account>| {
-                Arc::strong_count(account) == 1 && account.lock().is_empty()
+                Arc::strong_count(account) == 1 && account.lock().here.is_empty()
             };
             accounts.retain(|_, account| !idle(account));
             self.used.store(accounts.len(), Ordering::Relaxed);
@@ -271,7 +300,7 @@ impl Directory {
         let mut accounts = self.accounts();
         let noted = accounts.get(&account.jid);
         let is_same = noted.is_some_and(|noted| Arc::ptr_eq(noted, account));
-        if is_same && !account.is_removed() && account.lock().is_empty() {
+        if is_same && !account.is_removed() && account.lock().here.is_empty() {
             accounts.remove(&account.jid);
         }
     }
@@ -309,15 +338,20 @@ impl Directory {
     }
 
     pub(crate) fn add(&self, session: &Arc<Session>) {
-        session.account.lock().push(session.clone());
+        session.account.lock().here.push(session.clone());
     }
 
-    /// Takes a session out; says whether it was there.
+    /// Takes a session out; says whether it was there. It stays visible until it is said that it [has
+    /// left](Account::has_left).
     pub(crate) fn remove(&self, session: &Arc<Session>) -> bool {
         let mut sessions = session.account.lock();
-        let before = sessions.len();
-        sessions.retain(|other| !Arc::ptr_eq(other, session));
-        before != sessions.len()
+        let place = sessions
+            .here
+            .iter()
+            .position(|other| Arc::ptr_eq(other, session));
+        let removed = place.map(|place| sessions.here.remove(place));
+        sessions.leaving.extend(removed.clone());
+        removed.is_some()
     }
 
     pub(crate) fn add_resumable(&self, id: String, session: Arc<Session>) {

@@ -138,6 +138,7 @@ pub(crate) fn end(server: &Server, session: &Arc<Session>) {
         async move {
             let turn = server.roster_turn(&[&session.account.jid]).await;
             if session.is_unseen() {
+                session.account.has_left(&session);
                 return crate::pubsub::departed(&server, &session.account);
             }
             match crate::presence::ended(&server, &session).await {
@@ -145,7 +146,10 @@ pub(crate) fn end(server: &Server, session: &Arc<Session>) {
                     effects.exclusive = Some(turn);
                     server.stage(&session, effects, None);
                 }
-                Err(error) => tracing::error!(condition = ?error.condition, "presence of an ended session could not be sent"),
+                Err(error) => {
+                    session.account.has_left(&session);
+                    tracing::error!(condition = ?error.condition, "presence of an ended session could not be sent");
+                }
             }
         }
         .boxed(),

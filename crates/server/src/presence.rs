@@ -296,6 +296,7 @@ fn leave(session: Arc<Session>, stanza: Stanza, audience: Vec<BareJid>, effects:
         for to in directed.iter().filter(|to| !is_told(to)) {
             to_address(server, &session, to, &stanza, Out::stanza);
         }
+        session.account.has_left(&session);
     });
 }
 
@@ -390,7 +391,8 @@ pub(crate) fn introduce(account: &Arc<Account>, contact: &BareJid, effects: &mut
     });
 }
 
-/// One who may no longer see the account sees its sessions leave (§3.2.2, §3.3.3).
+/// One who may no longer see the account sees its sessions leave (§3.2.2, §3.3.3), those too that have just ended: they are
+/// told of to those who may see them then.
 pub(crate) fn withdraw(account: &Arc<Account>, contact: &BareJid, effects: &mut Effects) {
     let (account, contact) = (account.clone(), contact.clone());
     effects.call(move |server| {
@@ -398,7 +400,7 @@ pub(crate) fn withdraw(account: &Arc<Account>, contact: &BareJid, effects: &mut 
             return;
         };
         for session in account
-            .sessions()
+            .visible()
             .iter()
             .filter(|session| session.priority().is_some())
         {

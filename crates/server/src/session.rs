@@ -131,9 +131,6 @@ pub(crate) struct State {
     pub(crate) asked: Asked,
     /// Addresses that got directed presence (RFC 6121 §4.6).
     pub(crate) directed: BTreeSet<Jid>,
-    /// What the archive has until this entry, the client was told of when it logged in (XEP-0386 §3.2): it asks for what it
-    /// lacks.
-    pub(crate) told_until: Option<LogId>,
     /// Log entries after this one are delivered as they come; `None` before the undelivered ones were sent.
     pub(crate) live_after: Option<LogId>,
     /// The connection, where it reads no more until stanzas are released.

@@ -10,7 +10,6 @@ use waxwing_stanza::{FullJid, Jid, Payload};
 use waxwing_store::{Entry, LogId, Page, StoreError};
 use waxwing_wire::{Stanza, ns};
 
-use crate::archive::ARCHIVED;
 use crate::blocking::{self, BlockList};
 use crate::delivery::{MESSAGES, StoredMessage, UNDELIVERED};
 use crate::directory::Account;
@@ -98,8 +97,7 @@ async fn run(server: &Server, session: &Arc<Session>, begun_micros: u64) -> Resu
     }
 }
 
-/// Queues what a session is to get of a page. What it was told that the archive has, it asks for there: XEP-0386 §3.2 has
-/// such messages wait no longer.
+/// Queues what a session is to get of a page.
 async fn hand_out(
     server: &Server,
     session: &Arc<Session>,
@@ -108,11 +106,6 @@ async fn hand_out(
 ) {
     let account = &session.account;
     let blocked = account.blocked();
-    let told_until = session.state().told_until;
-    let is_told = |entry: &Entry<StoredMessage>| {
-        entry.marks.contains(ARCHIVED) && told_until.is_some_and(|until| entry.id <= until)
-    };
-    let mut told = Vec::new();
     let mut chunk = Vec::new();
     let mut bytes = 0;
     for entry in entries {
@@ -120,10 +113,6 @@ async fn hand_out(
             continue;
         }
         let stanza = for_session(server, session, &entry.payload, entry.id, begun_micros);
-        if stanza.is_some() && is_told(&entry) {
-            told.push(entry.id);
-            continue;
-        }
         if let Some(stanza) = stanza {
             bytes += stanza.len();
             chunk.push((stanza, entry.id));
@@ -135,7 +124,6 @@ async fn hand_out(
         }
     }
     queue(server, session, &blocked, chunk).await;
-    server.confirm_delivered(session, told);
 }
 
 /// Queues entries once they are durable: what was read may not be yet, and must not reach the client before.

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot, watch};
-use waxwing_server::{OptionValue, Server, Settings};
+use waxwing_server::{OptionValue, Server, Settings, TokenSecret};
 
 use crate::admin_socket::CommandError;
 use crate::check::finding::{self, Finding};
@@ -78,6 +78,8 @@ fn stamps(config: &Config) -> Vec<Stamp> {
 pub(crate) struct Reloader {
     path: PathBuf,
     config: Config,
+    /// Those that tokens are made by.
+    token_keys: Vec<TokenSecret>,
     server: Server,
     tls: watch::Sender<Option<Arc<TlsSettings>>>,
     web: watch::Sender<Arc<Web>>,
@@ -90,6 +92,7 @@ impl Reloader {
     pub(crate) fn new(
         path: PathBuf,
         config: Config,
+        token_keys: Vec<TokenSecret>,
         server: Server,
         tls: watch::Sender<Option<Arc<TlsSettings>>>,
         web: watch::Sender<Arc<Web>>,
@@ -99,6 +102,7 @@ impl Reloader {
             // Who asks may be in another folder, and reads of it.
             path: std::path::absolute(&path).unwrap_or(path),
             config,
+            token_keys,
             server,
             tls,
             web,
@@ -149,8 +153,12 @@ impl Reloader {
         };
         new.forget_others();
         let tls = serve::open_tls(&new)?;
+        let token_keys = token_keys::read(&new.data_dir)?;
+        if token_keys != self.token_keys {
+            done.changed.push("token-keys".to_owned());
+        }
         let settings = Settings {
-            token_keys: token_keys::read(&new.data_dir)?,
+            token_keys: token_keys.clone(),
             ..new.settings()
         };
         let reloaded = self.server.reload(settings);
@@ -159,6 +167,7 @@ impl Reloader {
         self.web.send_replace(Arc::new(new.web.clone()));
         done.warnings = check::of_certificates(&new);
         self.config = new;
+        self.token_keys = token_keys;
         self.seen = seen;
         Ok(done)
     }

@@ -169,8 +169,9 @@ async fn serve(config: Config, path: PathBuf) -> Result<(), ServeError> {
     // Held until the server has stopped.
     let storage::Opened { store, lock: _lock } = storage::open(&config)?;
     check::log_warnings(&check::of_certificates(&config));
+    let token_keys = token_keys::open(&config.data_dir)?;
     let settings = Settings {
-        token_keys: token_keys::open(&config.data_dir)?,
+        token_keys: token_keys.clone(),
         ..config.settings()
     };
     let server = Server::start(settings, outside(store)).await;
@@ -216,7 +217,14 @@ async fn serve(config: Config, path: PathBuf) -> Result<(), ServeError> {
     tracing::info!(domains = %config.domains.join(", "), data = %storage::shown(&config), "ready");
     notify("READY=1");
     let admin_socket = config.admin_socket();
-    let mut reloader = Reloader::new(path, config, server.clone(), publish_tls, publish_web);
+    let mut reloader = Reloader::new(
+        path,
+        config,
+        token_keys,
+        server.clone(),
+        publish_tls,
+        publish_web,
+    );
     attend(&mut signals, &mut hangup, &mut asked, &mut reloader).await;
     tracing::info!("stopping; another signal stops at once");
     notify("STOPPING=1");

@@ -2,6 +2,7 @@
 //! so that neither the database nor a backup of it lets anybody in.
 
 use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use waxwing_server::TokenSecret;
@@ -90,10 +91,26 @@ pub(crate) fn open(data_dir: &Path) -> Result<Vec<TokenSecret>, TokenKeysError> 
         let digits: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
         let content = format!("{WORDS}{digits}\n");
         let made = made.and_then(|()| files::replace(&path, content.as_bytes(), 0o600));
-        made.map_err(|error| TokenKeysError::Write { path, error })?;
+        made.map_err(|error| TokenKeysError::Write {
+            path: path.clone(),
+            error,
+        })?;
         tracing::info!("the keys of tokens were made");
     }
+    if let Some(mode) = seen_by_others(data_dir) {
+        let mode = format!("{mode:o}");
+        tracing::warn!(path = %path.display(), mode, "others can read the keys of tokens, and log in by them as anybody who has one");
+    }
     read(data_dir)
+}
+
+/// The mode of the file, where others than its owner may read it.
+pub(crate) fn seen_by_others(data_dir: &Path) -> Option<u32> {
+    let mode = std::fs::metadata(data_dir.join(FILE))
+        .ok()?
+        .permissions()
+        .mode();
+    (mode & 0o077 != 0).then_some(mode & 0o777)
 }
 
 fn parse(path: &Path, content: &[u8]) -> Result<Vec<TokenSecret>, TokenKeysError> {

@@ -139,7 +139,8 @@ async fn the_key_of_tokens_is_a_file_of_its_own() {
     // A new key before the old one: both are good.
     let keys = fs::read_to_string(&path).unwrap();
     fs::write(&path, format!("{}\n{keys}", "5a".repeat(32))).unwrap();
-    done(&built, &["reload"]);
+    let said = done(&built, &["reload"]);
+    assert_eq!(said["changed"], serde_json::json!(["token-keys"]));
     let (_, learned) = log_in(&built, &place, sasl2(counted(&token, 1), None))
         .await
         .unwrap();

@@ -15,7 +15,7 @@ const HEAD: &str = "\
 <!-- Written by `cargo xtask bench`; change that, not this. -->
 
 Waxwing beside Prosody and ejabberd, in one run on one machine. Figures are of this machine; what is claimed is the
-ratio. `cargo xtask bench` repeats it all in under 45 minutes and writes this page again, and a page of charts beside
+ratio. `cargo xtask bench` repeats it all in some 45 minutes and writes this page again, and a page of charts beside
 what it builds.
 ";
 

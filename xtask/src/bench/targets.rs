@@ -83,12 +83,11 @@ pub(super) fn tried(missed: &Target) -> &'static str {
              0017](decisions/0017-way-of-a-message.md)."
         }
         P99_AT_500 => {
-            "A message that comes alone waits for a commit of its own, and that for the disk, whose slowest writes these are. What \
-             was made shorter around it is in [decision 0017](decisions/0017-way-of-a-message.md)."
+            "A message that comes alone waits for a commit of its own, and that for the disk. What was made shorter around it is in \
+             [decision 0017](decisions/0017-way-of-a-message.md)."
         }
         LOG_IN => {
-            "Half of it is the system's: eight reads, eight writes and as many waits, which the exchange asks for; and nearly half \
-             of the rest is TLS's. What was made cheaper, and what had no effect, is in [decision \
+            "What it consists of, what was made cheaper, and what had no effect, is in [decision \
              0016](decisions/0016-log-ins-and-idle-connections.md)."
         }
         _ => "What was tried is not written down yet.",

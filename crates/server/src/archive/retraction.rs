@@ -11,7 +11,7 @@ use crate::archive::emptied::emptied;
 use crate::archive::{self, TIMERS};
 use crate::delivery::MESSAGES;
 use crate::directory::Account;
-use crate::server::{Server, read_again};
+use crate::server::Server;
 
 /// How far back a message may be to be found, in messages of its conversation: who takes back something older has not
 /// just sent it to the wrong person.
@@ -42,7 +42,7 @@ pub(crate) async fn retract(
         let read = archive::page(server, account, page.clone()).await?;
         looked_at += read.entries.len();
         for entry in read.entries {
-            let Ok(message) = read_again(entry.payload.stanza.clone()) else {
+            let Some(message) = entry.payload.read() else {
                 continue;
             };
             if message.id().as_deref() != Some(&retract.id)

@@ -49,7 +49,7 @@ pub(crate) fn block(
     let subscribers = contacts_from(contacts);
     let seen = contacts.iter().filter(|(_, item)| item.to);
     let seen: HashSet<&BareJid> = seen.map(|(contact, _)| contact).collect();
-    for own in account.sessions() {
+    for own in account.visible() {
         hide(server, &cut, &own, &subscribers);
     }
     account.set_blocked(after);
@@ -85,7 +85,7 @@ fn lose(server: &Server, cut: &Cut, own: &Session, seen: &HashSet<&BareJid>) {
             continue;
         }
         let known = server.directory().known(&whose);
-        for other in known.iter().flat_map(|known| known.sessions()) {
+        for other in known.iter().flat_map(|known| known.visible()) {
             let shown = {
                 let state = other.state();
                 let to = [Jid::from(own.jid.clone()), cut.account.jid.clone().into()];

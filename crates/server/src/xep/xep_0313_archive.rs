@@ -77,8 +77,8 @@ async fn metadata(cx: Cx, _: Iq<Metadata>) -> Handled {
     Ok(Answer::with(&reach(&cx.server, ends)).behind_commits())
 }
 
-/// Together with a resource (XEP-0386 §3.2): from there on everything comes by itself; what came before is asked for here,
-/// and not sent once more because it waited.
+/// Together with a resource (XEP-0386 §3.2): from there on everything comes by itself. What waits is not cleared: not each
+/// client that binds so asks for what it lacks, and what it does ask for waits no longer.
 async fn metadata_together(
     server: Server,
     session: Arc<Session>,
@@ -87,7 +87,6 @@ async fn metadata_together(
     let durable = server.store().commit(Batch::new()).await;
     durable.map_err(|error| unavailable(&error))?;
     let ends = archive::ends(&server, &session.account).await?;
-    session.state().told_until = ends.map(|(_, end)| end);
     Ok(Some(reach(&server, ends).write()))
 }
 

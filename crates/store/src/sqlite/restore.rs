@@ -15,6 +15,7 @@ use super::blobs::{create_synced, sync_directory};
 use super::open::{Directory, beside_connection, create_database, io};
 use super::read::address_number;
 use super::shapes::kind_number;
+use super::vacant::BESIDE;
 use crate::backup::{
     BackupError, BackupSummary, EntryRecord, Header, Reader, Record, RowRecord, verify_backup,
 };
@@ -95,8 +96,7 @@ fn check_empty(place: &Directory) -> Result<(), BackupError> {
     for file in files {
         let file_name = file?.file_name();
         let ours = match file_name.to_str() {
-            // The socket stays behind when a server is killed.
-            Some("waxwing.lock" | "lost+found" | "admin.sock") => true,
+            Some(name) if BESIDE.contains(&name) => true,
             // What a first start left that was cut short.
             Some(name) if name.starts_with(NEW) => place.is_part(&file_name),
             Some("restoring") => unfinished,

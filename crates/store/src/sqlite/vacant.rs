@@ -8,6 +8,15 @@ use std::path::Path;
 use super::open::{Directory, beside, io};
 use crate::error::OpenError;
 
+/// What stands beside the data and is none of it: the file system's, the daemon's socket, which stays behind when it is
+/// killed, and the keys of tokens, which are kept outside what is stored.
+pub(super) const BESIDE: [&str; 5] = [
+    "waxwing.lock",
+    "admin.sock",
+    "token-keys",
+    "token-keys.new",
+    "lost+found",
+];
 /// Names that are quoted in an error.
 const NAMED_MAX: usize = 3;
 
@@ -57,8 +66,7 @@ impl Directory {
     /// Whether a name is one that we give, or the file system.
     pub(super) fn is_part(&self, name: &OsStr) -> bool {
         match name.to_str() {
-            // The daemon's socket stays behind when it is killed, and when the database was moved away.
-            Some("waxwing.lock" | "admin.sock" | "lost+found") => true,
+            Some(name) if BESIDE.contains(&name) => true,
             Some("blobs") => self.blobs.is_dir(),
             Some(name) => {
                 // Which is created under another name, with files of SQLite's beside it.

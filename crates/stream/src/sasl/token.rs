@@ -215,7 +215,9 @@ impl Tokens {
         device: &Device,
         attempt: &Attempt<'_>,
     ) -> Result<Used, Failure> {
-        // As much work where there is no token: it tells nothing.
+        // Where there are none, there is nothing to guess: they have ended, or were taken back (§4.2). As much work all the
+        // same, so that the time tells nothing.
+        let has_none = self.newest.is_none() && self.current.is_none();
         let fake = TokenRecord {
             mechanism: attempt.mechanism,
             nonce: [0; TOKEN_NONCE_BYTES],
@@ -241,7 +243,10 @@ impl Tokens {
                 expires_secs: record.expires_secs,
             });
         }
-        Err(Failure::NotAuthorized)
+        match has_none {
+            true => Err(Failure::CredentialsExpired),
+            false => Err(Failure::NotAuthorized),
+        }
     }
 }
 

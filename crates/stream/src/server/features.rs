@@ -19,6 +19,7 @@ use waxwing_wire::{Element, Stanza};
 
 use super::offers::{Likeness, Offered};
 use super::{ExtraFeature, Negotiation, Stage};
+use crate::sm::SM;
 
 pub(super) use rfc6120_bind::{Binding, provide_bind};
 pub(super) use rfc6120_sasl::{Login, handle_stretched, provide_credentials};
@@ -58,7 +59,13 @@ pub(super) fn that_takes(stanza: &Stanza) -> Option<&'static Feature> {
 /// Sends `<stream:features/>`.
 pub(super) fn offer(negotiation: &mut Negotiation) {
     let stage = negotiation.stage();
-    let like = Likeness::new(stage, negotiation.framing, &negotiation.transport);
+    let is_managed = negotiation.sasl2.is_managed;
+    let like = Likeness::new(
+        stage,
+        negotiation.framing,
+        &negotiation.transport,
+        is_managed,
+    );
     let settings = negotiation.settings.clone();
     if let Some(offered) = settings.offers.find(&negotiation.domain, like) {
         negotiation.login.set_offer(offered.offer);
@@ -92,7 +99,10 @@ fn written(negotiation: &mut Negotiation, stage: Stage) -> (Bytes, Option<Arc<st
         feature.is_at(stage, domain) || late
     };
     let extra = negotiation.settings.features.iter().filter(is_at);
-    elements.extend(extra.filter_map(|feature| feature.element.clone()));
+    let extra = extra.filter_map(|feature| feature.element.clone());
+    // What is enabled is not on offer: a client that took it up once more would be refused (XEP-0198 §3).
+    let is_managed = negotiation.sasl2.is_managed;
+    elements.extend(extra.filter(|element| !(is_managed && element.ns() == SM)));
     let version = match stage {
         Stage::Login if xep_0388_sasl2::is_offered(negotiation) => {
             let version = xep_0509_pipelining::version(&elements);

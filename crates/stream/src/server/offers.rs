@@ -17,6 +17,8 @@ pub(super) struct Likeness {
     stage: Stage,
     framing: Framing,
     transport: Kind,
+    /// Stream management is enabled already.
+    is_managed: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +30,12 @@ enum Kind {
 }
 
 impl Likeness {
-    pub(super) fn new(stage: Stage, framing: Framing, transport: &Transport) -> Likeness {
+    pub(super) fn new(
+        stage: Stage,
+        framing: Framing,
+        transport: &Transport,
+        is_managed: bool,
+    ) -> Likeness {
         let transport = match transport {
             Transport::Open => Kind::Open,
             Transport::Loopback => Kind::Loopback,
@@ -40,6 +47,7 @@ impl Likeness {
             stage,
             framing,
             transport,
+            is_managed,
         }
     }
 }

@@ -174,6 +174,7 @@ fn what_a_first_start_left_that_was_cut_short_is_no_obstacle() {
         "waxwing.db.new-wal",
         "waxwing.db.new-journal",
         "admin.sock",
+        "token-keys",
     ];
     for name in left {
         fs::write(directory.path().join(name), "").unwrap();

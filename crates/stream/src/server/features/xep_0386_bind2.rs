@@ -11,7 +11,7 @@ use waxwing_wire::Element;
 use super::xep_0388_sasl2::{self, End};
 use crate::sasl::Failure;
 use crate::server::{Negotiation, Output, Question, Sasl2};
-use crate::sm::{Failed, Resumed};
+use crate::sm::{Enabled, Failed, Resumed, SM};
 
 /// Longest tag that becomes part of a resource; a longer one is left out.
 const TAG_BYTES_MAX: usize = 128;
@@ -151,6 +151,7 @@ pub(in crate::server) fn provide_bind2(negotiation: &mut Negotiation, bound: Opt
         return;
     };
     if let Some(Bound2 { jid, results }) = bound {
+        negotiation.sasl2.is_managed = results.iter().any(|result| result.is(SM, Enabled::NAME));
         let element = Element::new(NS, "bound");
         let element = results.into_iter().fold(element, Element::with_child);
         request.results.push(element);

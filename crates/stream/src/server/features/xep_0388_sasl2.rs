@@ -44,6 +44,8 @@ pub(in crate::server) struct Sasl2Login {
     from: Option<BareJid>,
     /// What was offered, by its version (XEP-0509).
     version: Option<Arc<str>>,
+    /// Stream management was enabled together with a resource.
+    pub(super) is_managed: bool,
     /// Log-ins for another offer than that.
     pub(super) mismatches: u32,
     user_agent: Option<UserAgent>,
