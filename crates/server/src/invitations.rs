@@ -44,6 +44,6 @@ impl Invited {
 
     /// Whose contact who uses it becomes.
     pub fn contact(&self) -> Option<BareJid> {
-        self.invitation.contact()
+        self.invitation.contact_jid()
     }
 }

@@ -16,7 +16,7 @@ pub fn uri(invitation: &StoredInvitation, token: &str) -> Option<String> {
             Some(format!("xmpp:{name}{domain}?register;preauth={token}"))
         }
         Purpose::Contact => {
-            let contact = invitation.contact()?;
+            let contact = invitation.contact_jid()?;
             let name = encoded(contact.node()?);
             let domain = encoded(contact.domain());
             let registers = if invitation.registers { ";ibr=y" } else { "" };

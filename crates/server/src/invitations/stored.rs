@@ -80,7 +80,7 @@ impl StoredInvitation {
     }
 
     /// Whose contact who uses it becomes.
-    pub fn contact(&self) -> Option<BareJid> {
+    pub fn contact_jid(&self) -> Option<BareJid> {
         self.contact.as_deref()?.parse().ok()
     }
 
