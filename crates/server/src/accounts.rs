@@ -139,7 +139,7 @@ pub(crate) fn remove(server: &Server, jid: &BareJid, batch: &mut Batch) {
 }
 
 /// Whether the name is that of an account that was removed.
-async fn is_kept(server: &Server, jid: &BareJid) -> Result<bool, StoreError> {
+pub(crate) async fn is_kept(server: &Server, jid: &BareJid) -> Result<bool, StoreError> {
     let Some(name) = jid.node() else {
         return Ok(false);
     };

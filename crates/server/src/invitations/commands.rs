@@ -121,8 +121,8 @@ fn order(server: &Server, args: &Arguments) -> Result<Order, AdminError> {
         Some(account) => account.domain().to_owned(),
         None => domain,
     };
-    if about.is_some_and(|about| about.domain() != domain) {
-        return Err(said("the contact and the account are of different domains"));
+    if let Some(about) = about.filter(|about| about.domain() != domain) {
+        return Err(said(format!("'{about}' is not of the domain '{domain}'")));
     }
     let uses = uses(args.optional("uses"))?;
     if account.is_some() && uses > 1 {

@@ -43,6 +43,11 @@ pub(crate) enum CreateError {
     /// The account that is to be made is there.
     #[error("the account exists already")]
     Exists,
+    /// An account of this name was removed, and the name is kept.
+    #[error(
+        "the name belonged to an account that was removed; its contacts may take a new one for the old"
+    )]
+    Removed,
     /// The name waits for somebody else who was invited.
     #[error("the name is kept for somebody who was invited")]
     Reserved,
@@ -135,6 +140,9 @@ async fn check_account(server: &Server, invitation: &StoredInvitation) -> Result
                 .is_some_and(waxwing_stanza::jid::is_registrable)
             {
                 return Err(CreateError::Name);
+            }
+            if accounts::is_kept(server, &account).await? {
+                return Err(CreateError::Removed);
             }
             match is_reserved(server, &account, None).await? {
                 true => Err(CreateError::Reserved),

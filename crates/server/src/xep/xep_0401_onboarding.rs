@@ -172,7 +172,7 @@ fn result(cx: &Cx, made: &Made) -> DataForm {
 
 fn refused(error: &CreateError) -> StanzaError {
     let condition = match error {
-        CreateError::Exists | CreateError::Reserved => Condition::Conflict,
+        CreateError::Exists | CreateError::Removed | CreateError::Reserved => Condition::Conflict,
         CreateError::NoAccount => Condition::ItemNotFound,
         CreateError::Name => Condition::NotAcceptable,
         CreateError::TooMany => Condition::ResourceConstraint,
