@@ -88,7 +88,7 @@ fn about(invitation: &Value) -> String {
     };
     match text(invitation, "purpose").as_str() {
         "password" => format!("another password for {}", or("account", "nobody")),
-        "contact" => format!("contact of {}", or("contact", "nobody")),
+        "contact" => format!("a contact of {}", or("contact", "nobody")),
         _ => format!(
             "{} as {}{contact}",
             or(

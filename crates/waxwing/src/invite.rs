@@ -3,8 +3,8 @@
 //! Conversation: `xep_0401_onboarding.md`
 //!
 //! Nothing here needs a script, and nothing is fetched from elsewhere. Who knows the token in the address may use it: it is
-//! neither logged nor told to other sites. A form is taken from no page but this one, and what was filled in is never shown
-//! again.
+//! neither logged nor told to other sites. A form is taken from no page but this one, and a password that was filled in is
+//! never shown again.
 
 mod clients;
 mod form;
@@ -96,18 +96,19 @@ pub(crate) async fn take(
     body: Body,
 ) -> Response {
     let token = token(&uri);
-    if !is_of_this_site(&site, &headers) {
-        let text = "The form was sent from a page of another site. Nothing was done.";
-        return guarded(StatusCode::FORBIDDEN, page::told("Not from here", text));
-    }
     let invited = match found(&site, token).await {
         Ok(invited) => invited,
         Err(response) => return *response,
     };
-    let again = |status: StatusCode, problem: Problem| {
-        let html = page(&site, &headers, &invited, token, Some(problem));
+    if !is_of_this_site(&site, &headers, &invited) {
+        let text = "The form was sent from a page of another site. Nothing was done.";
+        return guarded(StatusCode::FORBIDDEN, page::told("Not from here", text));
+    }
+    let problem = |status: StatusCode, problem: Problem, name: &str| {
+        let html = page(&site, &headers, &invited, token, Some((problem, name)));
         guarded(status, html)
     };
+    let again = |status, what| problem(status, what, "");
     let filled = match filled_in(&headers, body).await {
         Ok(filled) => filled,
         Err(FormError::TooLong) => return again(StatusCode::PAYLOAD_TOO_LARGE, Problem::Form),
@@ -115,6 +116,7 @@ pub(crate) async fn take(
         Err(FormError::NoForm) => return again(StatusCode::UNSUPPORTED_MEDIA_TYPE, Problem::Form),
         Err(FormError::Broken) => return again(StatusCode::BAD_REQUEST, Problem::Form),
     };
+    let again = |status, what| problem(status, what, &filled.name);
     if filled.password.0.is_empty() {
         return again(StatusCode::UNPROCESSABLE_ENTITY, Problem::NoPassword);
     }
@@ -205,10 +207,28 @@ fn gone() -> Response {
 }
 
 /// Whether a form comes from this page, as far as the browser says (Fetch Metadata, RFC 6454).
-fn is_of_this_site(site: &Site, headers: &HeaderMap) -> bool {
+fn is_of_this_site(site: &Site, headers: &HeaderMap, invited: &Invited) -> bool {
     let mut said = headers.get_all("sec-fetch-site").iter();
     let is_near = said.all(|value| value == "same-origin" || value == "none");
-    is_near && site.allows_origin(headers)
+    // The token is no part of what is compared.
+    let page = landing_url(&site.serving.server, &invited.invitation, "");
+    is_near && (site.allows_origin(headers) || is_origin_of(headers, page.as_deref()))
+}
+
+/// Whether a page's address says the same origin as the browser.
+fn is_origin_of(headers: &HeaderMap, page: Option<&str>) -> bool {
+    let mut origins = headers.get_all(header::ORIGIN).iter();
+    let (Some(origin), None, Some(page)) = (origins.next(), origins.next(), page) else {
+        return false;
+    };
+    let mut parts = page.splitn(4, '/');
+    let (Some(scheme), Some(_), Some(host)) = (parts.next(), parts.next(), parts.next()) else {
+        return false;
+    };
+    let own = format!("{scheme}//{host}");
+    origin
+        .to_str()
+        .is_ok_and(|origin| origin.eq_ignore_ascii_case(&own))
 }
 
 /// The form that was filled in.
@@ -231,7 +251,7 @@ fn page(
     headers: &HeaderMap,
     invited: &Invited,
     token: &str,
-    problem: Option<Problem>,
+    problem: Option<(Problem, &str)>,
 ) -> String {
     let invitation = &invited.invitation;
     let agent = headers.get(header::USER_AGENT);
@@ -251,6 +271,8 @@ fn page(
         uri: uri(invitation, token),
         url: landing_url(server, invitation, token),
         system: clients::System::of(agent),
-        problem,
+        uses_left: invitation.uses.saturating_sub(invitation.used),
+        problem: problem.map(|(problem, _)| problem),
+        name: problem.map_or("", |(_, name)| name),
     })
 }

@@ -127,9 +127,11 @@ async fn a_form_that_cannot_be_used_leaves_the_invitation_good() {
         let answer = post(&built, token, "", form).await;
         expect(&answer, status);
         assert!(answer.contains("class=\"problem\""), "{answer}");
-        // What was filled in is not shown again.
+        // A password that was filled in is not shown again.
         assert!(!answer.contains("xxxx"), "{answer}");
     }
+    let answer = post(&built, token, "", "name=%22%3Ecarol&password=a&again=b").await;
+    assert!(answer.contains("value=\"&quot;&gt;carol\""), "{answer}");
     let text = "POST /invite/TOKEN HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: 0\r\n\r\n";
     let answer = ws::ask(&built, true, &text.replace("TOKEN", token)).await;
     expect(&answer, "415");
@@ -162,6 +164,58 @@ async fn what_is_no_invitation_is_not_found() {
     let style = get(&built, "style.css", "").await;
     expect(&style, "200");
     assert!(style.contains("prefers-color-scheme: dark"), "{style}");
+}
+
+#[tokio::test]
+async fn of_many_at_a_time_one_uses_it() {
+    let built = server("invite-race");
+    let made = create(&built, &[]);
+    let token = token(&made);
+    let names: Vec<String> = (0..8).map(|number| format!("carol{number}")).collect();
+    let forms: Vec<String> = names.iter().map(|name| form(name)).collect();
+    let posts = forms.iter().map(|form| post(&built, token, "", form));
+    let answers = futures_util::future::join_all(posts).await;
+    let good: Vec<_> = answers
+        .iter()
+        .zip(&names)
+        .filter(|(answer, _)| answer.starts_with("HTTP/1.1 200 "))
+        .collect();
+    assert_eq!(good.len(), 1, "{answers:?}");
+    for answer in &answers {
+        if answer != good[0].0 {
+            expect(answer, "404");
+        }
+    }
+    let listed = done(&built, &["account", "list"]);
+    let made = listed["accounts"].as_array().unwrap().iter();
+    let made = made.filter(|account| account["jid"].as_str().unwrap().starts_with("carol"));
+    let made: Vec<_> = made.map(|account| account["jid"].clone()).collect();
+    assert_eq!(made, [format!("{}@waxwing.example", good[0].1)]);
+}
+
+/// A page has the origin that its address has, whatever a proxy says of the host.
+#[tokio::test]
+async fn a_form_comes_from_where_its_page_is_said_to_be() {
+    let mut options = BuiltOptions::new("invite-origin").account(ALICE.0, ALICE.1);
+    options.config = "[options]\ninvite_url = \"https://join.example/x\"\n".to_owned();
+    let built = Built::start(options).unwrap();
+    let made = create(&built, &[]);
+    let token = token(&made);
+    assert_eq!(
+        made["url"],
+        format!("https://join.example/x/invite/{token}")
+    );
+    for origin in [
+        "http://join.example",
+        "https://join.example:8443",
+        "https://join.example.evil.example",
+        "https://join.example/x",
+    ] {
+        let headers = format!("Origin: {origin}\r\n");
+        expect(&post(&built, token, &headers, &form("carol")).await, "403");
+    }
+    let headers = "Origin: https://join.example\r\n";
+    expect(&post(&built, token, headers, &form("carol")).await, "200");
 }
 
 #[tokio::test]

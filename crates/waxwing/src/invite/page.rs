@@ -23,10 +23,14 @@ pub(super) enum Problem {
 }
 
 impl Problem {
-    fn text(self) -> &'static str {
+    /// What is said of it; who has no choice of names is told to choose none.
+    fn text(self, is_settled: bool) -> &'static str {
         match self {
             Problem::Form => "The form could not be read. Nothing was done; fill it in once more.",
             Problem::Name => "This name cannot be used. Take small letters and digits.",
+            Problem::Taken if is_settled => {
+                "There is an account of this name by now. Ask whoever invited you for another link."
+            }
             Problem::Taken => "This name is taken. Choose another one.",
             Problem::NoPassword => "A password is needed.",
             Problem::Password => "This password cannot be used. Choose another one.",
@@ -52,7 +56,10 @@ pub(super) struct Shown<'a> {
     /// Where this page is for others, if anybody knows.
     pub(super) url: Option<String>,
     pub(super) system: Option<System>,
+    pub(super) uses_left: u32,
     pub(super) problem: Option<Problem>,
+    /// The name that was filled in before.
+    pub(super) name: &'a str,
 }
 
 /// The page of an invitation.
@@ -66,7 +73,7 @@ pub(super) fn invitation(shown: &Shown<'_>) -> String {
     if let Some(problem) = shown.problem {
         body += &format!(
             "<p class=\"problem\" role=\"alert\">{}</p>\n",
-            problem.text()
+            problem.text(shown.account.is_some())
         );
     }
     if shown.purpose == Purpose::Password {
@@ -82,9 +89,17 @@ pub(super) fn invitation(shown: &Shown<'_>) -> String {
     }
     if shown.purpose != Purpose::Password {
         body += &programs(shown.system);
+        if is_on_phone(shown) {
+            body += &code(shown, "For another device: scan this with it.");
+        }
     }
+    let whose = if shown.uses_left > 1 {
+        "This link is for you and whom else it was given to"
+    } else {
+        "This link is for you alone, and good once"
+    };
     body += &format!(
-        "<p class=\"small\">This link is for you alone. It is good until {}. If you expected none, you need do nothing.</p>\n",
+        "<p class=\"small\">{whose}, until {}. If you expected none, you need do nothing.</p>\n",
         until(shown.expires_micros)
     );
     document(&title, &body)
@@ -95,10 +110,10 @@ fn by_client(shown: &Shown<'_>) -> String {
     let domain = escaped(shown.domain);
     let mut text = match (shown.contact, shown.registers) {
         (Some(_), false) => {
-            "<p>XMPP is a network of many servers, as e-mail is. With a program and an account of your own, press the button: you become each other's contact.</p>\n".to_owned()
+            "<p>XMPP is a network of many servers, as e‑mail is. With a program and an account of your own, press the button: you become each other's contact.</p>\n".to_owned()
         }
         (_, _) => format!(
-            "<p>XMPP is a network of many servers, as e-mail is; {domain} is one of them. With a program for it, press the button; without, make an account below and take one of the programs.</p>\n"
+            "<p>XMPP is a network of many servers, as e‑mail is; {domain} is one of them. With a program for it, press the button; without, make an account below and take one of the programs.</p>\n"
         ),
     };
     let Some(uri) = &shown.uri else {
@@ -108,15 +123,25 @@ fn by_client(shown: &Shown<'_>) -> String {
         "<p><a class=\"button\" href=\"{}\">Open in your program</a></p>\n",
         escaped(uri)
     );
-    // A phone without a program can open the page, but no link of XMPP.
-    let target = shown.url.as_ref().unwrap_or(uri);
-    if let Some(code) = Code::of(target.as_bytes()) {
-        text += &format!(
-            "<figure>{}<figcaption>Or scan this with your phone.</figcaption></figure>\n",
-            code.svg()
-        );
+    if !is_on_phone(shown) {
+        text += &code(shown, "Or scan this with your phone.");
     }
     text
+}
+
+/// Whether the page is read where no camera can see it.
+fn is_on_phone(shown: &Shown<'_>) -> bool {
+    matches!(shown.system, Some(System::Android | System::Ios))
+}
+
+/// The link as a QR code. A phone without a program can open the page, but no link of XMPP.
+fn code(shown: &Shown<'_>, caption: &str) -> String {
+    let target = shown.url.as_ref().or(shown.uri.as_ref());
+    let Some(code) = target.and_then(|target| Code::of(target.as_bytes())) else {
+        return String::new();
+    };
+    let svg = code.svg();
+    format!("<figure>{svg}<figcaption>{caption}</figcaption></figure>\n")
 }
 
 fn form(shown: &Shown<'_>) -> String {
@@ -132,8 +157,9 @@ fn form(shown: &Shown<'_>) -> String {
         ),
         (_, None) => format!(
             "<label for=\"name\">Name</label>\n<p class=\"field\"><input id=\"name\" name=\"name\" type=\"text\" required \
-             maxlength=\"200\" autocomplete=\"username\" autocapitalize=\"none\" autocorrect=\"off\" spellcheck=\"false\">\
+             maxlength=\"200\" autocomplete=\"username\" autocapitalize=\"none\" autocorrect=\"off\" spellcheck=\"false\" value=\"{}\">\
              <span>@{}</span></p>\n",
+            escaped(shown.name),
             escaped(shown.domain)
         ),
     };
@@ -233,6 +259,8 @@ fn escaped(text: &str) -> String {
             '>' => out += "&gt;",
             '"' => out += "&quot;",
             '\'' => out += "&#39;",
+            // No document has them.
+            c if c.is_control() => {}
             c => out.push(c),
         }
     }
@@ -254,7 +282,9 @@ mod tests {
             uri: Some("xmpp:example.org?register;preauth=0123".to_owned()),
             url: Some("https://example.org/invite/0123".to_owned()),
             system: Some(System::Linux),
+            uses_left: 1,
             problem: None,
+            name: "",
         }
     }
 
@@ -263,6 +293,35 @@ mod tests {
         let html = invitation(&shown(Purpose::Contact, Some("<b>\"o'neil\"&@example.org")));
         assert!(!html.contains("<b>"), "{html}");
         assert!(html.contains("&lt;b&gt;&quot;o&#39;neil&quot;&amp;@example.org invites you"));
+    }
+
+    #[test]
+    fn who_has_to_fill_it_in_again_has_the_name_already() {
+        let again = Shown {
+            problem: Some(Problem::Differ),
+            name: "\"><b>ca\0rol",
+            ..shown(Purpose::Account, None)
+        };
+        let html = invitation(&again);
+        assert!(
+            html.contains("value=\"&quot;&gt;&lt;b&gt;carol\""),
+            "{html}"
+        );
+        assert!(html.contains("role=\"alert\">The two passwords are not the same.</p>"));
+    }
+
+    #[test]
+    fn who_cannot_choose_a_name_is_not_told_to() {
+        let taken = Shown {
+            problem: Some(Problem::Taken),
+            ..shown(Purpose::Account, None)
+        };
+        assert!(invitation(&taken).contains("Choose another one."));
+        let settled = Shown {
+            account: Some("carol@example.org"),
+            ..taken
+        };
+        assert!(!invitation(&settled).contains("Choose another one."));
     }
 
     #[test]
@@ -285,8 +344,20 @@ mod tests {
         assert!(
             html.contains("<time datetime=\"2023-11-14T22:13:20Z\">2023-11-14 22:13 UTC</time>")
         );
+        assert!(html.find("<svg") < html.find("<form"));
         let first = html.find("<dt").unwrap();
         assert!(html[first..].starts_with("<dt class=\"own\">Linux</dt>"));
+    }
+
+    #[test]
+    fn a_phone_that_cannot_scan_itself_is_shown_the_code_last() {
+        let phone = Shown {
+            system: Some(System::Android),
+            ..shown(Purpose::Account, None)
+        };
+        let html = invitation(&phone);
+        assert_eq!(html.matches("<svg").count(), 1);
+        assert!(html.find("<svg") > html.find("</dl>"), "{html}");
     }
 
     #[test]
