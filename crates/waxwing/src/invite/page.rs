@@ -166,7 +166,7 @@ fn form(shown: &Shown<'_>) -> String {
     let hidden = match shown.account {
         // For programs that keep passwords.
         Some(account) => format!(
-            "<input type=\"hidden\" name=\"username\" autocomplete=\"username\" value=\"{}\">\n",
+            "<input type=\"text\" name=\"username\" autocomplete=\"username\" value=\"{}\" readonly hidden>\n",
             escaped(account)
         ),
         None => String::new(),
