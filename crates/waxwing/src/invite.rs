@@ -144,7 +144,7 @@ async fn redeem(
     let (server, password) = (&site.serving.server, &filled.password.0);
     if invited.invitation.purpose() == Purpose::Password {
         let jid = invitations::reset(server, invited, password, from).await?;
-        return Ok(page::changed(&jid.to_string()));
+        return Ok(page::changed(jid.as_ref()));
     }
     // A name that is settled is not asked for.
     let name = match &invited.invitation.name {
@@ -153,7 +153,7 @@ async fn redeem(
     };
     let jid = invitations::register(server, invited, name, password, from).await?;
     let contact = invited.contact().map(|contact| contact.to_string());
-    Ok(page::made(&jid.to_string(), contact.as_deref()))
+    Ok(page::made(jid.as_ref(), contact.as_deref()))
 }
 
 fn refused(error: &RedeemError) -> (StatusCode, Problem) {
