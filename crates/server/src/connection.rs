@@ -22,6 +22,7 @@ use waxwing_wire::{Event, Limits, WireError};
 use crate::admission::{NEGOTIATING_MAX, Stay};
 use crate::component;
 use crate::devices::Proof;
+use crate::invitations::Invited;
 use crate::link::{Link, Security, Transport};
 use crate::metrics::Limit;
 use crate::server::Server;
@@ -76,6 +77,8 @@ pub struct Connection {
     pub(crate) proof: Proof,
     /// The place of a guest who has logged in and not bound yet.
     pub(crate) guest: Option<Pass>,
+    /// The invitation whose token was shown before log-in (XEP-0445).
+    pub(crate) invited: Option<Box<Invited>>,
     /// How many elements of the output were taken.
     taken: u64,
     /// Log entries that are in the output or were taken, for streams without XEP-0198; each with the number of its
@@ -118,6 +121,7 @@ impl Connection {
             resumption: None,
             proof: Proof::default(),
             guest: None,
+            invited: None,
             start_tls: false,
             secure,
             stalled: false,
@@ -493,6 +497,7 @@ impl Connection {
         }
         self.phase = Phase::Bound(session);
         self.proof = Proof::default();
+        self.invited = None;
         self.counted.dec();
         self.counted = self.server.metrics().stream(self.transport, true);
         self.counted.inc();

@@ -28,6 +28,7 @@ pub mod hosts;
 mod housekeeping;
 mod inbound;
 mod interests;
+pub mod invitations;
 pub mod keep;
 mod lifecycle;
 pub mod link;

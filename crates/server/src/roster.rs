@@ -268,6 +268,18 @@ pub(crate) fn change(
     push(account, shown, format!("{changed:x}"), effects);
 }
 
+/// Writes a contact of an account that nobody is logged in to.
+pub(crate) fn enter(
+    batch: &mut Batch,
+    owner: &Owner,
+    contact: &BareJid,
+    item: &StoredItem,
+    changed: u64,
+) {
+    batch.put(&ROSTER, owner, &contact.to_string(), item);
+    batch.put(&VERSION, owner, &String::new(), &Version { changed });
+}
+
 /// Writes a contact without telling anybody: what is not listed is not shown.
 pub(crate) fn write(
     batch: &mut Batch,

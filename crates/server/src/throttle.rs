@@ -16,6 +16,7 @@ use waxwing_store::{Batch, Expiring, StoreError, Table};
 
 use crate::accounts::owner;
 use crate::counts::Counts;
+use crate::invitations::REDEEMED_BY_NETWORK;
 use crate::metrics::Limit;
 use crate::options::{OptionDefault, OptionSpec};
 use crate::server::Server;
@@ -109,6 +110,7 @@ pub(crate) struct Throttle {
     by_account: Mutex<Counts<BareJid>>,
     registrations_by_network: Mutex<Counts<Network>>,
     registrations: Mutex<Counts<()>>,
+    invited_by_network: Mutex<Counts<Network>>,
     key: [u8; 32],
 }
 
@@ -120,6 +122,7 @@ impl Throttle {
             by_account: Mutex::new(Counts::new(FAILURES_WINDOW_MICROS)),
             registrations_by_network: Mutex::new(Counts::new(REGISTRATIONS_WINDOW_MICROS)),
             registrations: Mutex::new(Counts::new(REGISTRATIONS_WINDOW_MICROS)),
+            invited_by_network: Mutex::new(Counts::new(REGISTRATIONS_WINDOW_MICROS)),
             key,
         }
     }
@@ -228,6 +231,26 @@ pub(crate) fn registers(server: &Server, network: Network) -> bool {
     networks.add(network, now, by_network);
     all.add((), now, in_all);
     true
+}
+
+/// Whether an invitation may be used from there now; if so, it counts.
+pub(crate) fn redeems(server: &Server, network: Network) -> bool {
+    let (throttle, now) = (server.throttle(), server.steady_micros());
+    let limit = server.options().number(&REDEEMED_BY_NETWORK);
+    let mut networks = lock(&throttle.invited_by_network);
+    if networks.is_full(&network, now, limit) {
+        server.metrics().limit(Limit::Registrations);
+        return false;
+    }
+    networks.add(network, now, limit);
+    true
+}
+
+/// Whether tokens of invitations are looked at that are shown from there: not where too much was guessed already.
+pub(crate) fn looks_at_tokens(server: &Server, network: Network) -> bool {
+    let limit = server.options().number(&FAILURES_BY_NETWORK);
+    let counts = lock(&server.throttle().by_network);
+    !counts.is_full(&network, server.steady_micros(), limit)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -143,7 +143,7 @@ data_dir = "/var/lib/waxwing"
 # machine; and with TLS from the first byte. Port 5347 is usual.
 # components_loopback = []
 # components_tls = []
-# HTTP over TLS: /xmpp-websocket, /http-bind, /.well-known/host-meta, /upload, /healthz.
+# HTTP over TLS: /xmpp-websocket, /http-bind, /.well-known/host-meta, /upload, /invite, /healthz.
 # https = []
 # Both on one port, such as 443: ALPN tells clients from HTTP, without it the first bytes.
 # tls = []

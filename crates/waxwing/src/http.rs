@@ -1,4 +1,4 @@
-//! HTTP: health, streams and files for everybody, metrics for this machine.
+//! HTTP: health, streams, files and invitations for everybody, metrics for this machine.
 
 use std::sync::Arc;
 
@@ -11,6 +11,7 @@ use axum::routing::{get, post};
 use prometheus_client::registry::Registry;
 use waxwing_server::Server;
 
+use crate::invite::{self, INVITE_ROUTE, STYLE_ROUTE};
 use crate::site::Site;
 use crate::upload::{self, UPLOAD_ROUTE};
 use crate::{bosh, host_meta, proxy, websocket};
@@ -77,6 +78,8 @@ fn routes(site: Site) -> Router {
         .route("/.well-known/host-meta", get(host_meta::xml))
         .route("/.well-known/host-meta.json", get(host_meta::json))
         .route(UPLOAD_ROUTE, files)
+        .route(STYLE_ROUTE, get(invite::style))
+        .route(INVITE_ROUTE, get(invite::show).post(invite::take))
         .with_state(Arc::new(site));
     Router::new()
         .route("/healthz", get(health))

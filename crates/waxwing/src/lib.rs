@@ -24,6 +24,8 @@ mod files;
 mod generate;
 mod host_meta;
 mod http;
+mod invitations;
+mod invite;
 mod listen;
 mod logging;
 mod manual;
@@ -136,6 +138,9 @@ fn run(cli: Cli) -> Outcome {
         }
         Command::Account(account) => {
             with_config(&cli.config, |config| accounts::run(&config, account))
+        }
+        Command::Invite(invite) => {
+            with_config(&cli.config, |config| invitations::run(&config, invite))
         }
         Command::Doctor(how) => doctor::run(&cli.config, &how),
         Command::Reload { output } => reload::command(&cli.config, output),

@@ -15,6 +15,7 @@ mod domains;
 mod hb;
 mod hostile;
 mod http;
+mod invitations;
 mod leaks;
 mod life;
 mod login;

@@ -81,7 +81,7 @@ impl Limit {
         ),
         (
             Limit::Registrations,
-            "`registrations_per_network_max`, `registrations_max`: no account is made",
+            "`registrations_per_network_max`, `registrations_max`, `invited_per_network_max`: no account is made",
         ),
         (Limit::SessionsPerAccount, "`sessions_per_account_max`"),
         (

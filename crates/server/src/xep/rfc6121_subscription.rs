@@ -22,6 +22,7 @@ use crate::server::Server;
 use crate::session::{Out, Session};
 use crate::stamp::stamp;
 use crate::subscription::Request;
+use crate::xep::xep_0379_preauth as preauth;
 
 /// What is said about it.
 pub const FEATURE: Feature = Feature {
@@ -69,6 +70,9 @@ pub(crate) async fn outbound(
     let before = roster::item(&cx.server, account, contact)
         .await?
         .unwrap_or_default();
+    if request == Request::Subscribe && preauth::met(cx, contact, stanza, &mut effects).await? {
+        return Ok(effects);
+    }
     let (state, routed) = before.state().outbound(request);
     let mut after = before.clone();
     after.set_state(state, None);
@@ -297,7 +301,7 @@ async fn answer(
     Ok(())
 }
 
-fn store_change(
+pub(super) fn store_change(
     server: &Server,
     account: &Arc<Account>,
     contact: &BareJid,
@@ -330,7 +334,12 @@ fn store_change(
 }
 
 /// Requests go to sessions that are available, the rest to those that follow the roster (RFC 6121 §3.1.3, §3.1.6).
-fn tell_sessions(account: Arc<Account>, request: Request, stanza: Bytes, effects: &mut Effects) {
+pub(super) fn tell_sessions(
+    account: Arc<Account>,
+    request: Request,
+    stanza: Bytes,
+    effects: &mut Effects,
+) {
     effects.call(move |_| {
         for session in account.sessions() {
             let wants = match request {

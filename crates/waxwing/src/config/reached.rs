@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use waxwing_server::OptionValue;
-use waxwing_server::uploads::URL;
+use waxwing_server::{invitations, uploads};
 
 use super::Config;
 use crate::domain::Domain;
@@ -14,17 +14,27 @@ type Given = BTreeMap<String, OptionValue>;
 /// The port of HTTPS.
 const HTTPS_PORT: u16 = 443;
 
+/// The options that are the address of the HTTP service where nobody says otherwise.
+const ADDRESSES: [&str; 2] = [invitations::URL.name, uploads::URL.name];
+
 impl Config {
-    /// What domains set for themselves, and where their files are, unless somebody has set that.
+    /// What domains set for themselves, and where their HTTP service is, unless somebody has set that.
     pub(super) fn options_of_domains(&self) -> BTreeMap<String, Given> {
         let mut all = self.domain_options.clone();
         for domain in &self.domains {
-            let own = all.get(domain).and_then(|own| own.get(URL.name));
-            let given = own.or_else(|| self.options.get(URL.name));
-            let is_given = matches!(given, Some(OptionValue::Text(url)) if !url.is_empty());
-            if let (false, Some(url)) = (is_given, self.https_url(domain)) {
-                let own = all.entry(domain.clone()).or_default();
-                own.insert(URL.name.to_owned(), OptionValue::Text(url));
+            let Some(url) = self.https_url(domain) else {
+                continue;
+            };
+            for name in ADDRESSES {
+                let own = all.get(domain).and_then(|own| own.get(name));
+                let given = own.or_else(|| self.options.get(name));
+                let is_given = given.is_some_and(
+                    |given| !matches!(given, OptionValue::Text(text) if text.is_empty()),
+                );
+                if !is_given {
+                    let own = all.entry(domain.clone()).or_default();
+                    own.insert(name.to_owned(), OptionValue::Text(url.clone()));
+                }
             }
         }
         all
@@ -56,14 +66,14 @@ mod tests {
 
     use super::*;
 
-    /// What two domains have as the address of their files, with these lines in the configuration.
+    /// What two domains have as the address of their invitations, with these lines in the configuration.
     fn urls(lines: &str) -> Vec<Option<String>> {
         let text = format!(
             "domains = [\"a.example\", \"b\u{FC}cher.example\"]\ndata_dir = \"data\"\n{lines}"
         );
         let config = Config::parse(&text, Path::new("/srv/waxwing")).unwrap();
         let all = config.options_of_domains();
-        let of = |domain: &String| match all.get(domain)?.get(URL.name)? {
+        let of = |domain: &String| match all.get(domain)?.get(invitations::URL.name)? {
             OptionValue::Text(url) => Some(url.clone()),
             _ => None,
         };
@@ -75,8 +85,12 @@ mod tests {
     }
 
     #[test]
-    fn files_are_where_https_is() {
+    fn pages_are_where_https_is() {
         assert_eq!(urls(""), [None, None]);
+        assert_eq!(
+            urls("[listen]\nhttps = [\"[::]:8443\"]\ntls = [\"[::]:443\"]\n"),
+            some(["https://a.example", "https://xn--bcher-kva.example"])
+        );
         assert_eq!(
             urls("[listen]\nhttps = [\"[::]:8443\"]\n"),
             some([
@@ -84,35 +98,24 @@ mod tests {
                 "https://xn--bcher-kva.example:8443"
             ])
         );
-        assert_eq!(
-            urls("[listen]\nhttps = [\"[::]:8443\"]\ntls = [\"[::]:443\"]\n"),
-            some(["https://a.example", "https://xn--bcher-kva.example"])
-        );
     }
 
     #[test]
     fn or_where_somebody_says() {
         let public = "[web]\npublic_url = \"https://chat.example/x/\"\n";
-        assert_eq!(
-            urls(public),
-            some(["https://chat.example/x", "https://chat.example/x"])
-        );
-        // Nothing is handed over in plaintext by default.
+        let both = some(["https://chat.example/x", "https://chat.example/x"]);
+        assert_eq!(urls(public), both);
         assert_eq!(
             urls("[web]\npublic_url = \"http://chat.example\"\n"),
             [None, None]
         );
-        let own = "[domain.\"a.example\"]\nupload_url = \"https://files.example\"\n";
+        let own = "[domain.\"a.example\"]\ninvite_url = \"https://join.example\"\n";
         assert_eq!(
             urls(&format!("{public}{own}")),
-            some(["https://files.example", "https://chat.example/x"])
+            some(["https://join.example", "https://chat.example/x"])
         );
-        let all = "[options]\nupload_url = \"https://files.example\"\n";
+        // For all of them there is nothing to add.
+        let all = "[options]\ninvite_url = \"https://join.example\"\n";
         assert_eq!(urls(&format!("{public}{all}")), [None, None]);
-        let none = "[domain.\"a.example\"]\nupload_url = \"\"\n";
-        assert_eq!(
-            urls(&format!("{public}{none}")),
-            some(["https://chat.example/x", "https://chat.example/x"])
-        );
     }
 }
