@@ -110,6 +110,7 @@ pub(crate) fn end(server: &Server, session: &Arc<Session>) {
         return;
     }
     server.metrics().sessions.dec();
+    server.0.components.questions.forget_session(&session.jid);
     // A client that comes back too late is told how far the server got (XEP-0198 §5).
     let mut count = Effects::none();
     stream_management::note_last(server, session, &mut count.batch);

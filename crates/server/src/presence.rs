@@ -232,8 +232,8 @@ async fn broadcast(cx: &Cx, kind: PresenceType, stanza: &Stanza) -> Result<Effec
         // Before anybody can know that the session is there.
         let something_waits = takes && !undelivered::skip(server, &own, nothing_until);
         tell_all(server, &own, &stamped, &audience);
+        privileges::shown(server, (&own, initial), &stamped, &audience);
         if initial {
-            privileges::shown(server, &own, &stamped, &audience);
             greet(server, &own, contacts);
             pubsub::arrived(server, &own, is_first);
         } else {
@@ -291,7 +291,7 @@ fn leave(session: Arc<Session>, stanza: Stanza, audience: Vec<BareJid>, effects:
             pubsub::departed(server, &session.account);
             last::note_left(server, &session, &stanza);
             tell_all(server, &session, &stanza, &audience);
-            privileges::shown(server, &session, &stanza, &audience);
+            privileges::shown(server, (&session, true), &stanza, &audience);
         }
         for to in &directed {
             server.sharers().remove(&session, &to.bare());

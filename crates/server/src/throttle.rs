@@ -108,6 +108,8 @@ impl Network {
 pub(crate) struct Throttle {
     by_network: Mutex<Counts<Network>>,
     by_account: Mutex<Counts<BareJid>>,
+    /// Handshakes of components, by their host and from where: one with a wrong secret keeps out no other.
+    handshakes: Mutex<Counts<(Network, BareJid)>>,
     registrations_by_network: Mutex<Counts<Network>>,
     registrations: Mutex<Counts<()>>,
     invited_by_network: Mutex<Counts<Network>>,
@@ -120,6 +122,7 @@ impl Throttle {
         Throttle {
             by_network: Mutex::new(Counts::new(FAILURES_WINDOW_MICROS)),
             by_account: Mutex::new(Counts::new(FAILURES_WINDOW_MICROS)),
+            handshakes: Mutex::new(Counts::new(FAILURES_WINDOW_MICROS)),
             registrations_by_network: Mutex::new(Counts::new(REGISTRATIONS_WINDOW_MICROS)),
             registrations: Mutex::new(Counts::new(REGISTRATIONS_WINDOW_MICROS)),
             invited_by_network: Mutex::new(Counts::new(REGISTRATIONS_WINDOW_MICROS)),
@@ -155,6 +158,21 @@ pub(crate) async fn allows(
     let known = KNOWN.at(server.now_micros());
     let known = server.store().get(&known, &owner(account), &key);
     Ok(known.await?.is_some())
+}
+
+/// Whether a handshake for this host from there is looked at.
+pub(crate) fn allows_handshake(server: &Server, network: Network, host: &BareJid) -> bool {
+    let now = server.steady_micros();
+    let limit = server.options().number(&FAILURES_BY_NETWORK);
+    let handshakes = lock(&server.throttle().handshakes);
+    !handshakes.is_full(&(network, host.clone()), now, limit)
+}
+
+/// A handshake for this host failed.
+pub(crate) fn handshake_failed(server: &Server, network: Network, host: BareJid) {
+    let now = server.steady_micros();
+    let limit = server.options().number(&FAILURES_BY_NETWORK);
+    lock(&server.throttle().handshakes).add((network, host), now, limit);
 }
 
 /// A log-in failed.

@@ -20,6 +20,7 @@ mod terms;
 pub(crate) use granting::{Refusal, Wish, grant};
 pub use receiving::{Offer, Receiving, UploadError};
 pub(crate) use retention::sweep;
+pub(crate) use room::count_again;
 pub use serving::Served;
 pub(crate) use stored::{FILES, SIZES, SLOTS};
 

@@ -387,6 +387,17 @@ async fn files_go_with_their_account() {
     done(&built, &["account", "remove", "alice@waxwing.example"]);
     assert_eq!(fetch(&built, "GET", &given.path, "").await.status, 404);
     until_kept(&built, 0).await;
+    // Nor do they take anybody's room.
+    let counted = async {
+        loop {
+            let metrics = fetch(&built, "GET", "/metrics", "").await;
+            if String::from_utf8_lossy(&metrics.content).contains("waxwing_upload_bytes 0\n") {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    soon(counted).await;
 }
 
 /// The figure of a process that stands in its status, in bytes.

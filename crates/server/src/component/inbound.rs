@@ -120,8 +120,8 @@ fn skip(connection: &mut Connection, session: &Arc<Session>, skipped: &Skipped) 
     };
     match read(session, root) {
         Ok((stanza, _)) => {
-            let error = StanzaError::from(Condition::PolicyViolation)
-                .with_text(format!("the stanza is too large: {}", skipped.limit));
+            let error =
+                StanzaError::from(Condition::PolicyViolation).with_text(skipped.limit.to_string());
             // Behind what was sent before it.
             let mut effects = Effects::none();
             let reply = Reply::new(&stanza).error(&error);

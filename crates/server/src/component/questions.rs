@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use futures_channel::oneshot;
 use futures_util::future::{Either, select};
-use waxwing_stanza::{Condition, ErrorType, Jid, Reply, StanzaError};
+use waxwing_stanza::{BareJid, Condition, ErrorType, FullJid, Jid, Reply, StanzaError};
 use waxwing_wire::Stanza;
 
 use crate::server::{Server, read_again};
@@ -13,6 +13,9 @@ use crate::session::Session;
 
 /// Most questions that wait for an answer at a time.
 pub(crate) const QUESTIONS_MAX: usize = 4_096;
+
+/// Most of them that are of one asker: an account, or a component.
+pub(crate) const QUESTIONS_OF_ONE_MAX: usize = 256;
 
 /// How long an answer may take.
 pub(crate) const ANSWER_SECS_MAX: u64 = 60;
@@ -23,6 +26,7 @@ pub(crate) struct Questions(Mutex<HashMap<String, Open>>);
 
 struct Open {
     whom: Jid,
+    asker: BareJid,
     tell: oneshot::Sender<Stanza>,
 }
 
@@ -43,23 +47,39 @@ impl Questions {
     pub(super) fn forget(&self, host: &str) {
         self.open().retain(|_, open| open.whom.domain() != host);
     }
+
+    /// So is the session with this address.
+    pub(crate) fn forget_session(&self, address: &FullJid) {
+        let mut open = self.open();
+        if !open.is_empty() {
+            open.retain(|_, open| open.whom.full().as_ref() != Some(address));
+        }
+    }
 }
 
 impl Question {
-    /// Somebody is asked something.
+    /// Somebody is asked something, because somebody else wants to know it.
     ///
     /// # Errors
-    /// `resource-constraint`: too many questions wait already.
-    pub(crate) fn to(server: &Server, whom: Jid) -> Result<Question, StanzaError> {
+    /// `resource-constraint`: too many questions wait already, or too many of this asker's.
+    pub(crate) fn to(server: &Server, whom: Jid, asker: &BareJid) -> Result<Question, StanzaError> {
         let id = format!("question-{}", server.outside().token::<12>());
         let (tell, answer) = oneshot::channel();
         let mut open = server.0.components.questions.open();
-        if open.len() >= QUESTIONS_MAX {
+        let of_asker = open.values().filter(|open| open.asker == *asker);
+        if open.len() >= QUESTIONS_MAX || of_asker.count() >= QUESTIONS_OF_ONE_MAX {
             server.metrics().limit(crate::Limit::Questions);
             let error = StanzaError::from(Condition::ResourceConstraint);
             return Err(error.with_type(ErrorType::Wait));
         }
-        open.insert(id.clone(), Open { whom, tell });
+        open.insert(
+            id.clone(),
+            Open {
+                whom,
+                asker: asker.clone(),
+                tell,
+            },
+        );
         let server = server.clone();
         Ok(Question { id, answer, server })
     }

@@ -9,7 +9,7 @@ use waxwing_stream::{StreamCondition, StreamError};
 use waxwing_wire::{Beyond, Limits, ns};
 
 use super::began;
-use crate::connection::{Connection, Phase, Step, note_size};
+use crate::connection::{Connection, Phase, note_size};
 use crate::server::{Server, read_again};
 use crate::session::Session;
 use crate::throttle::{self, Network};
@@ -63,7 +63,7 @@ fn join(connection: &mut Connection, step: impl FnOnce(&mut Acceptor)) {
 fn handle_output(connection: &mut Connection, output: Output) {
     match output {
         Output::Send(bytes) => connection.output.push(bytes),
-        Output::NeedSecret { host } => look_up(connection, host),
+        Output::NeedSecret { host } => look_up(connection, &host),
         Output::Authenticated { host } => admit(connection, &host),
         Output::Refused { host } => refused(connection, &host),
         Output::Accepted => accepted(connection),
@@ -76,36 +76,22 @@ fn handle_output(connection: &mut Connection, output: Output) {
     }
 }
 
-/// Whoever guesses is slowed down as at log-ins of accounts.
-fn look_up(connection: &mut Connection, host: String) {
+/// Whoever guesses is slowed down, and only at the host that they guess at: all components of a machine have one address.
+fn look_up(connection: &mut Connection, host: &str) {
     let server = connection.server.clone();
     let network = Network::of(connection.peer);
-    connection.wait_for(async move {
-        let known = server.component(&host);
-        let allowed = match &known {
-            Some(known) => throttle::allows(&server, network, &known.account.jid).await,
-            None => Ok(true),
-        };
-        let settings = server.component_settings();
-        Box::new(move |connection: &mut Connection| match allowed {
-            Ok(true) => {
-                let served = settings.get(&host);
-                let secret = served.map(|served| served.secret.clone());
-                join(connection, |acceptor| acceptor.provide_secret(secret));
-            }
-            Ok(false) => {
-                connection.server.metrics().login_throttled();
-                let text = "too many handshakes have failed; try again later";
-                let error = StreamError::new(StreamCondition::PolicyViolation, text);
-                join(connection, |acceptor| acceptor.close(error));
-            }
-            Err(error) => {
-                tracing::error!(%error, "whether a component may connect could not be read");
-                let error = StreamCondition::InternalServerError.into();
-                join(connection, |acceptor| acceptor.close(error));
-            }
-        }) as Step
-    });
+    let known = server.component(host);
+    let allowed =
+        known.is_none_or(|known| throttle::allows_handshake(&server, network, &known.account.jid));
+    if !allowed {
+        server.metrics().login_throttled();
+        let text = "too many handshakes have failed; try again later";
+        let error = StreamError::new(StreamCondition::PolicyViolation, text);
+        return join(connection, |acceptor| acceptor.close(error));
+    }
+    let settings = server.component_settings();
+    let secret = settings.get(host).map(|served| served.secret.clone());
+    join(connection, |acceptor| acceptor.provide_secret(secret));
 }
 
 fn admit(connection: &mut Connection, host: &str) {
@@ -142,13 +128,16 @@ fn bind(server: &Server, host: &str, connection: u64) -> Result<Arc<Session>, St
     Ok(session)
 }
 
-/// Not counted by host: whoever says its name often enough would keep out the component itself.
+/// Whoever guesses at a host from where the component itself is keeps it out: others there are free to come.
 fn refused(connection: &Connection, host: &str) {
     let server = &connection.server;
     server.metrics().login_failed(Failure::NotAuthorized);
-    throttle::failed(server, Network::of(connection.peer), None);
-    if server.options().flag(&crate::settings::LOG_FAILED_LOGINS) {
-        tracing::warn!(peer = %connection.peer, "the handshake of a component failed");
+    if let Some(known) = server.component(host) {
+        let network = Network::of(connection.peer);
+        throttle::handshake_failed(server, network, known.account.jid.clone());
+        if server.options().flag(&crate::settings::LOG_FAILED_LOGINS) {
+            tracing::warn!(peer = %connection.peer, %host, "the handshake of a component failed");
+        }
     }
     tracing::debug!(%host, "the handshake of a component failed");
 }

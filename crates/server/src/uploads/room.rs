@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use futures_util::FutureExt;
 use waxwing_store::{Direction, KeyRange, OwnerKind, StoreError};
 
 use crate::server::Server;
@@ -94,6 +95,21 @@ impl Drop for Place {
     fn drop(&mut self) {
         self.server.uploads().room.state().coming.remove(&self.id);
     }
+}
+
+/// An account is gone, and its files with it: what is here is counted anew, beside everything else.
+pub(crate) fn count_again(server: &Server) {
+    if server.uploads().room.state().here.is_none() {
+        return;
+    }
+    let tasks = server.outside().tasks.clone();
+    let server = server.clone();
+    let work = async move {
+        if let Err(error) = server.count_uploads().await {
+            tracing::warn!(%error, "files could not be counted; those of a removed account count until the hour is over");
+        }
+    };
+    tasks.spawn(work.boxed());
 }
 
 impl Server {

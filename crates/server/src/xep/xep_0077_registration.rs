@@ -215,6 +215,7 @@ pub(crate) async fn removal(
         for session in server.directory().forget(&jid) {
             lifecycle::dismiss(server, &session, StreamCondition::NotAuthorized);
         }
+        crate::uploads::count_again(server);
     });
     Ok(effects)
 }

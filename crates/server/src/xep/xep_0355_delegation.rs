@@ -14,7 +14,7 @@ use waxwing_stanza::xep::xep_0297_forward::forward as forwarded;
 use waxwing_stanza::xep::xep_0355_delegation::{
     ANY_INFO, ANY_ITEMS, Attribute, Delegated, Delegation, NS, OF_ACCOUNTS, OF_SERVER,
 };
-use waxwing_stanza::{Condition, IqType, Jid, Payload, StanzaError};
+use waxwing_stanza::{Condition, ErrorType, IqType, Jid, Payload, StanzaError};
 use waxwing_wire::{Element, Stanza, Writer, ns};
 
 use crate::addressee::Addressee;
@@ -160,7 +160,8 @@ pub(crate) fn forward(
     let served = server.component_settings().get(host).cloned();
     let served = served.ok_or(Condition::ServiceUnavailable)?;
     let stamped = stamp(server, session, stanza, session.address(), None)?;
-    let question = Question::to(server, Jid::from(manager.account.jid.clone()))?;
+    let whom = Jid::from(manager.account.jid.clone());
+    let question = Question::to(server, whom, &session.account.jid)?;
     let mut writer = Writer::new("");
     writer.start(NS, Delegation::NAME);
     writer.raw(&forwarded(&stamped, None));
@@ -171,6 +172,11 @@ pub(crate) fn forward(
         ("set", &question.id),
         &writer.finish(),
     );
+    // It does not read as fast as it is asked; nothing of that may end its stream.
+    if manager.state().is_behind(asked.len()) {
+        let error = StanzaError::from(Condition::ResourceConstraint);
+        return Err(error.with_type(ErrorType::Wait));
+    }
     let mut effects = Effects::none();
     effects.deliver(&manager, asked);
     let session = session.clone();
@@ -208,8 +214,11 @@ fn result(answer: &Stanza, asked: &Stanza) -> Option<Bytes> {
     let delegation = Delegation::find_in(answer).ok()??;
     let mut iq = delegation.forwarded?.stanza?;
     let same = |name: &str, value: Option<&str>| iq.attr(name) == value;
-    // Examples leave out `from`, which is who was asked.
-    let from_asked = iq.attr("from").is_none() || same("from", asked.to().as_deref());
+    // Examples leave out `from`, which is who was asked; where nobody is named, that is the asker's own account.
+    let asker = asked.from().and_then(|from| from.parse::<Jid>().ok());
+    let own = asker.map(|asker| asker.bare().to_string());
+    let whom = asked.to().map(std::borrow::Cow::into_owned).or(own);
+    let from_asked = iq.attr("from").is_none() || same("from", whom.as_deref());
     let is_result = iq.is(ns::CLIENT, "iq") && iq.attr("type") == Some("result");
     let fits = same("to", asked.from().as_deref()) && same("id", asked.id().as_deref());
     if !(is_result && from_asked && fits) {
@@ -257,7 +266,7 @@ async fn ask(
     node: String,
 ) -> Option<DiscoInfo> {
     let host = &session.account.jid;
-    let question = Question::to(server, Jid::from(host.clone())).ok()?;
+    let question = Question::to(server, Jid::from(host.clone()), host).ok()?;
     let asked = DiscoInfo {
         node: Some(node),
         identities: Vec::new(),

@@ -245,7 +245,7 @@ async fn wrapped(
             effects
         }));
     };
-    let question = Question::to(server, asked)?;
+    let question = Question::to(server, asked, &session.account.jid)?;
     let sent = inner.splice().id(Some(&question.id)).finish();
     let sent = read_again(sent).map_err(|_| Condition::InternalServerError)?;
     let mut effects = route::iq(server, &acting, sent).await?;
@@ -272,6 +272,7 @@ async fn wrapped(
 fn inner(grants: &Grants, whose: &BareJid, stanza: &Stanza) -> Result<Stanza, StanzaError> {
     let privileged = PrivilegedIq::find_in(stanza)?;
     let inner = privileged.and_then(|privileged| privileged.iq);
+    let inner = inner.filter(|inner| inner.is(ns::CLIENT, "iq"));
     let inner = inner.ok_or(Condition::Forbidden)?;
     let kind = IqType::of(stanza)?;
     let is_same_kind = inner.attr("type") == Some(kind.as_str());
@@ -313,16 +314,22 @@ fn give(outer: &Stanza, session: &Session, answer: &Bytes) {
     }
 }
 
-/// A session of an account has become available, or is gone: those who may see it are told (§7.3). `audience` are the
-/// account's subscribers.
-pub(crate) fn shown(server: &Server, from: &Session, stanza: &Stanza, audience: &[BareJid]) {
+/// A session of an account has become available, is gone, or shows something else: those who may see it are told (§7.3).
+/// `audience` are the account's subscribers.
+pub(crate) fn shown(
+    server: &Server,
+    (from, begins_or_ends): (&Session, bool),
+    stanza: &Stanza,
+    audience: &[BareJid],
+) {
     let domain = from.jid.domain();
     tell(server, stanza, |_, served| match served.grants.presence {
         Shown::None => false,
-        Shown::ManagedEntity => served.domain == domain,
+        Shown::ManagedEntity => begins_or_ends && served.domain == domain,
+        // §7.4: everything that an account of the domain is shown.
         Shown::Roster => {
             let is_contact = || audience.iter().any(|to| to.domain() == served.domain);
-            served.domain == domain || is_contact()
+            begins_or_ends && served.domain == domain || is_contact()
         }
     });
 }

@@ -1,9 +1,9 @@
 //! [XEP-0356: Privileged Entity](https://xmpp.org/extensions/xep-0356.html)
 
-use waxwing_wire::{Element, ns};
+use waxwing_wire::Element;
 
-use super::xep_0297_forward::Forwarded;
-use crate::payload::{PayloadError, keywords, payload};
+use super::xep_0297_forward::{Forwarded, read_stanza, write_stanza};
+use crate::payload::{keywords, payload};
 
 /// Namespace of privileges, and the name of the feature.
 pub const NS: &str = "urn:xmpp:privilege:2";
@@ -45,8 +45,8 @@ payload! {
 payload! {
     /// A request on behalf of an account (§6.3).
     pub struct PrivilegedIq(NS, "privileged_iq") {
-        /// The request, in the namespace `jabber:client`.
-        iq: Option<Element> = by(read_iq, write_iq),
+        /// A stanza in the namespace `jabber:client`: whether it is a request is for who reads it to see.
+        iq: Option<Element> = by(read_stanza, write_stanza),
     }
 }
 
@@ -102,17 +102,6 @@ impl Requests {
     /// Whether requests of type `set` are among them.
     pub fn has_set(self) -> bool {
         matches!(self, Requests::Set | Requests::Both)
-    }
-}
-
-#[expect(clippy::unnecessary_wraps, reason = "the payload macro wants it")]
-fn read_iq(element: &Element) -> Result<Option<Element>, PayloadError> {
-    Ok(element.child(ns::CLIENT, "iq").cloned())
-}
-
-fn write_iq(element: &mut Element, iq: &Option<Element>) {
-    if let Some(iq) = iq {
-        element.push(iq.clone());
     }
 }
 
