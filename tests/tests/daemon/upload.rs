@@ -6,6 +6,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use waxwing_tests::{Built, BuiltOptions};
 
+use crate::metrics::figures;
 use crate::rig::{ALICE, available, done, server, soon};
 use crate::web::{Answer, Given, answer_of, ask, fetch, get_large, put, put_head, put_large, slot};
 
@@ -389,11 +390,7 @@ async fn files_go_with_their_account() {
     until_kept(&built, 0).await;
     // Nor do they take anybody's room.
     let counted = async {
-        loop {
-            let metrics = fetch(&built, "GET", "/metrics", "").await;
-            if String::from_utf8_lossy(&metrics.content).contains("waxwing_upload_bytes 0\n") {
-                break;
-            }
+        while figures(&built)["waxwing_upload_bytes"] > 0.0 {
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         }
     };
