@@ -1,6 +1,6 @@
 #!/bin/sh
 # needs-apt: nginx libnginx-mod-stream python3
-# needs-accounts: 52
+# needs-accounts: 56
 #
 # nginx in front of the server: HTTP with X-Forwarded-For, and a stream with the PROXY protocol, which ends in the
 # server's own TLS. Both carry the cases of web.sh that need no browser.
@@ -94,5 +94,5 @@ process.exit(found === "200 404" ? 0 : 1);
 ' "$http" && failed=0 || failed=1
 
 PARTNER=nginx/http XMPP_HTTPS_PORT=$http "$here/web.sh" xmpp_client strophe || failed=1
-PARTNER=nginx/stream XMPP_HTTPS_PORT=$stream ACCOUNTS_FROM=26 "$here/web.sh" xmpp_client strophe || failed=1
+PARTNER=nginx/stream XMPP_HTTPS_PORT=$stream ACCOUNTS_FROM=28 "$here/web.sh" xmpp_client strophe || failed=1
 exit "$failed"

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # needs-apt: python3 python3-venv profanity tmux openssl xvfb xterm scrot fonts-dejavu-core
 # needs-pip: slixmpp==1.17.0
-# needs-accounts: 20
+# needs-accounts: 22
 """Profanity, a client for terminals, driven by its keys and judged by its screen.
 
 Leaves the screen as text and as a picture in the artifacts folder.

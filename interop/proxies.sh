@@ -71,7 +71,7 @@ waxwing() {
 }
 until_well waxwing account list
 
-count=28
+count=31
 XMPP_ACCOUNTS='{'
 for number in $(seq $count); do
     echo "secret-$number" | waxwing account add "user$number@localhost" --password-stdin >/dev/null &
@@ -120,7 +120,7 @@ stop() {
     wait "$proxy" || true
     proxy=
 }
-cases='xmpp_client/chat xmpp_client/resumption strophe/many strophe/offline'
+cases='xmpp_client/chat xmpp_client/resumption xmpp_client/upload strophe/many strophe/offline'
 
 {
     printf 'load_module /usr/lib/nginx/modules/ngx_stream_module.so;\ndaemon off;\npid %s/pid;\nevents {}\n' "$folder"
@@ -137,7 +137,7 @@ block haproxy >"$folder/haproxy.cfg"
 haproxy -db -f "$folder/haproxy.cfg" >"$folder/proxies-haproxy.log" 2>&1 &
 proxy=$!
 # shellcheck disable=SC2086 # words
-try haproxy 12 $cases
+try haproxy 13 $cases
 verdict haproxy/streams streams
 stop
 
@@ -147,6 +147,6 @@ HOME=$folder XDG_DATA_HOME=$folder XDG_CONFIG_HOME=$folder \
     caddy run --adapter caddyfile --config "$folder/Caddyfile" >"$folder/proxies-caddy.log" 2>&1 &
 proxy=$!
 # shellcheck disable=SC2086 # words
-try caddy 20 $cases
+try caddy 22 $cases
 stop
 exit "$failed"

@@ -1,6 +1,6 @@
 #!/bin/sh
 # needs-apt: chromium
-# needs-accounts: 34
+# needs-accounts: 36
 #
 # @xmpp/client and strophe.js, in Node and in Chromium: WebSocket and BOSH as pages use them.
 # Packages are pinned by hash in web/package-lock.json and installed in the user's cache.

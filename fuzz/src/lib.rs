@@ -12,6 +12,7 @@
 mod archive_queries;
 mod bosh;
 pub mod campaign;
+mod component_stream;
 mod configuration;
 pub mod corpus;
 mod data_forms;
@@ -24,6 +25,7 @@ mod proxy_protocol;
 mod rxml_oracle;
 mod stanza_types;
 mod stream_management;
+mod upload_request;
 mod websocket;
 mod wire_splice;
 mod wire_stanza;
@@ -31,6 +33,7 @@ mod wire_stream;
 
 pub use archive_queries::archive_queries;
 pub use bosh::bosh;
+pub use component_stream::component_stream;
 pub use configuration::configuration;
 pub use data_forms::data_forms;
 pub use jid::jid;
@@ -40,6 +43,7 @@ pub use negotiation::{
 pub use proxy_protocol::proxy_protocol;
 pub use stanza_types::{TYPES, stanza_types};
 pub use stream_management::stream_management;
+pub use upload_request::upload_request;
 pub use websocket::websocket;
 pub use wire_splice::wire_splice;
 pub use wire_stanza::wire_stanza;
@@ -53,6 +57,7 @@ pub const TARGETS: &[Target] = &[
     ("archive_queries", archive_queries),
     ("bosh", bosh),
     ("client_stream", client_stream),
+    ("component_stream", component_stream),
     ("configuration", configuration),
     ("data_forms", data_forms),
     ("jid", jid),
@@ -62,6 +67,7 @@ pub const TARGETS: &[Target] = &[
     ("server_stream", server_stream),
     ("stanza_types", stanza_types),
     ("stream_management", stream_management),
+    ("upload_request", upload_request),
     ("websocket", websocket),
     ("wire_splice", wire_splice),
     ("wire_stanza", wire_stanza),

@@ -35,6 +35,25 @@ fn every_target_has_a_corpus_and_every_corpus_a_target() {
     assert!(folders.iter().eq(TARGETS.iter().map(|(name, _)| name)));
 }
 
+/// The handshake is that of the stream's id, which is the seed's.
+#[test]
+fn components_are_let_in_today() {
+    let run = waxwing_fuzz::component_stream;
+    for name in ["accepted.txt", "spaces.txt", "server.txt"] {
+        let path = corpus::folder("component_stream").join(name);
+        assert!(run(&fs::read(&path).unwrap()), "{name}");
+    }
+    for name in [
+        "capitals.txt",
+        "wrong.txt",
+        "unknown.txt",
+        "server_no_id.txt",
+    ] {
+        let path = corpus::folder("component_stream").join(name);
+        assert!(!run(&fs::read(&path).unwrap()), "{name}");
+    }
+}
+
 /// The list is made from the sources by `build.rs`: of both ways to declare a type it finds some.
 #[test]
 fn payload_types_are_found_in_the_sources() {

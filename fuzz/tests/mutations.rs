@@ -8,9 +8,9 @@
 
 use waxwing_fuzz::campaign::{self, Outcome};
 use waxwing_fuzz::{
-    Target, archive_queries, bosh, client_stream, configuration, data_forms, jid, proxy_protocol,
-    scram_client, scram_server, server_stream, stanza_types, stream_management, websocket,
-    wire_splice, wire_stanza, wire_stream,
+    Target, archive_queries, bosh, client_stream, component_stream, configuration, data_forms, jid,
+    proxy_protocol, scram_client, scram_server, server_stream, stanza_types, stream_management,
+    websocket, wire_splice, wire_stanza, wire_stream,
 };
 
 fn run(target: Target, seed: u64, inputs: usize) {
@@ -81,6 +81,12 @@ fn streams_of_hostile_clients() {
 fn streams_of_hostile_servers() {
     run_accepting(("client_stream", client_stream), 9, 20_000, 200);
     run(("scram_client", scram_client), 10, 20_000);
+}
+
+/// Most of what is done to a handshake keeps the component out.
+#[test]
+fn streams_of_components() {
+    run(("component_stream", component_stream), 16, 50_000);
 }
 
 #[test]

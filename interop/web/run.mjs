@@ -91,6 +91,25 @@ test("xmpp_client/resumption", async () => {
   equal(one.inbox.bodies(), ["while you were away", "marker"], "messages, each once");
 });
 
+// More than proxies hold by themselves.
+test("xmpp_client/upload", async () => {
+  const one = await new Xmpp(account()).online();
+  const content = new Uint8Array(3_000_000).map((_, at) => at % 251);
+  const upload = "urn:xmpp:http:upload:0";
+  const wish = { filename: "a b.bin", size: String(content.length), "content-type": "application/octet-stream" };
+  const request = xml("iq", { type: "get", to: "localhost" }, xml("request", { xmlns: upload, ...wish }));
+  const slot = (await one.xmpp.iqCaller.request(request)).getChild("slot", upload);
+  const headers = { "Content-Type": "application/octet-stream" };
+  for (const header of slot.getChild("put").getChildren("header")) headers[header.attrs.name] = header.text();
+  const put = await fetch(slot.getChild("put").attrs.url, { method: "PUT", headers, body: content });
+  equal(put.status, 201, "what the file gets");
+  const url = slot.getChild("get").attrs.url;
+  const whole = new Uint8Array(await (await fetch(url)).arrayBuffer());
+  check(whole.length === content.length && whole.every((byte, at) => byte === content[at]), "it is another file");
+  const part = await fetch(url, { headers: { Range: "bytes=2999998-" } });
+  equal([part.status, part.headers.get("content-range")], [206, "bytes 2999998-2999999/3000000"], "a part");
+});
+
 test("strophe/chat_over_websocket", async () => {
   const [alice, bob] = [account(), account()];
   const one = await overWebSocket().online(alice);

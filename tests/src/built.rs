@@ -1,5 +1,7 @@
 //! The built server, started as its users start it: by its command line, on a directory and a
 //! loopback address of its own.
+//!
+//! Length: what a test may want of its server, and each way to start and end it, is one list.
 
 mod error;
 mod place;
@@ -9,6 +11,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
@@ -31,6 +34,7 @@ const C2S_TLS_PORT: u16 = 5223;
 const PLAIN_PORT: u16 = 5224;
 const HTTP_PORT: u16 = 5280;
 const HTTPS_PORT: u16 = 5281;
+const COMPONENTS_PORT: u16 = 5347;
 
 /// What a test wants of its server.
 #[derive(Clone, Debug)]
@@ -53,6 +57,8 @@ pub struct BuiltOptions {
     pub config: String,
     /// More lines of the section `[listen]`, each with its end; `{ip}` stands for the server's address.
     pub listen: String,
+    /// Files with secrets beside the configuration: names and contents.
+    pub secrets: Vec<(String, String)>,
     /// A directory whose files the data directory begins with.
     pub data: Option<PathBuf>,
     /// Environment variables for the server alone.
@@ -76,6 +82,7 @@ impl BuiltOptions {
             log: "info".to_owned(),
             config: String::new(),
             listen: String::new(),
+            secrets: Vec::new(),
             data: None,
             environment: Vec::new(),
             wrapper: Vec::new(),
@@ -103,6 +110,8 @@ pub struct Built {
     pub http: SocketAddr,
     /// Where HTTP is over TLS.
     pub https: SocketAddr,
+    /// Where external components connect, if [`BuiltOptions::listen`] says so.
+    pub components: SocketAddr,
     /// What the server stores.
     pub data_dir: PathBuf,
     /// The certificate of the authority that the server's certificate is from, PEM.
@@ -145,6 +154,7 @@ impl Built {
             plain: at(PLAIN_PORT),
             http: at(HTTP_PORT),
             https: at(HTTPS_PORT),
+            components: at(COMPONENTS_PORT),
             data_dir: scratch.path().join("data"),
             authority: scratch.path().join("tls/ca.pem"),
             pid: 0,
@@ -203,10 +213,22 @@ impl Built {
             listen = self.options.listen.replace("{ip}", &self.ip().to_string()),
             more = self.options.config,
         );
+        for (name, secret) in &self.options.secrets {
+            let path = self.scratch.path().join(name);
+            std::fs::write(&path, secret).map_err(system("a file with a secret"))?;
+            let mode = std::fs::Permissions::from_mode(0o600);
+            std::fs::set_permissions(&path, mode).map_err(system("a file with a secret"))?;
+        }
         if let Some(data) = &self.options.data {
             copy(data, &self.data_dir).map_err(system("the data to begin with"))?;
         }
         std::fs::write(&self.config, text).map_err(system("the configuration"))
+    }
+
+    /// Whether what it stores is in its data directory, and blobs are files.
+    #[must_use]
+    pub fn stores_in_files(&self) -> bool {
+        self.database.is_none()
     }
 
     /// Gives the server nothing to begin with from its next life on: a data directory that is not there yet, and where it

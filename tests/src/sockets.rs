@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore};
-use waxwing_server::{OptionValue, Registration, TlsBinding};
+use waxwing_server::{Grants, OptionValue, Registration, TlsBinding};
 use waxwing_testkit::Seed;
 use waxwing_testkit::conversation::{
     Cast, DOMAIN, Failure, Happened, Network, PASSWORD, Runner, Section, Transport, Wait,
@@ -147,6 +147,7 @@ impl Network for Sockets {
         let address = match transport {
             Transport::StartTls => self.server.c2s,
             Transport::Plain => self.server.plain,
+            Transport::Component => self.server.components,
         };
         let connect = || -> io::Result<(TcpStream, TcpStream)> {
             let socket = TcpStream::connect(address)?;
@@ -289,6 +290,31 @@ fn mode(registration: Registration) -> String {
     found.map_or_else(String::new, |(name, _)| (*name).to_owned())
 }
 
+/// The listener for components.
+const COMPONENTS_LISTEN: &str = "components_loopback = [\"{ip}:5347\"]\n";
+
+/// A component's section of the configuration, and the name of the file with its secret.
+fn component(name: &str, grants: &Grants) -> (String, String) {
+    let file = format!("{name}.secret");
+    let iq = grants.iq.iter();
+    let iq: Vec<String> = iq
+        .map(|(namespace, kind)| format!("{namespace} {}", kind.as_str()))
+        .collect();
+    let delegated = grants.delegated.iter();
+    let delegated: Vec<String> = delegated
+        .map(|grant| format!("{} {}", grant.namespace, grant.attributes.join(" ")))
+        .collect();
+    let section = format!(
+        "\n[component.\"{name}.{DOMAIN}\"]\nsecret_file = {file:?}\nroster = {:?}\nroster_push = {}\n\
+         message = {:?}\npresence = {:?}\niq = {iq:?}\ndelegate = {delegated:?}\n",
+        grants.roster.as_str(),
+        grants.roster_push,
+        if grants.message { "outgoing" } else { "none" },
+        grants.presence.as_str(),
+    );
+    (section, file)
+}
+
 fn options(cast: &Cast) -> BuiltOptions {
     let mut options = BuiltOptions::new("conversation");
     options.domain = DOMAIN.to_owned();
@@ -309,6 +335,12 @@ fn options(cast: &Cast) -> BuiltOptions {
         "\n[options]\nscram_iterations = {SCRAM_ITERATIONS}\n{}",
         set.collect::<String>() + &of_domains.collect::<String>()
     );
+    for (name, grants) in &cast.components {
+        let (section, file) = component(name, grants);
+        options.config.push_str(&section);
+        options.secrets.push((file, PASSWORD.to_owned()));
+        options.listen = COMPONENTS_LISTEN.to_owned();
+    }
     for account in cast.accounts() {
         options = options.account(&account, PASSWORD);
     }

@@ -8,6 +8,7 @@
 mod accounts;
 mod announcement;
 mod config;
+mod invitation;
 mod ports;
 
 use std::os::unix::process::{CommandExt, parent_id};
@@ -146,7 +147,8 @@ fn announce_when_ready(server: &Path, folder: &Folder) -> Result<(), Failure> {
             }
             let accounts = Accounts::read(&made)?.still_there(&output.stdout)?;
             let config = Config::read(&folder.config())?;
-            print!("{}", announcement::text(folder, &config, &accounts));
+            let link = invitation::link(&config, || waxwing(server, folder))?;
+            print!("{}", announcement::text(folder, &config, &accounts, &link));
             return Ok(());
         }
         if parent_id() != parent {

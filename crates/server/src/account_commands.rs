@@ -169,7 +169,7 @@ fn refused(jid: &BareJid, error: &accounts::AccountError) -> AdminError {
     }
 }
 
-fn end_sessions(server: &Server, jid: &BareJid) {
+pub(crate) fn end_sessions(server: &Server, jid: &BareJid) {
     for session in server.directory().forget(jid) {
         session.kick(StreamCondition::NotAuthorized.into());
         crate::lifecycle::end(server, &session);

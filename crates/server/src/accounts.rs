@@ -139,7 +139,7 @@ pub(crate) fn remove(server: &Server, jid: &BareJid, batch: &mut Batch) {
 }
 
 /// Whether the name is that of an account that was removed.
-async fn is_kept(server: &Server, jid: &BareJid) -> Result<bool, StoreError> {
+pub(crate) async fn is_kept(server: &Server, jid: &BareJid) -> Result<bool, StoreError> {
     let Some(name) = jid.node() else {
         return Ok(false);
     };
@@ -186,6 +186,9 @@ pub(crate) const RESOURCES: &str = "resources";
 
 /// The key of the names of runs of commands: a restart ends none.
 pub(crate) const RUNS: &str = "command-runs";
+
+/// The key of slots for files: one that was given before a restart can be used after it.
+pub(crate) const UPLOADS: &str = "upload-slots";
 
 /// Secret keys of the server's own. Those that there are not yet are made, in one commit.
 pub(crate) async fn secrets<const N: usize>(
@@ -288,7 +291,10 @@ impl StoredAccount {
 }
 
 /// Derives credentials for every hash from a password, off the connections' threads: it takes long.
-async fn derive(server: &Server, password: &str) -> Result<Vec<StoredKey>, AccountError> {
+pub(crate) async fn derive(
+    server: &Server,
+    password: &str,
+) -> Result<Vec<StoredKey>, AccountError> {
     let password = Password::prepare(password).map_err(|_| AccountError::Password)?;
     let mut seed = server.seed();
     let iterations = server.iterations();
@@ -309,6 +315,24 @@ pub async fn create(
     role: Role,
     reuse: bool,
 ) -> Result<(), AccountError> {
+    let account = prepare(server, jid, password, role, reuse).await?;
+    let mut batch = Batch::new();
+    enter(&mut batch, jid, &account);
+    match server.store().commit(batch).await {
+        Ok(_) => Ok(()),
+        Err(StoreError::Refused { .. }) => Err(AccountError::Exists),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// An account as it is to be stored, if it can be made.
+pub(crate) async fn prepare(
+    server: &Server,
+    jid: &BareJid,
+    password: &str,
+    role: Role,
+    reuse: bool,
+) -> Result<StoredAccount, AccountError> {
     if !jid.node().is_some_and(waxwing_stanza::jid::is_registrable) {
         return Err(AccountError::Name);
     }
@@ -318,20 +342,18 @@ pub async fn create(
     if !reuse && is_kept(server, jid).await? {
         return Err(AccountError::Removed);
     }
-    let account = StoredAccount {
+    Ok(StoredAccount {
         role: role.into(),
         disabled: false,
         created_micros: server.now_micros(),
         keys: derive(server, password).await?,
-    };
-    let mut batch = Batch::new();
+    })
+}
+
+/// Enters a new account; the batch is refused where there is one meanwhile.
+pub(crate) fn enter(batch: &mut Batch, jid: &BareJid, account: &StoredAccount) {
     batch.require_absent(&ACCOUNTS, &owner(jid), &key());
-    save(&mut batch, jid, &account);
-    match server.store().commit(batch).await {
-        Ok(_) => Ok(()),
-        Err(StoreError::Refused { .. }) => Err(AccountError::Exists),
-        Err(error) => Err(error.into()),
-    }
+    save(batch, jid, account);
 }
 
 /// Whether this is the account's password.

@@ -54,6 +54,8 @@ pub enum Place {
     Domain,
     /// A service host.
     Host(Service),
+    /// The host of an external component (XEP-0114): everything there is the component's.
+    Component,
 }
 
 /// Where a stanza goes, as its addresses say; who is online does not matter here.
@@ -65,6 +67,8 @@ pub enum Destination {
     Session(waxwing_stanza::FullJid),
     /// An address at a service host that is not the host's own, such as a room: for the service to say who that is.
     AtHost(Service, Jid),
+    /// Any address at the host of an external component.
+    Component(Jid),
     /// A full address of a served domain itself (`domain/resource`): nobody is there.
     Nobody,
     /// Another domain.
@@ -88,6 +92,7 @@ pub fn destination(
             return Destination::Here(Addressee::Host(service), bare);
         }
         Some(Place::Host(service)) => return Destination::AtHost(service, to.clone()),
+        Some(Place::Component) => return Destination::Component(to.clone()),
         Some(Place::Domain) => {}
     }
     match (to.node().is_some(), to.resource().is_some()) {
@@ -110,6 +115,7 @@ mod tests {
             "x.example" => Some(Place::Domain),
             "rooms.x.example" => Some(Place::Host(Service::Rooms)),
             "pubsub.x.example" => Some(Place::Host(Service::Pubsub)),
+            "irc.x.example" => Some(Place::Component),
             _ => None,
         };
         let find = |to: &str| destination(&sender, Some(&to.parse().unwrap()), place);
@@ -134,6 +140,14 @@ mod tests {
             (
                 "r@rooms.x.example/n",
                 at(Service::Rooms, "r@rooms.x.example/n"),
+            ),
+            (
+                "irc.x.example",
+                Destination::Component("irc.x.example".parse().unwrap()),
+            ),
+            (
+                "c@irc.x.example/n",
+                Destination::Component("c@irc.x.example/n".parse().unwrap()),
             ),
             ("a@y.example", Destination::Remote),
             ("x.x.example", Destination::Remote),

@@ -107,14 +107,23 @@ impl Verdict {
 /// What stands between a session and an address, whose account is `recipient` if it is one of ours.
 pub(crate) fn from_session(session: &Session, to: &Jid, recipient: &BlockList) -> Verdict {
     let own = session.account.blocked();
-    let from = Jid::from(session.jid.clone());
+    let from = session.as_sender();
     between((&from, &session.account.jid, &own), to, recipient)
 }
 
 /// Whether presence of one session may reach another.
 pub(crate) fn is_free(from: &Session, to: &Session) -> bool {
-    let to_jid = Jid::from(to.jid.clone());
-    from_session(from, &to_jid, &to.account.blocked()) == Verdict::Free
+    is_free_at(from, to, &to.as_sender())
+}
+
+/// The same where it is addressed to somebody at a component, whose session takes it for all of them.
+pub(crate) fn is_free_at(from: &Session, to: &Session, address: &Jid) -> bool {
+    let own = Jid::from(to.jid.clone());
+    let to_jid = match to.account.is_outside() {
+        true => address,
+        false => &own,
+    };
+    from_session(from, to_jid, &to.account.blocked()) == Verdict::Free
 }
 
 /// Refuses what a session sends as message to where it may not go.
@@ -129,7 +138,10 @@ pub(crate) async fn check_message(
     };
     let account = match destination {
         Destination::Here(..) | Destination::Session(_) => server.account(&to.bare()).await?,
-        Destination::AtHost(..) | Destination::Nobody | Destination::Remote => None,
+        Destination::AtHost(..)
+        | Destination::Component(_)
+        | Destination::Nobody
+        | Destination::Remote => None,
     };
     let list = account.map(|account| account.blocked()).unwrap_or_default();
     from_session(session, to, &list).check()

@@ -1,4 +1,6 @@
-//! One client's stream: negotiation, then stanzas in order. Driven by a shell that owns the socket.
+//! One client's stream, or one component's: negotiation, then stanzas in order. Driven by a shell that owns the socket.
+//!
+//! Length: what a shell calls is one state machine, whoever is at the other end.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -11,13 +13,16 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use prometheus_client::metrics::gauge::Gauge;
 use waxwing_store::LogId;
+use waxwing_stream::component::Acceptor;
 use waxwing_stream::sasl::TlsBinding;
 use waxwing_stream::server::Negotiation;
 use waxwing_stream::{Framing, StreamCondition, StreamError};
 use waxwing_wire::{Event, Limits, WireError};
 
 use crate::admission::{NEGOTIATING_MAX, Stay};
+use crate::component;
 use crate::devices::Proof;
+use crate::invitations::Invited;
 use crate::link::{Link, Security, Transport};
 use crate::metrics::Limit;
 use crate::server::Server;
@@ -46,6 +51,8 @@ pub(crate) type Step = Box<dyn FnOnce(&mut Connection) + Send>;
 
 pub(crate) enum Phase {
     Negotiating(Box<Negotiation>),
+    /// An external component that is not let in yet (XEP-0114).
+    Joining(Box<Acceptor>),
     Bound(Arc<Session>),
     Ended,
 }
@@ -70,6 +77,8 @@ pub struct Connection {
     pub(crate) proof: Proof,
     /// The place of a guest who has logged in and not bound yet.
     pub(crate) guest: Option<Pass>,
+    /// The invitation whose token was shown before log-in (XEP-0445).
+    pub(crate) invited: Option<Box<Invited>>,
     /// How many elements of the output were taken.
     taken: u64,
     /// Log entries that are in the output or were taken, for streams without XEP-0198; each with the number of its
@@ -89,13 +98,20 @@ impl Connection {
         let deadline =
             server.steady_micros() + server.options().number(&NEGOTIATION_SECS) * 1_000_000;
         let secure = matches!(link.security, Security::Tls(_));
-        let negotiation = crate::login::negotiation(&server, link.security, link.framing);
+        let phase = match link.transport {
+            Transport::Component => Phase::Joining(Box::new(Acceptor::new(server.seed()))),
+            _ => {
+                let security = link.security;
+                let negotiation = crate::login::negotiation(&server, security, link.framing);
+                Phase::Negotiating(Box::new(negotiation))
+            }
+        };
         Connection {
             number: server.next_number(),
             peer: link.peer,
             transport: link.transport,
             counted,
-            phase: Phase::Negotiating(Box::new(negotiation)),
+            phase,
             reader: Source::new(link.framing, Limits::BEFORE_LOGIN),
             work: None,
             output: Vec::new(),
@@ -105,6 +121,7 @@ impl Connection {
             resumption: None,
             proof: Proof::default(),
             guest: None,
+            invited: None,
             start_tls: false,
             secure,
             stalled: false,
@@ -120,7 +137,7 @@ impl Connection {
             Phase::Ended => return,
             // Whoever speaks is there, whatever was not acknowledged yet.
             Phase::Bound(_) => self.deadline_micros = None,
-            Phase::Negotiating(_) => {}
+            Phase::Negotiating(_) | Phase::Joining(_) => {}
         }
         self.reader.push(plaintext);
     }
@@ -144,7 +161,7 @@ impl Connection {
     pub fn domain(&self) -> Option<&str> {
         match &self.phase {
             Phase::Negotiating(negotiation) => Some(negotiation.domain()),
-            Phase::Bound(_) | Phase::Ended => None,
+            Phase::Joining(_) | Phase::Bound(_) | Phase::Ended => None,
         }
     }
 
@@ -244,7 +261,7 @@ impl Connection {
 
     /// Works until nothing is left to do; then the waker is registered.
     pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Action> {
-        if matches!(self.phase, Phase::Negotiating(_)) {
+        if matches!(self.phase, Phase::Negotiating(_) | Phase::Joining(_)) {
             // Nothing else wakes a client that says nothing when it has to go.
             let most = self.server.options().number(&NEGOTIATING_MAX);
             let stay = self
@@ -315,6 +332,7 @@ impl Connection {
                 }
                 true
             }
+            Phase::Joining(_) => component::step(self),
             Phase::Bound(session) => {
                 let session = session.clone();
                 self.step_bound(&session, cx)
@@ -328,6 +346,9 @@ impl Connection {
             return false;
         }
         match self.reader.next() {
+            Ok(Some(event)) if session.account.is_outside() => {
+                component::handle(self, session, event);
+            }
             Ok(Some(Event::Stanza(stanza))) => crate::inbound::handle(self, session, stanza),
             Ok(Some(Event::Whitespace)) => {}
             Ok(Some(Event::Close)) => self.close(session),
@@ -345,7 +366,7 @@ impl Connection {
     }
 
     /// The client has closed its stream: its session is over (RFC 6120 §4.4).
-    fn close(&mut self, session: &Arc<Session>) {
+    pub(crate) fn close(&mut self, session: &Arc<Session>) {
         self.collect_session(session);
         crate::lifecycle::end(&self.server, session);
         self.finish();
@@ -391,6 +412,10 @@ impl Connection {
                         self.output.push(bytes);
                     }
                 }
+            }
+            Phase::Joining(mut acceptor) => {
+                acceptor.close(error);
+                self.output.extend(component::said(&mut acceptor));
             }
             Phase::Bound(session) => {
                 self.collect_session(&session);
@@ -448,8 +473,11 @@ impl Connection {
             let wait = self.server.options().number(&ACK_SECS) * 1_000_000;
             self.deadline_micros = Some(self.server.steady_micros() + wait);
         }
-        for bytes in self.output.get(before..).unwrap_or_default() {
+        for bytes in self.output.get_mut(before..).unwrap_or_default() {
             self.server.metrics().sent(bytes);
+            if session.account.is_outside() {
+                *bytes = component::outward(bytes);
+            }
         }
     }
 
@@ -469,6 +497,7 @@ impl Connection {
         }
         self.phase = Phase::Bound(session);
         self.proof = Proof::default();
+        self.invited = None;
         self.counted.dec();
         self.counted = self.server.metrics().stream(self.transport, true);
         self.counted.inc();
@@ -476,7 +505,7 @@ impl Connection {
 }
 
 /// Counts an element that is larger than allowed.
-fn note_size(server: &Server, error: &WireError) {
+pub(crate) fn note_size(server: &Server, error: &WireError) {
     if StreamError::from(*error).condition == StreamCondition::PolicyViolation {
         server.metrics().limit(Limit::ElementSize);
     }

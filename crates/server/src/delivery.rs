@@ -13,6 +13,7 @@ use waxwing_wire::Stanza;
 
 use crate::archive;
 use crate::blocking;
+use crate::component;
 use crate::directory::Account;
 use crate::hooks::Received;
 use crate::keep::Fate;
@@ -162,6 +163,7 @@ impl Delivery {
 /// Delivers a durable message.
 pub(crate) fn deliver(server: &Server, delivery: Delivery) {
     let got = match &delivery.full {
+        _ if delivery.account.is_outside() => to_component(server, &delivery),
         _ if is_kept_away(&delivery) => keep_away(server, &delivery),
         Some(full) => to_full(server, &delivery, full),
         None => to_bare(server, &delivery),
@@ -178,8 +180,7 @@ pub(crate) fn deliver(server: &Server, delivery: Delivery) {
 /// Whether its sender was blocked since it came.
 fn is_kept_away(delivery: &Delivery) -> bool {
     let sender = delivery.sender.as_ref();
-    sender
-        .is_some_and(|sender| blocking::is_kept_from(&delivery.account, &sender.jid.clone().into()))
+    sender.is_some_and(|sender| blocking::is_kept_from(&delivery.account, &sender.as_sender()))
 }
 
 /// What the log holds waits there until its sender is free again.
@@ -239,6 +240,27 @@ fn to_bare(server: &Server, delivery: &Delivery) -> Vec<Arc<Session>> {
     }
     if got.is_empty() {
         refuse_lost(server, delivery);
+    }
+    got
+}
+
+/// A component has one session for whoever is there, and takes every type.
+fn to_component(server: &Server, delivery: &Delivery) -> Vec<Arc<Session>> {
+    let got = delivery.account.most_available();
+    for session in &got {
+        let is_typing = !delivery.fate.says_something
+            && matches!(delivery.kind, MessageType::Chat | MessageType::Normal);
+        if is_typing || delivery.id.is_some() {
+            if delivery.reaches(session) {
+                session.push(delivery.out());
+            }
+        } else {
+            session.push(Out::stanza(delivery.stanza.bytes().clone()));
+        }
+    }
+    let is_missed = delivery.fate.says_something || delivery.kind == MessageType::Groupchat;
+    if got.is_empty() && delivery.id.is_none() && is_missed {
+        refuse(server, delivery, &component::absent());
     }
     got
 }

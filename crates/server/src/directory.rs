@@ -49,6 +49,9 @@ pub struct Account {
     turn: Arc<Turnstile>,
     /// What it may do; [`Role`] as its number.
     role: AtomicI32,
+    /// Whether it is no account of ours: somebody at a component, or the component itself. Nothing of it is stored but
+    /// what waits for a component.
+    outside: bool,
     /// Its place among the guests, if it is one.
     pub(crate) guest: Option<Pass>,
     /// How much waits for it.
@@ -80,6 +83,7 @@ impl Account {
             binding: Mutex::default(),
             turn: Arc::default(),
             role: AtomicI32::new(role.into()),
+            outside: false,
             guest: None,
             waiting: Waiting::default(),
             pushing: Pushing::default(),
@@ -93,6 +97,19 @@ impl Account {
             archiving: Mutex::default(),
             visited: Mutex::default(),
         }
+    }
+
+    /// Somebody at a component, or the component itself.
+    pub(crate) fn outside(jid: BareJid) -> Self {
+        Account {
+            outside: true,
+            ..Account::new(jid, Role::default(), BlockList::default())
+        }
+    }
+
+    /// Whether it is no account of ours, but somebody at a component.
+    pub fn is_outside(&self) -> bool {
+        self.outside
     }
 
     /// Whether it is a guest's, who has proved nothing and will not come back.

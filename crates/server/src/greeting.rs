@@ -9,9 +9,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
-use waxwing_stanza::{BareJid, StanzaError};
+use waxwing_stanza::{BareJid, Jid, StanzaError};
+use waxwing_wire::{Element, ns};
 
 use crate::blocking;
+use crate::component::Component;
 use crate::presence::show;
 use crate::roster::{self, StoredItem};
 use crate::server::Server;
@@ -95,10 +97,28 @@ async fn go_on(
     }
 }
 
+/// Who is at a component shows itself by its own rules: the component is asked (RFC 6121 §4.3.1).
+fn probe(session: &Session, contact: &BareJid, component: &Component) {
+    let Some(asked) = component.session() else {
+        return;
+    };
+    let address = Jid::from(contact.clone());
+    if blocking::is_free_at(session, &asked, &address) {
+        let probe = Element::new(ns::CLIENT, "presence")
+            .with_attr("from", session.jid.to_string())
+            .with_attr("to", contact.to_string())
+            .with_attr("type", "probe");
+        asked.push(Out::stanza(probe.to_bytes(ns::CLIENT)));
+    }
+}
+
 fn say(server: &Server, session: &Arc<Session>, word: Word, words: &mut VecDeque<Word>) {
     let account = &session.account;
     match word {
         Word::Contact(contact) => {
+            if let Some(component) = server.component(contact.domain()) {
+                return probe(session, &contact, &component);
+            }
             let known = server.directory().known(&contact);
             for other in known.iter().flat_map(|known| known.sessions()) {
                 if other.priority().is_some() && !Arc::ptr_eq(&other, session) {

@@ -49,6 +49,12 @@ pub(crate) fn start(server: &Server) {
             if let Err(error) = crate::archive::sweep(&server).await {
                 tracing::warn!(%error, "archives keep more than they are to keep");
             }
+            if let Err(error) = crate::uploads::sweep(&server).await {
+                tracing::warn!(%error, "files whose time is over could not be removed; nobody gets them any more");
+            }
+            if let Err(error) = crate::component::expire(&server).await {
+                tracing::warn!(%error, "what waits too long for components could not be returned");
+            }
             if let Err(error) = crate::pubsub::sweep(&server).await {
                 tracing::warn!(%error, "items of removed nodes could not be removed");
             }

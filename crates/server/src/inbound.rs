@@ -89,7 +89,7 @@ fn check_from(session: &Session, stanza: &Stanza) -> Result<(), StreamCondition>
     }
 }
 
-fn refusal(
+pub(crate) fn refusal(
     server: &Server,
     session: &Arc<Session>,
     stanza: &Stanza,
@@ -103,7 +103,7 @@ fn refusal(
 }
 
 /// A stanza whose writes did not become durable is answered with an error, not acknowledged in silence.
-fn on_failure(server: &Server, session: &Arc<Session>, stanza: Stanza) -> OnFailure {
+pub(crate) fn on_failure(server: &Server, session: &Arc<Session>, stanza: Stanza) -> OnFailure {
     let (server, session) = (server.clone(), session.clone());
     Box::new(move |error: &StoreError| {
         let reply = server.store_error_reply(&stanza, &unavailable(error), &session);

@@ -113,6 +113,7 @@ pub(crate) fn end(server: &Server, session: &Arc<Session>) {
         return;
     }
     server.metrics().sessions.dec();
+    server.0.components.questions.forget_session(&session.jid);
     // A client that comes back too late is told how far the server got (XEP-0198 §5).
     let mut count = Effects::none();
     stream_management::note_last(server, session, &mut count.batch);
@@ -132,6 +133,9 @@ pub(crate) fn end(server: &Server, session: &Arc<Session>) {
         server.directory().remove_resumable(&id);
     }
     crate::route::bounce_all(server, left);
+    if session.account.is_outside() {
+        return crate::component::ended(server, session);
+    }
     // XEP-0198 §5: what was not acknowledged is treated as sent to an unavailable resource. Logged messages that nobody
     // else has are undelivered in the log.
     if logged {

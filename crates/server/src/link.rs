@@ -31,15 +31,18 @@ pub enum Transport {
     WebSocket,
     /// XEP-0206.
     Bosh,
+    /// No client: an external component (XEP-0114), over TCP with or without TLS.
+    Component,
 }
 
 impl Transport {
-    pub(crate) const ALL: [Transport; 5] = [
+    pub(crate) const ALL: [Transport; 6] = [
         Transport::StartTls,
         Transport::Tls,
         Transport::Plain,
         Transport::WebSocket,
         Transport::Bosh,
+        Transport::Component,
     ];
 
     /// Its name in metrics.
@@ -50,6 +53,7 @@ impl Transport {
             Transport::Plain => "plain",
             Transport::WebSocket => "websocket",
             Transport::Bosh => "bosh",
+            Transport::Component => "component",
         }
     }
 }

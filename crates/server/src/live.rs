@@ -7,6 +7,7 @@ use waxwing_stream::sasl::TokenKey;
 use waxwing_stream::server::Settings as StreamSettings;
 
 use crate::addressee::Place;
+use crate::component::settings::{self as components, Served};
 use crate::hosts::Hosts;
 use crate::login::Common;
 use crate::options::Options;
@@ -39,6 +40,8 @@ struct Now {
     /// By domain.
     domain_options: BTreeMap<String, Arc<Options>>,
     hosts: Arc<Hosts>,
+    /// By host.
+    components: Arc<BTreeMap<String, Served>>,
     stream: Arc<StreamSettings>,
     /// By what push services know the server.
     vapid: Option<Arc<Vapid>>,
@@ -79,6 +82,7 @@ impl Now {
             })
             .collect();
         let hosts = Hosts::new(&domain_options)?;
+        let components = components::checked(&settings.components, domains, &hosts)?;
         let registration = domains.iter().map(|domain| {
             let mode = settings.registration_of(domain);
             (domain.clone(), mode)
@@ -103,6 +107,7 @@ impl Now {
             registration,
             options: Arc::new(options),
             hosts: Arc::new(hosts),
+            components: Arc::new(components),
             domain_options: domain_options
                 .into_iter()
                 .map(|(domain, options)| (domain, Arc::new(options)))
@@ -130,7 +135,9 @@ impl Server {
         let settings = settings.prepared()?;
         let live = &self.0.live;
         let now = Now::new(&settings, self.domains(), self.registry(), live.keys)?;
+        let before = self.component_settings();
         *live.now.write().unwrap_or_else(PoisonError::into_inner) = now;
+        crate::component::follow_settings(self, &before);
         crate::housekeeping::follow_settings(self);
         Ok(())
     }
@@ -156,8 +163,19 @@ impl Server {
         if self.serves(domain) {
             return Some(Place::Domain);
         }
-        let service = |now: &Now| now.hosts.get(domain).map(|host| host.service);
-        self.0.live.now(service).map(Place::Host)
+        self.0.live.now(|now| {
+            let service = now.hosts.get(domain).map(|host| Place::Host(host.service));
+            let component = || {
+                let is_one = now.components.contains_key(domain);
+                is_one.then_some(Place::Component)
+            };
+            service.or_else(component)
+        })
+    }
+
+    /// The components that may connect, by host.
+    pub(crate) fn component_settings(&self) -> Arc<BTreeMap<String, Served>> {
+        self.0.live.now(|now| now.components.clone())
     }
 
     /// Who may make an account at a domain; nobody where it is not served.

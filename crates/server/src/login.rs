@@ -6,6 +6,7 @@ use std::sync::Arc;
 use waxwing_stanza::xep::xep_0077_registration::{
     NS as REGISTER, Registration as Query, StreamFeature,
 };
+use waxwing_stanza::xep::xep_0379_preauth::Preauth;
 use waxwing_stanza::{BareJid, Condition, FullJid, IqType, Payload, Reply, StanzaError};
 use waxwing_stream::Framing;
 use waxwing_stream::sasl::{
@@ -29,9 +30,10 @@ use crate::server::Server;
 use crate::session::Session;
 use crate::settings::{Registration, TokenSecret};
 use crate::throttle::{self, Network};
+use crate::xep::xep_0077_registration::Applicant;
 use crate::xep::{
     xep_0077_registration as registration, xep_0175_guests as guests,
-    xep_0198_sm as stream_management,
+    xep_0198_sm as stream_management, xep_0445_invited as tokens,
 };
 
 const DAY_SECS: u64 = 86_400;
@@ -90,6 +92,16 @@ pub(crate) fn settings(common: &Common<'_>, registry: &Registry) -> Arc<Settings
     for (domain, options) in common.domains {
         let mode = common.registration.get(domain).copied();
         let offered = mode.is_some_and(|mode| registration::is_offered(mode, options));
+        let shown = Takes::Iq {
+            ns: Preauth::NS,
+            name: Preauth::NAME,
+        };
+        settings.features.push(ExtraFeature {
+            domain: Some(domain.clone()),
+            stage: Stage::Login,
+            element: None,
+            takes: vec![shown],
+        });
         settings.features.push(ExtraFeature {
             domain: Some(domain.clone()),
             stage: Stage::Login,
@@ -312,6 +324,9 @@ fn bound(connection: &mut Connection) {
 
 /// What negotiation leaves to features of the server.
 fn element(connection: &mut Connection, stanza: &Stanza) {
+    if stanza.name() == "iq" && Preauth::is_in(stanza) {
+        return show_token(connection, stanza.clone());
+    }
     if stanza.name() == "iq" {
         return register(connection, stanza.clone());
     }
@@ -330,16 +345,45 @@ fn element(connection: &mut Connection, stanza: &Stanza) {
     }
 }
 
+/// The domain that a request before log-in is for.
+fn asked_domain(connection: &Connection, stanza: &Stanza) -> Option<String> {
+    match (stanza.to(), &connection.phase) {
+        (None, Phase::Negotiating(negotiation)) => Some(negotiation.domain().to_owned()),
+        (to, _) => connection.server.domain_of(to.as_deref()),
+    }
+}
+
+/// XEP-0445: somebody was invited, which the stream remembers.
+fn show_token(connection: &mut Connection, stanza: Stanza) {
+    let server = connection.server.clone();
+    let domain = asked_domain(connection, &stanza);
+    let network = Network::of(connection.peer);
+    connection.wait_for(async move {
+        let shown = tokens::shown(&server, domain, &stanza, network).await;
+        let (reply, invited) = match shown {
+            Ok(invited) => (Reply::new(&stanza).result(None), Some(invited)),
+            Err(error) => (Reply::new(&stanza).error(&error), None),
+        };
+        Box::new(move |connection: &mut Connection| {
+            if let Some(invited) = invited {
+                connection.invited = Some(Box::new(invited));
+            }
+            connection.output.extend(reply);
+        }) as Step
+    });
+}
+
 /// XEP-0077 before log-in.
 fn register(connection: &mut Connection, stanza: Stanza) {
     let server = connection.server.clone();
-    let domain = match (stanza.to(), &connection.phase) {
-        (None, Phase::Negotiating(negotiation)) => Some(negotiation.domain().to_owned()),
-        (to, _) => server.domain_of(to.as_deref()),
-    };
-    let network = Network::of(connection.peer);
+    let domain = asked_domain(connection, &stanza);
+    let (peer, invited) = (connection.peer, connection.invited.clone());
     connection.wait_for(async move {
-        let outcome = registered(&server, domain, &stanza, network).await;
+        let applicant = Applicant {
+            peer,
+            invited: invited.as_deref(),
+        };
+        let outcome = registered(&server, domain, &stanza, applicant).await;
         let reply = match outcome {
             Ok(query) => Reply::new(&stanza).result(query.map(|query| query.write()).as_ref()),
             Err(error) => Reply::new(&stanza).error(&error),
@@ -352,7 +396,7 @@ async fn registered(
     server: &Server,
     domain: Option<String>,
     stanza: &Stanza,
-    network: Network,
+    applicant: Applicant<'_>,
 ) -> Result<Option<Query>, StanzaError> {
     let domain = domain.ok_or(Condition::ItemNotFound)?;
     let payload = stanza
@@ -361,5 +405,5 @@ async fn registered(
         .ok_or(Condition::BadRequest)?
         .element();
     let query = Query::read(&payload)?;
-    registration::before_login(server, &domain, IqType::of(stanza)?, query, network).await
+    registration::before_login(server, &domain, IqType::of(stanza)?, query, applicant).await
 }

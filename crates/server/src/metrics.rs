@@ -69,8 +69,8 @@ impl MetricSpec {
 const STREAMS: MetricSpec = MetricSpec {
     name: "waxwing_streams",
     kind: Kind::Gauge,
-    labels: "`transport`: starttls, tls, plain, websocket, bosh; `state`: negotiating, bound",
-    doc: "Client streams that are open",
+    labels: "`transport`: starttls, tls, plain, websocket, bosh, component; `state`: negotiating, bound",
+    doc: "Streams of clients and external components that are open",
 };
 const SESSIONS: MetricSpec = MetricSpec {
     name: "waxwing_sessions",
@@ -145,6 +145,54 @@ const STORE_SETTLED: MetricSpec = MetricSpec {
     doc: "Batches that the store has settled, those of housekeeping too",
 };
 
+const UPLOADS: MetricSpec = MetricSpec {
+    name: "waxwing_uploads",
+    kind: Kind::Counter,
+    labels: "`result`: kept, refused, broken (it did not come whole, or not in time)",
+    doc: "Files that clients brought (XEP-0363), by what came of them",
+};
+const UPLOADED: MetricSpec = MetricSpec {
+    name: "waxwing_upload_received_bytes",
+    kind: Kind::Counter,
+    labels: "",
+    doc: "Bytes of files that came, of those that were not kept too",
+};
+const DOWNLOADED: MetricSpec = MetricSpec {
+    name: "waxwing_upload_sent_bytes",
+    kind: Kind::Counter,
+    labels: "",
+    doc: "Bytes of files that were fetched",
+};
+const UPLOADS_HERE: MetricSpec = MetricSpec {
+    name: "waxwing_upload_bytes",
+    kind: Kind::Gauge,
+    labels: "",
+    doc: "Bytes of files that are kept, what several people brought counted for each; counted once an hour, and followed meanwhile",
+};
+
+/// What came of a file that somebody brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Brought {
+    /// It is here.
+    Kept,
+    /// It was not taken.
+    Refused,
+    /// It did not come whole, or not in time.
+    Broken,
+}
+
+impl Brought {
+    const ALL: [Brought; 3] = [Brought::Kept, Brought::Refused, Brought::Broken];
+
+    fn name(self) -> &'static str {
+        match self {
+            Brought::Kept => "kept",
+            Brought::Refused => "refused",
+            Brought::Broken => "broken",
+        }
+    }
+}
+
 /// Every figure.
 pub(crate) const METRICS: &[MetricSpec] = &[
     STREAMS,
@@ -160,6 +208,10 @@ pub(crate) const METRICS: &[MetricSpec] = &[
     GROUP_BATCHES,
     STORE_WAITING,
     STORE_SETTLED,
+    UPLOADS,
+    UPLOADED,
+    DOWNLOADED,
+    UPLOADS_HERE,
     queues::INPUT,
     queues::OUTPUT,
     queues::UNACKNOWLEDGED,
@@ -258,6 +310,10 @@ pub(crate) struct Metrics {
     pushes: Family<ResultLabel, Counter>,
     commits_failed: Counter,
     commit_seconds: Histogram,
+    uploads: Family<ResultLabel, Counter>,
+    uploaded: Counter,
+    downloaded: Counter,
+    uploads_here: Gauge,
 }
 
 impl Default for Metrics {
@@ -276,6 +332,10 @@ impl Default for Metrics {
             pushes: Family::default(),
             commits_failed: Counter::default(),
             commit_seconds: Histogram::new(exponential_buckets(0.000_1, 2.0, 16)),
+            uploads: Family::default(),
+            uploaded: Counter::default(),
+            downloaded: Counter::default(),
+            uploads_here: Gauge::default(),
         };
         // A rate needs to have seen zero.
         for (limit, _) in Limit::ALL {
@@ -288,6 +348,10 @@ impl Default for Metrics {
         }
         for result in ["success", "throttled", Failure::NotAuthorized.name()] {
             drop(metrics.logins.get_or_create(&ResultLabel { result }));
+        }
+        for brought in Brought::ALL {
+            let result = brought.name();
+            drop(metrics.uploads.get_or_create(&ResultLabel { result }));
         }
         for condition in StreamCondition::all() {
             let condition = condition.name();
@@ -393,6 +457,28 @@ impl Metrics {
         self.commit_seconds.observe(micros as f64 / 1e6);
     }
 
+    /// Somebody brought a file.
+    pub(crate) fn brought(&self, brought: Brought) {
+        let result = brought.name();
+        self.uploads.get_or_create(&ResultLabel { result }).inc();
+    }
+
+    /// Bytes of a file came.
+    pub(crate) fn upload_received(&self, bytes: u64) {
+        self.uploaded.inc_by(bytes);
+    }
+
+    /// Bytes of a file were fetched.
+    pub(crate) fn upload_sent(&self, bytes: u64) {
+        self.downloaded.inc_by(bytes);
+    }
+
+    /// So many bytes of files are here.
+    pub(crate) fn upload_bytes_here(&self, bytes: u64) {
+        self.uploads_here
+            .set(i64::try_from(bytes).unwrap_or(i64::MAX));
+    }
+
     pub(crate) fn commit_failed(&self) {
         self.commits_failed.inc();
     }
@@ -408,6 +494,10 @@ impl Metrics {
         PUSHES.register(registry, self.pushes.clone());
         COMMITS_FAILED.register(registry, self.commits_failed.clone());
         COMMIT_SECONDS.register(registry, self.commit_seconds.clone());
+        UPLOADS.register(registry, self.uploads.clone());
+        UPLOADED.register(registry, self.uploaded.clone());
+        DOWNLOADED.register(registry, self.downloaded.clone());
+        UPLOADS_HERE.register(registry, self.uploads_here.clone());
         registry.register_collector(Box::new(OfStore(store.clone())));
         registry.register_collector(Box::new(queues));
     }

@@ -15,6 +15,7 @@ use waxwing_wire::Stanza;
 use crate::addressee::{Addressee, Destination, destination};
 use crate::archive::{self, ARCHIVED};
 use crate::blocking;
+use crate::component;
 use crate::delivery::{Delivery, UNDELIVERED};
 use crate::effects::Effects;
 use crate::hooks::{Phase, Sending, Sent};
@@ -38,7 +39,7 @@ pub(crate) async fn message(
     // A message without `to` is for the sender's own account (RFC 6120 §10.3.1).
     let own = sending.stanza.to().is_none();
     let own = own.then(|| session.account.jid.as_str());
-    sending.stanza = stamp(server, session, &sending.stanza, session.jid.as_str(), own)?;
+    sending.stanza = stamp(server, session, &sending.stanza, session.address(), own)?;
     run(server, Phase::Rewrite, &mut sending)?;
     if let Some((service, form)) = pubsub::decision(&sending)?
         && authorization::is_for(server, &service, &session.account.jid, &form).await?
@@ -88,12 +89,12 @@ fn run(server: &Server, phase: Phase, sending: &mut Sending) -> Result<(), Stanz
 }
 
 /// What of a message decides whom it goes to.
-struct Parts {
-    session: Arc<Session>,
-    kind: MessageType,
+pub(crate) struct Parts {
+    pub(crate) session: Arc<Session>,
+    pub(crate) kind: MessageType,
     destination: Destination,
-    stanza: Stanza,
-    fate: Fate,
+    pub(crate) stanza: Stanza,
+    pub(crate) fate: Fate,
 }
 
 impl Parts {
@@ -110,9 +111,12 @@ impl Parts {
 
 /// Finds the account; an error refuses the message.
 async fn recipient(server: &Server, parts: Parts) -> Result<Box<Delivery>, StanzaError> {
-    let (bare, full) = match parts.destination {
-        Destination::Here(Addressee::OwnAccount | Addressee::OtherAccount, bare) => (bare, None),
-        Destination::Session(full) => (full.bare(), Some(full)),
+    let (bare, full) = match &parts.destination {
+        Destination::Component(to) => return component::message_to(server, to, &parts).await,
+        Destination::Here(Addressee::OwnAccount | Addressee::OtherAccount, bare) => {
+            (bare.clone(), None)
+        }
+        Destination::Session(full) => (full.bare(), Some(full.clone())),
         // Nothing of ours reads messages to the server or its hosts; an error is never answered.
         Destination::Here(Addressee::Domain | Addressee::Host(_), _)
         | Destination::AtHost(..)
@@ -137,7 +141,7 @@ async fn recipient(server: &Server, parts: Parts) -> Result<Box<Delivery>, Stanz
         false => Marks::NONE,
     };
     if waits && parts.fate.archived {
-        let from = Jid::from(parts.session.jid.clone());
+        let from = parts.session.as_sender();
         if archive::wants(server, &account, &from).await? {
             marks = marks | ARCHIVED;
         }
@@ -183,8 +187,10 @@ async fn retract(
 ) -> Result<(), StanzaError> {
     let (stanza, batch) = (&sending.stanza, &mut sending.effects.batch);
     let (sender, recipient) = (&sending.session.account, &delivery.account);
-    archive::retract(server, (recipient, &delivery.other), stanza, batch).await?;
-    if sender.jid != recipient.jid {
+    if !recipient.is_outside() {
+        archive::retract(server, (recipient, &delivery.other), stanza, batch).await?;
+    }
+    if sender.jid != recipient.jid && !sender.is_outside() {
         archive::retract(server, (sender, &recipient.jid), stanza, batch).await?;
     }
     Ok(())

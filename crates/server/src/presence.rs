@@ -1,4 +1,6 @@
 //! Presence: who is available, and who is told (RFC 6121 §4).
+//!
+//! Length: what is told of presence, and to whom, is one set of rules for each way that it is told.
 
 mod again;
 mod blocks;
@@ -16,12 +18,14 @@ pub(crate) use blocks::{block, unblock};
 use crate::addressee::{Addressee, Destination, Place, destination};
 use crate::blocking;
 use crate::capabilities;
+use crate::component;
 use crate::cx::Cx;
 use crate::directory::Account;
 use crate::effects::Effects;
 use crate::greeting::greet;
 use crate::pubsub;
 use crate::roster;
+use crate::route;
 use crate::server::{Server, read_again};
 use crate::session::{Available, Out, Session};
 use crate::sharers;
@@ -31,6 +35,7 @@ use crate::undelivered;
 use crate::xep::{
     rfc6121_subscription as subscriptions, xep_0012_last as last,
     xep_0153_vcard_avatars as avatars, xep_0175_guests as guests,
+    xep_0356_privileges as privileges,
 };
 
 /// Most addresses that one session can have sent directed presence to.
@@ -71,7 +76,7 @@ pub(crate) async fn handle(
         }
         PresenceType::Probe => {
             return match to {
-                Some(to) => probe(&cx, to).await,
+                Some(to) => probe(&cx, to, &stanza).await,
                 None => Ok(Effects::none()),
             };
         }
@@ -96,9 +101,15 @@ pub(crate) async fn handle(
 }
 
 /// A client asks for presence, which its server has told it by itself: who may see it is shown it once more (§4.3.2).
-async fn probe(cx: &Cx, to: Jid) -> Result<Effects, StanzaError> {
+pub(crate) async fn probe(cx: &Cx, to: Jid, stanza: &Stanza) -> Result<Effects, StanzaError> {
     let whose = to.bare();
     match cx.server.place(to.domain()) {
+        Some(Place::Component) => {
+            let stamped = stamped(cx, stanza, None)?;
+            let mut effects = Effects::none();
+            effects.call(move |server| route::to_component(server, to.domain(), &stamped));
+            return Ok(effects);
+        }
         None => return Err(cx.server.beyond(&cx.session)),
         Some(Place::Domain) if whose.node().is_some() => {}
         Some(_) => return Ok(Effects::none()),
@@ -130,13 +141,11 @@ async fn probe(cx: &Cx, to: Jid) -> Result<Effects, StanzaError> {
 
 fn pass_error(cx: &Cx, to: &Jid, stanza: &Stanza) -> Result<Effects, StanzaError> {
     let mut effects = Effects::none();
-    let session = to
-        .full()
-        .and_then(|full| cx.server.directory().session(&full));
-    if let Some(session) = session
-        && blocking::is_free(&cx.session, &session)
+    if let Some(session) = at(&cx.server, to).into_iter().next()
+        && (to.resource().is_some() || session.account.is_outside())
+        && blocking::is_free_at(&cx.session, &session, to)
     {
-        let stamped = stamped(cx, stanza, Some(session.jid.as_str()))?;
+        let stamped = stamped(cx, stanza, Some(to.as_str()))?;
         effects.deliver(&session, stamped.bytes().clone());
     }
     Ok(effects)
@@ -144,7 +153,7 @@ fn pass_error(cx: &Cx, to: &Jid, stanza: &Stanza) -> Result<Effects, StanzaError
 
 /// Presence that one of the account's sessions sent, as others see it.
 fn stamped(cx: &Cx, stanza: &Stanza, to: Option<&str>) -> Result<Stanza, StanzaError> {
-    stamp(&cx.server, &cx.session, stanza, cx.session.jid.as_str(), to)
+    stamp(&cx.server, &cx.session, stanza, cx.session.address(), to)
 }
 
 /// The priority of available presence. What has no meaning is an error, rather than to be guessed at by each who gets
@@ -223,6 +232,7 @@ async fn broadcast(cx: &Cx, kind: PresenceType, stanza: &Stanza) -> Result<Effec
         // Before anybody can know that the session is there.
         let something_waits = takes && !undelivered::skip(server, &own, nothing_until);
         tell_all(server, &own, &stamped, &audience);
+        privileges::shown(server, (&own, initial), &stamped, &audience);
         if initial {
             greet(server, &own, contacts);
             pubsub::arrived(server, &own, is_first);
@@ -247,12 +257,10 @@ fn contacts_from(contacts: &[(BareJid, roster::StoredItem)]) -> Vec<BareJid> {
 /// To the available sessions of contacts that may see it, and to one's own (§4.2.2, §4.4.2).
 fn tell_all(server: &Server, session: &Session, stanza: &Stanza, audience: &[BareJid]) {
     for contact in audience.iter().chain([&session.account.jid]) {
-        let Some(account) = server.directory().known(contact) else {
-            continue;
-        };
+        let address = Jid::from(contact.clone());
         let mut bytes = None;
-        for (_, other) in account.available() {
-            if blocking::is_free(session, &other) {
+        for other in at(server, &address) {
+            if blocking::is_free_at(session, &other, &address) {
                 let bytes = bytes.get_or_insert_with(|| addressed(stanza, contact));
                 other.push(Out::stanza(bytes.clone()));
             }
@@ -266,7 +274,7 @@ fn addressed(stanza: &Stanza, to: &BareJid) -> Bytes {
 
 /// Presence of `from` for a session that is reached by `to`, unless one has blocked the other.
 fn tell(from: &Session, session: &Session, to: &BareJid, stanza: &Stanza) {
-    if blocking::is_free(from, session) {
+    if blocking::is_free_at(from, session, &to.clone().into()) {
         session.push(Out::stanza(addressed(stanza, to)));
     }
 }
@@ -283,6 +291,7 @@ fn leave(session: Arc<Session>, stanza: Stanza, audience: Vec<BareJid>, effects:
             pubsub::departed(server, &session.account);
             last::note_left(server, &session, &stanza);
             tell_all(server, &session, &stanza, &audience);
+            privileges::shown(server, (&session, true), &stanza, &audience);
         }
         for to in &directed {
             server.sharers().remove(&session, &to.bare());
@@ -310,22 +319,37 @@ fn to_address(
 ) {
     let bytes = stanza.splice().to(Some(to.as_ref())).finish();
     for session in at(server, to) {
-        if blocking::is_free(from, &session) {
+        if blocking::is_free_at(from, &session, to) {
             session.push(out(bytes.clone()));
         }
     }
 }
 
-/// The sessions that get presence for an address: the one that it names, or an account's available ones.
-fn at(server: &Server, to: &Jid) -> Vec<Arc<Session>> {
-    match to.full() {
-        Some(full) => server.directory().session(&full).into_iter().collect(),
-        None => {
-            let account = server.directory().known(&to.bare());
-            let available = account.iter().flat_map(|account| account.available());
-            available.map(|(_, session)| session).collect()
-        }
+/// Presence that somebody at a component sent, for the sessions of an account.
+pub(crate) fn pass(server: &Server, from: &Session, to: &Jid, stanza: &Stanza, kind: PresenceType) {
+    match kind {
+        PresenceType::Available => to_address(server, from, to, stanza, Out::passing),
+        _ => to_address(server, from, to, stanza, Out::stanza),
     }
+}
+
+/// The sessions that get presence for an address: the one that it names, or an account's available ones; or that of a
+/// component, for whoever is there.
+fn at(server: &Server, to: &Jid) -> Vec<Arc<Session>> {
+    if let Some(account) = server.directory().known(&to.bare()) {
+        return match to.resource() {
+            Some(resource) => account.session(resource).into_iter().collect(),
+            None => {
+                let available = account.available().into_iter();
+                available.map(|(_, session)| session).collect()
+            }
+        };
+    }
+    let component = server.component(to.domain());
+    component
+        .and_then(|component| component.session())
+        .into_iter()
+        .collect()
 }
 
 async fn directed(
@@ -339,13 +363,18 @@ async fn directed(
     }) {
         Destination::Remote => return Err(cx.server.beyond(&cx.session)),
         // Who means to enter a room is told that there is none, and does not wait.
+        Destination::Component(to)
+            if kind == PresenceType::Available && at(&cx.server, &to).is_empty() =>
+        {
+            return Err(component::absent());
+        }
         Destination::AtHost(..) if kind == PresenceType::Available => {
             return Err(Condition::ServiceUnavailable.into());
         }
         Destination::Here(Addressee::Domain | Addressee::Host(_), _)
         | Destination::AtHost(..)
         | Destination::Nobody => return Ok(Effects::none()),
-        Destination::Here(..) | Destination::Session(_) => {}
+        Destination::Here(..) | Destination::Session(_) | Destination::Component(_) => {}
     }
     if kind == PresenceType::Available {
         priority(stanza)?;
@@ -379,12 +408,10 @@ async fn directed(
 pub(crate) fn introduce(account: &Arc<Account>, contact: &BareJid, effects: &mut Effects) {
     let (account, contact) = (account.clone(), contact.clone());
     effects.call(move |server| {
-        let Some(subscriber) = server.directory().known(&contact) else {
-            return;
-        };
+        let told = at(server, &Jid::from(contact.clone()));
         for session in account.sessions() {
-            for (_, to) in subscriber.available() {
-                show(&session, &to, &contact);
+            for to in &told {
+                show(&session, to, &contact);
             }
         }
         pubsub::gained(server, &account.jid, &contact);
@@ -396,16 +423,15 @@ pub(crate) fn introduce(account: &Arc<Account>, contact: &BareJid, effects: &mut
 pub(crate) fn withdraw(account: &Arc<Account>, contact: &BareJid, effects: &mut Effects) {
     let (account, contact) = (account.clone(), contact.clone());
     effects.call(move |server| {
-        let Some(subscriber) = server.directory().known(&contact) else {
-            return;
-        };
+        let address = Jid::from(contact.clone());
+        let told = at(server, &address);
         for session in account
             .visible()
             .iter()
             .filter(|session| session.priority().is_some())
         {
-            for (_, to) in subscriber.available() {
-                if blocking::is_free(session, &to) {
+            for to in &told {
+                if blocking::is_free_at(session, to, &address) {
                     to.push(Out::stanza(unavailable(
                         session.jid.as_str(),
                         contact.as_ref(),
@@ -446,7 +472,7 @@ pub(crate) fn show(from: &Session, session: &Session, to: &BareJid) {
                 told = Some(now.stanza);
             }
             (Some(_), None) => {
-                if blocking::is_free(from, session) {
+                if blocking::is_free_at(from, session, &to.clone().into()) {
                     session.push(Out::stanza(unavailable(from.jid.as_str(), to.as_str())));
                 }
                 return;

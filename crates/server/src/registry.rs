@@ -4,6 +4,7 @@
 //! `example.toml`, `waxwing.doap` and the listing of hooks. Nothing about a feature is written
 //! in a second place.
 
+mod error;
 #[cfg(test)]
 mod tests;
 
@@ -20,6 +21,8 @@ use waxwing_stanza::{IqType, Payload, StanzaError};
 use waxwing_store::Shape;
 use waxwing_stream::server::Stage;
 use waxwing_wire::Element;
+
+pub use error::RegistryError;
 
 use crate::account_commands::COMMANDS;
 use crate::addressee::Addressee;
@@ -118,55 +121,6 @@ pub type Bind2Feature = fn(&Server, &Arc<Session>, &Element) -> Option<Element>;
 pub type Bind2Result =
     fn(Server, Arc<Session>) -> BoxFuture<'static, Result<Option<Element>, StanzaError>>;
 
-/// Two features that want the same thing.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum RegistryError {
-    /// Two owners of one request.
-    #[error("{owner} and {other} both answer {kind} <{name} xmlns='{ns}'/> for {whom}")]
-    IqTaken {
-        /// The later one.
-        owner: String,
-        /// The earlier one.
-        other: String,
-        /// `get` or `set`.
-        kind: &'static str,
-        /// Element.
-        name: &'static str,
-        /// Namespace.
-        ns: &'static str,
-        /// Addressee kind.
-        whom: &'static str,
-    },
-    /// Two owners of one session flag.
-    #[error("{owner}: session flag {bit} ({name}) is taken")]
-    FlagTaken {
-        /// The later one.
-        owner: String,
-        /// The bit.
-        bit: u8,
-        /// The flag's name.
-        name: &'static str,
-    },
-    /// Two admin commands of one name.
-    #[error("{owner}: the admin command '{name}' is taken")]
-    CommandTaken {
-        /// The later one.
-        owner: String,
-        /// The command.
-        name: &'static str,
-    },
-    /// Two ad-hoc commands of one node.
-    #[error("{owner}: the ad-hoc command '{node}' of {whom} is taken")]
-    AdHocTaken {
-        /// The later one.
-        owner: String,
-        /// The node.
-        node: &'static str,
-        /// Addressee kind.
-        whom: &'static str,
-    },
-}
-
 /// Everything that features registered.
 #[derive(Default)]
 pub struct Registry {
@@ -179,6 +133,8 @@ pub struct Registry {
     forms: Vec<FormOf>,
     /// Features of domains that hang on their options.
     domain_disco: Vec<(&'static str, IsShown)>,
+    /// Identities of domains that hang on their options.
+    domain_identities: Vec<(Identity, IsShown)>,
     /// Nodes of hosts that only the domain itself makes.
     reserved_nodes: Vec<&'static str>,
     pub(crate) on_settings: Vec<SettingsHook>,
@@ -296,6 +252,11 @@ impl Registrar<'_> {
     /// A feature of a domain's disco#info, for domains with such options.
     pub fn domain_disco(&mut self, feature: &'static str, is_shown: IsShown) {
         self.registry.domain_disco.push((feature, is_shown));
+    }
+
+    /// An identity in a domain's disco#info, for domains with such options.
+    pub fn domain_identity(&mut self, identity: Identity, is_shown: IsShown) {
+        self.registry.domain_identities.push((identity, is_shown));
     }
 
     /// A node of pubsub hosts that nobody but the domain makes.
@@ -462,9 +423,13 @@ impl Registry {
             .filter(|(_, is_shown)| is_shown(options));
         features.extend(shown.map(|(feature, _)| (*feature).to_owned()));
         features.sort();
+        let mut identities = self.identities(Addressee::Domain);
+        let shown = self.domain_identities.iter();
+        let shown = shown.filter(|(_, is_shown)| is_shown(options));
+        identities.extend(shown.map(|(identity, _)| identity.clone()));
         DiscoInfo {
             node: None,
-            identities: self.identities(Addressee::Domain),
+            identities,
             features: features.iter().map(|var| Var::new(var)).collect(),
             forms: self.forms.iter().filter_map(|form| form(options)).collect(),
         }

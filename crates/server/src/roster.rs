@@ -14,6 +14,7 @@ use crate::effects::Effects;
 use crate::server::{Server, unavailable};
 use crate::session::Flag;
 use crate::subscription::Subscription;
+use crate::xep::xep_0356_privileges as privileges;
 
 /// Most contacts in one roster.
 pub(crate) const ROSTER_ITEMS_MAX: usize = 10_000;
@@ -267,6 +268,18 @@ pub(crate) fn change(
     push(account, shown, format!("{changed:x}"), effects);
 }
 
+/// Writes a contact of an account that nobody is logged in to.
+pub(crate) fn enter(
+    batch: &mut Batch,
+    owner: &Owner,
+    contact: &BareJid,
+    item: &StoredItem,
+    changed: u64,
+) {
+    batch.put(&ROSTER, owner, &contact.to_string(), item);
+    batch.put(&VERSION, owner, &String::new(), &Version { changed });
+}
+
 /// Writes a contact without telling anybody: what is not listed is not shown.
 pub(crate) fn write(
     batch: &mut Batch,
@@ -288,6 +301,7 @@ fn push(account: &Arc<Account>, item: Item, version: String, effects: &mut Effec
     };
     let account = account.clone();
     effects.call(move |server| {
+        privileges::roster_changed(server, &account.jid, &query.write());
         for session in account.sessions() {
             if session.has(INTERESTED) {
                 // RFC 6121 §2.1.6: `from` is absent or the account; the id is ours.

@@ -9,12 +9,15 @@ use waxwing_wire::Stanza;
 use crate::addressee::{Destination, destination};
 use crate::asks;
 use crate::blocking;
+use crate::component;
 use crate::cx::{Answer, Cx, IqHead};
 use crate::effects::{After, Effects};
 use crate::server::{Server, read_again};
 use crate::session::{Out, Session};
 use crate::stamp::stamp;
-use crate::xep::{xep_0012_last as last, xep_0175_guests as guests};
+use crate::xep::{
+    xep_0012_last as last, xep_0175_guests as guests, xep_0355_delegation as delegation,
+};
 
 /// Handles an IQ stanza that a session sent.
 pub(crate) async fn iq(
@@ -42,18 +45,25 @@ pub(crate) async fn iq(
     }) {
         Destination::Session(full) => {
             last::check_question(server, &session.account.jid, &full, &stanza).await?;
-            let stamped = stamp(server, session, &stanza, session.jid.as_str(), None)?;
+            let stamped = stamp(server, session, &stanza, session.address(), None)?;
             let mut effects = Effects::none();
             effects.after.push(After::Route(full, stamped));
             Ok(effects)
         }
+        Destination::Component(to) => {
+            let stamped = stamp(server, session, &stanza, session.address(), None)?;
+            let mut effects = Effects::none();
+            effects.call(move |server| to_component(server, to.domain(), &stamped));
+            Ok(effects)
+        }
         _ if !request => {
             asks::answered(session, to.as_ref(), &stanza);
+            component::answered(server, session, &stanza);
             Ok(Effects::none())
         }
         Destination::Here(addressee, bare) => {
             let head = IqHead {
-                from: Jid::from(session.jid.clone()),
+                from: session.as_sender(),
                 addressee,
                 to: bare,
                 kind,
@@ -69,7 +79,8 @@ pub(crate) async fn iq(
     }
 }
 
-async fn here(
+/// Answers a request for the server, or for an account in its name.
+pub(crate) async fn here(
     server: &Server,
     session: &Arc<Session>,
     stanza: &Stanza,
@@ -81,12 +92,16 @@ async fn here(
         .ok_or(Condition::BadRequest)?
         .element();
     guests::check_request(session, head.kind)?;
+    if let Some(effects) = delegation::delegate(server, session, stanza, &head, &payload)? {
+        return Ok(effects);
+    }
     // One answer for what is not supported and for whom there is not (RFC 6121 §8.5.1).
     let handler = server
         .registry()
         .handler(head.addressee, head.kind, &payload)
         .cloned()
         .ok_or(Condition::ServiceUnavailable)?;
+    let otherwise = delegation::otherwise(server, session, &head, &payload);
     let cx = Cx {
         server: server.clone(),
         session: session.clone(),
@@ -96,8 +111,13 @@ async fn here(
         payload,
         error,
         mut effects,
-    } = handler(cx, head, payload).await?;
-    let reply = Reply::new(stanza).to(Some(session.jid.as_str()));
+    } = match (handler(cx, head, payload).await, otherwise) {
+        (Err(error), Some(host)) if error.condition == Condition::ItemNotFound => {
+            return delegation::forward(server, session, stanza, &host);
+        }
+        (answer, _) => answer?,
+    };
+    let reply = Reply::new(stanza).to(Some(session.address()));
     let written = match (&error, &payload) {
         (Some(error), Some(payload)) => reply.error_about(payload, error),
         (Some(error), None) => reply.error(error),
@@ -123,6 +143,19 @@ pub(crate) fn to_session(server: &Server, to: &FullJid, stanza: &Stanza) {
     }
 }
 
+/// Hands a stamped stanza to a component; a request to one that is not connected is answered with an error.
+pub(crate) fn to_component(server: &Server, host: &str, stanza: &Stanza) {
+    let connected = server.component(host).and_then(|found| found.session());
+    match connected {
+        Some(session) if session.state().is_behind(stanza.bytes().len()) => {
+            session.push(Out::passing(stanza.bytes().clone()));
+            bounce(server, stanza);
+        }
+        Some(session) => session.push(Out::stanza(stanza.bytes().clone())),
+        None => bounce(server, stanza),
+    }
+}
+
 /// Answers the questions among stanzas that nobody gets.
 pub(crate) fn bounce_all(server: &Server, stanzas: Vec<Bytes>) {
     for bytes in stanzas {
@@ -135,14 +168,18 @@ pub(crate) fn bounce_all(server: &Server, stanzas: Vec<Bytes>) {
 /// Answers an IQ request that reached nobody, if who asked is still here.
 pub(crate) fn bounce(server: &Server, stanza: &Stanza) {
     let request = stanza.name() == "iq" && matches!(stanza.kind().as_deref(), Some("get" | "set"));
-    let asker = stanza
-        .from()
-        .and_then(|from| from.parse::<FullJid>().ok())
-        .and_then(|from| server.directory().session(&from));
-    if let (true, Some(asker)) = (request, asker) {
-        let error = StanzaError::from(Condition::ServiceUnavailable);
-        if let Some(reply) = server.error_reply(stanza, &error, &asker) {
-            asker.push(Out::stanza(reply));
+    let from = stanza.from().and_then(|from| from.parse::<Jid>().ok());
+    let asker = from.and_then(|from| component::session_at(server, &from));
+    if !request {
+        return;
+    }
+    let error = StanzaError::from(Condition::ServiceUnavailable);
+    match asker {
+        Some(asker) => {
+            if let Some(reply) = server.error_reply(stanza, &error, &asker) {
+                asker.push(Out::stanza(reply));
+            }
         }
+        None => component::unanswered(server, stanza, &error),
     }
 }

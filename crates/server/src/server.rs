@@ -17,6 +17,7 @@ use crate::admin::AdminError;
 use crate::admission::Admission;
 use crate::archive::NextTimer;
 use crate::capabilities::Capabilities;
+use crate::component::Components;
 use crate::confirmed;
 use crate::connection::Connection;
 use crate::delivery::{Delivery, MESSAGES};
@@ -39,6 +40,7 @@ use crate::settings::Settings;
 use crate::sharers::Sharers;
 use crate::stanza_id::StanzaIds;
 use crate::throttle::Throttle;
+use crate::uploads::Uploads;
 use crate::xep::xep_0050_commands::Runs;
 use crate::xep::xep_0175_guests::Guests;
 use crate::xep::{self, xep_0198_sm as stream_management};
@@ -82,6 +84,14 @@ pub enum StartError {
         "the key by which push services know the server is none of the curve P-256; another one is"
     )]
     PushKey,
+    /// An external component that cannot be.
+    #[error("the component '{host}' cannot be served: {reason}")]
+    Component {
+        /// Its host.
+        host: String,
+        /// Why not.
+        reason: String,
+    },
     /// A setting of a feature.
     #[error(transparent)]
     Option(#[from] OptionError),
@@ -115,11 +125,13 @@ pub(crate) struct Inner {
     releaser: Releaser,
     stanza_ids: StanzaIds,
     runs: Runs,
+    uploads: Uploads,
     /// Subscriptions change two rosters at once, each of which is read first.
     rosters: RosterTurns,
     /// A node is read before it is changed, too.
     nodes: RosterTurns,
     sharers: Sharers,
+    pub(crate) components: Components,
     timers: NextTimer,
     /// The newest log id given. Held while a batch is handed to the store, so that ids and commits have one order.
     staging: Mutex<LogId>,
@@ -173,8 +185,9 @@ impl Server {
             accounts::STANZA_IDS,
             accounts::RUNS,
             accounts::RESOURCES,
+            accounts::UPLOADS,
         ];
-        let [decoys, origins, stanza_ids, runs, resources] =
+        let [decoys, origins, stanza_ids, runs, resources, uploads] =
             accounts::secrets(&outside, names).await?;
         let throttle = Throttle::new(origins);
         let stanza_ids = StanzaIds::new(stanza_ids);
@@ -192,8 +205,10 @@ impl Server {
             releaser: Releaser::default(),
             stanza_ids,
             runs: Runs::new(runs),
+            uploads: Uploads::new(uploads),
             rosters: RosterTurns::new(&*outside.random),
             sharers: Sharers::default(),
+            components: Components::default(),
             timers: NextTimer::default(),
             nodes: RosterTurns::new(&*outside.random),
             staging: Mutex::new(last),
@@ -226,7 +241,7 @@ impl Server {
     /// Ends every stream with `<system-shutdown/>`; new ones are refused the same way.
     pub fn stop(&self) {
         self.0.stopping.store(true, Ordering::SeqCst);
-        for session in self.0.directory.sessions() {
+        for session in self.all_sessions() {
             session.kick(StreamCondition::SystemShutdown.into());
         }
         self.admission().wake_all();
@@ -263,6 +278,11 @@ impl Server {
     /// Names of runs of commands.
     pub(crate) fn runs(&self) -> &Runs {
         &self.0.runs
+    }
+
+    /// Files that people leave here.
+    pub(crate) fn uploads(&self) -> &Uploads {
+        &self.0.uploads
     }
 
     pub(crate) fn guests(&self) -> &Guests {
@@ -477,9 +497,7 @@ impl Server {
         error: &StanzaError,
         session: &Session,
     ) -> Option<Bytes> {
-        Reply::new(stanza)
-            .to(Some(session.jid.as_str()))
-            .error(error)
+        Reply::new(stanza).to(Some(session.address())).error(error)
     }
 
     /// Stages what a session's element causes: gives the log id, hands the writes to the store, and

@@ -191,6 +191,16 @@ pub struct Session {
     pub(crate) release: ReleaseQueue,
     flags: AtomicU64,
     state: Mutex<State>,
+    /// For whom it speaks, where it is no session but stands for one while a stanza is handled.
+    speaks: Option<Box<Speaks>>,
+}
+
+/// In whose name something is handled that no session sent, and where the answers go.
+struct Speaks {
+    address: Jid,
+    /// The component that sent it.
+    host: String,
+    outlet: Box<dyn Fn(Out) + Send + Sync>,
 }
 
 impl Session {
@@ -215,7 +225,55 @@ impl Session {
             release: ReleaseQueue::default(),
             flags: AtomicU64::new(0),
             state: Mutex::new(state),
+            speaks: None,
         }
+    }
+
+    /// What stands for a session while something is handled that the component `host` sent as `address`: what is sent to it
+    /// goes to `outlet`, and nothing of it stays.
+    pub(crate) fn speaking(
+        address: Jid,
+        account: Arc<Account>,
+        host: &str,
+        outlet: impl Fn(Out) + Send + Sync + 'static,
+    ) -> Option<Self> {
+        let full = address.full();
+        // Nobody is shown it: what is handled comes from the address as it is.
+        let jid = match full {
+            Some(full) => full,
+            None => address.bare().with_resource("component").ok()?,
+        };
+        let session = Session::new(jid, account, 0, 0, Counter::default());
+        let speaks = Speaks {
+            address,
+            host: host.to_owned(),
+            outlet: Box::new(outlet),
+        };
+        Some(Session {
+            speaks: Some(Box::new(speaks)),
+            ..session
+        })
+    }
+
+    /// The address that its stanzas come from.
+    pub(crate) fn address(&self) -> &str {
+        match &self.speaks {
+            Some(speaks) => speaks.address.as_str(),
+            None => self.jid.as_str(),
+        }
+    }
+
+    /// The same as an address.
+    pub(crate) fn as_sender(&self) -> Jid {
+        match &self.speaks {
+            Some(speaks) => speaks.address.clone(),
+            None => self.jid.clone().into(),
+        }
+    }
+
+    /// The component that speaks, if one does.
+    pub(crate) fn component(&self) -> Option<&str> {
+        self.speaks.as_ref().map(|speaks| speaks.host.as_str())
     }
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
@@ -274,6 +332,9 @@ impl Session {
 
     /// Queues an element for the client and wakes its connection.
     pub fn push(&self, out: Out) {
+        if let Some(speaks) = &self.speaks {
+            return (speaks.outlet)(out);
+        }
         let waker = self.state().push(out);
         if let Some(waker) = waker {
             waker.wake();

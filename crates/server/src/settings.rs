@@ -6,6 +6,7 @@ use waxwing_stanza::BareJid;
 
 use crate::accounts::REMOVED_NAME_DAYS;
 use crate::admission::{CONNECTIONS_MAX, CONNECTIONS_PER_NETWORK_MAX, NEGOTIATING_MAX};
+use crate::component::{self, ComponentSettings};
 use crate::hosts::{Hosts, PUBSUB_HOST, ROOMS_HOST};
 use crate::options::{OptionDefault, OptionError, OptionSpec, OptionValue, Options};
 use crate::server::StartError;
@@ -48,6 +49,8 @@ pub struct Settings {
     pub options: BTreeMap<String, OptionValue>,
     /// The sections `[domain."…"]`: what domains set for themselves, by domain and name.
     pub domain_options: BTreeMap<String, BTreeMap<String, OptionValue>>,
+    /// The sections `[component."…"]`: external components by host.
+    pub components: BTreeMap<String, ComponentSettings>,
 }
 
 /// A key that is never shown.
@@ -168,7 +171,10 @@ pub fn check_domain_option(name: &str, value: &OptionValue) -> Result<(), Option
 impl Settings {
     /// Whether a server could start with these settings.
     pub fn check(&self) -> Result<(), StartError> {
-        self.hosts().map(|_| ())
+        let prepared = self.clone().prepared()?;
+        let hosts = prepared.hosts()?;
+        let domains = &prepared.domains;
+        component::settings::checked(&prepared.components, domains, &hosts).map(|_| ())
     }
 
     /// The service hosts of all domains.

@@ -29,7 +29,7 @@ pub(crate) fn stamp(
     }
     for (at, child) in stanza.children().enumerate() {
         let is_id = child.ns() == stanza_id::NS && child.name() == "stanza-id";
-        if is_id && is_forged(server, &child.element()) {
+        if is_id && is_forged(server, session, &child.element()) {
             splice = splice.remove_child(at);
         }
     }
@@ -37,10 +37,14 @@ pub(crate) fn stamp(
     stamped.map_err(|_| Condition::InternalServerError.into())
 }
 
-/// Whether a `<stanza-id/>` claims to be by somebody of ours; one that cannot be read does.
-fn is_forged(server: &Server, child: &Element) -> bool {
+/// Whether a `<stanza-id/>` claims to be by somebody of ours; one that cannot be read does. A component gives ids of its
+/// own.
+fn is_forged(server: &Server, session: &Session, child: &Element) -> bool {
     let by = child.attr("by").and_then(|by| by.parse::<Jid>().ok());
-    by.is_none_or(|by| server.place(by.domain()).is_some())
+    by.is_none_or(|by| match session.component() {
+        Some(host) if by.domain() == host => false,
+        _ => server.place(by.domain()).is_some(),
+    })
 }
 
 #[cfg(test)]

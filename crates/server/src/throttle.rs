@@ -16,6 +16,7 @@ use waxwing_store::{Batch, Expiring, StoreError, Table};
 
 use crate::accounts::owner;
 use crate::counts::Counts;
+use crate::invitations::REDEEMED_BY_NETWORK;
 use crate::metrics::Limit;
 use crate::options::{OptionDefault, OptionSpec};
 use crate::server::Server;
@@ -107,8 +108,11 @@ impl Network {
 pub(crate) struct Throttle {
     by_network: Mutex<Counts<Network>>,
     by_account: Mutex<Counts<BareJid>>,
+    /// Handshakes of components, by their host and from where: one with a wrong secret keeps out no other.
+    handshakes: Mutex<Counts<(Network, BareJid)>>,
     registrations_by_network: Mutex<Counts<Network>>,
     registrations: Mutex<Counts<()>>,
+    invited_by_network: Mutex<Counts<Network>>,
     key: [u8; 32],
 }
 
@@ -118,8 +122,10 @@ impl Throttle {
         Throttle {
             by_network: Mutex::new(Counts::new(FAILURES_WINDOW_MICROS)),
             by_account: Mutex::new(Counts::new(FAILURES_WINDOW_MICROS)),
+            handshakes: Mutex::new(Counts::new(FAILURES_WINDOW_MICROS)),
             registrations_by_network: Mutex::new(Counts::new(REGISTRATIONS_WINDOW_MICROS)),
             registrations: Mutex::new(Counts::new(REGISTRATIONS_WINDOW_MICROS)),
+            invited_by_network: Mutex::new(Counts::new(REGISTRATIONS_WINDOW_MICROS)),
             key,
         }
     }
@@ -152,6 +158,21 @@ pub(crate) async fn allows(
     let known = KNOWN.at(server.now_micros());
     let known = server.store().get(&known, &owner(account), &key);
     Ok(known.await?.is_some())
+}
+
+/// Whether a handshake for this host from there is looked at.
+pub(crate) fn allows_handshake(server: &Server, network: Network, host: &BareJid) -> bool {
+    let now = server.steady_micros();
+    let limit = server.options().number(&FAILURES_BY_NETWORK);
+    let handshakes = lock(&server.throttle().handshakes);
+    !handshakes.is_full(&(network, host.clone()), now, limit)
+}
+
+/// A handshake for this host failed.
+pub(crate) fn handshake_failed(server: &Server, network: Network, host: BareJid) {
+    let now = server.steady_micros();
+    let limit = server.options().number(&FAILURES_BY_NETWORK);
+    lock(&server.throttle().handshakes).add((network, host), now, limit);
 }
 
 /// A log-in failed.
@@ -228,6 +249,26 @@ pub(crate) fn registers(server: &Server, network: Network) -> bool {
     networks.add(network, now, by_network);
     all.add((), now, in_all);
     true
+}
+
+/// Whether an invitation may be used from there now; if so, it counts.
+pub(crate) fn redeems(server: &Server, network: Network) -> bool {
+    let (throttle, now) = (server.throttle(), server.steady_micros());
+    let limit = server.options().number(&REDEEMED_BY_NETWORK);
+    let mut networks = lock(&throttle.invited_by_network);
+    if networks.is_full(&network, now, limit) {
+        server.metrics().limit(Limit::Registrations);
+        return false;
+    }
+    networks.add(network, now, limit);
+    true
+}
+
+/// Whether tokens of invitations are looked at that are shown from there: not where too much was guessed already.
+pub(crate) fn looks_at_tokens(server: &Server, network: Network) -> bool {
+    let limit = server.options().number(&FAILURES_BY_NETWORK);
+    let counts = lock(&server.throttle().by_network);
+    !counts.is_full(&network, server.steady_micros(), limit)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -192,7 +192,8 @@ pub(crate) async fn is_stranger(
     account: &Account,
     sender: &BareJid,
 ) -> Result<bool, StanzaError> {
-    if *sender == account.jid {
+    // A component has no contacts.
+    if *sender == account.jid || account.is_outside() {
         return Ok(false);
     }
     let now = server.steady_micros();

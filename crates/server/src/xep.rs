@@ -11,6 +11,7 @@ pub mod xep_0059_rsm;
 pub mod xep_0060_pubsub;
 pub mod xep_0077_registration;
 pub mod xep_0092_version;
+pub mod xep_0114_components;
 pub mod xep_0115_caps;
 pub mod xep_0133_admin;
 pub mod xep_0153_vcard_avatars;
@@ -29,19 +30,25 @@ pub mod xep_0292_vcard4;
 pub mod xep_0313_archive;
 pub mod xep_0334_hints;
 pub mod xep_0352_csi;
+pub mod xep_0355_delegation;
+pub mod xep_0356_privileges;
 pub mod xep_0357_push;
 pub mod xep_0359_stanza_ids;
+pub mod xep_0363_upload;
 pub mod xep_0368_direct_tls;
+pub mod xep_0379_preauth;
 pub mod xep_0384_omemo;
 pub mod xep_0386_bind2;
 pub mod xep_0388_sasl2;
 pub mod xep_0390_caps;
 pub mod xep_0398_avatar_conversion;
+pub mod xep_0401_onboarding;
 pub mod xep_0402_bookmarks;
 pub mod xep_0413_order_by;
 pub mod xep_0424_retraction;
 pub mod xep_0440_channel_binding;
 pub mod xep_0441_archive_prefs;
+pub mod xep_0445_invited;
 pub mod xep_0466_ephemeral;
 pub mod xep_0470_attachments;
 pub mod xep_0474_downgrade;
@@ -70,6 +77,7 @@ pub const FEATURES: &[&Feature] = &[
     &xep_0060_pubsub::FEATURE,
     &xep_0077_registration::FEATURE,
     &xep_0092_version::FEATURE,
+    &xep_0114_components::FEATURE,
     &xep_0115_caps::FEATURE,
     &xep_0133_admin::FEATURE,
     &xep_0153_vcard_avatars::FEATURE,
@@ -88,19 +96,25 @@ pub const FEATURES: &[&Feature] = &[
     &xep_0313_archive::FEATURE,
     &xep_0334_hints::FEATURE,
     &xep_0352_csi::FEATURE,
+    &xep_0355_delegation::FEATURE,
+    &xep_0356_privileges::FEATURE,
     &xep_0357_push::FEATURE,
     &xep_0359_stanza_ids::FEATURE,
+    &xep_0363_upload::FEATURE,
     &xep_0368_direct_tls::FEATURE,
+    &xep_0379_preauth::FEATURE,
     &xep_0384_omemo::FEATURE,
     &xep_0386_bind2::FEATURE,
     &xep_0388_sasl2::FEATURE,
     &xep_0390_caps::FEATURE,
     &xep_0398_avatar_conversion::FEATURE,
+    &xep_0401_onboarding::FEATURE,
     &xep_0402_bookmarks::FEATURE,
     &xep_0413_order_by::FEATURE,
     &xep_0424_retraction::FEATURE,
     &xep_0440_channel_binding::FEATURE,
     &xep_0441_archive_prefs::FEATURE,
+    &xep_0445_invited::FEATURE,
     &xep_0466_ephemeral::FEATURE,
     &xep_0470_attachments::FEATURE,
     &xep_0474_downgrade::FEATURE,

@@ -35,18 +35,23 @@ impl OwnHeader<'_> {
     }
 
     pub(crate) fn to_bytes(&self) -> Bytes {
-        // The writer writes whole elements without prefix; the header is half of one with a prefix.
-        let whole = self.element(ns::CLIENT, "stream").to_bytes("");
-        let attributes = whole
-            .strip_prefix(b"<stream")
-            .and_then(|rest| rest.strip_suffix(b"/>"));
-        let mut out = Vec::from(b"<?xml version='1.0'?><stream:stream xmlns:stream='");
-        out.extend_from_slice(ns::STREAMS.as_bytes());
-        out.push(b'\'');
-        out.extend_from_slice(attributes.unwrap_or_default());
-        out.push(b'>');
-        out.into()
+        opening(&self.element(ns::CLIENT, "stream"))
     }
+}
+
+/// The start tag of a stream that says what `root` says, an element called `stream` without content.
+pub(crate) fn opening(root: &Element) -> Bytes {
+    // The writer writes whole elements without prefix; the header is half of one with a prefix.
+    let whole = root.to_bytes("");
+    let attributes = whole
+        .strip_prefix(b"<stream")
+        .and_then(|rest| rest.strip_suffix(b"/>"));
+    let mut out = Vec::from(b"<?xml version='1.0'?><stream:stream xmlns:stream='");
+    out.extend_from_slice(ns::STREAMS.as_bytes());
+    out.push(b'\'');
+    out.extend_from_slice(attributes.unwrap_or_default());
+    out.push(b'>');
+    out.into()
 }
 
 /// Whether a header speaks XMPP 1: RFC 6120 §4.7.5. Without version it is older than that. A higher

@@ -5,6 +5,7 @@
 //!
 //! - [`server::Negotiation`] and [`client::Negotiation`] take a stream from its header to a bound
 //!   resource;
+//! - [`component::Acceptor`] and [`component::Connector`] do the same for an external component;
 //! - [`sm::Sm`] counts and keeps stanzas for acknowledgement and resumption, on both sides;
 //! - [`bosh`] carries a stream in requests and responses of HTTP;
 //! - [`proxy_protocol`] says whom a reverse proxy speaks for;
@@ -14,6 +15,7 @@ pub mod bosh;
 #[cfg(test)]
 mod both_sides;
 pub mod client;
+pub mod component;
 mod error;
 mod framing;
 mod header;

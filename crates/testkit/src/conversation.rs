@@ -100,6 +100,8 @@ pub enum Act {
     },
     /// A connection breaks, and both sides notice.
     CutOff(Who),
+    /// A component opens a connection and is let in.
+    Join(Who),
     /// A session's connection stays open, and nobody reads from it any more.
     Vanish(Who),
     /// The operator does something with an account.
@@ -115,7 +117,7 @@ pub enum Act {
     Crash,
 }
 
-/// Who takes part: an account, and the resource that its session binds.
+/// Who takes part: an account, and the resource that its session binds; or a component, by what stands before the domain.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Who {
     /// User part of the account's address.

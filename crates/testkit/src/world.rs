@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use waxwing_server::accounts::{self, Role, StoredAccount, StoredKey};
-use waxwing_server::{AdminError, Outside, Security, Server, Settings, StartError, TlsBinding};
+use waxwing_server::{
+    AdminError, Outside, Security, Server, Settings, StartError, TlsBinding, Transport,
+};
 use waxwing_stanza::BareJid;
 use waxwing_store::{Batch, Memory, OpenError, Store, StoreError};
 use waxwing_stream::sasl::{Hash, Password, PasswordError, ScramKeys};
@@ -166,16 +168,26 @@ impl World {
 
     /// A connection to the server, which cannot fail to be made; it may be gone at once.
     pub fn connect(&mut self, security: &Security) -> LinkId {
+        let transport = match security {
+            Security::StartTls => Transport::StartTls,
+            Security::Tls(_) => Transport::Tls,
+            Security::PlainLoopback => Transport::Plain,
+        };
+        self.connect_by(transport, security)
+    }
+
+    /// A connection of an external component.
+    pub fn connect_component(&mut self) -> LinkId {
+        self.connect_by(Transport::Component, &Security::PlainLoopback)
+    }
+
+    fn connect_by(&mut self, transport: Transport, security: &Security) -> LinkId {
         self.numbers += 1;
         let id = LinkId(self.numbers);
         let peer = IpAddr::V4(Ipv4Addr::LOCALHOST);
         let link = waxwing_server::Link {
             peer,
-            transport: match security {
-                Security::StartTls => waxwing_server::Transport::StartTls,
-                Security::Tls(_) => waxwing_server::Transport::Tls,
-                Security::PlainLoopback => waxwing_server::Transport::Plain,
-            },
+            transport,
             security: security.clone(),
             framing: waxwing_server::Framing::Document,
         };
@@ -316,6 +328,19 @@ impl World {
         self.at_once(|| self.executor.block_on(answer))
             .ok_or(WorldError::Stuck)?
             .map_err(WorldError::from)
+    }
+
+    /// What comes of what the daemon asks the server, as it does when a file comes by HTTP.
+    ///
+    /// # Errors
+    /// [`WorldError::Stuck`] if no server runs, or it never answers.
+    pub fn ask<T: Send + 'static, F>(&self, ask: impl FnOnce(Server) -> F) -> Result<T, WorldError>
+    where
+        F: Future<Output = T> + Send + 'static,
+    {
+        let answer = ask(self.server()?);
+        let answer = self.at_once(|| self.executor.block_on(answer));
+        answer.ok_or(WorldError::Stuck)
     }
 
     /// How many sessions an account has, with those that wait to be resumed.

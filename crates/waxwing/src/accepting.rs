@@ -28,11 +28,17 @@ const KEEPALIVE: TcpKeepalive = TcpKeepalive::new()
     .with_interval(Duration::from_secs(30))
     .with_retries(4);
 
+/// How long what was sent may wait for the other machine to say that it has it: with something on its way, nobody asks
+/// whether the machine is still there (tcp(7)).
+const UNACKNOWLEDGED_MAX: Duration = Duration::from_secs(240);
+
 /// Sets what every connection of a client needs; failing that only costs time.
 pub(crate) fn prepare(socket: &TcpStream) {
     // Small elements must not wait for more to send.
     let _nodelay = socket.set_nodelay(true);
-    let _keepalive = SockRef::from(socket).set_tcp_keepalive(&KEEPALIVE);
+    let socket = SockRef::from(socket);
+    let _keepalive = socket.set_tcp_keepalive(&KEEPALIVE);
+    let _timeout = socket.set_tcp_user_timeout(Some(UNACKNOWLEDGED_MAX));
 }
 
 /// Shared by all listeners, so that one shortage is one line in the log.

@@ -18,10 +18,16 @@ const PASSWORD_BYTES_MAX: u64 = 1_024;
 
 /// Runs one of the commands.
 pub(crate) fn run(config: &Config, command: Account) -> Outcome {
-    let (name, args, json_wanted) = match request(command) {
-        Ok(request) => request,
-        Err(outcome) => return outcome,
-    };
+    match request(command) {
+        Ok((name, args, json_wanted)) => {
+            ask(config, name, args, |result| show(name, result, json_wanted))
+        }
+        Err(outcome) => outcome,
+    }
+}
+
+/// Has the running server do a command, and shows what came of it.
+pub(crate) fn ask(config: &Config, name: &str, args: Value, show: impl FnOnce(&Value)) -> Outcome {
     let runtime = match tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -31,7 +37,7 @@ pub(crate) fn run(config: &Config, command: Account) -> Outcome {
     };
     match runtime.block_on(admin_socket::ask(&config.admin_socket(), name, args)) {
         Ok(result) => {
-            show(name, &result, json_wanted);
+            show(&result);
             Outcome::Done
         }
         Err(CommandError::Refused(text)) => Outcome::Refused(text),
@@ -91,7 +97,7 @@ fn request(command: Account) -> Result<Request, Outcome> {
     })
 }
 
-fn name(role: Role) -> Option<String> {
+pub(crate) fn name(role: Role) -> Option<String> {
     let value = role.to_possible_value()?;
     Some(value.get_name().to_owned())
 }

@@ -4,6 +4,7 @@
 //! says in its log when it starts.
 
 pub(crate) mod certificate;
+mod components;
 pub(crate) mod database;
 mod dns;
 pub(crate) mod finding;
@@ -45,6 +46,7 @@ pub(crate) fn run(path: &Path, how: &Check) -> Outcome {
     )];
     findings.push(settings(&config));
     findings.extend(registration(&config));
+    findings.extend(components::findings(&config));
     findings.extend(certificate::findings(&config, now_secs()));
     let (others, names) = runtime.block_on(async {
         let ours = listeners(&config).await;

@@ -51,6 +51,10 @@ pub(crate) enum Protection {
     Tls,
     /// None, on this machine only.
     PlainLoopback,
+    /// None, for external components on this machine.
+    ComponentLoopback,
+    /// TLS from the first byte, for external components.
+    ComponentTls,
 }
 
 impl Protection {
@@ -58,8 +62,8 @@ impl Protection {
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Protection::StartTls => "STARTTLS",
-            Protection::Tls => "TLS",
-            Protection::PlainLoopback => "none",
+            Protection::Tls | Protection::ComponentTls => "TLS",
+            Protection::PlainLoopback | Protection::ComponentLoopback => "none",
         }
     }
 }
@@ -87,6 +91,7 @@ pub(crate) struct Client {
     server: Server,
     settings: Option<Arc<TlsSettings>>,
     tls: Option<Box<Tls>>,
+    is_component: bool,
     /// `None` until a direct TLS handshake has ended.
     connection: Option<Connection>,
     /// Upgraded with the connection: who has none yet is not waited for when the server stops.
@@ -124,6 +129,10 @@ impl Client {
             server,
             settings,
             tls: None,
+            is_component: matches!(
+                protection,
+                Protection::ComponentLoopback | Protection::ComponentTls
+            ),
             connection: None,
             alive,
             held: None,
@@ -134,8 +143,10 @@ impl Client {
         };
         match protection {
             Protection::StartTls => client.connect(Security::StartTls),
-            Protection::PlainLoopback => client.connect(Security::PlainLoopback),
-            Protection::Tls => {
+            Protection::PlainLoopback | Protection::ComponentLoopback => {
+                client.connect(Security::PlainLoopback);
+            }
+            Protection::Tls | Protection::ComponentTls => {
                 let config = client.settings.as_ref()?.direct.clone();
                 client.tls = Some(Box::new(Tls::new(config).ok()?));
                 let most = Duration::from_secs(HANDSHAKE_SECS_MAX);
@@ -150,6 +161,7 @@ impl Client {
         self.connection = Some(self.server.accept(Link {
             peer: self.peer,
             transport: match security {
+                _ if self.is_component => Transport::Component,
                 Security::StartTls => Transport::StartTls,
                 Security::Tls(_) => Transport::Tls,
                 Security::PlainLoopback => Transport::Plain,

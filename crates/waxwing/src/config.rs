@@ -1,8 +1,10 @@
 //! The configuration file: TOML, every key known, every mistake named with its line.
 
+mod components;
 mod error;
 mod nearest;
 mod places;
+mod reached;
 mod reader;
 mod sections;
 mod store;
@@ -22,6 +24,7 @@ use crate::files::{self, FileError};
 use crate::proxy::Proxies;
 use reader::{KEYS, Reader, TLS_KEYS};
 
+pub(crate) use components::ComponentConfig;
 pub(crate) use error::ConfigError;
 pub(crate) use nearest::nearest;
 pub(crate) use places::{At, Places};
@@ -45,6 +48,10 @@ pub(crate) struct Listen {
     pub c2s_tls: Vec<SocketAddr>,
     /// Clients without TLS, on this machine only.
     pub c2s_plain_loopback: Vec<SocketAddr>,
+    /// External components, on this machine only.
+    pub components_loopback: Vec<SocketAddr>,
+    /// External components, TLS from the first byte.
+    pub components_tls: Vec<SocketAddr>,
     /// HTTP over TLS.
     pub https: Vec<SocketAddr>,
     /// Clients and HTTP over TLS, on one port.
@@ -104,6 +111,8 @@ pub(crate) struct Config {
     pub options: BTreeMap<String, OptionValue>,
     /// What domains set for themselves, by domain and name.
     pub domain_options: BTreeMap<String, BTreeMap<String, OptionValue>>,
+    /// External components by host.
+    pub components: BTreeMap<String, ComponentConfig>,
     /// Where all of this stands.
     pub places: Places,
 }
@@ -130,7 +139,11 @@ data_dir = "/var/lib/waxwing"
 # c2s_tls = ["[::]:5223"]
 # Clients without TLS. Only addresses of this machine are accepted, for tests and proxies beside the server.
 # c2s_plain_loopback = []
-# HTTP over TLS: /xmpp-websocket, /http-bind, /.well-known/host-meta, /healthz.
+# External components (XEP-0114), which the sections [component."..."] name: without TLS, only on addresses of this
+# machine; and with TLS from the first byte. Port 5347 is usual.
+# components_loopback = []
+# components_tls = []
+# HTTP over TLS: /xmpp-websocket, /http-bind, /.well-known/host-meta, /upload, /invite, /healthz.
 # https = []
 # Both on one port, such as 443: ALPN tells clients from HTTP, without it the first bytes.
 # tls = []
@@ -170,6 +183,22 @@ key = "/etc/waxwing/privkey.pem"
 # registration = "open"
 # abuse_addresses = ["mailto:abuse@example.org"]
 
+# An external component (XEP-0114), by its host, which is below a domain: who knows the secret serves it. The file holds
+# nothing but the secret, and nobody may read it but its owner and group.
+# [component."irc.example.org"]
+# secret_file = "/etc/waxwing/irc.secret"
+# What it may do with the domain's accounts (XEP-0356): their rosters ("none", "get", "set", "both"), with or without being
+# told of changes; messages in their names ("none", "outgoing"); whose presence it is shown ("none", "managed_entity",
+# "roster"); requests in their names, each a namespace with "get", "set" or "both".
+# roster = "none"
+# roster_push = true
+# message = "none"
+# presence = "none"
+# iq = []
+# The namespaces whose requests it answers for the domain and its accounts (XEP-0355), each with the attributes that the
+# request must have: "urn:xmpp:mam:2 node".
+# delegate = []
+
 "#;
 
 impl Default for Listen {
@@ -179,6 +208,8 @@ impl Default for Listen {
             c2s: any(5222),
             c2s_tls: any(5223),
             c2s_plain_loopback: Vec::new(),
+            components_loopback: Vec::new(),
+            components_tls: Vec::new(),
             https: Vec::new(),
             tls: Vec::new(),
             http_loopback: vec![SocketAddr::from((std::net::Ipv4Addr::LOCALHOST, 5280))],
@@ -195,6 +226,8 @@ impl Listen {
             ("listen.c2s", &self.c2s),
             ("listen.c2s_tls", &self.c2s_tls),
             ("listen.c2s_plain_loopback", &self.c2s_plain_loopback),
+            ("listen.components_loopback", &self.components_loopback),
+            ("listen.components_tls", &self.components_tls),
             ("listen.https", &self.https),
             ("listen.tls", &self.tls),
             ("listen.http_loopback", &self.http_loopback),
@@ -240,6 +273,7 @@ impl Config {
         // What is said of it later may be read in another folder.
         let file = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         config.places = config.places.in_file(&file);
+        config.read_secrets()?;
         Ok(config)
     }
 
@@ -281,6 +315,7 @@ impl Config {
             domain_registration: BTreeMap::new(),
             options: BTreeMap::new(),
             domain_options: BTreeMap::new(),
+            components: BTreeMap::new(),
             places: Places::default(),
         };
         let mut of_domains = None;
@@ -306,6 +341,10 @@ impl Config {
                     });
                 }
                 "domain" => of_domains = Some(reader.section("domain", value)?),
+                "component" => {
+                    let sections = reader.section("component", value)?;
+                    config.components = reader.components(sections, folder)?;
+                }
                 "options" => config.options = reader.options(reader.section("options", value)?)?,
                 _ => config.tls(&reader, reader.section("tls", value)?, folder)?,
             }
@@ -358,10 +397,11 @@ impl Config {
             registration: self.registration,
             domain_registration: self.domain_registration.clone(),
             options: self.options.clone(),
-            domain_options: self.domain_options.clone(),
+            domain_options: self.options_of_domains(),
             // They are no setting, and not in this file.
             token_keys: Vec::new(),
             push_key: None,
+            components: self.component_settings(),
         }
     }
 
@@ -380,6 +420,7 @@ impl Config {
     pub(crate) fn needs_certificate(&self) -> bool {
         !(self.listen.c2s.is_empty()
             && self.listen.c2s_tls.is_empty()
+            && self.listen.components_tls.is_empty()
             && self.listen.https.is_empty()
             && self.listen.tls.is_empty())
     }

@@ -1,4 +1,4 @@
-//! HTTP: health and streams for everybody, metrics for this machine.
+//! HTTP: health, streams, files and invitations for everybody, metrics for this machine.
 
 use std::sync::Arc;
 
@@ -11,7 +11,9 @@ use axum::routing::{get, post};
 use prometheus_client::registry::Registry;
 use waxwing_server::Server;
 
+use crate::invite::{self, INVITE_ROUTE, STYLE_ROUTE};
 use crate::site::Site;
+use crate::upload::{self, UPLOAD_ROUTE};
 use crate::{bosh, host_meta, proxy, websocket};
 
 /// Where WebSockets begin.
@@ -67,11 +69,17 @@ pub(crate) fn public(site: Site) -> Router {
 
 fn routes(site: Site) -> Router {
     let server = site.serving.server.clone();
+    let files = get(upload::fetch)
+        .put(upload::bring)
+        .options(upload::options);
     let streams = Router::new()
         .route(WEBSOCKET_PATH, get(websocket::upgrade))
         .route(BOSH_PATH, post(bosh::post).options(bosh::options))
         .route("/.well-known/host-meta", get(host_meta::xml))
         .route("/.well-known/host-meta.json", get(host_meta::json))
+        .route(UPLOAD_ROUTE, files)
+        .route(STYLE_ROUTE, get(invite::style))
+        .route(INVITE_ROUTE, get(invite::show).post(invite::take))
         .with_state(Arc::new(site));
     Router::new()
         .route("/healthz", get(health))

@@ -24,6 +24,8 @@ mod files;
 mod generate;
 mod host_meta;
 mod http;
+mod invitations;
+mod invite;
 mod listen;
 mod logging;
 mod manual;
@@ -46,6 +48,7 @@ mod tls;
 #[cfg(test)]
 mod tls_tests;
 mod token_keys;
+mod upload;
 mod web;
 mod websocket;
 mod write_limit;
@@ -140,6 +143,9 @@ fn run(cli: Cli) -> Outcome {
             with_config(&cli.config, |config| accounts::run(&config, account))
         }
         Command::Push(push) => with_config(&cli.config, |config| push_command::run(&config, push)),
+        Command::Invite(invite) => {
+            with_config(&cli.config, |config| invitations::run(&config, invite))
+        }
         Command::Doctor(how) => doctor::run(&cli.config, &how),
         Command::Reload { output } => reload::command(&cli.config, output),
         Command::Backup { file, output } => with_config(&cli.config, |config| {

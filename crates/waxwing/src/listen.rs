@@ -122,7 +122,9 @@ impl Serving {
         let listener = match protection {
             Protection::StartTls => Some(Announcing::C2s),
             Protection::Tls => Some(Announcing::C2sTls),
-            Protection::PlainLoopback => None,
+            Protection::PlainLoopback
+            | Protection::ComponentLoopback
+            | Protection::ComponentTls => None,
         };
         if !self.proxies.announces(listener, peer) {
             return self.begin_from(socket, peer, protection);

@@ -235,11 +235,10 @@ impl Reloader {
 /// Options by name.
 type Given = BTreeMap<String, OptionValue>;
 
-/// The keys whose values differ.
-fn differences(old: &Config, new: &Config) -> Reloaded {
-    let mut done = Reloaded::default();
+/// The keys whose values differ and count at the next start only.
+fn after_restart(old: &Config, new: &Config) -> Vec<String> {
     let (a, b) = (&old.listen, &new.listen);
-    for (key, differs) in [
+    let keys = [
         ("domains", old.domains != new.domains),
         ("data_dir", old.data_dir != new.data_dir),
         ("store", old.store != new.store),
@@ -248,6 +247,14 @@ fn differences(old: &Config, new: &Config) -> Reloaded {
         (
             "listen.c2s_plain_loopback",
             a.c2s_plain_loopback != b.c2s_plain_loopback,
+        ),
+        (
+            "listen.components_loopback",
+            a.components_loopback != b.components_loopback,
+        ),
+        (
+            "listen.components_tls",
+            a.components_tls != b.components_tls,
         ),
         ("listen.https", a.https != b.https),
         ("listen.tls", a.tls != b.tls),
@@ -261,11 +268,17 @@ fn differences(old: &Config, new: &Config) -> Reloaded {
             "listen.proxy_protocol",
             a.proxies.announcing != b.proxies.announcing,
         ),
-    ] {
-        if differs {
-            done.after_restart.push(key.to_owned());
-        }
-    }
+    ];
+    let differing = keys.into_iter().filter(|(_, differs)| *differs);
+    differing.map(|(key, _)| key.to_owned()).collect()
+}
+
+/// The keys whose values differ.
+fn differences(old: &Config, new: &Config) -> Reloaded {
+    let mut done = Reloaded {
+        after_restart: after_restart(old, new),
+        ..Reloaded::default()
+    };
     for (key, differs) in [
         ("tls.certificate", old.certificate != new.certificate),
         ("tls.key", old.key != new.key),
@@ -302,6 +315,12 @@ fn differences(old: &Config, new: &Config) -> Reloaded {
         let (old, new) = (of(old, domain), of(new, domain));
         let (old, new) = (old.unwrap_or_default(), new.unwrap_or_default());
         name(&format!("domain.{domain}"), &old, &new);
+    }
+    let hosts: BTreeSet<_> = old.components.keys().chain(new.components.keys()).collect();
+    for host in hosts {
+        if old.components.get(host) != new.components.get(host) {
+            more.push(format!("component.{host}"));
+        }
     }
     done.changed.extend(more);
     done

@@ -56,6 +56,7 @@ pub(crate) fn no_certificate(config: &Config) -> OpenTlsError {
         "tls",
         "listen.c2s",
         "listen.c2s_tls",
+        "listen.components_tls",
         "listen.https",
         "listen.tls",
     ];
@@ -145,6 +146,8 @@ fn open_sockets(config: &Config) -> Result<Sockets, ServeError> {
         (&listen.c2s, Protection::StartTls),
         (&listen.c2s_tls, Protection::Tls),
         (&listen.c2s_plain_loopback, Protection::PlainLoopback),
+        (&listen.components_loopback, Protection::ComponentLoopback),
+        (&listen.components_tls, Protection::ComponentTls),
     ] {
         clients.extend(
             open(addresses)?
@@ -259,7 +262,11 @@ fn start(sockets: Sockets, serving: &Serving) {
             .unwrap_or_else(|_| SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)))
     };
     for (listener, protection) in sockets.clients {
-        tracing::info!(address = %address(&listener), protection = protection.name(), "clients");
+        let whom = match protection {
+            Protection::ComponentLoopback | Protection::ComponentTls => "components",
+            _ => "clients",
+        };
+        tracing::info!(address = %address(&listener), protection = protection.name(), "{whom}");
         tokio::spawn(serving.clone().accept(listener, protection));
     }
     let site = |listener: &TcpListener, tls| Site {

@@ -6,6 +6,8 @@ use crate::name::Name;
 pub const CLIENT: &str = "jabber:client";
 /// Stanzas between servers, RFC 6120 §4.8.3.
 pub const SERVER: &str = "jabber:server";
+/// Stanzas between a server and an external component that connects to it, XEP-0114.
+pub const COMPONENT: &str = "jabber:component:accept";
 /// The stream's header, features and errors, RFC 6120 §4.8.1.
 pub const STREAMS: &str = "http://etherx.jabber.org/streams";
 /// Stream error conditions, RFC 6120 §4.9.2.
@@ -36,6 +38,7 @@ pub(crate) fn name(ns: &str) -> Name {
     match [
         CLIENT,
         SERVER,
+        COMPONENT,
         STREAMS,
         STREAM_ERRORS,
         STANZA_ERRORS,

@@ -77,8 +77,9 @@ async def offline(x: Stage) -> None:
     await bob.barrier()
     dino = Dino(x, alice)
     dino.start()
+    # What comes while its window has the keys is displayed, and it says no more.
     for name in ("first", "second"):
-        await report(bob, "received", name, dino.jid)
+        await report(bob, "received or displayed", name, dino.jid)
     send_asking(bob, alice.jid, "marker", "Welcome back")
     await report(bob, "received", "marker", dino.jid)
     await dino.messages("Sent while nobody was there", "And this too", "Welcome back")

@@ -10,6 +10,8 @@ from clients.profanity import LOGGED_IN, Profanity
 from harness.cases import Suite, check, equal
 from harness.contacts import account_with_contact, saw_presence
 from harness.coordinates import Account
+from harness.files import ask, upload
+from harness.images import flag
 from harness.relay import Relay
 from harness.stage import Stage
 
@@ -139,3 +141,28 @@ async def wrong_password(x: Stage) -> None:
     terminal = Profanity(x, Account(account.jid, "wrong"))
     screen = await terminal.shows(r"(?i)login failed|authentication failed")
     check(not re.search(LOGGED_IN, screen), "logged in with a wrong password")
+
+
+@SUITE.case()
+async def files(x: Stage) -> None:
+    """It uploads a file and sends its address; and saves one that somebody else has uploaded."""
+    alice, bob = await account_with_contact(x)
+    terminal = Profanity(x, alice)
+    await terminal.shows(LOGGED_IN)
+    own, other = flag((255, 0, 0), (0, 0, 255)), flag((0, 128, 0), (255, 255, 0))
+    file = terminal.data / "a picture.png"
+    file.write_bytes(own)
+    terminal.enter(f"/msg {bob.boundjid.bare} look")
+    await bob.message("look")
+    terminal.enter(f'/sendfile "{file}"')
+    message = await bob.message()
+    answer = await ask(bob, "GET", message["body"])
+    equal((answer.status, answer.content), (200, own), f"what bob finds at {message['body']}")
+    equal(answer.headers["content-type"], "image/png", "its type")
+    url = await upload(bob, "other.png", other, "image/png")
+    bob.send_message(mto=f"{alice.jid}/profanity", mbody=url, mtype="chat")
+    await terminal.shows("other.png")
+    saved = terminal.data / "saved.png"
+    terminal.enter(f"/url save {url} {saved}")
+    await terminal.shows("saved")
+    equal(saved.read_bytes(), other, "what it has saved")

@@ -39,6 +39,9 @@ class Coordinates:
     http_port: int = 0
     #: Where it stores what it keeps.
     data_dir: Path = Path()
+    #: Where external components connect, and what all of them know.
+    component_port: int = 0
+    component_secret: str = ""
 
     def environment(self, prefix: str = "XMPP") -> dict[str, str]:
         """The variables that :meth:`from_environment` reads."""
@@ -57,6 +60,8 @@ class Coordinates:
             f"{prefix}_HTTP_PORT": str(self.http_port),
             f"{prefix}_CA_FILE": str(self.ca_file),
             f"{prefix}_DATA_DIR": str(self.data_dir),
+            f"{prefix}_COMPONENT_PORT": str(self.component_port),
+            f"{prefix}_COMPONENT_SECRET": self.component_secret,
             f"{prefix}_ACCOUNTS": json.dumps({a.jid: a.password for a in self.accounts}),
             f"{prefix}_LACKS": " ".join(sorted(self.lacks)),
         }
@@ -75,6 +80,8 @@ class Coordinates:
             plain_port=int(get(f"{prefix}_PLAIN_PORT")),
             ca_file=Path(get(f"{prefix}_CA_FILE")),
             data_dir=Path(os.environ.get(f"{prefix}_DATA_DIR", "")),
+            component_port=int(os.environ.get(f"{prefix}_COMPONENT_PORT", "0")),
+            component_secret=os.environ.get(f"{prefix}_COMPONENT_SECRET", ""),
             accounts=[Account(j, p) for j, p in json.loads(get(f"{prefix}_ACCOUNTS")).items()],
             lacks=frozenset(os.environ.get(f"{prefix}_LACKS", "").split()),
             https_port=int(os.environ.get(f"{prefix}_HTTPS_PORT", "0")),

@@ -49,6 +49,10 @@ class Server(ABC):
         self.port, self.tls_port, self.plain_port = ports
         self.log = folder / "server.log"
         self.process: subprocess.Popen[bytes] | None = None
+        #: External components that it lets in, where they connect, and what all of them know.
+        self.components: list[str] = []
+        self.component_port = 0
+        self.component_secret = secrets.token_urlsafe(12)
         #: Variables that the server has beside ours.
         self.environment: dict[str, str] = {}
 
@@ -88,7 +92,7 @@ class Server(ABC):
         return Coordinates(
             domain=DOMAIN, host=HOST, port=self.port, tls_port=self.tls_port, plain_port=self.plain_port,
             ca_file=ca_file, accounts=made, lacks=self.lacks(), https_port=self.https_port, http_port=self.http_port,
-            data_dir=self.data_dir,
+            data_dir=self.data_dir, component_port=self.component_port, component_secret=self.component_secret,
         )  # fmt: skip
 
     def stop(self) -> None:
@@ -172,6 +176,8 @@ def main(server: type[Server], launcher: Path, arguments: list[str]) -> int:
             (folder / mode).mkdir()
             one = server(folder / mode, mode, ports)
             servers.append(one)
+            if len(servers) == 1:
+                one.components = header.needs(partner, "components")
             if header.needs(partner, "clock"):
                 environment[clock.FILE] = str(folder / mode / "clock")
                 one.environment = clock.environment(folder / mode / "clock")

@@ -18,13 +18,13 @@ def send_asking(session: Session, to: str, name: str, body: str) -> None:
     )
 
 
-async def report(session: Session, kind: str, name: str, sender: str) -> None:
-    """Wait for the report of this kind, `received` or `displayed`, about the message with the id `name`."""
+async def report(session: Session, kinds: str, name: str, sender: str) -> None:
+    """Wait for a report about the message with the id `name`: `received`, `displayed`, or one of both with `or` between."""
 
     def match(stanza: object) -> bool:
         if not isinstance(stanza, Message) or stanza["from"].full != sender:
             return False
-        child = stanza.xml.find(TAGS[kind])
-        return child is not None and child.get("id") == name
+        children = [stanza.xml.find(TAGS[kind]) for kind in kinds.split(" or ")]
+        return any(child is not None and child.get("id") == name for child in children)
 
-    await session.expect(f"{kind} for {name} from {sender}", match)
+    await session.expect(f"{kinds} for {name} from {sender}", match)

@@ -12,6 +12,15 @@ from .launcher import DOMAIN, HOST, LaunchError, Server, free_ports
 #: Where reverse proxies come from; clients come from elsewhere.
 PROXY = "127.0.0.9"
 
+#: What the component of this name may do.
+GRANTS = {
+    "privileged": """roster = "both"
+message = "outgoing"
+presence = "managed_entity"
+iq = ["jabber:iq:private set", "urn:xmpp:ping get"]
+""",
+}
+
 
 class Waxwing(Server):
     name = "waxwing"
@@ -43,7 +52,22 @@ mode = "{self.mode}"
 """,
             encoding="utf-8",
         )
+        if self.components:
+            self._let_in_components()
         return tls / "ca.pem"
+
+    def _let_in_components(self) -> None:
+        (self.component_port,) = free_ports(1)
+        secret = self.folder / "components.secret"
+        secret.touch(mode=0o600)
+        secret.write_text(self.component_secret + "\n", encoding="utf-8")
+        text = self.config.read_text(encoding="utf-8")
+        listen = f'[listen]\ncomponents_loopback = ["{HOST}:{self.component_port}"]\n'
+        text = text.replace("[listen]\n", listen, 1)
+        for name in self.components:
+            section = f'\n[component."{name}.{DOMAIN}"]\nsecret_file = "{secret}"\n'
+            text += section + GRANTS.get(name, "")
+        self.config.write_text(text, encoding="utf-8")
 
     def command(self) -> list[str]:
         return [self._binary(), "--config", str(self.config), "serve"]

@@ -10,7 +10,7 @@ use crate::rig::{ALICE, BOB, available, body, log_in, next, say, server, settle}
 use crate::ws;
 
 /// Every figure with its labels.
-fn figures(built: &Built) -> BTreeMap<String, f64> {
+pub(crate) fn figures(built: &Built) -> BTreeMap<String, f64> {
     let mut socket = TcpStream::connect(built.http).unwrap();
     let request = "GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
     socket.write_all(request.as_bytes()).unwrap();

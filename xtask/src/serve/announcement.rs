@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use super::accounts::Accounts;
 use super::config::{self, Config, Folder};
 
-pub(crate) fn text(folder: &Folder, config: &Config, accounts: &Accounts) -> String {
+pub(crate) fn text(folder: &Folder, config: &Config, accounts: &Accounts, link: &str) -> String {
     let mut text = format!("\nWaxwing serves {}.\n\n", config.domains.join(", "));
     for (label, list) in [
         ("clients, STARTTLS", &config.c2s),
@@ -41,6 +41,10 @@ pub(crate) fn text(folder: &Folder, config: &Config, accounts: &Accounts) -> Str
             kept.display()
         );
     }
+    let _ = writeln!(
+        text,
+        "An invitation, good for ten accounts until tomorrow:\n  {link}\n"
+    );
     text += &names(config);
     text += &trust(folder, config);
     text += &profanity(config, accounts);
@@ -119,7 +123,8 @@ mod tests {
             password: "secret".to_owned(),
             role: "operator".to_owned(),
         }]);
-        let text = text(&folder, &config, &accounts);
+        let link = "http://127.0.0.1:5280/invite/0123";
+        let text = text(&folder, &config, &accounts, link);
         for wanted in [
             "clients, STARTTLS    [::]:5222\n",
             "clients, TLS         [::]:5223\n",
@@ -128,6 +133,7 @@ mod tests {
             "/connect alice@localhost server localhost port 5222 tls force\n",
             "/srv/w/waxwing.toml",
             "http://127.0.0.1:5280/healthz",
+            "http://127.0.0.1:5280/invite/0123\n",
         ] {
             assert!(text.contains(wanted), "{wanted} in {text}");
         }

@@ -122,8 +122,8 @@ pub(crate) async fn wants(
     account: &Account,
     other: &Jid,
 ) -> Result<bool, StanzaError> {
-    // Guests do not come back.
-    if account.is_guest() {
+    // Guests do not come back; whoever is at a component has nothing here.
+    if account.is_guest() || account.is_outside() {
         return Ok(false);
     }
     let said = account.archiving().map(|said| said.of(other));

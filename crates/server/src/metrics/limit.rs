@@ -35,15 +35,21 @@ pub enum Limit {
     Stored,
     /// What may wait for an account.
     Undelivered,
+    /// What there may be of files that people leave here.
+    UploadRoom,
+    /// Time for a file to come.
+    UploadTime,
     /// What a client says of its capabilities, and how often it may be asked for them.
     Capabilities,
+    /// What is asked in the name of others, and has no answer yet.
+    Questions,
     /// What the disk has room for.
     DiskFull,
 }
 
 impl Limit {
     /// Every one, as it is documented.
-    pub(crate) const ALL: [(Limit, &'static str); 18] = [
+    pub(crate) const ALL: [(Limit, &'static str); 21] = [
         (
             Limit::Connections,
             "`connections_max`; one more is closed unseen",
@@ -75,7 +81,7 @@ impl Limit {
         ),
         (
             Limit::Registrations,
-            "`registrations_per_network_max`, `registrations_max`: no account is made",
+            "`registrations_per_network_max`, `registrations_max`, `invited_per_network_max`: no account is made",
         ),
         (Limit::SessionsPerAccount, "`sessions_per_account_max`"),
         (
@@ -103,8 +109,20 @@ impl Limit {
             "`undelivered_messages_max`, `undelivered_bytes_max`, `undelivered_strangers_percent`: a message that may not wait for its account; it is answered with an error",
         ),
         (
+            Limit::UploadRoom,
+            "`upload_file_bytes_max`, `upload_account_bytes_max`, `upload_domain_bytes_max`, `upload_profile_bytes_max`, `upload_permanent_bytes_max`, or 50 slots of one account at a time: a file that may not come, or not yet",
+        ),
+        (
+            Limit::UploadTime,
+            "a file that comes more slowly than 8,192 bytes in a second, a minute aside; nothing of it is kept",
+        ),
+        (
             Limit::Capabilities,
             "capabilities of a client: an answer that is too large or too late, or hashes that change too often; the client is not told of what it is interested in, or later",
+        ),
+        (
+            Limit::Questions,
+            "4,096 requests that components answer for the server, or have answered for an account, by delegation and privilege (XEP-0355, XEP-0356); one more is answered with an error",
         ),
         (
             Limit::DiskFull,
@@ -131,7 +149,10 @@ impl Limit {
             Limit::AckTime => "ack_time",
             Limit::Stored => "stored",
             Limit::Undelivered => "undelivered",
+            Limit::UploadRoom => "upload_room",
+            Limit::UploadTime => "upload_time",
             Limit::Capabilities => "capabilities",
+            Limit::Questions => "questions",
             Limit::DiskFull => "disk_full",
         }
     }

@@ -7,7 +7,7 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 
 use super::{Kind, MetricSpec};
-use crate::server::Inner;
+use crate::server::{Inner, Server};
 
 pub(super) const INPUT: MetricSpec = MetricSpec {
     name: "waxwing_queue_in_stanzas",
@@ -46,7 +46,7 @@ impl Queues {
 
     fn count(&self) -> Waits {
         let mut sum = Waits::default();
-        let sessions = self.0.upgrade().map(|inner| inner.directory.sessions());
+        let sessions = self.0.upgrade().map(|inner| Server(inner).all_sessions());
         for session in sessions.into_iter().flatten() {
             let waits = session.waits();
             sum.input_stanzas += waits.input_stanzas;

@@ -570,7 +570,7 @@ async fn parted(
     let from = Jid::from(node.service.jid.clone());
     let (mut kept, mut others) = (Vec::new(), Vec::new());
     for receiver in receivers {
-        let account = server.account(&receiver.jid.bare()).await?;
+        let account = server.receiver(&receiver.jid.bare()).await?;
         let is_choosy = only_present || !receiver.shows.is_empty();
         match account.filter(|account| !account.is_guest()) {
             Some(account) if !is_choosy && !blocking::is_kept_from(&account, &from) => {
@@ -671,15 +671,20 @@ fn sessions_of(
     notice: &Notice,
     receiver: &Receiver,
 ) -> Vec<(Arc<Session>, Bytes)> {
-    let Some(account) = server.directory().known(&receiver.jid.bare()) else {
+    let bare = receiver.jid.bare();
+    let known = server.directory().known(&bare);
+    let component = || Some(server.component(bare.domain())?.account.clone());
+    let Some(account) = known.or_else(component) else {
         return Vec::new();
     };
     if blocking::is_kept_from(&account, from) {
         return Vec::new();
     }
     let mut sessions = match receiver.jid.full() {
-        Some(full) => account.session(full.resource()).into_iter().collect(),
-        None => reached(&account, notice.kind),
+        Some(full) if !account.is_outside() => {
+            account.session(full.resource()).into_iter().collect()
+        }
+        _ => reached(&account, notice.kind),
     };
     sessions.retain(|session| receiver.is_shown_to(session));
     if sessions.is_empty() {

@@ -11,6 +11,7 @@ use waxwing_stream::server::Stage;
 use waxwing_wire::{Element, Stanza, ns};
 
 use crate::blocking;
+use crate::component;
 use crate::cx::Cx;
 use crate::directory::Account;
 use crate::effects::Effects;
@@ -18,9 +19,10 @@ use crate::presence;
 use crate::registry::{Feature, Registrar, Source};
 use crate::roster::{self, INTERESTED, StoredItem};
 use crate::server::Server;
-use crate::session::Out;
+use crate::session::{Out, Session};
 use crate::stamp::stamp;
 use crate::subscription::Request;
+use crate::xep::xep_0379_preauth as preauth;
 
 /// What is said about it.
 pub const FEATURE: Feature = Feature {
@@ -68,6 +70,9 @@ pub(crate) async fn outbound(
     let before = roster::item(&cx.server, account, contact)
         .await?
         .unwrap_or_default();
+    if request == Request::Subscribe && preauth::met(cx, contact, stanza, &mut effects).await? {
+        return Ok(effects);
+    }
     let (state, routed) = before.state().outbound(request);
     let mut after = before.clone();
     after.set_state(state, None);
@@ -83,7 +88,7 @@ pub(crate) async fn outbound(
         let stamped = stamp(&cx.server, &cx.session, stanza, from, Some(to))?;
         deliver(
             &cx.server,
-            account,
+            &Asker::Account(account),
             contact,
             &[(request, stamped.bytes().clone())],
             &mut effects,
@@ -98,6 +103,47 @@ pub(crate) async fn outbound(
         _ => {}
     }
     Ok(effects)
+}
+
+/// Somebody at a component sends a subscription stanza to `contact`.
+pub(crate) async fn inbound(
+    server: &Server,
+    speaker: &Session,
+    contact: &BareJid,
+    request: Request,
+    stanza: &Stanza,
+) -> Result<Effects, StanzaError> {
+    let mut effects = Effects::none();
+    effects.exclusive = Some(server.roster_turn(&[contact]).await);
+    let (from, to) = (&speaker.account.jid, contact.as_str());
+    let stamped = stamp(server, speaker, stanza, from.as_str(), Some(to))?;
+    let requests = [(request, stamped.bytes().clone())];
+    deliver(
+        server,
+        &Asker::Outside(from),
+        contact,
+        &requests,
+        &mut effects,
+    )
+    .await?;
+    Ok(effects)
+}
+
+/// Who sends a subscription stanza.
+enum Asker<'a> {
+    /// An account of this server, whose roster says it too.
+    Account(&'a Arc<Account>),
+    /// Somebody at a component.
+    Outside(&'a BareJid),
+}
+
+impl Asker<'_> {
+    fn jid(&self) -> &BareJid {
+        match self {
+            Asker::Account(account) => &account.jid,
+            Asker::Outside(jid) => jid,
+        }
+    }
 }
 
 /// An account that goes: its contacts lose it as if it had taken them out of its roster, so that
@@ -144,7 +190,7 @@ async fn tell(
         .iter()
         .map(|&request| (request, on_behalf(&account.jid, contact, request)))
         .collect();
-    deliver(server, account, contact, &stanzas, effects).await
+    deliver(server, &Asker::Account(account), contact, &stanzas, effects).await
 }
 
 /// A subscription stanza that nobody sent.
@@ -159,30 +205,38 @@ pub(crate) fn on_behalf(from: &BareJid, to: &BareJid, request: Request) -> Bytes
 /// Takes subscription stanzas from `sender` to a contact of this server.
 async fn deliver(
     server: &Server,
-    sender: &Arc<Account>,
+    asker: &Asker<'_>,
     contact: &BareJid,
     requests: &[(Request, Bytes)],
     effects: &mut Effects,
 ) -> Result<(), StanzaError> {
+    let sender = asker.jid();
+    if let Some(component) = server.component(contact.domain()) {
+        for (_, stanza) in requests {
+            let stanza = stanza.clone();
+            component::subscription_to(server, &component, sender, stanza, effects).await?;
+        }
+        return Ok(());
+    }
     let account = server.account(contact).await?;
     // To a guest nobody subscribes (XEP-0175 §3).
     let Some(account) = account.filter(|account| !account.is_guest()) else {
         // RFC 6121 §8.5.1: silence, as for a contact that does not answer.
         return Ok(());
     };
-    let before = roster::item(server, &account, &sender.jid)
+    let before = roster::item(server, &account, sender)
         .await?
         .unwrap_or_default();
     let mut after = before.clone();
     let mut told = Vec::new();
     // XEP-0191 §3.3: no answer, no error. That somebody ends a subscription is noted all the same.
-    let kept_away = blocking::is_kept_from(&account, &sender.jid.clone().into());
+    let kept_away = blocking::is_kept_from(&account, &sender.clone().into());
     for (request, stanza) in requests {
         if kept_away && request.grows() {
             continue;
         }
         if *request == Request::Subscribe && after.state().answers_subscribe() {
-            answer(server, sender, &account, effects).await?;
+            answer(server, asker, &account, effects).await?;
         }
         let (state, tell) = after.state().inbound(*request);
         let asks = *request == Request::Subscribe && tell;
@@ -199,13 +253,13 @@ async fn deliver(
         tell_sessions(account.clone(), request, stanza, effects);
     }
     if after != before {
-        store_change(server, &account, &sender.jid, &before, &after, effects);
+        store_change(server, &account, sender, &before, &after, effects);
     }
     if before.from && !after.from {
-        presence::withdraw(&account, &sender.jid, effects);
+        presence::withdraw(&account, sender, effects);
     }
     if !before.from && after.from {
-        presence::introduce(&account, &sender.jid, effects);
+        presence::introduce(&account, sender, effects);
     }
     Ok(())
 }
@@ -213,10 +267,23 @@ async fn deliver(
 /// `subscribed` by the server for a contact that has approved (RFC 6121 §3.1.3).
 async fn answer(
     server: &Server,
-    asker: &Arc<Account>,
+    asker: &Asker<'_>,
     contact: &Account,
     effects: &mut Effects,
 ) -> Result<(), StanzaError> {
+    let asker = match asker {
+        Asker::Account(asker) => *asker,
+        Asker::Outside(asker) => {
+            let stanza = on_behalf(&contact.jid, asker, Request::Subscribed);
+            return match server.component(asker.domain()) {
+                Some(component) => {
+                    let from = &contact.jid;
+                    component::subscription_to(server, &component, from, stanza, effects).await
+                }
+                None => Ok(()),
+            };
+        }
+    };
     let own = roster::item(server, asker, &contact.jid)
         .await?
         .unwrap_or_default();
@@ -234,7 +301,7 @@ async fn answer(
     Ok(())
 }
 
-fn store_change(
+pub(super) fn store_change(
     server: &Server,
     account: &Arc<Account>,
     contact: &BareJid,
@@ -267,7 +334,12 @@ fn store_change(
 }
 
 /// Requests go to sessions that are available, the rest to those that follow the roster (RFC 6121 §3.1.3, §3.1.6).
-fn tell_sessions(account: Arc<Account>, request: Request, stanza: Bytes, effects: &mut Effects) {
+pub(super) fn tell_sessions(
+    account: Arc<Account>,
+    request: Request,
+    stanza: Bytes,
+    effects: &mut Effects,
+) {
     effects.call(move |_| {
         for session in account.sessions() {
             let wants = match request {

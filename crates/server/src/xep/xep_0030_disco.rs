@@ -8,11 +8,13 @@ use waxwing_stanza::xep::xep_0030_disco::{
 use waxwing_stanza::{Condition, IqType, StanzaError};
 
 use crate::addressee::Addressee;
+use crate::component;
 use crate::cx::{Answer, Cx, Handled, Iq, IqHead};
 use crate::hosts::Service;
 use crate::pubsub;
 use crate::registry::{Feature, Registrar, Source};
 use crate::roster;
+use crate::xep::xep_0355_delegation::{self as delegation, Nested};
 use crate::xep::{xep_0050_commands as commands, xep_0115_caps as caps, xep_0175_guests as guests};
 
 /// What is said about it.
@@ -58,12 +60,15 @@ async fn info(cx: Cx, iq: Iq<DiscoInfo>) -> Handled {
         return Ok(Answer::with(&info));
     }
     let features = registry.disco(iq.head.addressee);
-    let info = DiscoInfo {
+    let mut info = DiscoInfo {
         node: None,
         identities: identities(&cx, &iq.head),
         features: features.iter().map(|var| Var::new(var)).collect(),
         forms: Vec::new(),
     };
+    if has_accounts(iq.head.addressee) {
+        delegation::nest(&cx.server, iq.head.to.domain(), Nested::Accounts, &mut info);
+    }
     Ok(Answer::with(&info))
 }
 
@@ -74,6 +79,11 @@ fn has_nodes(addressee: Addressee) -> bool {
         addressee,
         A::OwnAccount | A::OtherAccount | A::Host(Service::Pubsub)
     )
+}
+
+/// Whether it is an account that is asked about.
+fn has_accounts(addressee: Addressee) -> bool {
+    matches!(addressee, Addressee::OwnAccount | Addressee::OtherAccount)
 }
 
 fn identities(cx: &Cx, head: &IqHead) -> Vec<Identity> {
@@ -96,7 +106,11 @@ fn of_domain(cx: &Cx, domain: &str, node: Option<String>) -> Handled {
     {
         return Err(Condition::ItemNotFound.into());
     }
-    let info = registry.domain_info(&options);
+    let mut info = registry.domain_info(&options);
+    // The hash stands for what is the server's own.
+    if node.is_none() {
+        delegation::nest(&cx.server, domain, Nested::Server, &mut info);
+    }
     Ok(Answer::with(&DiscoInfo { node, ..info }))
 }
 
@@ -138,7 +152,12 @@ async fn items(cx: Cx, iq: Iq<DiscoItems>) -> Handled {
             set = page;
             nodes
         }
-        (Addressee::Domain, None) => cx.server.hosts().items(iq.head.to.domain()),
+        (Addressee::Domain, None) => {
+            let domain = iq.head.to.domain();
+            let mut items = cx.server.hosts().items(domain);
+            items.extend(component::items(&cx.server, domain));
+            items
+        }
         _ => Vec::new(),
     };
     Ok(Answer::with(&DiscoItems {

@@ -3,6 +3,7 @@
 //!
 //! <https://xmpp.org/extensions/xep-0077.html>
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use waxwing_stanza::payload::Secret;
@@ -19,12 +20,14 @@ use crate::addressee::Addressee;
 use crate::cx::{Answer, Cx, Handled, Iq, IqHead};
 use crate::directory::Account;
 use crate::effects::Effects;
+use crate::invitations::{self, Invited};
 use crate::lifecycle;
 use crate::options::{OptionDefault, OptionSpec, Options};
 use crate::registry::{Feature, Registrar, Source};
 use crate::server::{Server, unavailable};
 use crate::settings::Registration;
 use crate::throttle::{self, Network};
+use crate::xep::xep_0445_invited as tokens;
 
 /// Where accounts are made that are not made in band.
 pub const REGISTRATION_URL: OptionSpec = OptionSpec {
@@ -212,6 +215,7 @@ pub(crate) async fn removal(
         for session in server.directory().forget(&jid) {
             lifecycle::dismiss(server, &session, StreamCondition::NotAuthorized);
         }
+        crate::uploads::count_again(server);
     });
     Ok(effects)
 }
@@ -220,7 +224,7 @@ fn account_of(username: &str, domain: &str) -> Result<BareJid, StanzaError> {
     BareJid::from_parts(Some(username), domain).map_err(|_| Condition::NotAcceptable.into())
 }
 
-fn refused(error: &AccountError) -> StanzaError {
+pub(crate) fn refused(error: &AccountError) -> StanzaError {
     match error {
         AccountError::Exists | AccountError::Removed => Condition::Conflict.into(),
         AccountError::Name | AccountError::Password => Condition::NotAcceptable.into(),
@@ -247,7 +251,7 @@ fn elsewhere(url: &str) -> Query {
 }
 
 /// What is asked of somebody without an account: by a form, and by fields for those who know none (§6).
-fn question() -> Query {
+pub(crate) fn question() -> Query {
     let instructions = "Choose a user name and a password for this server.".to_owned();
     let field = |var, kind, label: &str| {
         Field::new(var, [])
@@ -270,19 +274,34 @@ fn question() -> Query {
     }
 }
 
-/// A request before log-in, from `network`: the fields (§3.1) or a new account.
+/// Who asks before log-in.
+#[derive(Clone, Copy)]
+pub(crate) struct Applicant<'a> {
+    /// From where.
+    pub(crate) peer: IpAddr,
+    /// By which invitation, if the token of one was shown (XEP-0445).
+    pub(crate) invited: Option<&'a Invited>,
+}
+
+/// A request before log-in: the fields (§3.1) or a new account.
 pub(crate) async fn before_login(
     server: &Server,
     domain: &str,
     kind: IqType,
     query: Query,
-    network: Network,
+    applicant: Applicant<'_>,
 ) -> Result<Option<Query>, StanzaError> {
     let options = server.options_of(domain);
     let (mode, url) = (
         server.registration_of(domain),
         options.text(&REGISTRATION_URL),
     );
+    let invited = applicant
+        .invited
+        .filter(|invited| invited.invitation.domain == domain);
+    if let Some(invited) = invited {
+        return tokens::register(server, invited, kind, query, applicant.peer).await;
+    }
     if !is_offered(mode, &options) {
         return Err(Condition::ServiceUnavailable.into());
     }
@@ -296,15 +315,21 @@ pub(crate) async fn before_login(
             Err(StanzaError::from(Condition::NotAllowed).with_text(text))
         }
         IqType::Set => {
-            let answers = Answers::of(&query)?;
-            let (Some(username), Some(password)) = (answers.username, answers.password) else {
-                return Err(Condition::NotAcceptable.into());
-            };
+            let (username, password) = filled_in(&query)?;
             let jid = account_of(&username, domain)?;
-            make(server, &jid, &password, network).await?;
+            make(server, &jid, &password, Network::of(applicant.peer)).await?;
             Ok(None)
         }
         _ => Err(Condition::BadRequest.into()),
+    }
+}
+
+/// The name and the password that somebody wants to have.
+pub(crate) fn filled_in(query: &Query) -> Result<(String, Secret), StanzaError> {
+    let answers = Answers::of(query)?;
+    match (answers.username, answers.password) {
+        (Some(username), Some(password)) => Ok((username, password)),
+        _ => Err(Condition::NotAcceptable.into()),
     }
 }
 
@@ -324,6 +349,11 @@ async fn make(
         return Err(StanzaError::from(Condition::ResourceConstraint)
             .with_type(ErrorType::Wait)
             .with_text(text));
+    }
+    // Somebody who was invited has it reserved (XEP-0445, "Business Rules").
+    let reserved = invitations::is_reserved(server, jid, None).await;
+    if reserved.map_err(|error| unavailable(&error))? {
+        return Err(Condition::Conflict.into());
     }
     accounts::create(server, jid, &password.0, Role::Member, false)
         .await

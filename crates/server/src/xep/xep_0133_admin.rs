@@ -133,7 +133,7 @@ fn register(registrar: &mut Registrar<'_>) {
 }
 
 /// An admin of this domain, or an operator.
-fn may(cx: &Cx, head: &IqHead) -> bool {
+pub(crate) fn may(cx: &Cx, head: &IqHead) -> bool {
     match cx.session.account.role() {
         Role::Operator => true,
         Role::Admin => cx.session.account.jid.domain() == head.to.domain(),

@@ -36,7 +36,7 @@ pub fn forward(stanza: &Stanza, delay: Option<&Delay>) -> Bytes {
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "the payload macro wants it")]
-fn read_stanza(forwarded: &Element) -> Result<Option<Element>, PayloadError> {
+pub(super) fn read_stanza(forwarded: &Element) -> Result<Option<Element>, PayloadError> {
     let is_stanza = |child: &&Element| {
         matches!(child.ns(), ns::CLIENT | ns::SERVER)
             && matches!(child.name(), "message" | "presence" | "iq")
@@ -44,7 +44,7 @@ fn read_stanza(forwarded: &Element) -> Result<Option<Element>, PayloadError> {
     Ok(forwarded.children().find(is_stanza).cloned())
 }
 
-fn write_stanza(forwarded: &mut Element, stanza: &Option<Element>) {
+pub(super) fn write_stanza(forwarded: &mut Element, stanza: &Option<Element>) {
     if let Some(stanza) = stanza {
         forwarded.push(stanza.clone());
     }

@@ -9,12 +9,14 @@ use super::open::{Directory, beside, io};
 use crate::error::OpenError;
 
 /// What stands beside the data and is none of it: the file system's, the daemon's socket, which stays behind when it is
-/// killed, and the keys of tokens, which are kept outside what is stored.
-pub(super) const BESIDE: [&str; 5] = [
+/// killed, and the keys of tokens and of push, which are kept outside what is stored.
+pub(super) const BESIDE: [&str; 7] = [
     "waxwing.lock",
     "admin.sock",
     "token-keys",
     "token-keys.new",
+    "push-key",
+    "push-key.new",
     "lost+found",
 ];
 /// Names that are quoted in an error.

@@ -45,6 +45,7 @@ pub(super) fn read(text: &str) -> Result<Act, String> {
         },
         [one, "connects"] => log_in(one, password, Until::Connected)?,
         [one, "connects", "by", "TLS"] => log_in(one, password, Until::Encrypted)?,
+        [one, "joins"] => Act::Join(who(one)?),
         [one, "authenticates"] => log_in(one, password, Until::Authenticated)?,
         [one, "logs", "in"] => log_in(one, password, Until::Bound)?,
         [one, "cannot", "log", "in"] => Act::CannotLogIn {

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use waxwing_server::{OptionValue, Registration};
+use waxwing_server::component::NamespaceGrant;
+use waxwing_server::{Grants, OptionValue, Registration};
+use waxwing_stanza::xep::xep_0356_privileges::{Requests, Shown};
 
 use super::Who;
 
@@ -19,6 +21,8 @@ pub struct Cast {
     pub domains: BTreeMap<String, Registration>,
     /// Languages that sessions name in their stream headers.
     pub languages: BTreeMap<Who, String>,
+    /// External components, by what stands before the domain in their hosts, with what they may do.
+    pub components: BTreeMap<String, Grants>,
     /// Options of the server.
     pub options: BTreeMap<String, OptionValue>,
 }
@@ -41,6 +45,8 @@ pub enum Start {
     Connected,
     /// There is a connection with TLS, inside of which nothing was said.
     Encrypted,
+    /// A component that was let in.
+    Joined,
     /// Logged in, the features read, nothing bound.
     LoggedIn,
     /// A session that has sent no presence.
@@ -57,6 +63,18 @@ impl Cast {
             ["registration", "is", mode] => self.registration = Some(registration(mode)?),
             ["registration", "of", domain, "is", mode] => {
                 self.domains.insert(domain.to_owned(), registration(mode)?);
+            }
+            [name, "is", "a", "component"] => drop(self.component(name)?),
+            [name, "is", "a", "connected", "component"] => {
+                self.component(name)?;
+                self.add(super::action::who(name)?, Start::Joined);
+            }
+            [name, "is", "granted", ref what @ ..] => grant(self.component(name)?, what)?,
+            [name, "manages", namespace, ref attributes @ ..] => {
+                self.component(name)?.delegated.push(NamespaceGrant {
+                    namespace: namespace.to_owned(),
+                    attributes: attributes.iter().map(ToString::to_string).collect(),
+                });
             }
             ["option", name, "is", value] => {
                 self.options.insert(name.to_owned(), option(value)?);
@@ -98,6 +116,10 @@ impl Cast {
         Ok(())
     }
 
+    fn component(&mut self, name: &str) -> Result<&mut Grants, String> {
+        Ok(self.components.entry(account(name)?).or_default())
+    }
+
     fn add(&mut self, who: Who, start: Start) {
         self.members.retain(|member| member.who != who);
         self.members.push(Member { who, start });
@@ -109,7 +131,12 @@ impl Cast {
         let members = self
             .members
             .iter()
-            .filter(|member| !matches!(member.start, Start::Connected | Start::Encrypted))
+            .filter(|member| {
+                !matches!(
+                    member.start,
+                    Start::Connected | Start::Encrypted | Start::Joined
+                )
+            })
             .map(|member| &member.who.account);
         let friends = self.friends.iter().flat_map(|(one, other)| [one, other]);
         let mut accounts: Vec<String> = members.chain(friends).cloned().collect();
@@ -117,6 +144,30 @@ impl Cast {
         accounts.dedup();
         accounts
     }
+}
+
+/// What a component is granted.
+fn grant(grants: &mut Grants, what: &[&str]) -> Result<(), String> {
+    let requests = |word: &str| {
+        Requests::from_keyword(word).ok_or_else(|| format!("`{word}` is not get, set or both"))
+    };
+    match what {
+        ["roster", word] => grants.roster = requests(word)?,
+        ["roster", word, "without", "pushes"] => {
+            grants.roster = requests(word)?;
+            grants.roster_push = false;
+        }
+        ["messages"] => grants.message = true,
+        ["presence", word] => {
+            let shown = Shown::from_keyword(word);
+            grants.presence = shown.ok_or_else(|| format!("`{word}` is no presence"))?;
+        }
+        ["iq", namespace, word] => {
+            grants.iq.insert((*namespace).to_owned(), requests(word)?);
+        }
+        _ => return Err(format!("nobody can grant that: `{}`", what.join(" "))),
+    }
+    Ok(())
 }
 
 fn registration(mode: &str) -> Result<Registration, String> {

@@ -1,7 +1,10 @@
 //! Conversations in memory: a server in a simulated world.
 
-use waxwing_server::{Security, Settings, TokenSecret};
+use std::collections::BTreeMap;
+
+use waxwing_server::{ComponentSettings, Security, Settings, TokenSecret};
 use waxwing_stanza::BareJid;
+use waxwing_stream::component::Secret;
 use waxwing_stream::sasl::TlsBinding;
 
 use super::network::{Happened, Network, Transport, Wait};
@@ -38,6 +41,7 @@ fn world(cast: &Cast, seed: Seed) -> Result<World, String> {
         options: cast.options.clone(),
         token_keys: vec![TokenSecret::new([7; 32])],
         push_key: Some(TokenSecret::new([7; 32])),
+        components: components(cast)?,
         ..Settings::default()
     };
     let mut world = World::new(settings, seed).map_err(|error| error.to_string())?;
@@ -51,17 +55,28 @@ fn world(cast: &Cast, seed: Seed) -> Result<World, String> {
     Ok(world)
 }
 
+/// The components of the cast, which all know the password.
+fn components(cast: &Cast) -> Result<BTreeMap<String, ComponentSettings>, String> {
+    let secret = Secret::new(PASSWORD).map_err(|error| error.to_string())?;
+    let all = cast.components.iter().map(|(name, grants)| {
+        let settings = ComponentSettings {
+            secret: secret.clone(),
+            grants: grants.clone(),
+        };
+        (format!("{name}.{DOMAIN}"), settings)
+    });
+    Ok(all.collect())
+}
+
 impl Network for World {
     type Link = LinkId;
 
     fn connect(&mut self, transport: Transport) -> Result<LinkId, String> {
-        Ok(World::connect(
-            self,
-            &match transport {
-                Transport::StartTls => Security::StartTls,
-                Transport::Plain => Security::PlainLoopback,
-            },
-        ))
+        Ok(match transport {
+            Transport::StartTls => World::connect(self, &Security::StartTls),
+            Transport::Plain => World::connect(self, &Security::PlainLoopback),
+            Transport::Component => self.connect_component(),
+        })
     }
 
     fn write(&mut self, link: LinkId, bytes: &[u8]) {

@@ -57,6 +57,8 @@ pub enum Transport {
     StartTls,
     /// Nothing: the server's plain listener on a loopback address.
     Plain,
+    /// Nothing: the listener for external components on a loopback address.
+    Component,
 }
 
 /// How long to wait for what happens next.

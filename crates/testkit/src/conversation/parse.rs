@@ -197,7 +197,7 @@ impl Reading {
 fn check_cast(path: &str, part: &Part) -> Result<(), Failure> {
     let mut known: Vec<&Who> = part.cast.members.iter().map(|member| &member.who).collect();
     for step in &part.steps {
-        if let Act::LogIn { who, .. } = &step.act {
+        if let Act::LogIn { who, .. } | Act::Join(who) = &step.act {
             known.push(who);
         }
         let named: &[Who] = match &step.act {

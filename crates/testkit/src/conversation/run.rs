@@ -1,12 +1,15 @@
 //! Playing a conversation, over whatever network there is.
+//!
+//! Length: every act of a conversation is a step here, and each needs the sessions of all.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bytes::Bytes;
 use waxwing_stanza::BareJid;
 use waxwing_stream::client::{Settings, Tls};
+use waxwing_stream::component::{Connector, ConnectorOutput, Secret};
 use waxwing_stream::sasl::Password;
-use waxwing_wire::Element;
+use waxwing_wire::{Element, Event, ns};
 
 use super::cast::{Cast, Start};
 use super::network::{Happened, Network, Transport, Wait};
@@ -25,6 +28,8 @@ pub struct Runner<N: Network> {
     bindings: Bindings,
     /// What sessions say of their language.
     languages: BTreeMap<Who, String>,
+    /// Who is a component.
+    components: BTreeSet<String>,
     /// Who acted last, if the server may not be done with it.
     busy_with: Option<Who>,
     /// Whether somebody has answered a question of the server's, which makes something of it beside all else.
@@ -45,6 +50,7 @@ impl<N: Network> Runner<N> {
             sessions: BTreeMap::new(),
             bindings: Bindings::new(),
             languages: BTreeMap::new(),
+            components: BTreeSet::new(),
             busy_with: None,
             has_answered: false,
             logins: 0,
@@ -74,12 +80,18 @@ impl<N: Network> Runner<N> {
     /// Brings the cast to where the conversation finds it.
     fn assemble(&mut self, cast: &Cast) -> Result<(), String> {
         self.languages.clone_from(&cast.languages);
+        self.components = cast.components.keys().cloned().collect();
         for (one, other) in &cast.friends {
             self.befriend(one, other)?;
         }
         for member in &cast.members {
             let until = match member.start {
                 Start::Account => continue,
+                Start::Joined => {
+                    self.join(&member.who)?;
+                    self.settle()?;
+                    continue;
+                }
                 Start::Connected => Until::Connected,
                 Start::Encrypted => Until::Encrypted,
                 Start::LoggedIn => Until::Authenticated,
@@ -164,6 +176,10 @@ impl<N: Network> Runner<N> {
             } => {
                 self.settle()?;
                 self.log_in(who, password, *until)
+            }
+            Act::Join(who) => {
+                self.settle()?;
+                self.join(who)
             }
             Act::CannotLogIn { who, password } => {
                 self.settle()?;
@@ -351,12 +367,14 @@ impl<N: Network> Runner<N> {
         }
         self.logins += 1;
         // Both in turn, so that every conversation is held over both.
+        let is_component = self.components.contains(&who.account);
         let is_plain = match until {
             Until::Connected => true,
             Until::Encrypted => false,
             Until::Authenticated | Until::Bound => self.logins.is_multiple_of(2),
         };
         let (transport, tls) = match is_plain {
+            _ if is_component => (Transport::Component, Tls::PlainAllowed),
             true => (Transport::Plain, Tls::PlainAllowed),
             false => (Transport::StartTls, Tls::Required),
         };
@@ -379,6 +397,7 @@ impl<N: Network> Runner<N> {
             open: true,
             undisturbed: until != Until::Bound,
             barrier: None,
+            is_component,
         };
         self.sessions.insert(who.clone(), session);
         self.flush(who)?;
@@ -394,6 +413,29 @@ impl<N: Network> Runner<N> {
             }
             if !self.pump(Wait::Answer)? {
                 return Err(format!("{who} cannot log in: the server says nothing"));
+            }
+        }
+    }
+
+    /// Brings a component to where stanzas may be sent.
+    fn join(&mut self, who: &Who) -> Result<(), String> {
+        self.log_in(who, PASSWORD, Until::Connected)?;
+        let secret = Secret::new(PASSWORD).map_err(|error| error.to_string())?;
+        let mut connector = Connector::new(&format!("{}.{DOMAIN}", who.account), secret);
+        loop {
+            while let Some(output) = connector.poll() {
+                match output {
+                    ConnectorOutput::Send(bytes) => self.send(who, bytes.to_vec()),
+                    ConnectorOutput::Ready => return Ok(()),
+                    ConnectorOutput::Close(error) => {
+                        return Err(format!("{who} cannot join: {error}"));
+                    }
+                }
+            }
+            match self.next_of(who, &[])? {
+                Came::Header(header) => connector.handle_event(Event::Header(header)),
+                Came::Element(element) if element.is(ns::CLIENT, "handshake") => return Ok(()),
+                came => return Err(unexpected(who, &came)),
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use waxwing_wire::{Element, Header};
+use waxwing_wire::{Element, Header, Limits, Stanza, ns};
 
 use super::xml::Bindings;
 use super::{Pattern, Who, diff, matching};
@@ -21,6 +21,8 @@ pub(super) struct Session<L> {
     pub(super) undisturbed: bool,
     /// The ping that has no answer yet.
     pub(super) barrier: Option<String>,
+    /// Whether it is a component's. What comes to it is compared as if it stood in the stream of a client.
+    pub(super) is_component: bool,
 }
 
 /// How far its stream is.
@@ -52,7 +54,10 @@ impl<L> Session<L> {
                     self.barrier = None;
                     return;
                 }
-                Came::Element(stanza.element())
+                match self.is_component {
+                    true => of_component(&stanza),
+                    false => Came::Element(stanza.element()),
+                }
             }
             Said::End => Came::End,
             Said::Encrypted | Said::Authenticated | Said::Bound(..) | Said::Resumed(_) => {
@@ -69,6 +74,21 @@ impl<L> Session<L> {
             Said::ResumeFailed(failed) => Came::Broken(format!("{failed:?}")),
         };
         self.inbox.push_back(came);
+    }
+}
+
+/// What came over the stream of a component, which is in its namespace, in that of clients.
+fn of_component(stanza: &Stanza) -> Came {
+    if stanza.ns() == ns::STREAMS {
+        return Came::Element(stanza.element());
+    }
+    if stanza.ns() != ns::COMPONENT {
+        return Came::Broken(format!("<{}> is in {}", stanza.name(), stanza.ns()));
+    }
+    let bytes = stanza.splice().ns(ns::CLIENT).finish();
+    match Stanza::parse(bytes, ns::CLIENT, &Limits::SERVER.with_room()) {
+        Ok(stanza) => Came::Element(stanza.element()),
+        Err(error) => Came::Broken(error.to_string()),
     }
 }
 

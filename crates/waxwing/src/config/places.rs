@@ -51,9 +51,9 @@ impl Places {
             let name = key.get_ref().as_ref();
             let full = match section {
                 "" => name.to_owned(),
-                "domain" => {
+                "domain" | "component" => {
                     let domain = Domain::new(name).map(|domain| domain.name);
-                    format!("domain.{}", domain.unwrap_or_else(|_| name.to_owned()))
+                    format!("{section}.{}", domain.unwrap_or_else(|_| name.to_owned()))
                 }
                 _ => format!("{section}.{name}"),
             };
@@ -63,6 +63,11 @@ impl Places {
                 self.add(ends, &full, table);
             }
         }
+    }
+
+    /// The line of a key; the first where the file does not have it.
+    pub(super) fn line(&self, key: &str) -> usize {
+        self.lines.get(key).copied().unwrap_or(1)
     }
 
     /// The first of these keys that the file has; where it has none, the file.

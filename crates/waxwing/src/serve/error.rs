@@ -67,6 +67,9 @@ impl SettingsError {
                 format!("options.{option}"),
                 "domains".to_owned(),
             ],
+            StartError::Component { host, .. } => {
+                vec![format!("component.{host}"), "component".to_owned()]
+            }
             StartError::Option(_) => vec!["options".to_owned()],
             StartError::PushKey | StartError::Registry(_) | StartError::Store(_) => Vec::new(),
         };

@@ -353,7 +353,7 @@ fn a_first_start_that_was_cut_short_is_begun_again() {
         ],
         &["waxwing.db.new-journal"],
         &["lost+found/", "blobs/", "admin.sock"],
-        &["token-keys", "token-keys.new"],
+        &["token-keys", "token-keys.new", "push-key", "push-key.new"],
     ] {
         let directory = with(names);
         let looked = Store::sqlite_look(directory.path(), &all());

@@ -1,0 +1,361 @@
+//! The sections `[component."…"]`: external components, their secrets, and what they may do.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+use waxwing_server::component::{ComponentSettings, Grants, NamespaceGrant};
+use waxwing_stanza::xep::xep_0356_privileges::{OUTGOING, Requests, Shown};
+use waxwing_stream::component::{SECRET_BYTES_MAX, Secret, SecretError};
+
+use super::reader::Reader;
+use super::{Config, ConfigError};
+use crate::domain::Domain;
+use crate::files::{self, FileError};
+
+/// What may stand in such a section.
+const KEYS: [&str; 7] = [
+    "secret_file",
+    "roster",
+    "roster_push",
+    "message",
+    "presence",
+    "iq",
+    "delegate",
+];
+
+/// What others than the owner of a secret's file must not be able to: its group to write, everybody else anything.
+const OTHERS: u32 = 0o027;
+
+/// An external component.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ComponentConfig {
+    /// The file with its secret.
+    pub secret_file: PathBuf,
+    /// The secret, once the file was read.
+    pub secret: Option<Secret>,
+    /// What it may do.
+    pub grants: Grants,
+}
+
+/// Why a file has no secret.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum SecretFileError {
+    /// It cannot be read.
+    #[error("it cannot be read: {0}")]
+    Unreadable(#[from] FileError),
+    /// Others may read or change it.
+    #[error("others may read or change it (its mode is {0:o}); `chmod 640` ends that")]
+    Shared(u32),
+    /// It holds something else than one line of text.
+    #[error("it holds something else than one line of text")]
+    Text,
+    /// What it holds is none.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+}
+
+/// The secret that a file holds, in one line.
+fn secret(path: &Path) -> Result<Secret, SecretFileError> {
+    let bytes = files::read(path, SECRET_BYTES_MAX as u64 + 2)?;
+    let mode = fs::metadata(path).map_err(FileError::from)?;
+    let mode = mode.permissions().mode() & 0o777;
+    if mode & OTHERS != 0 {
+        return Err(SecretFileError::Shared(mode));
+    }
+    let text = String::from_utf8(bytes).map_err(|_| SecretFileError::Text)?;
+    let line = text.strip_suffix('\n').unwrap_or(&text);
+    let line = line.strip_suffix('\r').unwrap_or(line);
+    if line.chars().any(char::is_control) {
+        return Err(SecretFileError::Text);
+    }
+    Ok(Secret::new(line)?)
+}
+
+impl Config {
+    /// Reads the secrets of all components.
+    pub(super) fn read_secrets(&mut self) -> Result<(), ConfigError> {
+        for (host, component) in &mut self.components {
+            let found = secret(&component.secret_file).map_err(|error| {
+                let key = format!("component.{host}.secret_file");
+                let file = component.secret_file.display();
+                ConfigError::Value {
+                    line: self.places.line(&key),
+                    key,
+                    expected: format!("names {file}, which has no secret: {error}"),
+                }
+            })?;
+            component.secret = Some(found);
+        }
+        Ok(())
+    }
+
+    /// What the server takes of them.
+    pub(super) fn component_settings(&self) -> BTreeMap<String, ComponentSettings> {
+        let read = self.components.iter().filter_map(|(host, component)| {
+            let settings = ComponentSettings {
+                secret: component.secret.clone()?,
+                grants: component.grants.clone(),
+            };
+            Some((host.clone(), settings))
+        });
+        read.collect()
+    }
+}
+
+impl Reader<'_> {
+    pub(super) fn components(
+        &self,
+        table: &DeTable<'_>,
+        folder: &Path,
+    ) -> Result<BTreeMap<String, ComponentConfig>, ConfigError> {
+        let mut found = BTreeMap::new();
+        for entry in table.iter() {
+            let written = entry.0.get_ref().as_ref();
+            let wrong = |expected: String| ConfigError::Value {
+                line: self.line(entry.0.span().start),
+                key: format!("component.{written}"),
+                expected,
+            };
+            let host = Domain::new(written)
+                .map_err(|error| wrong(format!("must be the component's host: {error}")))?
+                .name;
+            let section = self.section(&format!("component.{host}"), entry.1)?;
+            let component = self.component(&host, section, folder)?;
+            let component = component.ok_or_else(|| {
+                wrong("needs 'secret_file', which names the file with its secret".to_owned())
+            })?;
+            if found.insert(host.clone(), component).is_some() {
+                return Err(wrong(format!(
+                    "is there in another spelling already, as {host}"
+                )));
+            }
+        }
+        Ok(found)
+    }
+
+    /// One section; nothing where it names no secret.
+    fn component(
+        &self,
+        host: &str,
+        table: &DeTable<'_>,
+        folder: &Path,
+    ) -> Result<Option<ComponentConfig>, ConfigError> {
+        let section = format!("component.{host}");
+        let (mut secret_file, mut grants) = (None, Grants::default());
+        for entry in table.iter() {
+            self.known(&section, entry, &KEYS)?;
+            let name = entry.0.get_ref().as_ref();
+            let (key, value) = (format!("{section}.{name}"), entry.1);
+            match name {
+                "secret_file" => secret_file = Some(folder.join(self.text(&key, value)?)),
+                "roster" => grants.roster = self.word(&key, value, Requests::from_keyword)?,
+                "roster_push" => grants.roster_push = self.flag(&key, value)?,
+                "message" => grants.message = self.word(&key, value, is_outgoing)?,
+                "presence" => grants.presence = self.word(&key, value, Shown::from_keyword)?,
+                "iq" => {
+                    for (text, item) in self.texts(&key, value)? {
+                        let (namespace, kind) = self.requests(&key, item, &text)?;
+                        grants.iq.insert(namespace, kind);
+                    }
+                }
+                _ => grants.delegated = self.delegated(&key, value)?,
+            }
+        }
+        Ok(secret_file.map(|secret_file| ComponentConfig {
+            secret_file,
+            secret: None,
+            grants,
+        }))
+    }
+
+    fn word<T>(
+        &self,
+        key: &str,
+        value: &Spanned<DeValue<'_>>,
+        read: fn(&str) -> Option<T>,
+    ) -> Result<T, ConfigError> {
+        let text = self.text(key, value)?;
+        read(&text).ok_or_else(|| {
+            let expected = match key.rsplit('.').next() {
+                Some("message") => "\"none\" or \"outgoing\"",
+                Some("presence") => "\"none\", \"managed_entity\" or \"roster\"",
+                _ => "\"none\", \"get\", \"set\" or \"both\"",
+            };
+            self.invalid(key, value, format!("must be {expected}, not \"{text}\""))
+        })
+    }
+
+    fn flag(&self, key: &str, value: &Spanned<DeValue<'_>>) -> Result<bool, ConfigError> {
+        match value.get_ref() {
+            DeValue::Boolean(flag) => Ok(*flag),
+            _ => Err(self.invalid(key, value, "must be true or false".to_owned())),
+        }
+    }
+
+    /// A namespace with the requests that may be sent in it.
+    fn requests(
+        &self,
+        key: &str,
+        value: &Spanned<DeValue<'_>>,
+        text: &str,
+    ) -> Result<(String, Requests), ConfigError> {
+        let parts: Vec<&str> = text.split_whitespace().collect();
+        if let [namespace, kind] = parts[..]
+            && let Some(kind) = Requests::from_keyword(kind)
+        {
+            return Ok((namespace.to_owned(), kind));
+        }
+        let expected = format!(
+            "must be namespaces with \"get\", \"set\" or \"both\", like \"http://jabber.org/protocol/pubsub set\", not \"{text}\""
+        );
+        Err(self.invalid(key, value, expected))
+    }
+
+    fn delegated(
+        &self,
+        key: &str,
+        value: &Spanned<DeValue<'_>>,
+    ) -> Result<Vec<NamespaceGrant>, ConfigError> {
+        let mut delegated: Vec<NamespaceGrant> = Vec::new();
+        for (text, item) in self.texts(key, value)? {
+            let mut words = text.split_whitespace().map(str::to_owned);
+            let Some(namespace) = words.next() else {
+                let expected = "must be namespaces, like \"urn:xmpp:mam:2\"".to_owned();
+                return Err(self.invalid(key, item, expected));
+            };
+            if delegated.iter().any(|known| known.namespace == namespace) {
+                let expected = format!("has {namespace} twice");
+                return Err(self.invalid(key, item, expected));
+            }
+            let attributes = words.collect();
+            delegated.push(NamespaceGrant {
+                namespace,
+                attributes,
+            });
+        }
+        Ok(delegated)
+    }
+}
+
+/// Whether messages may be sent.
+fn is_outgoing(word: &str) -> Option<bool> {
+    match word {
+        "none" => Some(false),
+        OUTGOING => Some(true),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(component: &str) -> Result<Config, String> {
+        let text = format!("domains = [\"example.org\"]\ndata_dir = \"/data\"\n{component}");
+        Config::parse(&text, Path::new("/etc/waxwing")).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn everything_that_can_be_granted() {
+        let config = parse(
+            "[component.\"IRC.example.org\"]\nsecret_file = \"irc.secret\"\nroster = \"both\"\n\
+             roster_push = false\nmessage = \"outgoing\"\npresence = \"managed_entity\"\n\
+             iq = [\"urn:a set\", \"urn:b both\"]\ndelegate = [\"urn:c node x\", \"urn:d\"]\n",
+        )
+        .unwrap();
+        let found = &config.components["irc.example.org"];
+        assert_eq!(found.secret_file, Path::new("/etc/waxwing/irc.secret"));
+        let grant = |namespace: &str, attributes: &[&str]| NamespaceGrant {
+            namespace: namespace.to_owned(),
+            attributes: attributes.iter().map(|&name| name.to_owned()).collect(),
+        };
+        let expected = Grants {
+            roster: Requests::Both,
+            roster_push: false,
+            message: true,
+            iq: BTreeMap::from([
+                ("urn:a".to_owned(), Requests::Set),
+                ("urn:b".to_owned(), Requests::Both),
+            ]),
+            presence: Shown::ManagedEntity,
+            delegated: vec![grant("urn:c", &["node", "x"]), grant("urn:d", &[])],
+        };
+        assert_eq!(found.grants, expected);
+        // Without its secret, it is nothing to the server.
+        assert!(config.settings().components.is_empty());
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_with_its_line() {
+        for (section, said) in [
+            ("", "needs 'secret_file'"),
+            (
+                "secret_fil = \"x\"",
+                "did you mean 'component.irc.example.org.secret_file'?",
+            ),
+            (
+                "secret_file = \"x\"\nroster = \"all\"",
+                "line 5: 'component.irc.example.org.roster' must be \"none\"",
+            ),
+            (
+                "secret_file = \"x\"\nmessage = \"get\"",
+                "\"outgoing\", not \"get\"",
+            ),
+            ("secret_file = \"x\"\npresence = 1", "must be a text"),
+            (
+                "secret_file = \"x\"\nroster_push = 1",
+                "must be true or false",
+            ),
+            (
+                "secret_file = \"x\"\niq = [\"urn:a\"]",
+                "like \"http://jabber.org",
+            ),
+            (
+                "secret_file = \"x\"\ndelegate = [\" \"]",
+                "must be namespaces",
+            ),
+            (
+                "secret_file = \"x\"\ndelegate = [\"urn:a\", \"urn:a x\"]",
+                "has urn:a twice",
+            ),
+        ] {
+            let text = format!("[component.\"irc.example.org\"]\n{section}\n");
+            let error = parse(&text).unwrap_err();
+            assert!(error.contains(said), "{section}: {error}");
+        }
+        let error = parse("[component.\"a b\"]\nsecret_file = \"x\"\n").unwrap_err();
+        assert!(error.contains("must be the component's host"), "{error}");
+    }
+
+    #[test]
+    fn a_secret_is_one_line_that_others_cannot_read() {
+        let dir = std::env::temp_dir().join(format!("waxwing-secrets-{}", std::process::id()));
+        fs::create_dir_all(&dir).unwrap();
+        let file = dir.join("secret");
+        let with = |content: &[u8], mode: u32| {
+            fs::write(&file, content).unwrap();
+            fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
+            secret(&file)
+        };
+        let pencil = Ok(Secret::new("pencil").unwrap());
+        assert_eq!(with(b"pencil", 0o600), pencil);
+        assert_eq!(with(b"pencil\r\n", 0o640), pencil);
+        for mode in [0o644, 0o660, 0o602, 0o601] {
+            assert_eq!(with(b"pencil", mode), Err(SecretFileError::Shared(mode)));
+        }
+        for content in [&b"one\ntwo\n"[..], b"\xff", b"tab\t"] {
+            assert_eq!(with(content, 0o600), Err(SecretFileError::Text));
+        }
+        assert_eq!(with(b"\n", 0o600), Err(SecretError::Empty.into()));
+        let long = vec![b'x'; SECRET_BYTES_MAX + 3];
+        assert!(matches!(
+            with(&long, 0o600),
+            Err(SecretFileError::Unreadable(_))
+        ));
+        fs::remove_dir_all(dir).unwrap();
+    }
+}

@@ -1,0 +1,182 @@
+//! The commands `waxwing invite …`: ask the running server, show the answer.
+
+use serde_json::{Map, Value, json};
+use waxwing_stanza::xep::xep_0082_datetime::DateTime;
+
+use crate::accounts::{ask, name};
+use crate::cli::{Invitation, Invite};
+use crate::config::Config;
+use crate::terminal::plain;
+use crate::{Outcome, say, say_json};
+
+/// Runs one of the commands.
+pub(crate) fn run(config: &Config, command: Invite) -> Outcome {
+    match command {
+        Invite::Create(invitation) => {
+            let json_wanted = invitation.output.json;
+            let args = wanted(invitation);
+            ask(config, "invite create", args, |result| {
+                shown(result, json_wanted, made);
+            })
+        }
+        Invite::List { domain, output } => {
+            let args = given([("domain", domain)]);
+            ask(config, "invite list", args, |result| {
+                shown(result, output.json, listed);
+            })
+        }
+        Invite::Revoke { id, output } => {
+            let args = json!({ "id": id });
+            ask(config, "invite revoke", args, |result| {
+                shown(result, output.json, |result| {
+                    format!(
+                        "The invitation {} is not good any more.",
+                        text(result, "id")
+                    )
+                });
+            })
+        }
+    }
+}
+
+/// The arguments that were given.
+fn given<const N: usize>(args: [(&str, Option<String>); N]) -> Value {
+    let args = args.into_iter();
+    let given = args.filter_map(|(name, value)| Some((name.to_owned(), Value::from(value?))));
+    Value::Object(given.collect::<Map<_, _>>())
+}
+
+fn wanted(invitation: Invitation) -> Value {
+    given([
+        ("account", invitation.account),
+        ("contact", invitation.contact),
+        ("reset", invitation.reset),
+        ("domain", invitation.domain),
+        ("role", invitation.role.and_then(name)),
+        ("uses", invitation.uses.map(|uses| uses.to_string())),
+        ("expires", invitation.expires),
+    ])
+}
+
+fn shown(result: &Value, json_wanted: bool, words: impl Fn(&Value) -> String) {
+    if json_wanted {
+        say_json(result);
+    } else {
+        say(&words(result));
+    }
+}
+
+fn text(value: &Value, key: &str) -> String {
+    let text = value.get(key).and_then(Value::as_str);
+    plain(text.unwrap_or_default())
+}
+
+fn number(value: &Value, key: &str) -> u64 {
+    let number = value.get(key).and_then(Value::as_u64);
+    number.unwrap_or_default()
+}
+
+/// What it is for, in words.
+fn about(invitation: &Value) -> String {
+    let or = |key: &str, other: &str| match text(invitation, key) {
+        text if text.is_empty() => other.to_owned(),
+        text => text,
+    };
+    let contact = match text(invitation, "contact") {
+        contact if contact.is_empty() => String::new(),
+        contact => format!(", contact of {contact}"),
+    };
+    match text(invitation, "purpose").as_str() {
+        "password" => format!("another password for {}", or("account", "nobody")),
+        "contact" => format!("a contact of {}", or("contact", "nobody")),
+        _ => format!(
+            "{} as {}{contact}",
+            or(
+                "account",
+                &format!("an account of {}", text(invitation, "domain"))
+            ),
+            or("role", "member")
+        ),
+    }
+}
+
+fn until(invitation: &Value) -> DateTime {
+    let secs = number(invitation, "expires_micros") / 1_000_000;
+    DateTime::from_unix_micros(secs * 1_000_000)
+}
+
+fn made(result: &Value) -> String {
+    let times = match number(result, "uses") {
+        1 => "once".to_owned(),
+        uses => format!("{uses} times"),
+    };
+    let mut lines = vec![format!(
+        "For {}; good {times}, until {}.",
+        about(result),
+        until(result)
+    )];
+    let (url, uri) = (text(result, "url"), text(result, "uri"));
+    if !url.is_empty() {
+        lines.push(url.clone());
+    }
+    if !uri.is_empty() {
+        lines.push(uri);
+    }
+    if url.is_empty() {
+        lines.push(
+            "It has no page: nobody has said where browsers reach this server (`public_url` in [web], or a listener for https). \
+             On this machine it is below http_loopback, at /invite/ and the token."
+                .to_owned(),
+        );
+        lines.push(format!("The token is {}.", text(result, "token")));
+    }
+    lines.push(format!(
+        "To take it back: waxwing invite revoke {}",
+        text(result, "id")
+    ));
+    lines.join("\n")
+}
+
+fn listed(result: &Value) -> String {
+    let all = result.get("invitations").and_then(Value::as_array);
+    let all = all.map(Vec::as_slice).unwrap_or_default();
+    if all.is_empty() {
+        return "No invitation is good; `waxwing invite create` makes one.".to_owned();
+    }
+    let lines = all.iter().map(|invitation| {
+        format!(
+            "{}  until {}  used {} of {}  {}",
+            text(invitation, "id"),
+            until(invitation),
+            number(invitation, "used"),
+            number(invitation, "uses"),
+            about(invitation)
+        )
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_was_given_is_asked_for() {
+        let args = given([("account", Some("carol".to_owned())), ("role", None)]);
+        assert_eq!(args, json!({ "account": "carol" }));
+    }
+
+    #[test]
+    fn a_link_is_printed_with_what_it_is_for() {
+        let made = made(&json!({
+            "id": "f0", "purpose": "account", "domain": "example.org", "account": "carol@example.org",
+            "contact": null, "role": "member", "uses": 1, "used": 0, "token": "ab",
+            "expires_micros": 1_700_000_000_123_456_u64,
+            "uri": "xmpp:carol@example.org?register;preauth=ab", "url": "https://example.org/invite/ab",
+        }));
+        let expected = "For carol@example.org as member; good once, until 2023-11-14T22:13:20Z.\n\
+                        https://example.org/invite/ab\nxmpp:carol@example.org?register;preauth=ab\n\
+                        To take it back: waxwing invite revoke f0";
+        assert_eq!(made, expected);
+    }
+}
