@@ -129,6 +129,7 @@ pub(crate) fn end(server: &Server, session: &Arc<Session>) {
     }
     crate::route::bounce_all(server, left);
     if session.account.is_outside() {
+        session.account.has_left(session);
         return crate::component::ended(server, session);
     }
     // XEP-0198 §5: what was not acknowledged is treated as sent to an unavailable resource. Logged messages that nobody
