@@ -266,7 +266,11 @@ pub(crate) fn ended(server: &Server, session: &Session) {
     if let Some(component) = server.0.components.known().get(host) {
         *component.learned() = Learned::default();
     }
-    server.0.components.questions.forget(host);
+    server
+        .0
+        .components
+        .questions
+        .forget(|whom| whom.domain() == host);
     tracing::info!(%host, "a component is gone");
 }
 

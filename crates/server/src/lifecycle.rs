@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use futures_util::FutureExt;
-use waxwing_stanza::{Condition, FullJid, StanzaError};
+use waxwing_stanza::{Condition, FullJid, Jid, StanzaError};
 use waxwing_stream::StreamCondition;
 
 use crate::directory::Account;
@@ -42,6 +42,17 @@ pub(crate) fn bind(
         server.metrics().limit(crate::Limit::SessionsPerAccount);
         return Err(Condition::ResourceConstraint.into());
     }
+    Ok(begin(server, account, jid, connection))
+}
+
+/// A session of an account, which nobody else has the resource of. The caller holds the account's
+/// [binding](Account::binding).
+pub(crate) fn begin(
+    server: &Server,
+    account: &Arc<Account>,
+    jid: FullJid,
+    connection: u64,
+) -> Arc<Session> {
     let session = Arc::new(Session::new(
         jid,
         account.clone(),
@@ -51,7 +62,7 @@ pub(crate) fn bind(
     ));
     server.directory().add(&session);
     server.metrics().sessions.inc();
-    Ok(session)
+    session
 }
 
 /// Ends a session from outside, for a reason that its client is told; one that has a stream ends with that.
@@ -113,7 +124,12 @@ pub(crate) fn end(server: &Server, session: &Arc<Session>) {
         return;
     }
     server.metrics().sessions.dec();
-    server.0.components.questions.forget_session(&session.jid);
+    let address = Jid::from(session.jid.clone());
+    server
+        .0
+        .components
+        .questions
+        .forget(|whom| *whom == address);
     // A client that comes back too late is told how far the server got (XEP-0198 §5).
     let mut count = Effects::none();
     stream_management::note_last(server, session, &mut count.batch);
@@ -134,6 +150,7 @@ pub(crate) fn end(server: &Server, session: &Arc<Session>) {
     }
     crate::route::bounce_all(server, left);
     if session.account.is_outside() {
+        session.account.has_left(session);
         return crate::component::ended(server, session);
     }
     // XEP-0198 §5: what was not acknowledged is treated as sent to an unavailable resource. Logged messages that nobody

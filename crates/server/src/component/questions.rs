@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use futures_channel::oneshot;
 use futures_util::future::{Either, select};
-use waxwing_stanza::{BareJid, Condition, ErrorType, FullJid, Jid, Reply, StanzaError};
+use waxwing_stanza::{BareJid, Condition, ErrorType, Jid, Reply, StanzaError};
 use waxwing_wire::Stanza;
 
 use crate::server::{Server, read_again};
@@ -43,17 +43,9 @@ impl Questions {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A component is gone: it answers nothing any more.
-    pub(super) fn forget(&self, host: &str) {
-        self.open().retain(|_, open| open.whom.domain() != host);
-    }
-
-    /// So is the session with this address.
-    pub(crate) fn forget_session(&self, address: &FullJid) {
-        let mut open = self.open();
-        if !open.is_empty() {
-            open.retain(|_, open| open.whom.full().as_ref() != Some(address));
-        }
+    /// Whoever this is said of is gone, and answers nothing any more.
+    pub(crate) fn forget(&self, is_gone: impl Fn(&Jid) -> bool) {
+        self.open().retain(|_, open| !is_gone(&open.whom));
     }
 }
 

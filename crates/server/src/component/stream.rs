@@ -10,6 +10,7 @@ use waxwing_wire::{Beyond, Limits, ns};
 
 use super::began;
 use crate::connection::{Connection, Phase, note_size};
+use crate::lifecycle;
 use crate::server::{Server, read_again};
 use crate::session::Session;
 use crate::throttle::{self, Network};
@@ -116,16 +117,8 @@ fn bind(server: &Server, host: &str, connection: u64) -> Result<Arc<Session>, St
         return Err(StreamError::new(StreamCondition::Conflict, text));
     }
     let jid = account.jid.with_resource("component");
-    let session = Arc::new(Session::new(
-        jid.map_err(|_| gone())?,
-        account.clone(),
-        server.next_number(),
-        connection,
-        server.metrics().limit_count(crate::Limit::SessionPassing),
-    ));
-    server.directory().add(&session);
-    server.metrics().sessions.inc();
-    Ok(session)
+    let jid = jid.map_err(|_| gone())?;
+    Ok(lifecycle::begin(server, account, jid, connection))
 }
 
 /// Whoever guesses at a host from where the component itself is keeps it out: others there are free to come.
