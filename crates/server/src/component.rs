@@ -4,6 +4,7 @@
 //! session, and what has to reach it waits in the account's log, as it does for everybody else. What a component sends is
 //! handled by a session that speaks for whoever sent it (`Session::speaking`), and is gone afterwards.
 
+mod confirm;
 mod expiry;
 mod inbound;
 mod presence;
@@ -32,6 +33,7 @@ use crate::xep::xep_0355_delegation::{self as delegation, Learned};
 use crate::xep::xep_0356_privileges as privileges;
 use crate::{undelivered, waiting};
 
+pub(crate) use confirm::{Confirming, gave_no_answer};
 pub(crate) use expiry::expire;
 pub(crate) use inbound::handle;
 pub(crate) use questions::{Question, Questions, answered, unanswered};

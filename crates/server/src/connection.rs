@@ -20,7 +20,7 @@ use waxwing_stream::{Framing, StreamCondition, StreamError};
 use waxwing_wire::{Event, Limits, WireError};
 
 use crate::admission::{NEGOTIATING_MAX, Stay};
-use crate::component;
+use crate::component::{self, Confirming};
 use crate::devices::Proof;
 use crate::invitations::Invited;
 use crate::link::{Link, Security, Transport};
@@ -81,8 +81,12 @@ pub struct Connection {
     pub(crate) invited: Option<Box<Invited>>,
     /// How many elements of the output were taken.
     taken: u64,
-    /// Log entries that are in the output or were taken, for streams without XEP-0198; each with the number of its
-    /// element, from one.
+    /// How many of them have been handed to the socket.
+    written: u64,
+    /// What a component has read.
+    pub(crate) confirming: Option<Box<Confirming>>,
+    /// Log entries that are in the output or were taken, and may not have come through, for streams without XEP-0198;
+    /// each with the number of its element, from one.
     marks: VecDeque<(u64, LogId)>,
     pub(crate) start_tls: bool,
     pub(crate) secure: bool,
@@ -116,6 +120,8 @@ impl Connection {
             work: None,
             output: Vec::new(),
             taken: 0,
+            written: 0,
+            confirming: None,
             marks: VecDeque::new(),
             adopted: None,
             resumption: None,
@@ -135,8 +141,9 @@ impl Connection {
     pub fn receive(&mut self, plaintext: &[u8]) {
         match self.phase {
             Phase::Ended => return,
-            // Whoever speaks is there, whatever was not acknowledged yet.
-            Phase::Bound(_) => self.deadline_micros = None,
+            // Whoever speaks is there, whatever was not acknowledged yet. A component has to answer.
+            Phase::Bound(_) if self.confirming.is_none() => self.deadline_micros = None,
+            Phase::Bound(_) => {}
             Phase::Negotiating(_) | Phase::Joining(_) => {}
         }
         self.reader.push(plaintext);
@@ -199,7 +206,9 @@ impl Connection {
             .is_some_and(|at| at <= self.server.steady_micros())
         {
             self.deadline_micros = None;
-            if matches!(self.phase, Phase::Bound(_)) {
+            if self.confirming.is_some() {
+                component::gave_no_answer(self);
+            } else if matches!(self.phase, Phase::Bound(_)) {
                 self.lose();
             } else {
                 self.server.metrics().limit(Limit::NegotiationTime);
@@ -238,7 +247,36 @@ impl Connection {
 
     /// All that was taken has been handed to the socket.
     pub fn written(&mut self) {
-        self.received(self.taken);
+        self.written = self.taken;
+        self.settle_written();
+    }
+
+    /// What was written has come through, as far as can be known, unless a component says what it has read.
+    pub(crate) fn settle_written(&mut self) {
+        let confirming = self.confirming.as_ref();
+        if confirming.is_none_or(|confirming| confirming.counts_written()) {
+            self.received(self.written);
+        }
+    }
+
+    /// Pings a component behind all that was sent, where it has something to confirm or is to be heard at all.
+    pub(crate) fn ping_behind(&mut self, is_first: bool) {
+        let elements = self.taken + self.output.len() as u64;
+        let Some(confirming) = self.confirming.as_mut() else {
+            return;
+        };
+        if (is_first || !self.marks.is_empty())
+            && let Some(ping) = confirming.ask(elements)
+        {
+            self.server.metrics().sent(&ping);
+            self.output.push(component::outward(&ping));
+        }
+    }
+
+    /// A component has so many seconds from now.
+    pub(crate) fn set_deadline(&mut self, seconds: Option<u64>) {
+        let now = self.server.steady_micros();
+        self.deadline_micros = seconds.map(|seconds| now + seconds * 1_000_000);
     }
 
     /// The first `elements` of all that were ever taken have come through: for transports that know.
@@ -479,6 +517,7 @@ impl Connection {
                 *bytes = component::outward(bytes);
             }
         }
+        self.ping_behind(false);
     }
 
     /// The stream has taken over a session.

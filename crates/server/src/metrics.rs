@@ -1,6 +1,8 @@
 //! Figures for operators.
 //!
 //! Each stands in [`METRICS`] once: it is registered from there, and `docs/operate/metrics.md` is made of it.
+//!
+//! Length: every figure is one constant, one field and one line of the list, and they are read side by side.
 
 use std::fmt;
 

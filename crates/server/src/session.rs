@@ -36,6 +36,9 @@ pub const ACCOUNT_OUTBOX_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Bytes that wait for one session, from which on messages wait in the account's log instead.
 pub(crate) const BEHIND_BYTES: usize = 1024 * 1024;
 
+/// Most messages that were written to one session and not confirmed, from which on they wait in the account's log instead.
+pub(crate) const UNCONFIRMED_MAX: usize = 10_000;
+
 /// A yes-or-no property of a session that a feature owns, such as "wants carbons".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Flag {
@@ -494,7 +497,8 @@ impl State {
             return None;
         }
         let is_left = out.mark.is_some() && !out.answers;
-        if is_left && bytes > BEHIND_BYTES && !self.is_catching_up() {
+        let is_much = bytes > BEHIND_BYTES || self.writing.len() >= UNCONFIRMED_MAX;
+        if is_left && is_much && !self.is_catching_up() {
             return self.fall_behind();
         }
         let of_account = self.account_bytes.load(Ordering::Relaxed) + out.bytes.len();
@@ -584,9 +588,10 @@ impl State {
         self.outstanding() < entries && self.has_room()
     }
 
-    /// Elements that wait to be written or acknowledged.
+    /// Elements that wait to be written, acknowledged or confirmed.
     fn outstanding(&self) -> usize {
         self.outbox.len()
+            + self.writing.len()
             + self
                 .sm
                 .as_ref()
@@ -627,6 +632,7 @@ impl State {
     /// Entries that were taken first have been written.
     pub(crate) fn wrote(&mut self, entries: usize) {
         self.writing.drain(..entries.min(self.writing.len()));
+        self.wake_room();
     }
 
     /// Whether undelivered entries are to be sent once more, since another session left some; what is under way

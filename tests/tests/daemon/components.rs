@@ -3,16 +3,19 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+use waxwing_stanza::Reply;
 use waxwing_stream::component::{Connector, ConnectorError, ConnectorOutput, Secret};
 use waxwing_stream::{StreamCondition, StreamError};
 use waxwing_tests::{Built, BuiltError, BuiltOptions};
 use waxwing_wire::{Event, Limits, Reader, Stanza, ns};
 
+use crate::metrics::figures;
 use crate::reload::{edit, hang_up, logged};
 use crate::rig::{ALICE, available, next, say, soon, tls_client};
 
@@ -35,13 +38,19 @@ fn options(name: &str) -> BuiltOptions {
 struct Component<S> {
     socket: S,
     reader: Reader,
+    /// Whether it answers the pings by which the server learns what it has read.
+    answers: bool,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Component<S> {
     /// Goes through the handshake; an error is why it is not let in.
     async fn join(socket: S, secret: &str) -> Result<Component<S>, ConnectorError> {
         let reader = Reader::new(Limits::SERVER);
-        let mut component = Component { socket, reader };
+        let mut component = Component {
+            socket,
+            reader,
+            answers: true,
+        };
         let mut connector = Connector::new(HOST, Secret::new(secret).unwrap());
         loop {
             while let Some(output) = connector.poll() {
@@ -76,9 +85,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Component<S> {
     }
 
     async fn stanza(&mut self) -> Stanza {
-        match self.event().await {
-            Some(Event::Stanza(stanza)) => stanza,
-            other => panic!("{other:?}"),
+        loop {
+            match self.event().await {
+                Some(Event::Stanza(stanza)) if stanza.has_child("urn:xmpp:ping", "ping") => {
+                    if self.answers {
+                        let answer = Reply::new(&stanza).result(None).unwrap();
+                        self.say(&answer).await;
+                    }
+                }
+                Some(Event::Stanza(stanza)) => return stanza,
+                other => panic!("{other:?}"),
+            }
         }
     }
 
@@ -176,6 +193,51 @@ async fn what_waits_for_a_component_survives_the_server() {
     let came = component.stanza().await;
     assert_eq!(came.id().as_deref(), Some("1"));
     assert!(came.has_child("urn:xmpp:delay", "delay"));
+}
+
+/// What one session with it has read, until it dies: nothing is lost, and no more comes twice than was on its way.
+#[tokio::test]
+async fn a_component_that_dies_gets_what_it_had_not_read() {
+    const MESSAGES: usize = 1_000;
+    let built = Built::start(options("daemon-component-dies")).unwrap();
+    let mut alice = available(&built, ALICE).await;
+    for number in 0..MESSAGES {
+        let message = format!("<message to='x@{HOST}' id='{number}'><body>one</body></message>");
+        say(&mut alice, &message).await;
+    }
+    let ping = "<iq type='get' to='waxwing.example' id='p'><ping xmlns='urn:xmpp:ping'/></iq>";
+    say(&mut alice, ping).await;
+    assert_eq!(next(&mut alice, "iq").await.id().as_deref(), Some("p"));
+
+    let mut read = Vec::new();
+    for lives in [150, 1, 300, MESSAGES] {
+        let mut component = plain(&built).await;
+        for _ in 0..lives {
+            let id = component.stanza().await.id().unwrap().into_owned();
+            let number: usize = id.parse().unwrap();
+            read.push(number);
+            if number == MESSAGES - 1 {
+                break;
+            }
+        }
+        // It has read this much, and says no more of it.
+        component.socket.set_zero_linger().unwrap();
+        drop(component);
+        gone(&built).await;
+    }
+    let again = read.len();
+    read.sort_unstable();
+    read.dedup();
+    assert!(read.into_iter().eq(0..MESSAGES));
+    assert!(again - MESSAGES <= 3 * 200, "{again}");
+}
+
+/// Waits until the server has seen that the component is gone.
+async fn gone(built: &Built) {
+    let bound = r#"waxwing_streams{transport="component",state="bound"}"#;
+    while figures(built)[bound] > 0.0 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use waxwing_stanza::{Condition, IqType, Jid, Reply, StanzaError};
 use waxwing_stream::{StreamCondition, StreamError};
 use waxwing_wire::{Event, Skipped, Stanza, ns};
 
-use super::{presence, speaker};
+use super::{confirm, presence, speaker};
 use crate::connection::{Connection, Step};
 use crate::effects::Effects;
 use crate::inbound::{on_failure, refusal};
@@ -62,6 +62,9 @@ fn sender(session: &Session, stanza: &Stanza) -> Result<Jid, StreamError> {
 
 fn handle_stanza(connection: &mut Connection, session: &Arc<Session>, stanza: Stanza, from: Jid) {
     connection.server.metrics().received(stanza.name());
+    if confirm::handle(connection, &stanza) {
+        return;
+    }
     let Some(speaker) = speaker(session, from) else {
         return connection.fail(StreamCondition::InvalidFrom.into());
     };

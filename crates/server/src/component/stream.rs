@@ -8,7 +8,7 @@ use waxwing_stream::sasl::Failure;
 use waxwing_stream::{StreamCondition, StreamError};
 use waxwing_wire::{Beyond, Limits, ns};
 
-use super::began;
+use super::{began, confirm};
 use crate::connection::{Connection, Phase, note_size};
 use crate::lifecycle;
 use crate::server::{Server, read_again};
@@ -139,6 +139,7 @@ fn accepted(connection: &mut Connection) {
     if let Some(session) = connection.adopted.take() {
         connection.reader.set_limits(LIMITS);
         connection.bound(session.clone());
+        confirm::begin(connection, &session);
         began(&connection.server, &session);
     }
 }

@@ -1,6 +1,6 @@
 //! The cast: who takes part, and on what server.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use waxwing_server::component::NamespaceGrant;
 use waxwing_server::{Grants, OptionValue, Registration};
@@ -23,6 +23,8 @@ pub struct Cast {
     pub languages: BTreeMap<Who, String>,
     /// External components, by what stands before the domain in their hosts, with what they may do.
     pub components: BTreeMap<String, Grants>,
+    /// Those of them that answer in the conversation what the server asks them behind messages.
+    pub confirming: BTreeSet<String>,
     /// Options of the server.
     pub options: BTreeMap<String, OptionValue>,
 }
@@ -68,6 +70,9 @@ impl Cast {
             [name, "is", "a", "connected", "component"] => {
                 self.component(name)?;
                 self.add(super::action::who(name)?, Start::Joined);
+            }
+            [name, "answers", "pings", "itself"] => {
+                self.confirming.insert(account(name)?);
             }
             [name, "is", "granted", ref what @ ..] => grant(self.component(name)?, what)?,
             [name, "manages", namespace, ref attributes @ ..] => {

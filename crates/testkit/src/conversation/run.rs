@@ -30,6 +30,8 @@ pub struct Runner<N: Network> {
     languages: BTreeMap<Who, String>,
     /// Who is a component.
     components: BTreeSet<String>,
+    /// Which of them answer pings in the conversation.
+    confirming: BTreeSet<String>,
     /// Who acted last, if the server may not be done with it.
     busy_with: Option<Who>,
     /// Whether somebody has answered a question of the server's, which makes something of it beside all else.
@@ -51,6 +53,7 @@ impl<N: Network> Runner<N> {
             bindings: Bindings::new(),
             languages: BTreeMap::new(),
             components: BTreeSet::new(),
+            confirming: BTreeSet::new(),
             busy_with: None,
             has_answered: false,
             logins: 0,
@@ -81,6 +84,7 @@ impl<N: Network> Runner<N> {
     fn assemble(&mut self, cast: &Cast) -> Result<(), String> {
         self.languages.clone_from(&cast.languages);
         self.components = cast.components.keys().cloned().collect();
+        self.confirming.clone_from(&cast.confirming);
         for (one, other) in &cast.friends {
             self.befriend(one, other)?;
         }
@@ -398,6 +402,7 @@ impl<N: Network> Runner<N> {
             undisturbed: until != Until::Bound,
             barrier: None,
             is_component,
+            confirms_itself: self.confirming.contains(&who.account),
         };
         self.sessions.insert(who.clone(), session);
         self.flush(who)?;

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use waxwing_stanza::Reply;
 use waxwing_wire::{Element, Header, Limits, Stanza, ns};
 
 use super::xml::Bindings;
@@ -23,7 +24,12 @@ pub(super) struct Session<L> {
     pub(super) barrier: Option<String>,
     /// Whether it is a component's. What comes to it is compared as if it stood in the stream of a client.
     pub(super) is_component: bool,
+    /// Whether its conversation answers the pings by which the server learns what a component has read.
+    pub(super) confirms_itself: bool,
 }
+
+/// What ids of those pings have in common.
+const CONFIRM: &str = "confirm-";
 
 /// How far its stream is.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,6 +60,12 @@ impl<L> Session<L> {
                     self.barrier = None;
                     return;
                 }
+                if self.is_component && !self.confirms_itself && is_confirmation(&stanza) {
+                    if let Some(answer) = Reply::new(&stanza).result(None) {
+                        self.stream.send(answer);
+                    }
+                    return;
+                }
                 match self.is_component {
                     true => of_component(&stanza),
                     false => Came::Element(stanza.element()),
@@ -75,6 +87,11 @@ impl<L> Session<L> {
         };
         self.inbox.push_back(came);
     }
+}
+
+/// Whether the server asks a component what it has read.
+fn is_confirmation(stanza: &Stanza) -> bool {
+    stanza.name() == "iq" && stanza.id().is_some_and(|id| id.starts_with(CONFIRM))
 }
 
 /// What came over the stream of a component, which is in its namespace, in that of clients.
