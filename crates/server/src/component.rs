@@ -273,7 +273,13 @@ pub(crate) fn ended(server: &Server, session: &Session) {
         .components
         .questions
         .forget(|whom| whom.domain() == host);
-    tracing::info!(%host, "a component is gone");
+    let ended = session.state().kicked.clone();
+    let why = ended
+        .as_ref()
+        .map_or("it is not connected any more", |error| {
+            error.condition.name()
+        });
+    tracing::info!(%host, why, "a component is gone");
 }
 
 /// Components that may not connect any more, or may do other things, or have another secret, lose their streams; those that

@@ -76,7 +76,7 @@ fn default(spec: &OptionSpec) -> String {
         OptionDefault::Number { value, .. } => value.to_string(),
         OptionDefault::Uris => "[]".to_owned(),
         OptionDefault::Label(label) => format!("{label:?}"),
-        OptionDefault::Page => "\"\"".to_owned(),
+        OptionDefault::Page | OptionDefault::Base => "\"\"".to_owned(),
         OptionDefault::Choice(words) => format!("{:?}", words.first().unwrap_or(&"")),
     }
 }
@@ -87,6 +87,7 @@ fn kind(spec: &OptionSpec) -> String {
         OptionDefault::Number { min, max, .. } => format!("{min} to {max} {}", spec.unit),
         OptionDefault::Uris => format!("a list of at most {URIS_MAX} URIs"),
         OptionDefault::Page => "the address of a web page, or an empty text".to_owned(),
+        OptionDefault::Base => "an address without ? and #, or an empty text".to_owned(),
         OptionDefault::Label(_) => "one part of a host name, or an empty text".to_owned(),
         OptionDefault::Choice(words) => format!("one of {}", words.join(", ")),
     }

@@ -35,6 +35,8 @@ pub enum OptionDefault {
     Uris,
     /// One address of a web page, or nothing; none by default.
     Page,
+    /// The address below which the HTTP service is, or nothing; none by default.
+    Base,
     /// One label of a host name (RFC 1035 §2.3.1), or nothing.
     Label(&'static str),
     /// One of these words, the first by default.
@@ -93,6 +95,16 @@ pub enum OptionError {
         /// What stands there.
         text: String,
     },
+    /// No address that a path can be appended to.
+    #[error(
+        "option '{name}' must be an address to which paths can be appended (https: without ? and #), or empty, not \"{text}\""
+    )]
+    Base {
+        /// Key.
+        name: &'static str,
+        /// What stands there.
+        text: String,
+    },
     /// No label of a host name.
     #[error(
         "option '{name}' must be one part of a host name without a dot, or empty, not \"{text}\""
@@ -130,7 +142,10 @@ impl OptionSpec {
             (None, OptionDefault::Flag(value)) => Ok(OptionValue::Flag(value)),
             (None, OptionDefault::Number { value, .. }) => Ok(OptionValue::Number(value)),
             (None, OptionDefault::Uris) => Ok(OptionValue::Texts(Vec::new())),
-            (None, OptionDefault::Page) => Ok(OptionValue::Text(String::new())),
+            (None, OptionDefault::Page | OptionDefault::Base) => {
+                Ok(OptionValue::Text(String::new()))
+            }
+            (Some(OptionValue::Text(text)), OptionDefault::Base) => self.base(text),
             (Some(value @ OptionValue::Text(text)), OptionDefault::Page) => {
                 if text.is_empty() || is_page(text) {
                     return Ok(value.clone());
@@ -185,9 +200,10 @@ impl OptionSpec {
                     OptionDefault::Flag(_) => "true or false",
                     OptionDefault::Number { .. } => "a whole number",
                     OptionDefault::Uris => "a list of texts",
-                    OptionDefault::Label(_) | OptionDefault::Page | OptionDefault::Choice(_) => {
-                        "a text"
-                    }
+                    OptionDefault::Label(_)
+                    | OptionDefault::Page
+                    | OptionDefault::Base
+                    | OptionDefault::Choice(_) => "a text",
                 },
             }),
         }
@@ -195,6 +211,17 @@ impl OptionSpec {
 }
 
 impl OptionSpec {
+    /// An address that paths are appended to.
+    fn base(&self, text: &str) -> Result<OptionValue, OptionError> {
+        if text.is_empty() || is_page(text) && !text.contains(['?', '#']) {
+            return Ok(OptionValue::Text(text.trim_end_matches('/').to_owned()));
+        }
+        Err(OptionError::Base {
+            name: self.name,
+            text: text.to_owned(),
+        })
+    }
+
     /// One of the words.
     fn chosen(&self, words: &[&str], text: &str) -> Result<OptionValue, OptionError> {
         if words.contains(&text) {
@@ -381,6 +408,34 @@ mod tests {
         ] {
             let text = bad.to_owned();
             assert_eq!(page(bad), Err(OptionError::Page { name: "page", text }));
+        }
+    }
+
+    #[test]
+    fn bases() {
+        const BASE: OptionSpec = OptionSpec {
+            name: "base",
+            default: OptionDefault::Base,
+            unit: "",
+            doc: "",
+        };
+        let base = |text: &str| {
+            let given = BTreeMap::from([("base".to_owned(), OptionValue::Text(text.to_owned()))]);
+            let options = Options::new([BASE].iter(), &given);
+            options.map(|options| options.text(&BASE).to_owned())
+        };
+        assert_eq!(base("").as_deref(), Ok(""));
+        assert_eq!(
+            base("https://a.example/x//").as_deref(),
+            Ok("https://a.example/x")
+        );
+        for bad in [
+            "a.example",
+            "https://a.example/?b=c",
+            "https://a.example/x#y",
+        ] {
+            let text = bad.to_owned();
+            assert_eq!(base(bad), Err(OptionError::Base { name: "base", text }));
         }
     }
 

@@ -61,7 +61,7 @@ const fn bytes(name: &'static str, value: u64, doc: &'static str) -> OptionSpec 
 /// Where clients reach the files.
 pub const URL: OptionSpec = OptionSpec {
     name: "upload_url",
-    default: OptionDefault::Page,
+    default: OptionDefault::Base,
     unit: "",
     doc: "Where clients reach this server's /upload; empty for [web] public_url, or else the domain at the HTTPS port. Without any of them there are no uploads.",
 };

@@ -8,6 +8,7 @@ mod components;
 pub(crate) mod database;
 mod dns;
 pub(crate) mod finding;
+mod http;
 mod machine;
 
 use std::net::SocketAddr;
@@ -47,6 +48,7 @@ pub(crate) fn run(path: &Path, how: &Check) -> Outcome {
     findings.push(settings(&config));
     findings.extend(registration(&config));
     findings.extend(components::findings(&config));
+    findings.extend(http::findings(&config));
     findings.extend(certificate::findings(&config, now_secs()));
     let (others, names) = runtime.block_on(async {
         let ours = listeners(&config).await;

@@ -10,9 +10,9 @@ pub const INVITE_PATH: &str = "/invite/";
 /// Where pages of invitations are.
 pub const URL: OptionSpec = OptionSpec {
     name: "invite_url",
-    default: OptionDefault::Page,
+    default: OptionDefault::Base,
     unit: "",
-    doc: "Where people reach this server's HTTP service, without a slash at its end: pages of invitations are at /invite/ below it. Where it is empty, it is `public_url` of `[web]`, or the HTTPS listener; where there is neither, invitations have no page.",
+    doc: "Where people reach this server's HTTP service: pages of invitations are at /invite/ below it. Where it is empty, it is `public_url` of `[web]`, or the HTTPS listener; where there is neither, invitations have no page.",
 };
 
 const WORDS: &[&str] = &["contacts", "accounts", "nobody"];

@@ -3,7 +3,7 @@
 use waxwing_wire::Element;
 
 use super::xep_0297_forward::{Forwarded, read_stanza, write_stanza};
-use crate::payload::{keywords, payload};
+use crate::payload::{PayloadError, keywords, payload};
 
 /// Namespace of privileges, and the name of the feature.
 pub const NS: &str = "urn:xmpp:privilege:2";
@@ -46,8 +46,14 @@ payload! {
     /// A request on behalf of an account (§6.3).
     pub struct PrivilegedIq(NS, "privileged_iq") {
         /// A stanza in the namespace `jabber:client`: whether it is a request is for who reads it to see.
-        iq: Option<Element> = by(read_stanza, write_stanza),
+        iq: Option<Element> = by(read_only_stanza, write_stanza),
     }
+}
+
+/// The one stanza: where there are more, nothing says which was meant.
+fn read_only_stanza(privileged: &Element) -> Result<Option<Element>, PayloadError> {
+    let is_alone = privileged.children().nth(1).is_none();
+    Ok(read_stanza(privileged)?.filter(|_| is_alone))
 }
 
 keywords! {
@@ -141,5 +147,8 @@ mod tests {
         assert_eq!(asked.iq.unwrap().attr("id"), Some("sub_1"));
         let wrong = "<privileged_iq xmlns='urn:xmpp:privilege:2'><iq id='1'/></privileged_iq>";
         assert_eq!(read::<PrivilegedIq>(wrong).unwrap().iq, None);
+        let two = "<privileged_iq xmlns='urn:xmpp:privilege:2'><iq xmlns='jabber:client' id='1'/>\
+            <iq xmlns='jabber:client' id='2'/></privileged_iq>";
+        assert_eq!(read::<PrivilegedIq>(two).unwrap().iq, None);
     }
 }

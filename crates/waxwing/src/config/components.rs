@@ -205,6 +205,7 @@ impl Reader<'_> {
     ) -> Result<(String, Requests), ConfigError> {
         let parts: Vec<&str> = text.split_whitespace().collect();
         if let [namespace, kind] = parts[..]
+            && is_namespace(namespace)
             && let Some(kind) = Requests::from_keyword(kind)
         {
             return Ok((namespace.to_owned(), kind));
@@ -223,8 +224,9 @@ impl Reader<'_> {
         let mut delegated: Vec<NamespaceGrant> = Vec::new();
         for (text, item) in self.texts(key, value)? {
             let mut words = text.split_whitespace().map(str::to_owned);
-            let Some(namespace) = words.next() else {
-                let expected = "must be namespaces, like \"urn:xmpp:mam:2\"".to_owned();
+            let Some(namespace) = words.next().filter(|word| is_namespace(word)) else {
+                let expected =
+                    format!("must be namespaces, like \"urn:xmpp:mam:2\", not \"{text}\"");
                 return Err(self.invalid(key, item, expected));
             };
             if delegated.iter().any(|known| known.namespace == namespace) {
@@ -239,6 +241,12 @@ impl Reader<'_> {
         }
         Ok(delegated)
     }
+}
+
+/// Whether it may be a namespace, which is a URI: nothing stands for all of them.
+fn is_namespace(word: &str) -> bool {
+    word.split_once(':')
+        .is_some_and(|(scheme, rest)| !scheme.is_empty() && !rest.is_empty())
 }
 
 /// Whether messages may be sent.
@@ -315,7 +323,15 @@ mod tests {
                 "like \"http://jabber.org",
             ),
             (
+                "secret_file = \"x\"\niq = [\"* both\"]",
+                "must be namespaces",
+            ),
+            (
                 "secret_file = \"x\"\ndelegate = [\" \"]",
+                "must be namespaces",
+            ),
+            (
+                "secret_file = \"x\"\ndelegate = [\"*\"]",
                 "must be namespaces",
             ),
             (

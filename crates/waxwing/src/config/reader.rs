@@ -453,6 +453,11 @@ fn expected(error: &OptionError) -> String {
                 "must be the address of a web page, like \"https://example.org/join\", or an empty text, not \"{text}\""
             )
         }
+        OptionError::Base { text, .. } => {
+            format!(
+                "must be an address to which paths can be appended, like \"https://chat.example.org\", or an empty text, not \"{text}\""
+            )
+        }
         OptionError::Label { text, .. } => {
             format!(
                 "must be one part of a host name without a dot, like \"conference\", or an empty text, not \"{text}\""
