@@ -83,6 +83,12 @@ impl Scene {
     fn log_in(&mut self, who: &str) {
         let jid: BareJid = who.parse().unwrap();
         self.world.add_account(&jid, "pencil").unwrap();
+        self.come(who);
+    }
+
+    /// One more session of somebody who has an account.
+    fn come(&mut self, who: &str) {
+        let jid: BareJid = who.parse().unwrap();
         let mut settings = ClientSettings::new(jid, Password::prepare("pencil").unwrap());
         settings.iterations = 1..=*settings.iterations.end();
         if who == BOB {
@@ -379,6 +385,66 @@ fn one_that_fails_is_told_apart() {
 }
 
 /// What this server has no room for is tried again, and is nobody's fault.
+/// Clients ask each time that they come: that is no reason to post to whoever wants to be left alone, and no excuse for what
+/// fails.
+#[test]
+fn who_asks_anew_for_the_same_changes_nothing() {
+    let mut scene = Scene::new(&[errors_max(2)]);
+    scene.world.posted().behave(Post::Answer(WebAnswer {
+        status: 429,
+        retry_after_secs: Some(600),
+    }));
+    scene.write("one");
+    scene.run(5);
+    assert_eq!(scene.posted(), [bare()]);
+    let ask_anew = |scene: &mut Scene| {
+        scene.come(ALICE);
+        let phone = scene.clients.len() - 1;
+        scene.enable(phone);
+        let alice = scene.clients.remove(phone);
+        scene.world.cut(alice.link, Cut::Clean);
+        scene.write("more");
+        scene.run(5);
+    };
+    for _ in 0..5 {
+        ask_anew(&mut scene);
+        assert_eq!(scene.posted(), NOTHING);
+        assert_eq!(scene.state(), ("failing".to_owned(), "too-many".to_owned()));
+    }
+    scene.run(600);
+    assert_eq!(scene.posted(), [bare()]);
+    assert_eq!(scene.state().0, "dead");
+    // It is let be for an hour, and then has one more chance.
+    ask_anew(&mut scene);
+    assert_eq!(scene.posted(), NOTHING);
+    scene.run(3_600);
+    ask_anew(&mut scene);
+    assert_eq!(scene.posted(), [bare()]);
+    assert_eq!(scene.state().0, "dead");
+    scene.run(3_600);
+    scene.world.posted().behave(Post::status(201));
+    ask_anew(&mut scene);
+    assert_eq!(scene.posted(), [bare()]);
+    assert_eq!(scene.state().0, "works");
+}
+
+/// Whoever knows only the password of before is told nothing, be it that a message waits to be told.
+#[test]
+fn another_password_ends_what_was_asked_for() {
+    let mut scene = Scene::new(&[]);
+    scene.world.posted().behave(Post::status(503));
+    scene.write("one");
+    scene.run(5);
+    assert_eq!(scene.posted(), [bare()]);
+    let arguments = json!({ "jid": ALICE, "password": "another one" });
+    scene.world.admin("account passwd", arguments).unwrap();
+    scene.write("two");
+    scene.run(600);
+    assert_eq!(scene.posted(), NOTHING);
+    let listed = scene.world.admin("push list", json!({ "jid": ALICE }));
+    assert_eq!(listed.unwrap()["services"], json!([]));
+}
+
 #[test]
 fn what_there_is_no_room_for_counts_for_nothing() {
     let mut scene = Scene::new(&[errors_max(1)]);
@@ -391,6 +457,18 @@ fn what_there_is_no_room_for_counts_for_nothing() {
     scene.world.posted().behave(Post::status(201));
     scene.run(60);
     assert_eq!(scene.posted(), [bare()]);
+    // What the operator has to set up is no fault of the service either, and the next message tells it.
+    scene.world.posted().behave(Post::Fail(WebError::Unready));
+    scene.write("two");
+    scene.run(300);
+    assert_eq!(scene.posted(), [bare()]);
+    scene.world.posted().behave(Post::status(201));
+    scene.run(60);
+    assert_eq!(scene.posted(), NOTHING);
+    scene.write("three");
+    scene.run(5);
+    assert_eq!(scene.posted(), [bare()]);
+    assert_eq!(scene.state().0, "works");
 }
 
 /// The origins of what was posted.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures_channel::oneshot;
 use futures_util::future::{Either, select};
-use waxwing_stanza::{IqType, Jid};
+use waxwing_stanza::Jid;
 use waxwing_wire::{Element, Stanza, ns};
 
 use crate::server::Server;
@@ -48,17 +48,6 @@ pub(crate) async fn ask(
     session: &Arc<Session>,
     question: &Element,
 ) -> Result<Stanza, Unanswered> {
-    request(server, session, IqType::Get, question, ANSWER_SECS_MAX).await
-}
-
-/// The same with a request of this type, and so many seconds for the answer.
-pub(crate) async fn request(
-    server: &Server,
-    session: &Arc<Session>,
-    kind: IqType,
-    question: &Element,
-    secs_max: u64,
-) -> Result<Stanza, Unanswered> {
     let id = format!("ask-{}", server.outside().token::<8>());
     let (tell, answer) = oneshot::channel();
     {
@@ -75,13 +64,13 @@ pub(crate) async fn request(
         asked.push((id.clone(), tell));
     }
     let iq = Element::new(ns::CLIENT, "iq")
-        .with_attr("type", kind.as_str())
+        .with_attr("type", "get")
         .with_attr("id", &id)
         .with_attr("from", session.jid.domain())
         .with_attr("to", session.jid.as_str())
         .with_child(question.clone());
     session.push(Out::stanza(iq.to_bytes(ns::CLIENT)));
-    let until = server.steady_micros() + secs_max * 1_000_000;
+    let until = server.steady_micros() + ANSWER_SECS_MAX * 1_000_000;
     let late = server.outside().clock.sleep_until(until);
     let answer = match select(answer, late).await {
         Either::Left((Ok(stanza), _)) => Ok(stanza),

@@ -16,6 +16,7 @@ use waxwing_stream::sasl::{
 use crate::accounts::{self, ACCOUNTS, StoredAccount, StoredKey};
 use crate::connection::{Connection, Step};
 use crate::login::{account, negotiate};
+use crate::push;
 use crate::server::Server;
 use crate::throttle::{self, Network};
 use crate::xep::xep_0198_sm as stream_management;
@@ -147,6 +148,7 @@ pub(crate) fn forget_all(batch: &mut Batch, owner: &Owner) {
     let all = KeyRange::all();
     batch.delete_range(&TOKENS.at(0), owner, &all, ROWS_MAX);
     batch.delete_range(&clients::CLIENTS.at(0), owner, &all, ROWS_MAX);
+    push::forget_all(batch, owner);
 }
 
 impl StoredToken {

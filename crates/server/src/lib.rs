@@ -69,7 +69,7 @@ pub use link::{Link, Security, Transport};
 pub use metrics::{Brought, Limit};
 pub use options::OptionValue;
 pub use outside::{Clock, Outside, Random, Tasks, Web, WebAnswer, WebError, WebRequest};
-pub use push::{ENDPOINT_BYTES_MAX, Endpoint, is_public_address};
+pub use push::{ENDPOINT_BYTES_MAX, Endpoint, is_public_address, is_push_key};
 pub use server::{Server, StartError};
 pub use settings::{Registration, Settings, TokenSecret};
 pub use waxwing_stream::Framing;

@@ -75,6 +75,9 @@ pub enum WebError {
     /// Too many requests are made at the moment; it was not even tried.
     #[error("too many requests are made at the moment")]
     Busy,
+    /// This machine lacks what is needed for it.
+    #[error("this machine cannot look up names, or trusts no authority")]
+    Unready,
     /// What came is no HTTP, or too much of it.
     #[error("it does not speak HTTP")]
     Malformed,

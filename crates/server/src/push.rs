@@ -18,12 +18,13 @@ mod web;
 
 pub use address::is_public_address;
 pub use endpoint::{ENDPOINT_BYTES_MAX, Endpoint};
+pub use vapid::is_push_key;
 
 pub(crate) use due::Pushing;
 pub(crate) use publish::check;
 pub(crate) use rounds::{left, received};
 pub(crate) use stored::{
-    NODE_BYTES_MAX, OPTIONS_BYTES_MAX, PUSHES, disable, enable, forget_device,
+    Asker, NODE_BYTES_MAX, OPTIONS_BYTES_MAX, PUSHES, disable, enable, forget_all, forget_asker,
 };
 
 use crate::options::{OptionDefault, OptionSpec};

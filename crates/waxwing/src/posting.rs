@@ -76,13 +76,13 @@ impl Tools {
     async fn make() -> Result<Tools, WebError> {
         let resolve = SystemResolver::new().map_err(|error| {
             tracing::error!(%error, "names cannot be looked up; nothing is posted");
-            WebError::Unreachable
+            WebError::Unready
         })?;
         let roots = tokio::task::spawn_blocking(system_authorities).await;
-        let roots = roots.map_err(|_| WebError::Unreachable)?;
+        let roots = roots.map_err(|_| WebError::Unready)?;
         if roots.is_empty() {
             tracing::error!("this machine trusts no authority; nothing is posted");
-            return Err(WebError::Unreachable);
+            return Err(WebError::Unready);
         }
         Tools::with(Arc::new(resolve), roots)
     }
@@ -91,7 +91,7 @@ impl Tools {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
-            .map_err(|_| WebError::Unreachable)?
+            .map_err(|_| WebError::Unready)?
             .with_root_certificates(roots)
             .with_no_client_auth();
         Ok(Tools {
@@ -110,14 +110,43 @@ async fn exchange(tools: &Tools, request: &WebRequest) -> Result<WebAnswer, WebE
     };
     for address in addresses {
         let to = SocketAddr::new(address, request.endpoint.port());
-        let Ok(Ok(socket)) = timeout(CONNECT_TIME_MAX, TcpStream::connect(to)).await else {
-            continue;
+        let socket = match timeout(CONNECT_TIME_MAX, TcpStream::connect(to)).await {
+            Ok(Ok(socket)) => socket,
+            Ok(Err(error)) => {
+                unreachable("nobody answers", &error);
+                continue;
+            }
+            Err(late) => {
+                unreachable("nobody answers", &late);
+                continue;
+            }
         };
+        if !request.private_addresses && is_this_machine(&socket) {
+            return Err(WebError::Private);
+        }
         let stream = tools.tls.connect(name, socket).await;
-        let stream = stream.map_err(|_| WebError::Unreachable)?;
+        let stream = stream.map_err(|error| {
+            unreachable("it is not known to be who it should be", &error);
+            WebError::Unreachable
+        })?;
         return speak(stream, request).await;
     }
     Err(WebError::Unreachable)
+}
+
+/// Why, for operators who look for it; where was somebody's secret.
+fn unreachable(what: &str, error: &dyn std::error::Error) {
+    tracing::debug!(%error, "a push service cannot be reached: {what}");
+}
+
+/// Whether it leads back here: then it is in nobody's way that a firewall stands before this machine.
+fn is_this_machine(socket: &TcpStream) -> bool {
+    let (own, other) = (socket.local_addr(), socket.peer_addr());
+    match (own, other) {
+        (Ok(own), Ok(other)) => own.ip() == other.ip(),
+        // A socket without an address is no connection any more.
+        _ => true,
+    }
 }
 
 /// The addresses that may be connected to.
@@ -130,6 +159,12 @@ async fn addresses(resolve: &dyn Resolve, request: &WebRequest) -> Result<Vec<Ip
                 resolve.addresses(host, Family::V6),
                 resolve.addresses(host, Family::V4),
             );
+            for error in [&v6, &v4]
+                .into_iter()
+                .filter_map(|found| found.as_ref().err())
+            {
+                unreachable("its name stands for nothing", error);
+            }
             let (v6, v4) = (v6.unwrap_or_default(), v4.unwrap_or_default());
             // One of the other family soon, where one of them leads nowhere.
             let mut pairs: Vec<(usize, IpAddr)> = v6.into_iter().enumerate().collect();

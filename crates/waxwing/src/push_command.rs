@@ -1,6 +1,7 @@
 //! The command `waxwing push list`: asks the running server, shows the answer.
 
 use serde_json::{Value, json};
+use waxwing_stanza::xep::xep_0082_datetime::DateTime;
 
 use crate::admin_socket::{self, CommandError};
 use crate::cli::Push;
@@ -53,9 +54,19 @@ fn line(service: &Value) -> String {
         plain(text("app_server")),
         plain(text("node"))
     );
-    let errors = service.get("errors").and_then(Value::as_u64).unwrap_or(0);
+    if !text("host").is_empty() {
+        line.push_str(&format!(" at {}", plain(text("host"))));
+    }
+    let number = |key: &str| service.get(key).and_then(Value::as_u64);
+    let at = |secs: u64| DateTime::from_unix_micros(secs.saturating_mul(1_000_000));
+    if let Some(secs) = number("succeeded_secs") {
+        line.push_str(&format!("  worked {}", at(secs)));
+    }
+    let errors = number("errors").unwrap_or(0);
     if errors > 0 {
-        line.push_str(&format!("  ({errors} in a row: {})", text("reason")));
+        let last = number("failed_secs").map(|secs| format!(", last {}", at(secs)));
+        let last = last.unwrap_or_default();
+        line.push_str(&format!("  ({errors} in a row: {}{last})", text("reason")));
     }
     line
 }
@@ -68,15 +79,18 @@ mod tests {
     fn a_line_says_how_it_goes() {
         let service = json!({
             "app_server": "push.example", "node": "n\u{1b}", "device": null, "resource": "phone",
-            "state": "failing", "errors": 2, "reason": "late",
+            "state": "failing", "errors": 2, "reason": "late", "host": "push.example.net",
+            "succeeded_secs": 1_800_000_000, "failed_secs": 1_800_003_600,
         });
         let shown = line(&service);
         assert!(
-            shown.starts_with("phone  failing  push.example n"),
+            shown.starts_with("phone  failing  push.example n")
+                && shown.contains(" at push.example.net  worked 2027-"),
             "{shown}"
         );
         assert!(
-            shown.ends_with("(2 in a row: late)") && !shown.contains('\u{1b}'),
+            shown.ends_with("(2 in a row: late, last 2027-01-15T09:00:00Z)")
+                && !shown.contains('\u{1b}'),
             "{shown}"
         );
     }

@@ -313,15 +313,14 @@ pub(crate) async fn revoke(
         return Ok(None);
     };
     let Some(device) = client.device else {
-        let mut sessions = account.sessions();
-        sessions.retain(|session| session_id(session) == id && session.state().agent.is_none());
-        return Ok(Some(sessions));
+        return revoke_unnamed(server, account, id).await.map(Some);
     };
     let mut batch = Batch::new();
     accounts::require(&mut batch, &account.owner);
     batch.delete(&TOKENS.at(0), &account.owner, &device);
     batch.delete(&CLIENTS.at(0), &account.owner, &device);
-    let forgotten = push::forget_device(server, account, &device, &mut batch).await;
+    let asker = push::Asker::Device(&device);
+    let forgotten = push::forget_asker(server, account, asker, &mut batch).await;
     forgotten.map_err(|error| unavailable(&error))?;
     let committed = server.store().commit(batch).await;
     committed.map_err(|error| unavailable(&error))?;
@@ -329,6 +328,27 @@ pub(crate) async fn revoke(
     // Whoever has proved a token of it, and has no session yet, gets none.
     server.note_withdrawal();
     Ok(Some(sessions_of(account, &device)))
+}
+
+/// A client that did not say which it is loses its session, and what it asked to be told.
+async fn revoke_unnamed(
+    server: &Server,
+    account: &Arc<Account>,
+    id: &str,
+) -> Result<Vec<Arc<Session>>, StanzaError> {
+    let mut sessions = account.sessions();
+    sessions.retain(|session| session_id(session) == id && session.state().agent.is_none());
+    let mut batch = Batch::new();
+    accounts::require(&mut batch, &account.owner);
+    for session in &sessions {
+        let asker = push::Asker::Resource(session.jid.resource());
+        let forgotten = push::forget_asker(server, account, asker, &mut batch).await;
+        forgotten.map_err(|error| unavailable(&error))?;
+    }
+    let committed = server.store().commit(batch).await;
+    committed.map_err(|error| unavailable(&error))?;
+    account.pushing.read_again();
+    Ok(sessions)
 }
 
 /// What a client is called that did not say which it is.

@@ -1,12 +1,81 @@
-//! The admin command `push list`: who is notified, and how that goes.
+//! Who is notified, and how that goes: the admin command `push list`, and what everybody can see of their own.
 
 use futures_util::FutureExt;
 use serde_json::{Value, json};
-use waxwing_stanza::BareJid;
+use waxwing_stanza::xep::proto_push::SERVICES;
+use waxwing_stanza::xep::xep_0004_forms::{DataForm, Field, FormKind, Item, Reported};
+use waxwing_stanza::xep::xep_0050_commands::NoteKind;
+use waxwing_stanza::xep::xep_0082_datetime::DateTime;
+use waxwing_stanza::{BareJid, StanzaError};
 
 use super::stored::{self, StoredPush};
 use crate::admin::{AdminError, Argument, Arguments, Command};
-use crate::server::Server;
+use crate::cx::Cx;
+use crate::effects::Effects;
+use crate::server::{Server, unavailable};
+use crate::xep::xep_0050_commands::{AdHoc, Outcome};
+
+const TITLE: &str = "Notifications of your devices";
+
+/// What somebody's own devices have asked for, as an ad-hoc command (XEP-0050) of their account.
+pub(crate) const OWN: AdHoc = AdHoc {
+    node: SERVICES,
+    name: TITLE,
+    stages: 0,
+    may: |cx, _| async move { Ok(!cx.session.account.is_guest()) }.boxed(),
+    run: |cx, _, _| own(cx).boxed(),
+};
+
+/// The columns, with what people call them.
+const COLUMNS: [(&str, &str); 6] = [
+    ("device", "Device"),
+    ("app-server", "App server"),
+    ("state", "State"),
+    ("reason", "Why"),
+    ("worked", "Worked last"),
+    ("failed", "Failed last"),
+];
+
+async fn own(cx: Cx) -> Result<Outcome, StanzaError> {
+    let account = &cx.session.account;
+    let services = stored::load(&cx.server, account).await;
+    let services = services.map_err(|error| unavailable(&error))?;
+    if services.is_empty() {
+        let text = "None of your devices has asked for notifications.";
+        return Ok(Outcome::done(NoteKind::Info, text, Effects::none()));
+    }
+    let columns = COLUMNS.map(|(var, label)| Field::new(var, []).with_label(label));
+    let rows = services.into_iter().map(|((app_server, _), push)| {
+        let device = push.device.as_ref();
+        let device = device.map(|id| cx.server.client_id(&account.jid, id));
+        let at = |secs| match since(secs) {
+            Some(secs) => DateTime::from_unix_micros(secs * 1_000_000).to_string(),
+            None => String::new(),
+        };
+        let row = [
+            device.unwrap_or_else(|| push.resource.clone()),
+            push.host().unwrap_or(app_server),
+            state(&push).to_owned(),
+            push.reason.clone(),
+            at(push.succeeded_secs),
+            at(push.failed_secs),
+        ];
+        let fields = COLUMNS.iter().zip(row);
+        let fields = fields.map(|((var, _), value)| Field::new(var, [value.as_str()]));
+        Item {
+            fields: fields.collect(),
+        }
+    });
+    let form = DataForm {
+        title: Some(TITLE.to_owned()),
+        reported: Some(Reported {
+            fields: columns.to_vec(),
+        }),
+        items: rows.collect(),
+        ..DataForm::new(FormKind::Result)
+    };
+    Ok(Outcome::Shown { form, note: None })
+}
 
 /// The command.
 pub(crate) const LIST: Command = Command {
@@ -51,6 +120,7 @@ async fn list(server: Server, arguments: Arguments) -> Result<Value, AdminError>
                 "succeeded_secs": since(push.succeeded_secs),
                 "failed_secs": since(push.failed_secs),
                 "errors": push.errors,
+                "host": push.host(),
                 "reason": push.reason,
             })
         })
@@ -59,12 +129,12 @@ async fn list(server: Server, arguments: Arguments) -> Result<Value, AdminError>
 }
 
 /// A time, if there was one.
-fn since(secs: u64) -> Option<u64> {
+pub(super) fn since(secs: u64) -> Option<u64> {
     (secs > 0).then_some(secs)
 }
 
 /// How a service is, in a word.
-fn state(push: &StoredPush) -> &'static str {
+pub(super) fn state(push: &StoredPush) -> &'static str {
     match (push.is_dead, push.errors, push.succeeded_secs) {
         (true, _, _) => "dead",
         (false, 1.., _) => "failing",

@@ -14,6 +14,9 @@ pub(super) const COUNTED_MAX: usize = 1_000;
 /// all accounts share.
 pub(super) const SENT_AT_ONCE_MAX: usize = 4;
 
+/// Most of them to services that failed when they were tried last: those that hang leave room for the others.
+pub(super) const FAILING_AT_ONCE_MAX: usize = 2;
+
 /// The newest message of those that a notification is about.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct About {
@@ -35,6 +38,10 @@ struct Progress {
     not_before: u64,
     /// Whether a notification is on its way.
     is_sent: bool,
+    /// Whether the last one did not arrive.
+    is_failing: bool,
+    /// When its turn was last, by the count of all turns.
+    turn: u64,
 }
 
 impl Progress {
@@ -49,12 +56,15 @@ struct State {
     services: Option<Vec<(Place, StoredPush)>>,
     /// How often it has changed: what was read before is not taken.
     changes: u64,
+    /// How often something was made worthless that clients log in by, when it was read.
+    withdrawals: u64,
     progress: BTreeMap<Place, Progress>,
     /// Entries that came since the last round.
     fresh: BTreeSet<LogId>,
     about: About,
     /// How many notifications are on their way, to services that were forgotten meanwhile, too.
     sent: usize,
+    turns: u64,
     is_running: bool,
     /// Wakes the rounds, where they sleep until something is tried again.
     wake: Option<oneshot::Sender<()>>,
@@ -68,11 +78,37 @@ impl State {
         !std::mem::replace(&mut self.is_running, true)
     }
 
+    /// Whether one more notification may be sent, to a service that is failing, or to another.
+    fn has_room(&self, to_failing: bool) -> bool {
+        let failing = self.progress.values();
+        let failing = failing.filter(|one| one.is_sent && one.is_failing).count();
+        self.sent < SENT_AT_ONCE_MAX && !(to_failing && failing >= FAILING_AT_ONCE_MAX)
+    }
+
     /// A notification is not on its way any more; whether somebody has to begin the rounds for what came meanwhile.
     fn settled(&mut self) -> bool {
         self.sent = self.sent.saturating_sub(1);
         let is_done = self.fresh.is_empty() && !self.progress.values().any(Progress::waits);
         !is_done && self.begin()
+    }
+}
+
+impl State {
+    /// What there is for a service goes on its way.
+    fn send(&mut self, place: Place, stored: StoredPush) -> Option<Due> {
+        self.turns += 1;
+        let progress = self.progress.get_mut(&place)?;
+        let until = progress.ids.last().copied()?;
+        progress.turn = self.turns;
+        progress.is_sent = true;
+        self.sent += 1;
+        Some(Due {
+            count: progress.ids.len(),
+            until,
+            about: progress.about.clone(),
+            place,
+            stored,
+        })
     }
 }
 
@@ -136,10 +172,13 @@ impl Pushing {
         state.begin()
     }
 
-    /// How often the services have changed, where they have to be read.
-    pub(super) fn is_to_read(&self) -> Option<u64> {
-        let state = self.state();
-        state.services.is_none().then_some(state.changes)
+    /// How often the services have changed, where they have to be read: what a password or a device was taken back with is
+    /// gone, too.
+    pub(super) fn is_to_read(&self, withdrawals: u64) -> Option<u64> {
+        let mut state = self.state();
+        let is_as_read = state.services.is_some() && state.withdrawals == withdrawals;
+        state.withdrawals = withdrawals;
+        (!is_as_read).then_some(state.changes)
     }
 
     /// Takes what was read after so many changes.
@@ -169,6 +208,7 @@ impl Pushing {
             return due;
         };
         let fresh = std::mem::take(&mut state.fresh);
+        let mut waiting = Vec::new();
         for (place, stored) in services {
             if stored.is_dead {
                 state.progress.remove(place);
@@ -188,20 +228,21 @@ impl Pushing {
             if is_awake(stored) {
                 progress.ids.clear();
             }
-            if let Some(until) = progress.ids.last().copied()
-                && progress.not_before <= now
-                && !progress.is_sent
-                && state.sent < SENT_AT_ONCE_MAX
-            {
-                progress.is_sent = true;
-                state.sent += 1;
-                due.push(Due {
-                    place: place.clone(),
-                    stored: stored.clone(),
-                    count: progress.ids.len(),
-                    until,
-                    about: progress.about.clone(),
-                });
+            progress.is_failing = stored.errors > 0;
+            if progress.waits() && progress.not_before <= now {
+                waiting.push((
+                    progress.is_failing,
+                    progress.turn,
+                    place.clone(),
+                    stored.clone(),
+                ));
+            }
+        }
+        // Whose turn was longest ago comes first.
+        waiting.sort_by_key(|(_, turn, ..)| *turn);
+        for (is_failing, _, place, stored) in waiting {
+            if state.has_room(is_failing) {
+                due.extend(state.send(place, stored));
             }
         }
         due
@@ -238,10 +279,10 @@ impl Pushing {
         if !state.fresh.is_empty() {
             return Some(Next::Soon);
         }
-        let waiting = state.progress.values().filter(|one| one.waits());
-        let at = waiting.map(|one| one.not_before).min();
         // Where there is no room, whatever is settled first makes some, and begins.
-        let at = at.filter(|_| state.sent < SENT_AT_ONCE_MAX);
+        let waiting = state.progress.values().filter(|one| one.waits());
+        let waiting = waiting.filter(|one| state.has_room(one.is_failing));
+        let at = waiting.map(|one| one.not_before).min();
         state.is_running = at.is_some();
         let at = at?;
         if at <= now {
@@ -355,16 +396,54 @@ mod tests {
         assert_eq!(next(&pushing, 0), None);
         // Whoever asks for others meanwhile has no more room by it.
         pushing.read_again();
-        pushing.read(Vec::new(), pushing.is_to_read().unwrap());
+        pushing.read(Vec::new(), pushing.is_to_read(0).unwrap());
         let renamed = ("app".to_owned(), "new".to_owned());
         pushing.read_again();
-        let changes = pushing.is_to_read().unwrap();
+        let changes = pushing.is_to_read(0).unwrap();
         pushing.read(vec![(renamed, StoredPush::default())], changes);
         pushing.note([LogId(2)], About::default());
         assert!(pushing.take(0, |_| false).is_empty());
         assert_eq!(next(&pushing, 0), None);
         assert!(pushing.arrived(&first[0]));
         assert_eq!(counts(&pushing.take(0, |_| false)), [("new", 1)]);
+    }
+
+    #[test]
+    fn everybody_has_a_turn() {
+        let names: Vec<String> = (0..8).map(|number| format!("n{number}")).collect();
+        let services: Vec<(&str, bool)> = names.iter().map(|name| (&**name, false)).collect();
+        let pushing = pushing(&services);
+        let mut told = BTreeMap::new();
+        for id in 1..=20 {
+            // Something comes before those who were late had their turn.
+            pushing.note([LogId(id)], About::default());
+            for due in pushing.take(0, |_| false) {
+                *told.entry(due.place.1.clone()).or_insert(0) += 1;
+                pushing.arrived(&due);
+            }
+        }
+        assert!(told.values().all(|times| *times == 10), "{told:?}");
+    }
+
+    #[test]
+    fn those_that_fail_leave_room() {
+        let pushing = Pushing::default();
+        let service = |node: &str, errors| {
+            let stored = StoredPush {
+                errors,
+                ..StoredPush::default()
+            };
+            (("app".to_owned(), node.to_owned()), stored)
+        };
+        let hanging = ["a", "b", "c", "d"].map(|node| service(node, 1));
+        let services = hanging.into_iter().chain([service("z", 0)]);
+        pushing.read(services.collect(), 0);
+        pushing.note([LogId(1)], About::default());
+        let first = pushing.take(0, |_| false);
+        assert_eq!(counts(&first), [("a", 1), ("b", 1), ("z", 1)]);
+        assert_eq!(next(&pushing, 0), None, "nothing is to be done in vain");
+        assert!(pushing.arrived(&first[0]), "somebody begins");
+        assert_eq!(counts(&pushing.take(0, |_| false)), [("c", 1)]);
     }
 
     #[test]
@@ -379,7 +458,7 @@ mod tests {
         pushing.read_again();
         assert!(woken.try_recv().is_err());
         let service = (("app".to_owned(), "a".to_owned()), StoredPush::default());
-        pushing.read(vec![service], pushing.is_to_read().unwrap());
+        pushing.read(vec![service], pushing.is_to_read(0).unwrap());
         assert_eq!(counts(&pushing.take(0, |_| false)), [("a", 1)]);
     }
 
@@ -394,11 +473,11 @@ mod tests {
     #[test]
     fn what_changed_meanwhile_is_read_again() {
         let pushing = Pushing::default();
-        let changes = pushing.is_to_read().unwrap();
+        let changes = pushing.is_to_read(0).unwrap();
         pushing.read_again();
         pushing.read(Vec::new(), changes);
-        assert!(pushing.is_to_read().is_some() && !pushing.is_idle());
-        pushing.read(Vec::new(), pushing.is_to_read().unwrap());
+        assert!(pushing.is_to_read(0).is_some() && !pushing.is_idle());
+        pushing.read(Vec::new(), pushing.is_to_read(0).unwrap());
         assert!(pushing.is_idle());
     }
 

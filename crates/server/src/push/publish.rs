@@ -7,19 +7,19 @@ use waxwing_stanza::xep::xep_0060_pubsub::request::{Item, Publish, PublishOption
 use waxwing_stanza::xep::xep_0357_push::{
     FORM_SUMMARY, LAST_BODY, LAST_SENDER, MESSAGE_COUNT, Notification,
 };
-use waxwing_stanza::{Condition, IqType, Jid, Payload, StanzaError};
+use waxwing_stanza::{Condition, Jid, Payload, StanzaError};
+use waxwing_wire::{Element, ns};
 
 use super::due::Due;
 use super::{PRIVATE_ENDPOINTS, REVEALS, WEB_PUSH, web};
 use crate::addressee::{Addressee, Destination, destination};
-use crate::asks::{self, Unanswered};
-use crate::blocking;
+use crate::component::Question;
 use crate::directory::Account;
 use crate::outside::WebError;
 use crate::server::Server;
-use crate::session::Session;
+use crate::session::{Out, Session};
 
-/// How long an app server has for its answer.
+/// How long a push service has for its answer.
 pub(super) const ANSWER_SECS_MAX: u64 = 30;
 
 /// Why a notification did not arrive.
@@ -40,8 +40,10 @@ pub(super) enum Failed {
     },
     /// Its address may not be reached.
     Private,
-    /// This server has too much to post at the moment.
+    /// This server has too much to send at the moment.
     Busy,
+    /// This server is not set up to send it.
+    Unready,
     /// What the client has said of it is nothing that can be posted to.
     Options,
 }
@@ -61,7 +63,12 @@ impl Failed {
 
     /// Whether it says nothing of the service.
     pub(super) fn is_ours(&self) -> bool {
-        matches!(self, Failed::Busy)
+        matches!(self, Failed::Busy | Failed::Unready)
+    }
+
+    /// Whether it is to be tried again by itself: where an operator has to do something first, the next message says it.
+    pub(super) fn passes(&self) -> bool {
+        !self.is_final() && *self != Failed::Unready
     }
 
     pub(super) fn retry_after_secs(&self) -> Option<u64> {
@@ -80,6 +87,7 @@ impl Failed {
             Failed::Refused => "refused",
             Failed::Late => "late",
             Failed::Busy => "busy",
+            Failed::Unready => "not-set-up",
             Failed::Private => "private-address",
             Failed::Options => "bad-options",
             Failed::Status { status, .. } => match status {
@@ -93,16 +101,6 @@ impl Failed {
     }
 }
 
-impl From<Unanswered> for Failed {
-    fn from(unanswered: Unanswered) -> Failed {
-        match unanswered {
-            Unanswered::Gone => Failed::Unreachable,
-            Unanswered::Refused => Failed::Refused,
-            Unanswered::Late | Unanswered::Busy => Failed::Late,
-        }
-    }
-}
-
 impl From<WebError> for Failed {
     fn from(error: WebError) -> Failed {
         match error {
@@ -111,6 +109,7 @@ impl From<WebError> for Failed {
             WebError::Late => Failed::Late,
             WebError::Malformed => Failed::Refused,
             WebError::Busy => Failed::Busy,
+            WebError::Unready => Failed::Unready,
         }
     }
 }
@@ -119,8 +118,8 @@ impl From<WebError> for Failed {
 enum Way {
     /// It is built in.
     Here,
-    /// It is a session of this server.
-    Session(waxwing_stanza::FullJid),
+    /// It is somebody at an external component of this server.
+    Component,
 }
 
 fn way(server: &Server, account: &Account, jid: &Jid) -> Option<Way> {
@@ -131,9 +130,14 @@ fn way(server: &Server, account: &Account, jid: &Jid) -> Option<Way> {
         {
             Some(Way::Here)
         }
-        Destination::Session(full) => Some(Way::Session(full)),
+        Destination::Component(_) => Some(Way::Component),
         _ => None,
     }
+}
+
+/// Whether it is the server itself that was asked to post.
+fn is_own(account: &Account, jid: &Jid) -> bool {
+    *jid == *account.jid.domain()
 }
 
 /// Refuses what could never be pushed to, where the client learns of it.
@@ -158,9 +162,12 @@ pub(crate) fn check(
             };
             Err(StanzaError::from(Condition::NotAcceptable).with_text(wrong))
         }
-        Some(Way::Session(_)) => Ok(()),
+        Some(Way::Component) => Ok(()),
         None if server.place(jid.domain()).is_none() => Err(server.beyond(session)),
-        None => Err(Condition::ServiceUnavailable.into()),
+        None if is_own(account, jid) => Err(StanzaError::from(Condition::ServiceUnavailable)
+            .with_text("this server does not post notifications itself")),
+        None => Err(StanzaError::from(Condition::ServiceUnavailable)
+            .with_text("there is no app server at this address")),
     }
 }
 
@@ -173,19 +180,35 @@ pub(super) async fn publish(
     let jid: Jid = due.place.0.parse().map_err(|_| Failed::Options)?;
     match way(server, account, &jid) {
         Some(Way::Here) => web::post(server, account, due).await,
-        Some(Way::Session(full)) => {
-            let session = server.directory().session(&full);
-            let session = session.ok_or(Failed::Unreachable)?;
-            // It could not be sent there by the account either.
-            if blocking::is_kept_from(&session.account, &account.jid.clone().into()) {
-                return Err(Failed::Unreachable);
-            }
-            let question = publication(server, due).write();
-            let asked =
-                asks::request(server, &session, IqType::Set, &question, ANSWER_SECS_MAX).await;
-            asked.map(|_| ()).map_err(Failed::from)
-        }
+        Some(Way::Component) => tell(server, account, jid, due).await,
+        None if is_own(account, &jid) => Err(Failed::Unready),
         None => Err(Failed::Unreachable),
+    }
+}
+
+/// Publishes to an app server that is a component.
+async fn tell(server: &Server, account: &Arc<Account>, jid: Jid, due: &Due) -> Result<(), Failed> {
+    let connected = server.component(jid.domain());
+    let session = connected.and_then(|component| component.session());
+    let session = session.ok_or(Failed::Unreachable)?;
+    let to = jid.as_str().to_owned();
+    let question = Question::to(server, jid, &account.jid).map_err(|_| Failed::Busy)?;
+    let iq = Element::new(ns::CLIENT, "iq")
+        .with_attr("type", "set")
+        .with_attr("id", &question.id)
+        .with_attr("from", account.jid.domain())
+        .with_attr("to", to)
+        .with_child(publication(server, due).write())
+        .to_bytes(ns::CLIENT);
+    // It does not read as fast as it is told; nothing of that may end its stream.
+    if session.state().is_behind(iq.len()) {
+        return Err(Failed::Busy);
+    }
+    session.push(Out::stanza(iq));
+    let answer = question.answer(server).await;
+    match answer.ok_or(Failed::Late)?.kind().as_deref() {
+        Some("result") => Ok(()),
+        _ => Err(Failed::Refused),
     }
 }
 
@@ -211,19 +234,40 @@ fn publication(server: &Server, due: &Due) -> Pubsub {
     publication
 }
 
-/// As much as the operator wants revealed.
-fn summary(server: &Server, due: &Due) -> Option<DataForm> {
-    if server.options().text(&REVEALS) == "nothing" {
-        return None;
+/// As much of a notification as is revealed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Revealed<'a> {
+    pub(super) count: Option<usize>,
+    pub(super) sender: Option<&'a str>,
+    pub(super) body: Option<&'a str>,
+}
+
+/// As much as the operator wants revealed now, whatever it was when the message came.
+pub(super) fn revealed<'a>(reveals: &str, due: &'a Due) -> Revealed<'a> {
+    let about = &due.about;
+    let (count, sender, body) = match reveals {
+        "nothing" => (false, false, false),
+        "count" => (true, false, false),
+        "sender" => (true, true, false),
+        _ => (true, true, true),
+    };
+    Revealed {
+        count: count.then_some(due.count),
+        sender: about.sender.as_deref().filter(|_| sender),
+        body: about.body.as_deref().filter(|_| body),
     }
-    let count = due.count.to_string();
+}
+
+fn summary(server: &Server, due: &Due) -> Option<DataForm> {
+    let revealed = revealed(server.options().text(&REVEALS), due);
+    let count = revealed.count?.to_string();
     let mut form = DataForm::of_type(FormKind::Submit, FORM_SUMMARY)
         .with_field(Field::new(MESSAGE_COUNT, [count.as_str()]));
-    if let Some(sender) = &due.about.sender {
-        form = form.with_field(Field::new(LAST_SENDER, [sender.as_str()]));
+    if let Some(sender) = revealed.sender {
+        form = form.with_field(Field::new(LAST_SENDER, [sender]));
     }
-    if let Some(body) = &due.about.body {
-        form = form.with_field(Field::new(LAST_BODY, [body.as_str()]));
+    if let Some(body) = revealed.body {
+        form = form.with_field(Field::new(LAST_BODY, [body]));
     }
     Some(form)
 }
@@ -245,15 +289,17 @@ mod tests {
             (status(302), "redirect", false),
             (status(413), "rejected", false),
             (status(500), "service-error", false),
-            (Failed::from(Unanswered::Gone), "unreachable", false),
-            (Failed::from(Unanswered::Refused), "refused", false),
+            (Failed::from(WebError::Unreachable), "unreachable", false),
+            (Failed::from(WebError::Malformed), "refused", false),
+            (Failed::from(WebError::Unready), "not-set-up", false),
             (Failed::from(WebError::Late), "late", false),
             (Failed::from(WebError::Private), "private-address", false),
             (Failed::from(WebError::Busy), "busy", false),
             (Failed::Options, "bad-options", true),
         ] {
             assert_eq!((failed.word(), failed.is_final()), (word, is_final));
-            assert_eq!(failed.is_ours(), failed == Failed::Busy);
+            let is_ours = matches!(failed, Failed::Busy | Failed::Unready);
+            assert_eq!(failed.is_ours(), is_ours);
         }
     }
 }

@@ -124,7 +124,8 @@ async fn run(server: Server, account: Arc<Account>) {
 
 /// Sends everything that is due, each notification by itself: one that hangs holds up no other.
 async fn round(server: &Server, account: &Arc<Account>) -> Result<(), StoreError> {
-    if let Some(changes) = account.pushing.is_to_read() {
+    let withdrawals = server.withdrawals();
+    if let Some(changes) = account.pushing.is_to_read(withdrawals) {
         let services = stored::load(server, account).await?;
         account.pushing.read(services, changes);
     }
@@ -188,7 +189,8 @@ async fn missed(server: &Server, account: &Account, due: &Due, failed: &Failed) 
     let again = |errors| server.steady_micros() + wait_secs(failed, errors) * 1_000_000;
     if failed.is_ours() {
         server.metrics().pushed(Pushed::Failed);
-        return (Ok(()), account.pushing.failed(due, Some(again(1))));
+        let again = failed.passes().then(|| again(1));
+        return (Ok(()), account.pushing.failed(due, again));
     }
     let most = server.options().number(&ERRORS_MAX);
     let errors = due.stored.errors.saturating_add(1);

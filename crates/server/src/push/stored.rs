@@ -1,11 +1,12 @@
 //! Who wants notifications, and how that goes.
 
+use waxwing_stanza::xep::proto_push::ENDPOINT;
 use waxwing_stanza::xep::xep_0004_forms::DataForm;
 use waxwing_stanza::{Jid, Payload};
-use waxwing_store::{Batch, Direction, KeyRange, StoreError, Table};
+use waxwing_store::{Batch, Direction, KeyRange, Owner, StoreError, Table};
 use waxwing_wire::Element;
 
-use super::SERVICES_MAX;
+use super::{Endpoint, SERVICES_MAX};
 use crate::accounts;
 use crate::directory::Account;
 use crate::server::Server;
@@ -16,6 +17,11 @@ pub(crate) const NODE_BYTES_MAX: usize = 1_023;
 pub(crate) const OPTIONS_BYTES_MAX: usize = 4_096;
 /// Rows read of one account: there are no more than the greatest [`SERVICES_MAX`].
 const ROWS_MAX: usize = 1_000;
+
+/// How exact it is when a service was last asked for: so seldom it is written.
+const ASKED_SECS: u64 = 86_400;
+/// How long a dead service is let be after its last failure, whoever asks for it.
+const REVIVED_SECS: u64 = 3_600;
 
 /// A push service of an account: the app server's address, and the node.
 pub(crate) type Place = (String, String);
@@ -50,6 +56,9 @@ pub(crate) struct StoredPush {
     /// Whether nothing is pushed any more.
     #[prost(bool, tag = "9")]
     pub(super) is_dead: bool,
+    /// When it was last asked for, to the day; 0 where that is when it was asked for first.
+    #[prost(uint64, tag = "10")]
+    pub(super) asked_secs: u64,
 }
 
 /// The push services of each account.
@@ -60,6 +69,12 @@ impl StoredPush {
     pub(super) fn form(&self) -> Option<DataForm> {
         let element = Element::parse(&self.options).ok()?;
         DataForm::read(&element).ok()
+    }
+
+    /// The host that is posted to, where the server does that itself. The rest of the address is the client's secret.
+    pub(super) fn host(&self) -> Option<String> {
+        let endpoint = self.form()?.value(ENDPOINT).and_then(Endpoint::parse)?;
+        Some(endpoint.host().to_owned())
     }
 }
 
@@ -96,7 +111,13 @@ pub(crate) async fn enable(
     let before = known.iter().find(|(at, _)| *at == place);
     let stored = match before {
         // Clients ask each time that they come.
-        Some((_, before)) if is_the_same(before, &wanted) => return Ok(()),
+        Some((_, before)) if before.options == wanted.options => {
+            let asked_again = asked_again(before, wanted);
+            if asked_again == *before {
+                return Ok(());
+            }
+            asked_again
+        }
         _ => wanted,
     };
     let mut batch = Batch::new();
@@ -110,11 +131,29 @@ pub(crate) async fn enable(
     Ok(())
 }
 
-/// Whether nothing new is said of a service that works.
-fn is_the_same(before: &StoredPush, wanted: &StoredPush) -> bool {
-    let is_well = before.errors == 0 && !before.is_dead;
-    let by = |push: &StoredPush| (push.device.clone(), push.resource.clone());
-    is_well && by(before) == by(wanted) && before.options == wanted.options
+/// A service that is asked for once more. What it did wrong is not forgotten by that: one that is dead has one more chance, and
+/// not whenever a client comes.
+fn asked_again(before: &StoredPush, wanted: StoredPush) -> StoredPush {
+    let now_secs = wanted.enabled_secs;
+    let mut after = StoredPush {
+        device: wanted.device,
+        resource: wanted.resource,
+        ..before.clone()
+    };
+    if now_secs >= last_wanted(before).saturating_add(ASKED_SECS) {
+        after.asked_secs = now_secs;
+    }
+    if before.is_dead && now_secs >= before.failed_secs.saturating_add(REVIVED_SECS) {
+        after.is_dead = false;
+    }
+    after
+}
+
+/// When it is known to have been of use last.
+fn last_wanted(push: &StoredPush) -> u64 {
+    push.enabled_secs
+        .max(push.asked_secs)
+        .max(push.succeeded_secs)
 }
 
 fn make_room(
@@ -126,7 +165,7 @@ fn make_room(
     let most = server.options().number(&SERVICES_MAX);
     let most = usize::try_from(most).unwrap_or(usize::MAX);
     let more = (known.len() + 1).saturating_sub(most);
-    known.sort_by_key(|(_, push)| (!push.is_dead, push.enabled_secs));
+    known.sort_by_key(|(_, push)| (!push.is_dead, last_wanted(push)));
     for (place, _) in known.into_iter().take(more) {
         batch.delete(&PUSHES, &account.owner, &place);
     }
@@ -153,19 +192,38 @@ pub(crate) async fn disable(
     Ok(())
 }
 
-/// Forgets what a device has asked for that is logged out (XEP-0494 §3.2), with what `batch` does.
-pub(crate) async fn forget_device(
+/// Who has asked for notifications.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Asker<'a> {
+    /// A device that says which it is.
+    Device(&'a str),
+    /// A client that does not, by its resource.
+    Resource(&'a str),
+}
+
+/// Forgets what somebody has asked for who is logged out (XEP-0494 §3.2), with what `batch` does.
+pub(crate) async fn forget_asker(
     server: &Server,
     account: &Account,
-    device: &str,
+    asker: Asker<'_>,
     batch: &mut Batch,
 ) -> Result<(), StoreError> {
+    let is_its = |push: &StoredPush| match (asker, push.device.as_deref()) {
+        (Asker::Device(device), Some(known)) => device == known,
+        (Asker::Resource(resource), None) => resource == push.resource,
+        _ => false,
+    };
     for (place, push) in load(server, account).await? {
-        if push.device.as_deref() == Some(device) {
+        if is_its(&push) {
             batch.delete(&PUSHES, &account.owner, &place);
         }
     }
     Ok(())
+}
+
+/// With a new password nothing is good that was asked for with the old one: whoever knows that no more is told nothing.
+pub(crate) fn forget_all(batch: &mut Batch, owner: &Owner) {
+    batch.delete_range(&PUSHES, owner, &KeyRange::all(), ROWS_MAX);
 }
 
 /// Notes how a notification went, if the service is still what it was sent to.

@@ -78,6 +78,11 @@ impl std::fmt::Debug for Vapid {
     }
 }
 
+/// Whether a number is a key of P-256, by which push services can know a server.
+pub fn is_push_key(key: &TokenSecret) -> bool {
+    Vapid::new(key).is_some()
+}
+
 #[cfg(test)]
 mod tests {
     use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, UnparsedPublicKey};

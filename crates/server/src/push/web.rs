@@ -11,8 +11,8 @@ use waxwing_stanza::xep::proto_push::{AUTH_SECRET, ENDPOINT, PUBLIC_KEY};
 use waxwing_stanza::xep::xep_0004_forms::DataForm;
 
 use super::due::Due;
-use super::publish::{ANSWER_SECS_MAX, Failed};
-use super::seal::{Receiver, SALT_BYTES, SCALAR_BYTES, SealError, is_point, seal};
+use super::publish::{ANSWER_SECS_MAX, Failed, Revealed, revealed};
+use super::seal::{PLAIN_BYTES_MAX, Receiver, SALT_BYTES, SCALAR_BYTES, SealError, is_point, seal};
 use super::{Endpoint, PRIVATE_ENDPOINTS, REVEALS, WEB_PUSH_CONTACT};
 use crate::directory::Account;
 use crate::outside::WebRequest;
@@ -97,15 +97,17 @@ pub(super) async fn post(server: &Server, account: &Account, due: &Due) -> Resul
     let options = server.options();
     let contact = options.text(&WEB_PUSH_CONTACT);
     let now_secs = server.now_micros() / 1_000_000;
-    let vapid = server.vapid().ok_or(Failed::Unreachable)?;
+    let vapid = server.vapid().ok_or(Failed::Unready)?;
     let authorization = vapid.authorization(&subscription.endpoint, contact, now_secs);
     let request = WebRequest {
         endpoint: subscription.endpoint,
         headers: vec![
-            ("Authorization", authorization.ok_or(Failed::Unreachable)?),
+            ("Authorization", authorization.ok_or(Failed::Unready)?),
             ("Content-Encoding", "aes128gcm".to_owned()),
             ("Content-Type", "application/octet-stream".to_owned()),
             ("TTL", TTL_SECS.to_string()),
+            // Where a device is away, the newest one takes the place of those before it (RFC 8030 §5.4).
+            ("Topic", "messages".to_owned()),
             ("Urgency", "high".to_owned()),
         ],
         body: Bytes::from(body),
@@ -133,7 +135,8 @@ fn sealed(
     due: &Due,
     receiver: &Receiver,
 ) -> Result<Vec<u8>, Failed> {
-    let text = content(server, account, due).to_string();
+    let revealed = revealed(server.options().text(&REVEALS), due);
+    let text = content(account.jid.as_str(), revealed);
     for _ in 0..KEYS_TRIED_MAX {
         let mut scalar = [0; SCALAR_BYTES];
         let mut salt = [0; SALT_BYTES];
@@ -142,26 +145,52 @@ fn sealed(
         match seal(text.as_bytes(), receiver, &scalar, &salt) {
             Ok(body) => return Ok(body),
             Err(SealError::Sender) => {}
-            Err(SealError::Receiver | SealError::Long) => return Err(Failed::Options),
+            Err(SealError::Receiver) => return Err(Failed::Options),
+            Err(SealError::Long) => return Err(Failed::Unready),
         }
     }
-    Err(Failed::Unreachable)
+    Err(Failed::Unready)
 }
 
-/// What the client reads (`docs/protocols/push.md`).
-fn content(server: &Server, account: &Account, due: &Due) -> Value {
+/// What the client reads (`docs/protocols/push.md`). Who sends a message chooses how long it is, and their address, and must not
+/// choose whether somebody is told: what has no room is shortened, and then left out.
+fn content(account: &str, mut revealed: Revealed<'_>) -> String {
+    loop {
+        let text = written(account, &revealed);
+        if text.len() <= PLAIN_BYTES_MAX {
+            return text;
+        }
+        match revealed.body {
+            Some(body) if !body.is_empty() => {
+                revealed.body = body.get(..half(body));
+            }
+            Some(_) => revealed.body = None,
+            None if revealed.sender.is_some() => revealed.sender = None,
+            None => return text,
+        }
+    }
+}
+
+/// Where the first half of a text ends, between two characters.
+fn half(text: &str) -> usize {
+    let ends = (0..=text.len() / 2).rev();
+    let mut ends = ends.filter(|end| text.is_char_boundary(*end));
+    ends.next().unwrap_or(0)
+}
+
+fn written(account: &str, revealed: &Revealed<'_>) -> String {
     let mut content = Map::new();
-    content.insert("account".to_owned(), account.jid.as_str().into());
-    if server.options().text(&REVEALS) != "nothing" {
-        content.insert("messages".to_owned(), due.count.into());
+    content.insert("account".to_owned(), account.into());
+    if let Some(count) = revealed.count {
+        content.insert("messages".to_owned(), count.into());
     }
-    if let Some(sender) = &due.about.sender {
-        content.insert("from".to_owned(), sender.as_str().into());
+    if let Some(sender) = revealed.sender {
+        content.insert("from".to_owned(), sender.into());
     }
-    if let Some(body) = &due.about.body {
-        content.insert("body".to_owned(), body.as_str().into());
+    if let Some(body) = revealed.body {
+        content.insert("body".to_owned(), body.into());
     }
-    content.into()
+    Value::from(content).to_string()
 }
 
 #[cfg(test)]
@@ -181,6 +210,34 @@ mod tests {
             .with_field(Field::new(PUBLIC_KEY, [key]))
             .with_field(Field::new(AUTH_SECRET, [auth]));
         Subscription::read(&form)
+    }
+
+    /// Quotes are two bytes each as JSON, and the addresses as long as they can be.
+    #[test]
+    fn nobody_is_too_long_to_be_told_of() {
+        let account = format!("{}@{}", "é".repeat(511), "x".repeat(1_023));
+        let sender = format!("{account}/{}", "\"".repeat(1_023));
+        let body = "\u{1F600}\"".repeat(250);
+        let of = |sender, body| Revealed {
+            count: Some(3),
+            sender: Some(sender),
+            body: Some(body),
+        };
+        for (sender, body) in [
+            (sender.as_str(), body.as_str()),
+            ("bob@example.org", body.as_str()),
+            (sender.as_str(), ""),
+        ] {
+            let text = content(&account, of(sender, body));
+            assert!(text.len() <= PLAIN_BYTES_MAX, "{}", text.len());
+            let read: Value = serde_json::from_str(&text).unwrap();
+            assert_eq!(
+                (&read["account"], &read["messages"]),
+                (&account.clone().into(), &3.into())
+            );
+        }
+        let text = content("a@b", of("bob@example.org", "hello"));
+        assert!(text.contains("\"hello\"") && text.contains("bob"), "{text}");
     }
 
     #[test]

@@ -49,6 +49,7 @@ fn register(registrar: &mut Registrar<'_>) {
     registrar.domain_disco(proto_push::NS, |options| options.flag(&WEB_PUSH));
     registrar.on_received(Phase::Observe, push::received);
     registrar.command(push::commands::LIST);
+    registrar.ad_hoc(&[Addressee::OwnAccount], push::commands::OWN);
 }
 
 /// §5.

@@ -6,6 +6,8 @@ use crate::payload::payload;
 
 /// Namespace of the protocol, and the name of the feature.
 pub const NS: &str = "urn:waxwing:push:0";
+/// Node of the ad-hoc command that shows an account's push services, and how they go.
+pub const SERVICES: &str = "urn:waxwing:push:0#services";
 /// Field of the publish options: where notifications are posted to.
 pub const ENDPOINT: &str = "endpoint";
 /// Field of the publish options: the client's public key.

@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{Access, access, statvfs};
-use waxwing_server::Server;
+use waxwing_server::{Server, is_push_key};
 use waxwing_store::{OpenError, Store};
 
 use super::finding::{Finding, Level};
@@ -147,11 +147,13 @@ fn of_token_keys(dir: &Path) -> Option<Finding> {
 fn of_push_key(dir: &Path) -> Option<Finding> {
     let path = dir.join(push_key::FILE);
     let mode = std::fs::metadata(&path).ok()?.permissions().mode();
-    if let Err(error) = push_key::read(dir) {
-        let mend = "mend the line; or remove the file: browsers subscribe again then";
-        return Some(Finding::fatal("data", error.to_string()).mend(mend));
-    }
-    of_mode(&path, mode)
+    let wrong = match push_key::read(dir) {
+        Ok(key) if key.as_ref().is_none_or(is_push_key) => return of_mode(&path, mode),
+        Ok(_) => format!("{}: the number is no key of P-256", path.display()),
+        Err(error) => error.to_string(),
+    };
+    let mend = "mend the line; or remove the file: browsers subscribe again then";
+    Some(Finding::fatal("data", wrong).mend(mend))
 }
 
 /// A file that nobody else is to read.
@@ -318,8 +320,10 @@ mod tests {
             of_push_key(&dir).map(|finding| finding.level)
         };
         assert_eq!((level(0o600), level(0o640)), (None, Some(Level::Bad)));
-        fs::write(&path, "ab").unwrap();
-        assert_eq!(level(0o600), Some(Level::Fatal));
+        for wrong in ["ab".to_owned(), "ff".repeat(32)] {
+            fs::write(&path, wrong).unwrap();
+            assert_eq!(level(0o600), Some(Level::Fatal));
+        }
         fs::remove_dir_all(dir).unwrap();
     }
 

@@ -38,6 +38,20 @@ fn status(status: u16, retry_after_secs: Option<u64>) -> Result<WebAnswer, WebEr
     })
 }
 
+/// A machine's own public address is no way past the firewall in front of it.
+#[tokio::test]
+async fn what_leads_back_here_is_known() {
+    let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
+    let listener = listener.unwrap();
+    let to = listener.local_addr().unwrap();
+    let here = TcpStream::connect(to).await.unwrap();
+    assert!(is_this_machine(&here));
+    let from = tokio::net::TcpSocket::new_v4().unwrap();
+    from.bind((Ipv4Addr::new(127, 0, 0, 2), 0).into()).unwrap();
+    let other = from.connect(to).await.unwrap();
+    assert!(!is_this_machine(&other));
+}
+
 #[tokio::test]
 async fn what_is_sent() {
     let (answer, sent) = said(b"HTTP/1.1 201 Created\r\n\r\n").await;
