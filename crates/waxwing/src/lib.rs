@@ -7,6 +7,7 @@
 mod accepting;
 mod accounts;
 mod admin_socket;
+mod api;
 mod api_tokens;
 mod authority;
 mod backups;
@@ -51,6 +52,7 @@ mod tls;
 mod tls_tests;
 mod token_keys;
 mod upload;
+mod urlencoded;
 mod web;
 mod websocket;
 mod write_limit;
