@@ -4,97 +4,121 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 use waxwing_stanza::BareJid;
+use waxwing_store::Owner;
 use waxwing_stream::StreamCondition;
 
-use crate::accounts::{self, Role, StoredAccount};
-use crate::admin::{AdminError, Argument, Arguments, Command};
+use crate::accounts::{self, ACCOUNTS, Role, StoredAccount};
+use crate::admin::{
+    Access, AdminError, Argument, Arguments, CURSOR, Command, Kind, LIMIT, Member, NEXT,
+    PASSWORD_BYTES_MAX, Page, Shape, member, optional, required,
+};
 use crate::blocking::BlockList;
 use crate::server::Server;
 use crate::xep::xep_0077_registration as registration;
 
-const JID: Argument = Argument {
-    name: "jid",
-    doc: "The account's address, user@domain.",
-    required: true,
-    secret: false,
-};
-const PASSWORD: Argument = Argument {
-    name: "password",
-    doc: "The new password.",
-    required: true,
-    secret: true,
-};
-const ROLE: Argument = Argument {
-    name: "role",
-    doc: "member (default), restricted, admin or operator.",
-    required: false,
-    secret: false,
-};
-const NEW_ROLE: Argument = Argument {
-    name: "role",
-    doc: "member, restricted, admin or operator.",
-    required: true,
-    secret: false,
-};
-const DOMAIN: Argument = Argument {
-    name: "domain",
-    doc: "Only accounts of this domain.",
-    required: false,
-    secret: false,
-};
+const JID: Argument = required("jid", Kind::Account, "The account's address, user@domain.");
+const PASSWORD: Argument = required(
+    "password",
+    Kind::Text {
+        bytes_max: PASSWORD_BYTES_MAX,
+    },
+    "The new password.",
+)
+.secret();
+const ROLE: Argument = optional("role", Kind::Role, "What it may do; member, otherwise.");
+const NEW_ROLE: Argument = required("role", Kind::Role, "What it may do from now on.");
+const DOMAIN: Argument = optional("domain", Kind::Domain, "Only accounts of this domain.");
+const DISABLED: Argument = optional(
+    "disabled",
+    Kind::Flag,
+    "Only accounts that may not log in, or only those that may.",
+);
+const REUSE: Argument = optional(
+    "reuse",
+    Kind::Flag,
+    "Even if the name belonged to an account that was removed, whose contacts may take this for it.",
+);
 
-const REUSE: Argument = Argument {
-    name: "reuse",
-    doc: "yes: even if the name belonged to an account that was removed, whose contacts may take this for it.",
-    required: false,
-    secret: false,
-};
+const OWN_JID: Member = member("jid", Shape::Text, "The account's address.");
+const OWN_ROLE: Member = member("role", Shape::Text, "What it may do.");
+const IS_DISABLED: Member = member("disabled", Shape::Flag, "Whether it may not log in.");
 
-/// Accounts listed at most by one command.
-const LIST_MAX: usize = 100_000;
+const LISTED: &[Member] = &[
+    OWN_JID,
+    OWN_ROLE,
+    IS_DISABLED,
+    member(
+        "created_micros",
+        Shape::Number,
+        "When it was made, in microseconds since 1970.",
+    ),
+];
+
+/// Owners that are read at a time.
+const OWNERS: usize = 500;
+
+/// Their kind.
+const ACCOUNTS_KIND: &str = "accounts";
 
 /// The commands.
 pub const COMMANDS: &[Command] = &[
     Command {
         name: "account add",
         doc: "Makes an account.",
+        access: Access::Changes(ACCOUNTS_KIND),
         arguments: &[JID, PASSWORD, ROLE, REUSE],
+        answer: &[OWN_JID, OWN_ROLE],
         run: |s, a| add(s, a).boxed(),
     },
     Command {
         name: "account remove",
         doc: "Removes an account with everything it stores, and ends its sessions.",
+        access: Access::Changes(ACCOUNTS_KIND),
         arguments: &[JID],
+        answer: &[OWN_JID],
         run: |s, a| remove(s, a).boxed(),
     },
     Command {
         name: "account passwd",
         doc: "Sets an account's password and ends its sessions.",
+        access: Access::Changes(ACCOUNTS_KIND),
         arguments: &[JID, PASSWORD],
+        answer: &[OWN_JID],
         run: |s, a| passwd(s, a).boxed(),
     },
     Command {
         name: "account set-role",
         doc: "Sets what an account may do, for the sessions that it has too.",
+        access: Access::Changes(ACCOUNTS_KIND),
         arguments: &[JID, NEW_ROLE],
+        answer: &[OWN_JID, OWN_ROLE],
         run: |s, a| set_role(s, a).boxed(),
     },
     Command {
         name: "account list",
-        doc: "Lists accounts.",
-        arguments: &[DOMAIN],
+        doc: "Lists accounts, by address.",
+        access: Access::Reads(ACCOUNTS_KIND),
+        arguments: &[DOMAIN, DISABLED, CURSOR, LIMIT],
+        answer: &[
+            member("accounts", Shape::List(LISTED), "The accounts."),
+            NEXT,
+        ],
         run: |s, a| list(s, a).boxed(),
     },
     Command {
         name: "account disable",
         doc: "Forbids log-in and ends the account's sessions; nothing is removed.",
+        access: Access::Changes(ACCOUNTS_KIND),
         arguments: &[JID],
+        answer: &[OWN_JID, IS_DISABLED],
         run: |s, a| switch(s, a, true),
     },
     Command {
         name: "account enable",
         doc: "Allows log-in again.",
+        access: Access::Changes(ACCOUNTS_KIND),
         arguments: &[JID],
+        answer: &[OWN_JID, IS_DISABLED],
         run: |s, a| switch(s, a, false),
     },
 ];
@@ -104,9 +128,9 @@ fn address(server: &Server, args: &Arguments) -> Result<BareJid, AdminError> {
     let text = args.text("jid")?;
     let jid: BareJid = text
         .parse()
-        .map_err(|error| AdminError::Refused(format!("'{text}' is not an address: {error}")))?;
+        .map_err(|error| wrong(format!("'{text}' is not an address: {error}")))?;
     if jid.node().is_none() {
-        return Err(AdminError::Refused(format!(
+        return Err(wrong(format!(
             "'{text}' has no user part; an address looks like alice@{}",
             jid.domain()
         )));
@@ -115,6 +139,10 @@ fn address(server: &Server, args: &Arguments) -> Result<BareJid, AdminError> {
         return Err(not_served(server, jid.domain()));
     }
     Ok(jid)
+}
+
+fn wrong(text: String) -> AdminError {
+    AdminError::argument(JID.name, text)
 }
 
 fn not_served(server: &Server, domain: &str) -> AdminError {
@@ -131,7 +159,7 @@ async fn existing(server: &Server, jid: &BareJid) -> Result<StoredAccount, Admin
 }
 
 fn absent(jid: &BareJid) -> AdminError {
-    AdminError::Refused(format!("there is no account '{jid}'"))
+    AdminError::Absent(format!("there is no account '{jid}'"))
 }
 
 fn role(name: &str) -> Result<Role, AdminError> {
@@ -145,7 +173,7 @@ fn role(name: &str) -> Result<Role, AdminError> {
 async fn add(server: Server, args: Arguments) -> Result<Value, AdminError> {
     let jid = address(&server, &args)?;
     let role = role(args.optional("role").unwrap_or("member"))?;
-    let reuse = args.optional("reuse") == Some("yes");
+    let reuse = args.flag("reuse");
     match accounts::create(&server, &jid, args.text("password")?, role, reuse).await {
         Ok(()) => Ok(json!({ "jid": jid.to_string(), "role": role.name() })),
         Err(error) => Err(refused(&jid, &error)),
@@ -156,8 +184,8 @@ async fn add(server: Server, args: Arguments) -> Result<Value, AdminError> {
 fn refused(jid: &BareJid, error: &accounts::AccountError) -> AdminError {
     use accounts::AccountError;
     match error {
-        AccountError::Exists => AdminError::Refused(format!("the account '{jid}' exists already")),
-        AccountError::Removed => AdminError::Refused(format!(
+        AccountError::Exists => AdminError::Conflict(format!("the account '{jid}' exists already")),
+        AccountError::Removed => AdminError::Conflict(format!(
             "'{jid}' belonged to an account that was removed; its contacts may take a new one for the old. --reuse makes it all the same"
         )),
         AccountError::Name => AdminError::Refused(format!(
@@ -238,31 +266,54 @@ async fn change(
 }
 
 async fn list(server: Server, args: Arguments) -> Result<Value, AdminError> {
+    let page = Page::of(&args);
     let wanted = args.optional("domain").map(|text| {
         let jid: Result<BareJid, _> = text.parse();
         jid.map_or_else(|_| text.to_owned(), |jid| jid.domain().to_owned())
     });
+    let disabled = args.flag_given("disabled");
     let mut listed = Vec::new();
-    for (jid, account) in accounts::all(server.store(), LIST_MAX).await? {
-        if wanted
-            .as_deref()
-            .is_none_or(|domain| domain == jid.domain())
-        {
-            listed.push(json!({
-                "jid": jid.to_string(),
-                "role": account.role().name(),
-                "disabled": account.disabled,
-                "created_micros": account.created_micros,
-            }));
+    let mut after = page.after.as_deref().map(Owner::account);
+    while !page.is_over(listed.len()) {
+        let owners = server.store().owners(&ACCOUNTS, after.as_ref(), OWNERS);
+        let owners = owners.await?;
+        let Some(last) = owners.last().cloned() else {
+            break;
+        };
+        for owner in owners {
+            let Ok(jid) = owner.name().parse::<BareJid>() else {
+                continue;
+            };
+            let is_of_domain = wanted
+                .as_deref()
+                .is_none_or(|wanted| wanted == jid.domain());
+            if !is_of_domain || page.is_over(listed.len()) {
+                continue;
+            }
+            if let Some(account) = accounts::load(server.store(), &jid).await?
+                && disabled.is_none_or(|disabled| disabled == account.disabled)
+            {
+                listed.push((jid.to_string(), shown(&jid, &account)));
+            }
         }
+        after = Some(last);
     }
     // Accounts of a domain that was served once are there still.
     match wanted {
         Some(domain) if listed.is_empty() && !server.serves(&domain) => {
             Err(not_served(&server, &domain))
         }
-        _ => Ok(json!({ "accounts": listed })),
+        _ => Ok(page.answer("accounts", listed)),
     }
+}
+
+fn shown(jid: &BareJid, account: &StoredAccount) -> Value {
+    json!({
+        "jid": jid.to_string(),
+        "role": account.role().name(),
+        "disabled": account.disabled,
+        "created_micros": account.created_micros,
+    })
 }
 
 fn switch(

@@ -1,22 +1,24 @@
-//! Admin commands: defined once, with several faces (command line, later ad-hoc and HTTP).
+//! Admin commands: registered once, with three faces.
+//!
+//! The command line asks over a socket on the machine and may do everything. Ad-hoc commands (XEP-0050, XEP-0133) are forms
+//! that clients show to a domain's admins. HTTP takes and gives JSON, for programs that have a token. What a command is
+//! named, what it takes and answers, and which token is needed for it, is said here alone.
+
+mod answer;
+mod argument;
+mod page;
+mod within;
 
 use futures_util::future::BoxFuture;
 use serde_json::{Map, Value};
 
-use crate::server::Server;
+pub(crate) use answer::NEXT;
+pub use answer::{Member, Shape, admits, member};
+pub use argument::{Argument, Kind, optional, required};
+pub(crate) use argument::{CURSOR, LIMIT, PASSWORD_BYTES_MAX, secs};
+pub(crate) use page::Page;
 
-/// An argument of a command.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Argument {
-    /// Its name.
-    pub name: &'static str,
-    /// What it is, one sentence.
-    pub doc: &'static str,
-    /// Whether it must be given.
-    pub required: bool,
-    /// Whether it must never be shown.
-    pub secret: bool,
-}
+use crate::server::Server;
 
 /// An admin command.
 #[derive(Clone, Copy)]
@@ -25,15 +27,77 @@ pub struct Command {
     pub name: &'static str,
     /// What it does, one sentence.
     pub doc: &'static str,
+    /// Who may run it from afar.
+    pub access: Access,
     /// Its arguments; others are refused.
     pub arguments: &'static [Argument],
+    /// What it answers, by name.
+    pub answer: &'static [Member],
     /// Does it.
     pub run: fn(Server, Arguments) -> BoxFuture<'static, Result<Value, AdminError>>,
+}
+
+/// Who may run a command from afar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Nobody: it is run on the machine alone.
+    Machine,
+    /// Whoever may read what is of this kind; nothing changes.
+    Reads(&'static str),
+    /// Whoever may change what is of this kind.
+    Changes(&'static str),
+}
+
+impl Access {
+    /// What a token must be good for.
+    pub fn scope(self) -> Option<String> {
+        match self {
+            Access::Machine => None,
+            Access::Reads(kind) => Some(format!("{kind}:read")),
+            Access::Changes(kind) => Some(format!("{kind}:write")),
+        }
+    }
+}
+
+impl Command {
+    /// Whether it can be run for one domain alone: what it is about says of which domain it is.
+    pub fn is_of_domains(&self) -> bool {
+        self.arguments.iter().any(|argument| match argument.kind {
+            Kind::Domain => true,
+            Kind::Account | Kind::Address => argument.required,
+            _ => false,
+        })
+    }
+
+    /// Its argument of this name.
+    pub fn argument(&self, name: &str) -> Option<&'static Argument> {
+        self.arguments.iter().find(|argument| argument.name == name)
+    }
 }
 
 /// Why a command did nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AdminError {
+    /// An argument is missing, not known, or cannot be what it is.
+    #[error("{text}")]
+    Argument {
+        /// Which.
+        name: String,
+        /// What is wrong.
+        text: String,
+    },
+    /// What it is about is not there.
+    #[error("{0}")]
+    Absent(String),
+    /// There is something that stands against it.
+    #[error("{0}")]
+    Conflict(String),
+    /// It is about another domain than who asks may look after.
+    #[error("{0}")]
+    Elsewhere(String),
+    /// Who asks may not.
+    #[error("{0}")]
+    Forbidden(String),
     /// The caller asked for what cannot be.
     #[error("{0}")]
     Refused(String),
@@ -46,8 +110,15 @@ impl AdminError {
     /// Whose fault it is: `caller` or `environment`.
     pub fn blame(&self) -> &'static str {
         match self {
-            AdminError::Refused(_) => "caller",
             AdminError::Failed(_) => "environment",
+            _ => "caller",
+        }
+    }
+
+    pub(crate) fn argument(name: &str, text: impl Into<String>) -> Self {
+        AdminError::Argument {
+            name: name.to_owned(),
+            text: text.into(),
         }
     }
 }
@@ -79,8 +150,12 @@ pub struct Arguments(Map<String, Value>);
 impl Arguments {
     /// A text that must be there.
     pub fn text(&self, name: &str) -> Result<&str, AdminError> {
-        self.0.get(name).and_then(Value::as_str).ok_or_else(|| {
-            AdminError::Refused(format!("the argument '{name}' is missing or is not a text"))
+        let text = self.optional(name);
+        text.ok_or_else(|| {
+            AdminError::argument(
+                name,
+                format!("the argument '{name}' is missing or is not a text"),
+            )
         })
     }
 
@@ -88,44 +163,70 @@ impl Arguments {
     pub fn optional(&self, name: &str) -> Option<&str> {
         self.0.get(name).and_then(Value::as_str)
     }
+
+    /// Whether it is there.
+    pub fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
+    /// A number that may be there.
+    pub fn number(&self, name: &str) -> Option<u64> {
+        self.0.get(name).and_then(Value::as_u64)
+    }
+
+    /// Whether something is wanted.
+    pub fn flag(&self, name: &str) -> bool {
+        self.flag_given(name).unwrap_or(false)
+    }
+
+    /// A yes or no that may be there.
+    pub fn flag_given(&self, name: &str) -> Option<bool> {
+        self.0.get(name).and_then(Value::as_bool)
+    }
+
+    /// Several texts.
+    pub fn texts(&self, name: &str) -> Vec<&str> {
+        let all = self.0.get(name).and_then(Value::as_array);
+        let all = all.into_iter().flatten();
+        all.filter_map(Value::as_str).collect()
+    }
 }
 
-/// Runs a command by name.
+/// Runs a command by name, for whoever may do everything.
 pub(crate) async fn run(server: &Server, name: &str, args: Value) -> Result<Value, AdminError> {
-    let command = server
-        .registry()
-        .commands
-        .get(name)
-        .copied()
-        .ok_or_else(|| AdminError::Refused(format!("there is no command '{name}'")))?;
+    let (command, args) = checked(server, name, args)?;
+    (command.run)(server.clone(), Arguments(args)).await
+}
+
+/// The same for whoever may only do what a domain's admin may.
+pub(crate) async fn run_within(
+    server: &Server,
+    domain: &str,
+    name: &str,
+    args: Value,
+) -> Result<Value, AdminError> {
+    let (command, mut args) = checked(server, name, args)?;
+    within::bind(server, &command, domain, &mut args).await?;
+    (command.run)(server.clone(), Arguments(args)).await
+}
+
+/// The command of this name, and its arguments if they are such.
+fn checked(
+    server: &Server,
+    name: &str,
+    args: Value,
+) -> Result<(Command, Map<String, Value>), AdminError> {
+    let command = server.registry().command(name);
+    let command =
+        command.ok_or_else(|| AdminError::Absent(format!("there is no command '{name}'")))?;
     let args = match args {
         Value::Null => Map::new(),
         Value::Object(map) => map,
         _ => {
-            return Err(AdminError::Refused(
-                "arguments are an object of names and values".to_owned(),
-            ));
+            let text = "arguments are an object of names and values";
+            return Err(AdminError::Refused(text.to_owned()));
         }
     };
-    if let Some(unknown) = args.keys().find(|key| {
-        !command
-            .arguments
-            .iter()
-            .any(|known| known.name == key.as_str())
-    }) {
-        return Err(AdminError::Refused(format!(
-            "'{name}' has no argument '{unknown}'"
-        )));
-    }
-    if let Some(missing) = command
-        .arguments
-        .iter()
-        .find(|known| known.required && !args.contains_key(known.name))
-    {
-        return Err(AdminError::Refused(format!(
-            "'{name}' needs the argument '{}'",
-            missing.name
-        )));
-    }
-    (command.run)(server.clone(), Arguments(args)).await
+    argument::check(&command, &args)?;
+    Ok((command, args))
 }

@@ -8,7 +8,7 @@ mod error;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::future::Future;
 use std::sync::Arc;
 
@@ -27,6 +27,7 @@ pub use error::RegistryError;
 use crate::account_commands::COMMANDS;
 use crate::addressee::Addressee;
 use crate::admin::Command;
+use crate::api_tokens::COMMANDS as TOKEN_COMMANDS;
 use crate::cx::{Answer, Cx, Iq, IqHead};
 use crate::hooks::{Hooks, Phase, ReceivedHook, SendingHook, SentHook};
 use crate::options::{OptionSpec, Options};
@@ -141,7 +142,7 @@ pub struct Registry {
     pub(crate) stream_features: Vec<(Stage, StreamFeatureOf)>,
     bind2_features: Vec<(&'static str, Bind2Feature)>,
     bind2_results: Vec<Bind2Result>,
-    pub(crate) commands: BTreeMap<&'static str, Command>,
+    commands: BTreeMap<&'static str, Command>,
     ad_hoc: Vec<(Addressee, AdHoc)>,
     pub(crate) profiles: Vec<Profile>,
     links: Vec<(&'static str, Link)>,
@@ -319,9 +320,10 @@ impl Registry {
     /// Collects what `features` register; two owners of one thing are refused.
     pub fn new(features: &[&Feature]) -> Result<Registry, RegistryError> {
         let mut registry = Registry::default();
+        let own = COMMANDS.iter().chain(TOKEN_COMMANDS);
         registry
             .commands
-            .extend(COMMANDS.iter().map(|command| (command.name, *command)));
+            .extend(own.map(|command| (command.name, *command)));
         let mut flags: HashMap<u8, &'static str> = HashMap::new();
         for &feature in features {
             for flag in feature.flags {
@@ -373,6 +375,24 @@ impl Registry {
     /// What is told together with a resource.
     pub(crate) fn bind2_results(&self) -> Vec<Bind2Result> {
         self.bind2_results.clone()
+    }
+
+    /// The admin command of this name.
+    pub fn command(&self, name: &str) -> Option<Command> {
+        self.commands.get(name).copied()
+    }
+
+    /// All admin commands, by name.
+    pub fn commands(&self) -> impl Iterator<Item = Command> {
+        self.commands.values().copied()
+    }
+
+    /// What tokens can be good for, as the commands say.
+    pub fn scopes(&self) -> BTreeSet<String> {
+        let scopes = self.commands.values();
+        scopes
+            .filter_map(|command| command.access.scope())
+            .collect()
     }
 
     /// The ad-hoc commands of an addressee kind.

@@ -166,6 +166,7 @@ impl Server {
             accounts::SECRETS.shape(),
             accounts::REMOVED.shape(),
             crate::throttle::KNOWN.shape(),
+            crate::api_tokens::TOKENS.shape(),
             MESSAGES.shape(),
         ];
         for feature in xep::FEATURES {
@@ -296,6 +297,16 @@ impl Server {
         args: serde_json::Value,
     ) -> Result<serde_json::Value, AdminError> {
         crate::admin::run(self, command, args).await
+    }
+
+    /// The same, for whoever looks after one domain alone.
+    pub async fn admin_within(
+        &self,
+        domain: &str,
+        command: &str,
+        args: serde_json::Value,
+    ) -> Result<serde_json::Value, AdminError> {
+        crate::admin::run_within(self, domain, command, args).await
     }
 
     /// Counts that somebody went over a limit of the daemon's.

@@ -6,6 +6,7 @@ use waxwing_stanza::BareJid;
 
 use crate::accounts::REMOVED_NAME_DAYS;
 use crate::admission::{CONNECTIONS_MAX, CONNECTIONS_PER_NETWORK_MAX, NEGOTIATING_MAX};
+use crate::api_tokens::REQUESTS_PER_TOKEN;
 use crate::component::{self, ComponentSettings};
 use crate::hosts::{Hosts, PUBSUB_HOST, ROOMS_HOST};
 use crate::options::{OptionDefault, OptionError, OptionSpec, OptionValue, Options};
@@ -129,6 +130,7 @@ pub const OPTIONS: &[OptionSpec] = &[
     LOG_FAILED_LOGINS,
     FAILURES_BY_NETWORK,
     FAILURES_BY_ACCOUNT,
+    REQUESTS_PER_TOKEN,
     REMOVED_NAME_DAYS,
 ];
 

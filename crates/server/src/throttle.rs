@@ -15,6 +15,7 @@ use waxwing_stanza::BareJid;
 use waxwing_store::{Batch, Expiring, StoreError, Table};
 
 use crate::accounts::owner;
+use crate::api_tokens::REQUESTS_PER_TOKEN;
 use crate::counts::Counts;
 use crate::invitations::REDEEMED_BY_NETWORK;
 use crate::metrics::Limit;
@@ -73,6 +74,8 @@ pub const REGISTRATIONS: OptionSpec = OptionSpec {
 const FAILURES_WINDOW_MICROS: u64 = 5 * 60 * 1_000_000;
 /// In this time as many registrations are forgotten as are allowed.
 const REGISTRATIONS_WINDOW_MICROS: u64 = 3_600 * 1_000_000;
+/// In this time as many requests of the API are forgotten as are allowed.
+const REQUESTS_WINDOW_MICROS: u64 = 60 * 1_000_000;
 /// How long a network is known to an account after the last log-in from there.
 const KNOWN_MICROS: u64 = 90 * 24 * 3_600 * 1_000_000;
 /// How old that knowledge must be to be written anew.
@@ -113,6 +116,10 @@ pub(crate) struct Throttle {
     registrations_by_network: Mutex<Counts<Network>>,
     registrations: Mutex<Counts<()>>,
     invited_by_network: Mutex<Counts<Network>>,
+    /// Wrong tokens of the API: a program that has an old one keeps out nobody who logs in.
+    api_by_network: Mutex<Counts<Network>>,
+    /// Requests of the API, by token.
+    api_requests: Mutex<Counts<String>>,
     key: [u8; 32],
 }
 
@@ -126,6 +133,8 @@ impl Throttle {
             registrations_by_network: Mutex::new(Counts::new(REGISTRATIONS_WINDOW_MICROS)),
             registrations: Mutex::new(Counts::new(REGISTRATIONS_WINDOW_MICROS)),
             invited_by_network: Mutex::new(Counts::new(REGISTRATIONS_WINDOW_MICROS)),
+            api_by_network: Mutex::new(Counts::new(FAILURES_WINDOW_MICROS)),
+            api_requests: Mutex::new(Counts::new(REQUESTS_WINDOW_MICROS)),
             key,
         }
     }
@@ -271,6 +280,38 @@ pub(crate) fn looks_at_tokens(server: &Server, network: Network) -> bool {
     !counts.is_full(&network, server.steady_micros(), limit)
 }
 
+/// How long tokens of the API are not looked at that are shown from there, in seconds, if they are not.
+pub(crate) fn api_wait_secs(server: &Server, network: Network) -> Option<u64> {
+    let limit = server.options().number(&FAILURES_BY_NETWORK);
+    let counts = lock(&server.throttle().api_by_network);
+    let is_full = counts.is_full(&network, server.steady_micros(), limit);
+    is_full.then(|| secs_for_one(FAILURES_WINDOW_MICROS, limit))
+}
+
+/// A wrong token of the API was shown from there.
+pub(crate) fn api_failed(server: &Server, network: Network) {
+    let limit = server.options().number(&FAILURES_BY_NETWORK);
+    let now = server.steady_micros();
+    lock(&server.throttle().api_by_network).add(network, now, limit);
+}
+
+/// Counts a request with this token; how long it has to wait, in seconds, if it is one too many.
+pub(crate) fn api_request_wait_secs(server: &Server, id: &str) -> Option<u64> {
+    let limit = server.options().number(&REQUESTS_PER_TOKEN);
+    let (id, now) = (id.to_owned(), server.steady_micros());
+    let mut counts = lock(&server.throttle().api_requests);
+    if counts.is_full(&id, now, limit) {
+        return Some(secs_for_one(REQUESTS_WINDOW_MICROS, limit));
+    }
+    counts.add(id, now, limit);
+    None
+}
+
+/// How long it takes until one of so many is forgotten.
+fn secs_for_one(window_micros: u64, limit: u64) -> u64 {
+    window_micros.div_ceil(limit.max(1)).div_ceil(1_000_000)
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -278,6 +319,13 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_is_kept_out_waits_for_one_to_be_forgotten() {
+        assert_eq!(secs_for_one(FAILURES_WINDOW_MICROS, 20), 15);
+        assert_eq!(secs_for_one(REQUESTS_WINDOW_MICROS, 600), 1);
+        assert_eq!(secs_for_one(REQUESTS_WINDOW_MICROS, 1), 60);
+    }
 
     #[test]
     fn a_network_is_an_address_or_half_of_one() {

@@ -1,9 +1,10 @@
 //! The commands `waxwing account …`: ask the running server, show the answer.
 
 use std::io::{IsTerminal, Read};
+use std::path::Path;
 
 use clap::ValueEnum;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use waxwing_stanza::BareJid;
 
 use crate::admin_socket::{self, CommandError};
@@ -19,6 +20,11 @@ const PASSWORD_BYTES_MAX: u64 = 1_024;
 /// Runs one of the commands.
 pub(crate) fn run(config: &Config, command: Account) -> Outcome {
     match request(command) {
+        Ok((name @ "account list", args, json_wanted)) => {
+            ask_all(config, name, args, "accounts", |result| {
+                show(name, result, json_wanted);
+            })
+        }
         Ok((name, args, json_wanted)) => {
             ask(config, name, args, |result| show(name, result, json_wanted))
         }
@@ -26,8 +32,45 @@ pub(crate) fn run(config: &Config, command: Account) -> Outcome {
     }
 }
 
+/// Entries of a list that are asked for at a time.
+const PAGE_ENTRIES: u64 = 1_000;
+
 /// Has the running server do a command, and shows what came of it.
 pub(crate) fn ask(config: &Config, name: &str, args: Value, show: impl FnOnce(&Value)) -> Outcome {
+    asked(config, show, async |socket| {
+        admin_socket::ask(socket, name, args).await
+    })
+}
+
+/// The same for a list, whose pages are put together: `member` holds the entries.
+pub(crate) fn ask_all(
+    config: &Config,
+    name: &str,
+    mut args: Value,
+    member: &str,
+    show: impl FnOnce(&Value),
+) -> Outcome {
+    asked(config, show, async |socket| {
+        args["limit"] = json!(PAGE_ENTRIES);
+        let mut all = Vec::new();
+        loop {
+            let mut page = admin_socket::ask(socket, name, args.clone()).await?;
+            if let Some(Value::Array(entries)) = page.get_mut(member).map(Value::take) {
+                all.extend(entries);
+            }
+            match page.get_mut("next").map(Value::take) {
+                Some(next @ Value::String(_)) => args["cursor"] = next,
+                _ => return Ok(json!({ member: all })),
+            }
+        }
+    })
+}
+
+fn asked(
+    config: &Config,
+    show: impl FnOnce(&Value),
+    question: impl AsyncFnOnce(&Path) -> Result<Value, CommandError>,
+) -> Outcome {
     let runtime = match tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -35,7 +78,7 @@ pub(crate) fn ask(config: &Config, name: &str, args: Value, show: impl FnOnce(&V
         Ok(runtime) => runtime,
         Err(error) => return Outcome::Failed(error.to_string()),
     };
-    match runtime.block_on(admin_socket::ask(&config.admin_socket(), name, args)) {
+    match runtime.block_on(question(&config.admin_socket())) {
         Ok(result) => {
             show(&result);
             Outcome::Done
@@ -47,6 +90,13 @@ pub(crate) fn ask(config: &Config, name: &str, args: Value, show: impl FnOnce(&V
             | CommandError::Failed(_)),
         ) => Outcome::Failed(error.to_string()),
     }
+}
+
+/// The arguments that were given.
+pub(crate) fn given<const N: usize>(args: [(&str, Option<Value>); N]) -> Value {
+    let args = args.into_iter();
+    let given = args.filter_map(|(name, value)| Some((name.to_owned(), value?)));
+    Value::Object(given.collect::<Map<_, _>>())
 }
 
 type Request = (&'static str, Value, bool);
@@ -64,7 +114,7 @@ fn request(command: Account) -> Result<Request, Outcome> {
             json!({
                 "password": read(&password, &jid)?,
                 "role": name(role),
-                "reuse": if reuse { "yes" } else { "no" },
+                "reuse": reuse,
                 "jid": jid,
             }),
             output.json,
@@ -87,13 +137,14 @@ fn request(command: Account) -> Result<Request, Outcome> {
         Account::Disable { jid, output } => ("account disable", json!({ "jid": jid }), output.json),
         Account::Enable { jid, output } => ("account enable", json!({ "jid": jid }), output.json),
         Account::List {
-            domain: Some(domain),
+            domain,
+            disabled,
             output,
-        } => ("account list", json!({ "domain": domain }), output.json),
-        Account::List {
-            domain: None,
-            output,
-        } => ("account list", json!({}), output.json),
+        } => {
+            let disabled = disabled.then_some(Value::Bool(true));
+            let args = [("domain", domain.map(Value::from)), ("disabled", disabled)];
+            ("account list", given(args), output.json)
+        }
     })
 }
 

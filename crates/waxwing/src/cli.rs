@@ -1,10 +1,14 @@
 //! The command line.
 
+mod from_afar;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+
+pub(crate) use from_afar::{ApiToken, NewApiToken, Session};
 
 use crate::terminal::Manner;
 
@@ -40,6 +44,30 @@ pub(crate) enum Command {
     /// Invitations to the running server, and links for new passwords.
     #[command(subcommand)]
     Invite(Invite),
+    /// Sessions of the running server.
+    #[command(subcommand)]
+    Session(Session),
+    /// Sends a message to everybody who is online; it is stored for nobody.
+    Announce {
+        /// What is said.
+        text: String,
+        /// Only to people of this domain.
+        #[arg(long)]
+        domain: Option<String>,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Counts accounts of the running server, and who of them is here.
+    Status {
+        /// Only those of this domain.
+        #[arg(long)]
+        domain: Option<String>,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Tokens by which programs run commands over HTTP.
+    #[command(subcommand)]
+    ApiToken(ApiToken),
     /// Has the running server read its configuration and certificates again; no stream is dropped.
     Reload {
         #[command(flatten)]
@@ -188,6 +216,9 @@ pub(crate) enum Account {
         /// Only those of this domain.
         #[arg(long)]
         domain: Option<String>,
+        /// Only those that may not log in.
+        #[arg(long)]
+        disabled: bool,
         #[command(flatten)]
         output: Output,
     },
@@ -385,12 +416,46 @@ impl Command {
                 Invite::Create(Invitation { output, .. })
                 | Invite::List { output, .. }
                 | Invite::Revoke { output, .. },
+            )
+            | Command::Session(Session::List { output, .. } | Session::End { output, .. })
+            | Command::Announce { output, .. }
+            | Command::Status { output, .. }
+            | Command::ApiToken(
+                ApiToken::Create(NewApiToken { output, .. })
+                | ApiToken::List { output }
+                | ApiToken::Revoke { output, .. },
             ) => output,
         };
         if output.json {
             Manner::Json
         } else {
             Manner::Text
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+    use waxwing_server::registry::Registry;
+    use waxwing_server::xep::FEATURES;
+
+    use super::*;
+
+    /// A command that a feature registers is missing from no face: the others are made of the registry.
+    #[test]
+    fn every_registered_command_can_be_typed() {
+        let all = Cli::command();
+        for command in Registry::new(FEATURES).unwrap().commands() {
+            let mut found = Some(&all);
+            for word in command.name.split(' ') {
+                found = found.and_then(|found| found.find_subcommand(word));
+            }
+            let found = found.unwrap_or_else(|| panic!("waxwing {}", command.name));
+            let given = found.get_arguments().count();
+            let wanted = command.arguments.iter();
+            let wanted = wanted.filter(|one| !["cursor", "limit"].contains(&one.name));
+            assert!(given >= wanted.count(), "waxwing {}", command.name);
         }
     }
 }

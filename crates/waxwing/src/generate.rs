@@ -3,7 +3,10 @@
 use std::path::Path;
 
 use waxwing_server::generate;
+use waxwing_server::registry::Registry;
+use waxwing_server::xep::FEATURES;
 
+use crate::api;
 use crate::config::EXAMPLE;
 use crate::{Outcome, say};
 
@@ -12,6 +15,7 @@ const README_END: &str = "<!-- end -->";
 
 fn files() -> Result<Vec<(&'static str, String)>, String> {
     let hooks = generate::hook_listing().map_err(|error| error.to_string())?;
+    let registry = Registry::new(FEATURES).map_err(|error| error.to_string())?;
     Ok(vec![
         ("waxwing.doap", generate::doap()),
         (
@@ -20,6 +24,10 @@ fn files() -> Result<Vec<(&'static str, String)>, String> {
         ),
         ("docs/operate/options.md", generate::option_reference()),
         ("docs/operate/metrics.md", generate::metric_reference()),
+        (
+            "docs/operate/openapi.json",
+            format!("{:#}\n", api::document(&registry)),
+        ),
         ("docs/develop/hooks.md", hooks),
     ])
 }

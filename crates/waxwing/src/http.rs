@@ -1,4 +1,4 @@
-//! HTTP: health, streams, files and invitations for everybody, metrics for this machine.
+//! HTTP: health, streams, files, invitations and the API for everybody, metrics for this machine.
 
 use std::sync::Arc;
 
@@ -7,10 +7,11 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, Version, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 use prometheus_client::registry::Registry;
 use waxwing_server::Server;
 
+use crate::api::{self, API_ROUTES};
 use crate::invite::{self, INVITE_ROUTE, STYLE_ROUTE};
 use crate::site::Site;
 use crate::upload::{self, UPLOAD_ROUTE};
@@ -72,15 +73,18 @@ fn routes(site: Site) -> Router {
     let files = get(upload::fetch)
         .put(upload::bring)
         .options(upload::options);
-    let streams = Router::new()
+    let mut streams = Router::new()
         .route(WEBSOCKET_PATH, get(websocket::upgrade))
         .route(BOSH_PATH, post(bosh::post).options(bosh::options))
         .route("/.well-known/host-meta", get(host_meta::xml))
         .route("/.well-known/host-meta.json", get(host_meta::json))
         .route(UPLOAD_ROUTE, files)
         .route(STYLE_ROUTE, get(invite::style))
-        .route(INVITE_ROUTE, get(invite::show).post(invite::take))
-        .with_state(Arc::new(site));
+        .route(INVITE_ROUTE, get(invite::show).post(invite::take));
+    for route in API_ROUTES {
+        streams = streams.route(route, any(api::answer));
+    }
+    let streams = streams.with_state(Arc::new(site));
     Router::new()
         .route("/healthz", get(health))
         .with_state(server)

@@ -1,9 +1,9 @@
 //! The commands `waxwing invite …`: ask the running server, show the answer.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use waxwing_stanza::xep::xep_0082_datetime::DateTime;
 
-use crate::accounts::{ask, name};
+use crate::accounts::{ask, ask_all, given, name};
 use crate::cli::{Invitation, Invite};
 use crate::config::Config;
 use crate::terminal::plain;
@@ -20,8 +20,8 @@ pub(crate) fn run(config: &Config, command: Invite) -> Outcome {
             })
         }
         Invite::List { domain, output } => {
-            let args = given([("domain", domain)]);
-            ask(config, "invite list", args, |result| {
+            let args = given([("domain", domain.map(Value::from))]);
+            ask_all(config, "invite list", args, "invitations", |result| {
                 shown(result, output.json, listed);
             })
         }
@@ -39,22 +39,15 @@ pub(crate) fn run(config: &Config, command: Invite) -> Outcome {
     }
 }
 
-/// The arguments that were given.
-fn given<const N: usize>(args: [(&str, Option<String>); N]) -> Value {
-    let args = args.into_iter();
-    let given = args.filter_map(|(name, value)| Some((name.to_owned(), Value::from(value?))));
-    Value::Object(given.collect::<Map<_, _>>())
-}
-
 fn wanted(invitation: Invitation) -> Value {
     given([
-        ("account", invitation.account),
-        ("contact", invitation.contact),
-        ("reset", invitation.reset),
-        ("domain", invitation.domain),
-        ("role", invitation.role.and_then(name)),
-        ("uses", invitation.uses.map(|uses| uses.to_string())),
-        ("expires", invitation.expires),
+        ("account", invitation.account.map(Value::from)),
+        ("contact", invitation.contact.map(Value::from)),
+        ("reset", invitation.reset.map(Value::from)),
+        ("domain", invitation.domain.map(Value::from)),
+        ("role", invitation.role.and_then(name).map(Value::from)),
+        ("uses", invitation.uses.map(Value::from)),
+        ("expires", invitation.expires.map(Value::from)),
     ])
 }
 
@@ -162,7 +155,7 @@ mod tests {
 
     #[test]
     fn only_what_was_given_is_asked_for() {
-        let args = given([("account", Some("carol".to_owned())), ("role", None)]);
+        let args = given([("account", Some("carol".into())), ("role", None)]);
         assert_eq!(args, json!({ "account": "carol" }));
     }
 

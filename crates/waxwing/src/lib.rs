@@ -7,6 +7,8 @@
 mod accepting;
 mod accounts;
 mod admin_socket;
+mod api;
+mod api_tokens;
 mod authority;
 mod backups;
 mod bosh;
@@ -39,6 +41,7 @@ mod push_command;
 mod push_key;
 mod reload;
 mod serve;
+mod sessions;
 mod site;
 mod storage;
 mod store_command;
@@ -49,6 +52,7 @@ mod tls;
 mod tls_tests;
 mod token_keys;
 mod upload;
+mod urlencoded;
 mod web;
 mod websocket;
 mod write_limit;
@@ -145,6 +149,22 @@ fn run(cli: Cli) -> Outcome {
         Command::Push(push) => with_config(&cli.config, |config| push_command::run(&config, push)),
         Command::Invite(invite) => {
             with_config(&cli.config, |config| invitations::run(&config, invite))
+        }
+        Command::Session(session) => {
+            with_config(&cli.config, |config| sessions::run(&config, session))
+        }
+        Command::Announce {
+            text,
+            domain,
+            output,
+        } => with_config(&cli.config, |config| {
+            sessions::announce(&config, &text, domain, output)
+        }),
+        Command::Status { domain, output } => with_config(&cli.config, |config| {
+            sessions::status(&config, domain, output)
+        }),
+        Command::ApiToken(token) => {
+            with_config(&cli.config, |config| api_tokens::run(&config, token))
         }
         Command::Doctor(how) => doctor::run(&cli.config, &how),
         Command::Reload { output } => reload::command(&cli.config, output),

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use waxwing_stanza::xep::xep_0082_datetime::DateTime;
 
-use crate::admin_socket::{self, CommandError};
+use crate::accounts::ask;
 use crate::cli::Push;
 use crate::config::Config;
 use crate::terminal::plain;
@@ -12,21 +12,11 @@ use crate::{Outcome, say, say_json};
 /// Runs it.
 pub(crate) fn run(config: &Config, command: Push) -> Outcome {
     let Push::List { jid, output } = command;
-    let runtime = match tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-    {
-        Ok(runtime) => runtime,
-        Err(error) => return Outcome::Failed(error.to_string()),
-    };
     let args = json!({ "jid": jid });
-    match runtime.block_on(admin_socket::ask(&config.admin_socket(), "push list", args)) {
-        Ok(result) if output.json => say_json(&result),
-        Ok(result) => show(&result),
-        Err(CommandError::Refused(text)) => return Outcome::Refused(text),
-        Err(error) => return Outcome::Failed(error.to_string()),
-    }
-    Outcome::Done
+    ask(config, "push list", args, |result| match output.json {
+        true => say_json(result),
+        false => show(result),
+    })
 }
 
 fn show(result: &Value) {

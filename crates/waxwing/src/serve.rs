@@ -273,13 +273,18 @@ fn start(sockets: Sockets, serving: &Serving) {
         serving: serving.clone(),
         address: address(listener),
         tls,
+        is_local: false,
     };
     let mut registry = Registry::default();
     serving.server.register_metrics(&mut registry);
     let registry = Arc::new(registry);
     for listener in sockets.http {
         tracing::info!(address = %address(&listener), "HTTP for this machine");
-        let router = http::local(site(&listener, false), registry.clone());
+        let site = Site {
+            is_local: true,
+            ..site(&listener, false)
+        };
+        let router = http::local(site, registry.clone());
         tokio::spawn(web::serve(
             listener,
             router,

@@ -8,6 +8,7 @@ use waxwing_server::{Security, TlsBinding};
 
 use crate::config::Web;
 use crate::listen::Serving;
+use crate::proxy;
 
 /// The address that a request came from.
 #[derive(Clone, Copy)]
@@ -42,9 +43,17 @@ pub(crate) struct Site {
     pub(crate) address: SocketAddr,
     /// Whether over TLS.
     pub(crate) tls: bool,
+    /// Whether only programs on this machine reach it.
+    pub(crate) is_local: bool,
 }
 
 impl Site {
+    /// Whether nobody on the way reads what is asked and answered. What comes from this machine is not from it if a proxy
+    /// has passed it on.
+    pub(crate) fn is_private(&self, peer: Peer, headers: &HeaderMap) -> bool {
+        self.client(peer, headers).tls || (self.is_local && !proxy::is_forwarded(headers))
+    }
+
     /// Who asks, as far as it can be told.
     pub(crate) fn client(&self, Peer(peer): Peer, headers: &HeaderMap) -> Client {
         let proxies = &self.serving.proxies;

@@ -7,7 +7,10 @@ use waxwing_store::limits::ROWS_MAX;
 use waxwing_store::{Batch, KeyRange};
 
 use crate::accounts::Role;
-use crate::admin::{AdminError, Argument, Arguments, Command};
+use crate::admin::{
+    Access, AdminError, Argument, Arguments, CURSOR, Command, Kind, LIMIT, Member, NEXT, Page,
+    Shape, member, optional, required, secs as duration_secs,
+};
 use crate::invitations::redeeming::found;
 use crate::invitations::stored::BY_ID;
 use crate::invitations::{
@@ -17,70 +20,169 @@ use crate::server::Server;
 
 const DOMAIN: Argument = optional(
     "domain",
+    Kind::Domain,
     "The domain where it is good; needed where several are served and nothing else says which.",
 );
 const ACCOUNT: Argument = optional(
     "account",
+    Kind::Name,
     "The user part, or the address, of the account that is to be made; without it, any that is free.",
 );
 const CONTACT: Argument = optional(
     "contact",
+    Kind::Account,
     "The account whose contact who is invited becomes.",
 );
 const RESET: Argument = optional(
     "reset",
+    Kind::Account,
     "The account that is to get another password; nothing is made then.",
 );
 const ROLE: Argument = optional(
     "role",
-    "What the new account may do: member (default), restricted, admin or operator.",
+    Kind::Role,
+    "What the new account may do; member, otherwise.",
 );
-const USES: Argument = optional("uses", "How often it can be used; once, otherwise.");
+const USES: Argument = optional(
+    "uses",
+    Kind::Number {
+        min: 1,
+        max: USES_MAX,
+    },
+    "How often it can be used; once, otherwise.",
+);
 const EXPIRES: Argument = optional(
     "expires",
-    "How long it is good: a number and s, m, h, d or w, as 24h; otherwise the option invite_days.",
+    Kind::Time,
+    "How long it is good, 366 days at most; otherwise the option invite_days.",
 );
-const ID: Argument = Argument {
-    name: "id",
-    doc: "The invitation's id, as `invite list` shows it.",
-    required: true,
-    secret: false,
-};
+const ID: Argument = required(
+    "id",
+    Kind::Text { bytes_max: 64 },
+    "The invitation's id, as `invite list` shows it.",
+);
 
 /// Most uses of one invitation.
-const USES_MAX: u32 = 1_000;
+const USES_MAX: u64 = 1_000;
 /// Longest time that one is good.
 const SECS_MAX: u64 = 366 * 86_400;
-/// Invitations listed at most by one command.
-const LIST_MAX: usize = 10_000;
+/// Their kind.
+const KIND: &str = "invites";
 
-const fn optional(name: &'static str, doc: &'static str) -> Argument {
-    Argument {
-        name,
-        doc,
-        required: false,
-        secret: false,
-    }
-}
+/// What is shown of an invitation.
+const ID_SHOWN: Member = member("id", Shape::Text, "Its id, by which nobody can use it.");
+const PURPOSE: Member = member(
+    "purpose",
+    Shape::Text,
+    "What it is for: account, contact or password.",
+);
+const DOMAIN_SHOWN: Member = member("domain", Shape::Text, "The domain where it is good.");
+const ACCOUNT_SHOWN: Member = member(
+    "account",
+    Shape::Maybe(&Shape::Text),
+    "The account that is made, or gets another password, where that is settled.",
+);
+const CONTACT_SHOWN: Member = member(
+    "contact",
+    Shape::Maybe(&Shape::Text),
+    "Whose contact who uses it becomes.",
+);
+const ROLE_SHOWN: Member = member("role", Shape::Text, "What the new account may do.");
+const REGISTERS: Member = member(
+    "registers",
+    Shape::Flag,
+    "Whether an account can be made with it.",
+);
+const USES_SHOWN: Member = member("uses", Shape::Number, "How often it can be used.");
+const USED: Member = member("used", Shape::Number, "How often it was.");
+const CREATED: Member = member(
+    "created_micros",
+    Shape::Number,
+    "When it was made, in microseconds since 1970.",
+);
+const EXPIRES_SHOWN: Member = member(
+    "expires_micros",
+    Shape::Number,
+    "Until when it is good, in microseconds since 1970.",
+);
+
+const LISTED: &[Member] = &[
+    ID_SHOWN,
+    PURPOSE,
+    DOMAIN_SHOWN,
+    ACCOUNT_SHOWN,
+    CONTACT_SHOWN,
+    ROLE_SHOWN,
+    REGISTERS,
+    USES_SHOWN,
+    USED,
+    CREATED,
+    EXPIRES_SHOWN,
+];
+
+const MADE: &[Member] = &[
+    ID_SHOWN,
+    PURPOSE,
+    DOMAIN_SHOWN,
+    ACCOUNT_SHOWN,
+    CONTACT_SHOWN,
+    ROLE_SHOWN,
+    REGISTERS,
+    USES_SHOWN,
+    USED,
+    CREATED,
+    EXPIRES_SHOWN,
+    member(
+        "token",
+        Shape::Text,
+        "By which it is used; shown this once.",
+    ),
+    member(
+        "uri",
+        Shape::Maybe(&Shape::Text),
+        "The same as an address for clients.",
+    ),
+    member(
+        "url",
+        Shape::Maybe(&Shape::Text),
+        "The page for who is invited, where the server knows its address.",
+    ),
+];
 
 /// The commands.
 pub(crate) const COMMANDS: &[Command] = &[
     Command {
         name: "invite create",
         doc: "Makes an invitation, or a link by which an account gets another password; its token is shown this once.",
+        access: Access::Changes(KIND),
         arguments: &[DOMAIN, ACCOUNT, CONTACT, RESET, ROLE, USES, EXPIRES],
+        answer: MADE,
         run: |s, a| make(s, a).boxed(),
     },
     Command {
         name: "invite list",
-        doc: "Lists invitations that are good.",
-        arguments: &[optional("domain", "Only invitations to this domain.")],
+        doc: "Lists invitations that are good, by id.",
+        access: Access::Reads(KIND),
+        arguments: &[
+            optional("domain", Kind::Domain, "Only invitations to this domain."),
+            CURSOR,
+            LIMIT,
+        ],
+        answer: &[
+            member("invitations", Shape::List(LISTED), "The invitations."),
+            NEXT,
+        ],
         run: |s, a| list(s, a).boxed(),
     },
     Command {
         name: "invite revoke",
         doc: "Takes an invitation back.",
-        arguments: &[ID],
+        access: Access::Changes(KIND),
+        arguments: &[
+            ID,
+            optional("domain", Kind::Domain, "Only if it is one to this domain."),
+        ],
+        answer: &[ID_SHOWN],
         run: |s, a| revoke(s, a).boxed(),
     },
 ];
@@ -105,7 +207,7 @@ fn order(server: &Server, args: &Arguments) -> Result<Order, AdminError> {
     if reset.is_some()
         && ["account", "contact", "role", "uses"]
             .iter()
-            .any(|name| args.optional(name).is_some())
+            .any(|name| args.has(name))
     {
         return Err(said(
             "a link for another password is for one account, once: it takes no account, contact, role or uses beside reset",
@@ -124,7 +226,8 @@ fn order(server: &Server, args: &Arguments) -> Result<Order, AdminError> {
     if let Some(about) = about.filter(|about| about.domain() != domain) {
         return Err(said(format!("'{about}' is not of the domain '{domain}'")));
     }
-    let uses = uses(args.optional("uses"))?;
+    let uses = args.number("uses").unwrap_or(1);
+    let uses = u32::try_from(uses).unwrap_or(1);
     if account.is_some() && uses > 1 {
         return Err(said("an invitation for one account is used once"));
     }
@@ -229,17 +332,6 @@ fn role(name: Option<&str>) -> Result<Role, AdminError> {
     })
 }
 
-fn uses(text: Option<&str>) -> Result<u32, AdminError> {
-    let text = text.unwrap_or("1");
-    let uses = text.parse::<u32>().ok();
-    uses.filter(|uses| (1..=USES_MAX).contains(uses))
-        .ok_or_else(|| {
-            said(format!(
-                "'{text}' is no number of uses from 1 to {USES_MAX}"
-            ))
-        })
-}
-
 /// A time as people write it, in seconds.
 fn secs(server: &Server, domain: &str, text: Option<&str>) -> Result<u64, AdminError> {
     let Some(text) = text else {
@@ -253,27 +345,14 @@ fn secs(server: &Server, domain: &str, text: Option<&str>) -> Result<u64, AdminE
     })
 }
 
-fn duration_secs(text: &str) -> Option<u64> {
-    let unit = text.chars().next_back()?;
-    let number = text.strip_suffix(unit)?;
-    if number.is_empty() || !number.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
-    }
-    let unit_secs = match unit {
-        's' => 1,
-        'm' => 60,
-        'h' => 3_600,
-        'd' => 86_400,
-        'w' => 7 * 86_400,
-        _ => return None,
-    };
-    number.parse::<u64>().ok()?.checked_mul(unit_secs)
-}
-
 fn refused(error: CreateError) -> AdminError {
     match error {
         CreateError::Store(error) => AdminError::of_store(&error),
-        error => said(error.to_string()),
+        error @ (CreateError::Exists | CreateError::Removed | CreateError::Reserved) => {
+            AdminError::Conflict(error.to_string())
+        }
+        error @ CreateError::NoAccount => AdminError::Absent(error.to_string()),
+        error @ (CreateError::Name | CreateError::TooMany) => said(error.to_string()),
     }
 }
 
@@ -300,42 +379,50 @@ async fn list(server: Server, args: Arguments) -> Result<Value, AdminError> {
         Some(_) => Some(domain(&server, &args, None)?),
         None => None,
     };
+    let page = Page::of(&args);
     let now = server.now_micros();
-    let (table, all) = (INVITATIONS.at(now), KeyRange::all());
+    let table = INVITATIONS.at(now);
     let mut listed = Vec::new();
-    let mut rows = server.store().find(&table, &BY_ID, &all, ROWS_MAX).await?;
-    loop {
-        let last = rows.len() == ROWS_MAX;
-        let last = if last { rows.pop() } else { None };
-        for row in rows.iter().chain(&last) {
+    let mut after = page.after.clone();
+    while !page.is_over(listed.len()) {
+        let range = match &after {
+            Some(after) => KeyRange::all().after(after),
+            None => KeyRange::all(),
+        };
+        let rows = server.store().find(&table, &BY_ID, &range, ROWS_MAX);
+        let rows = rows.await?;
+        let Some(last) = rows.last().map(|row| row.key.clone()) else {
+            break;
+        };
+        for row in rows {
             let invitation = &row.value;
             let is_wanted = wanted
                 .as_ref()
                 .is_none_or(|wanted| *wanted == invitation.domain);
             if invitation.expires_micros > now && is_wanted {
-                listed.push(shown(&Invited {
-                    owner: row.owner.clone(),
+                let invited = Invited {
+                    owner: row.owner,
                     id: row.key.clone(),
-                    invitation: invitation.clone(),
-                }));
+                    invitation: row.value,
+                };
+                listed.push((row.key, shown(&invited)));
             }
         }
-        let Some(last) = last.filter(|_| listed.len() < LIST_MAX) else {
-            break;
-        };
-        let more = server
-            .store()
-            .find_after(&table, &BY_ID, &all, &last, ROWS_MAX);
-        rows = more.await?;
+        after = Some(last);
     }
-    listed.truncate(LIST_MAX);
-    Ok(json!({ "invitations": listed }))
+    Ok(page.answer("invitations", listed))
 }
 
 async fn revoke(server: Server, args: Arguments) -> Result<Value, AdminError> {
     let id = args.text("id")?.to_owned();
-    let absent = || said(format!("there is no invitation '{id}'"));
-    let Some(invited) = found(&server, &id).await? else {
+    let absent = || AdminError::Absent(format!("there is no invitation '{id}'"));
+    let wanted = match args.optional("domain") {
+        Some(_) => Some(domain(&server, &args, None)?),
+        None => None,
+    };
+    let found = found(&server, &id).await?;
+    let is_wanted = |found: &Invited| wanted.is_none_or(|wanted| wanted == found.invitation.domain);
+    let Some(invited) = found.filter(is_wanted) else {
         return Err(absent());
     };
     // Nobody uses it meanwhile for a place in the owner's roster, which would write it again.
@@ -347,30 +434,4 @@ async fn revoke(server: Server, args: Arguments) -> Result<Value, AdminError> {
     server.store().commit(batch).await?;
     drop(turn);
     Ok(json!({ "id": id }))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times() {
-        for (text, secs) in [
-            ("30s", Some(30)),
-            ("45m", Some(2_700)),
-            ("24h", Some(86_400)),
-            ("7d", Some(604_800)),
-            ("2w", Some(1_209_600)),
-            ("", None),
-            ("h", None),
-            ("24", None),
-            ("-1h", None),
-            ("1.5h", None),
-            ("24H", None),
-            ("18446744073709551615w", None),
-            ("3\u{b5}", None),
-        ] {
-            assert_eq!(duration_secs(text), secs, "{text}");
-        }
-    }
 }

@@ -43,13 +43,15 @@ pub enum Limit {
     Capabilities,
     /// What is asked in the name of others, and has no answer yet.
     Questions,
+    /// Requests of the HTTP API with one token.
+    ApiRequests,
     /// What the disk has room for.
     DiskFull,
 }
 
 impl Limit {
     /// Every one, as it is documented.
-    pub(crate) const ALL: [(Limit, &'static str); 21] = [
+    pub(crate) const ALL: [(Limit, &'static str); 22] = [
         (
             Limit::Connections,
             "`connections_max`; one more is closed unseen",
@@ -125,6 +127,10 @@ impl Limit {
             "4,096 requests that components answer for the server, or have answered for an account, by delegation and privilege (XEP-0355, XEP-0356); one more is answered with an error",
         ),
         (
+            Limit::ApiRequests,
+            "`api_requests_per_token_max`: a request that has to wait",
+        ),
+        (
             Limit::DiskFull,
             "the disk: a batch that could not be written; what it belongs to is answered with an error",
         ),
@@ -153,6 +159,7 @@ impl Limit {
             Limit::UploadTime => "upload_time",
             Limit::Capabilities => "capabilities",
             Limit::Questions => "questions",
+            Limit::ApiRequests => "api_requests",
             Limit::DiskFull => "disk_full",
         }
     }

@@ -9,7 +9,7 @@ use waxwing_stanza::xep::xep_0082_datetime::DateTime;
 use waxwing_stanza::{BareJid, StanzaError};
 
 use super::stored::{self, StoredPush};
-use crate::admin::{AdminError, Argument, Arguments, Command};
+use crate::admin::{Access, AdminError, Arguments, Command, Kind, Member, Shape, member, required};
 use crate::cx::Cx;
 use crate::effects::Effects;
 use crate::server::{Server, unavailable};
@@ -77,29 +77,75 @@ async fn own(cx: Cx) -> Result<Outcome, StanzaError> {
     Ok(Outcome::Shown { form, note: None })
 }
 
+const ANSWERED: &[Member] = &[
+    member("app_server", Shape::Text, "The push service's address."),
+    member("node", Shape::Text, "Its name for the device."),
+    member(
+        "device",
+        Shape::Maybe(&Shape::Text),
+        "The device, as its owner sees it.",
+    ),
+    member(
+        "resource",
+        Shape::Text,
+        "The resource that it had when it asked.",
+    ),
+    member(
+        "state",
+        Shape::Text,
+        "How it goes: untried, works, failing or dead.",
+    ),
+    member(
+        "enabled_secs",
+        Shape::Number,
+        "Since when, in seconds since 1970.",
+    ),
+    member(
+        "succeeded_secs",
+        Shape::Maybe(&Shape::Number),
+        "When one was last taken.",
+    ),
+    member(
+        "failed_secs",
+        Shape::Maybe(&Shape::Number),
+        "When one last was not.",
+    ),
+    member("errors", Shape::Number, "How many in a row were not."),
+    member("reason", Shape::Text, "Why the last one was not."),
+    member(
+        "host",
+        Shape::Maybe(&Shape::Text),
+        "Where the server posts to, if it does that itself.",
+    ),
+];
+
 /// The command.
 pub(crate) const LIST: Command = Command {
     name: "push list",
     doc: "Lists the push services of an account by device: since when, when one last worked, and why one does not.",
-    arguments: &[Argument {
-        name: "jid",
-        doc: "The account's address, user@domain.",
-        required: true,
-        secret: false,
-    }],
+    access: Access::Reads("push"),
+    arguments: &[required(
+        "jid",
+        Kind::Account,
+        "The account's address, user@domain.",
+    )],
+    answer: &[
+        member("jid", Shape::Text, "The account's address."),
+        member("services", Shape::List(ANSWERED), "The push services."),
+    ],
     run: |server, arguments| list(server, arguments).boxed(),
 };
 
 async fn list(server: Server, arguments: Arguments) -> Result<Value, AdminError> {
     let text = arguments.text("jid")?;
-    let jid: BareJid = text
-        .parse()
-        .map_err(|error| AdminError::Refused(format!("'{text}' is not an address: {error}")))?;
+    let jid: BareJid = text.parse().map_err(|error| {
+        AdminError::argument("jid", format!("'{text}' is not an address: {error}"))
+    })?;
     let account = server.account(&jid).await.map_err(|error| {
         AdminError::Failed(format!("the account cannot be read: {:?}", error.condition))
     })?;
     let Some(account) = account else {
-        return Err(AdminError::Refused(format!(
+        return Err(AdminError::Absent(format!(
             "there is no account '{jid}', or it is disabled"
         )));
     };

@@ -21,7 +21,6 @@ use waxwing_stanza::xep::xep_0133_admin::{
 };
 use waxwing_stanza::{BareJid, Condition, Jid, StanzaError};
 use waxwing_stream::StreamCondition;
-use waxwing_wire::{Element, ns};
 
 use crate::accounts::{self, AccountError, Role};
 use crate::addressee::Addressee;
@@ -31,6 +30,7 @@ use crate::effects::Effects;
 use crate::lifecycle;
 use crate::registry::{Feature, Registrar, Source, Status};
 use crate::server::unavailable;
+use crate::session_commands::{self, ANNOUNCEMENT_BYTES_MAX};
 use crate::xep::xep_0050_commands::{AdHoc, Outcome, Step};
 
 /// What is said about it.
@@ -49,10 +49,6 @@ pub const FEATURE: Feature = Feature {
 const ACCOUNTS_MAX: usize = 100;
 /// Most addresses of an answer: with more it might not fit a stanza.
 const LISTED_MAX: usize = 1_000;
-/// Most accounts that are looked at to be counted or listed.
-const LOOKED_AT_MAX: usize = 1_000_000;
-/// Longest announcement.
-const ANNOUNCEMENT_BYTES_MAX: usize = 16 * 1024;
 /// How many addresses can be asked for.
 const CHOICES: [&str; 5] = ["25", "50", "100", "200", "none"];
 
@@ -129,6 +125,9 @@ const fn command(node: &'static str, name: &'static str, stages: u8, run: Run) -
 fn register(registrar: &mut Registrar<'_>) {
     for command in COMMANDS {
         registrar.ad_hoc(&[Addressee::Domain], command);
+    }
+    for command in session_commands::COMMANDS {
+        registrar.command(*command);
     }
 }
 
@@ -333,13 +332,12 @@ async fn with_each(
     for jid in &jids {
         let args = json!({ "jid": jid.to_string() });
         let ran = cx.server.admin(command, args).await;
-        ran.map_err(|error| match error {
-            AdminError::Refused(text) => {
-                StanzaError::from(Condition::NotAcceptable).with_text(text)
-            }
-            AdminError::Failed(text) => {
-                StanzaError::from(Condition::InternalServerError).with_text(text)
-            }
+        ran.map_err(|error| {
+            let condition = match error {
+                AdminError::Failed(_) => Condition::InternalServerError,
+                _ => Condition::NotAcceptable,
+            };
+            StanzaError::from(condition).with_text(error.to_string())
         })?;
     }
     done(format!("Done for {}.", counted(jids.len(), "account")))
@@ -367,16 +365,9 @@ async fn end_sessions(cx: Cx, head: IqHead, step: Step) -> Result<Outcome, Stanz
     for jid in &addresses {
         target(&cx, &jid.bare()).await?;
     }
-    let mut ended = Vec::new();
-    for jid in &addresses {
-        let account = cx.server.directory().known(&jid.bare());
-        let sessions = account.map(|account| account.sessions());
-        let named = sessions.into_iter().flatten().filter(|session| {
-            jid.resource()
-                .is_none_or(|resource| session.jid.resource() == resource)
-        });
-        ended.extend(named);
-    }
+    let ended = addresses.iter();
+    let ended = ended.flat_map(|jid| session_commands::named(&cx.server, jid));
+    let mut ended: Vec<_> = ended.collect();
     ended.sort_by_key(|session| session.number);
     ended.dedup_by_key(|session| session.number);
     let text = format!("{} ended.", counted(ended.len(), "session"));
@@ -420,18 +411,15 @@ static ONLINE: Which = Which {
 };
 
 async fn stored(cx: Cx, domain: String, disabled: bool) -> Result<Vec<BareJid>, StanzaError> {
-    let all = accounts::all(cx.server.store(), LOOKED_AT_MAX).await;
+    let all = session_commands::registered(&cx.server, Some(&domain)).await;
     let all = all.map_err(|error| unavailable(&error))?.into_iter();
-    let of_domain = all.filter(|(jid, _)| jid.domain() == domain);
-    let wanted = of_domain.filter(|(_, account)| !disabled || account.disabled);
+    let wanted = all.filter(|(_, account)| !disabled || account.disabled);
     Ok(wanted.map(|(jid, _)| jid).collect())
 }
 
 fn online(cx: &Cx, domain: &str) -> Vec<BareJid> {
-    let sessions = cx.server.directory().sessions().into_iter();
-    let of_domain = sessions.filter(|session| session.jid.domain() == domain);
-    let jids: BTreeSet<BareJid> = of_domain.map(|session| session.jid.bare()).collect();
-    jids.into_iter().collect()
+    let online = session_commands::online(&cx.server, Some(domain));
+    online.into_iter().collect()
 }
 
 /// §4.13 to §4.15.
@@ -504,20 +492,8 @@ async fn announce(cx: Cx, head: IqHead, step: Step) -> Result<Outcome, StanzaErr
         let text = format!("an announcement has {ANNOUNCEMENT_BYTES_MAX} bytes at most");
         return Err(StanzaError::from(Condition::NotAcceptable).with_text(text));
     }
-    let domain = head.to.domain();
     let mut effects = Effects::none();
-    let mut told = 0;
-    for session in cx.server.directory().sessions() {
-        if session.jid.domain() != domain || session.priority().is_none() {
-            continue;
-        }
-        let message = Element::new(ns::CLIENT, "message")
-            .with_attr("from", domain)
-            .with_attr("to", session.jid.to_string())
-            .with_child(Element::new(ns::CLIENT, "body").with_text(&text));
-        effects.deliver(&session, message.to_bytes(ns::CLIENT));
-        told += 1;
-    }
+    let told = session_commands::tell(&cx.server, Some(head.to.domain()), &text, &mut effects);
     let text = format!("Sent to {}.", counted(told, "session"));
     Ok(Outcome::done(NoteKind::Info, text, effects))
 }

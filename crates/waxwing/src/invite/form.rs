@@ -2,6 +2,8 @@
 
 use waxwing_stanza::payload::Secret;
 
+use crate::urlencoded;
+
 /// Most fields of a form.
 const FIELDS_MAX: usize = 20;
 
@@ -56,26 +58,7 @@ impl Filled {
 }
 
 fn decoded(text: &[u8]) -> Result<String, FormError> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.iter().copied();
-    while let Some(byte) = rest.next() {
-        bytes.push(match byte {
-            b'+' => b' ',
-            b'%' => {
-                let high = digit(rest.next())?;
-                let low = digit(rest.next())?;
-                high << 4 | low
-            }
-            byte => byte,
-        });
-    }
-    String::from_utf8(bytes).map_err(|_| FormError::Broken)
-}
-
-fn digit(byte: Option<u8>) -> Result<u8, FormError> {
-    let digit = byte.and_then(|byte| char::from(byte).to_digit(16));
-    let digit = digit.and_then(|digit| u8::try_from(digit).ok());
-    digit.ok_or(FormError::Broken)
+    urlencoded::decoded(text).ok_or(FormError::Broken)
 }
 
 #[cfg(test)]
