@@ -49,6 +49,8 @@ class Server(ABC):
         self.port, self.tls_port, self.plain_port = ports
         self.log = folder / "server.log"
         self.process: subprocess.Popen[bytes] | None = None
+        #: Options of ours, each as the configuration has it.
+        self.options: list[str] = []
         #: External components that it lets in, where they connect, and what all of them know.
         self.components: list[str] = []
         self.component_port = 0
@@ -178,6 +180,7 @@ def main(server: type[Server], launcher: Path, arguments: list[str]) -> int:
             servers.append(one)
             if len(servers) == 1:
                 one.components = header.needs(partner, "components")
+                one.options = header.needs(partner, "options")
             if header.needs(partner, "clock"):
                 environment[clock.FILE] = str(folder / mode / "clock")
                 one.environment = clock.environment(folder / mode / "clock")

@@ -52,8 +52,13 @@ mode = "{self.mode}"
 """,
             encoding="utf-8",
         )
+        if self.options:
+            with open(self.config, "a", encoding="utf-8") as config:
+                config.write("\n[options]\n" + "\n".join(self.options) + "\n")
         if self.components:
             self._let_in_components()
+        # Whatever it connects to is on this machine, and has a certificate of the same authority.
+        self.environment["SSL_CERT_FILE"] = str(tls / "ca.pem")
         return tls / "ca.pem"
 
     def _let_in_components(self) -> None:
