@@ -24,6 +24,7 @@ pub mod xep_0198_sm;
 pub mod xep_0199_ping;
 pub mod xep_0202_time;
 pub mod xep_0203_delay;
+pub mod xep_0215_external_services;
 pub mod xep_0277_microblog;
 pub mod xep_0280_carbons;
 pub mod xep_0292_vcard4;
@@ -90,6 +91,7 @@ pub const FEATURES: &[&Feature] = &[
     &xep_0199_ping::FEATURE,
     &xep_0202_time::FEATURE,
     &xep_0203_delay::FEATURE,
+    &xep_0215_external_services::FEATURE,
     &xep_0277_microblog::FEATURE,
     &xep_0280_carbons::FEATURE,
     &xep_0292_vcard4::FEATURE,

@@ -34,6 +34,7 @@ pub mod xep_0198_sm;
 pub mod xep_0199_ping;
 pub mod xep_0202_time;
 pub mod xep_0203_delay;
+pub mod xep_0215_external_services;
 pub mod xep_0249_invitations;
 pub mod xep_0277_microblog;
 pub mod xep_0280_carbons;

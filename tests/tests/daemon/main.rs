@@ -6,6 +6,7 @@
 mod backup;
 mod bosh;
 mod bosh_hostile;
+mod calls;
 mod check;
 mod commands;
 mod components;

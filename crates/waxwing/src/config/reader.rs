@@ -26,6 +26,7 @@ pub(super) const KEYS: &[&str] = &[
     "registration",
     "domain",
     "component",
+    "external",
     "options",
 ];
 pub(super) const LISTEN_KEYS: &[&str] = &[
