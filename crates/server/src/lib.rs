@@ -44,6 +44,7 @@ pub mod pubsub;
 mod push;
 pub mod registry;
 mod release;
+mod reports;
 mod roster;
 mod roster_turns;
 mod route;

@@ -1,7 +1,11 @@
 //! Settings of features: name, type, default, unit and what they do, said once.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 
+use waxwing_stanza::BareJid;
 use waxwing_stanza::jid::prepare_domain;
 
 /// The value of a setting.
@@ -33,6 +37,8 @@ pub enum OptionDefault {
     },
     /// Addresses as URIs, at most [`URIS_MAX`]; none by default.
     Uris,
+    /// Accounts, at most [`ACCOUNTS_MAX`]; none by default.
+    Accounts,
     /// One address of a web page, or nothing; none by default.
     Page,
     /// One label of a host name (RFC 1035 §2.3.1), or nothing.
@@ -43,6 +49,8 @@ pub enum OptionDefault {
 
 /// Most URIs in one option.
 pub const URIS_MAX: usize = 20;
+/// Most accounts in one option.
+pub const ACCOUNTS_MAX: usize = 20;
 /// Most bytes of one of them.
 pub const URI_BYTES_MAX: usize = 1_023;
 
@@ -113,6 +121,16 @@ pub enum OptionError {
         /// What stands there.
         text: String,
     },
+    /// No account, or one too many.
+    #[error(
+        "option '{name}' must be a list of at most {ACCOUNTS_MAX} accounts, like admin@example.org, not \"{text}\""
+    )]
+    Account {
+        /// Key.
+        name: &'static str,
+        /// What stands there.
+        text: String,
+    },
     /// No URI, one too long, or one too many.
     #[error("option '{name}' must be a list of at most {URIS_MAX} URIs, not \"{text}\"")]
     Uri {
@@ -129,17 +147,11 @@ impl OptionSpec {
         match (given, self.default) {
             (None, OptionDefault::Flag(value)) => Ok(OptionValue::Flag(value)),
             (None, OptionDefault::Number { value, .. }) => Ok(OptionValue::Number(value)),
-            (None, OptionDefault::Uris) => Ok(OptionValue::Texts(Vec::new())),
-            (None, OptionDefault::Page) => Ok(OptionValue::Text(String::new())),
-            (Some(value @ OptionValue::Text(text)), OptionDefault::Page) => {
-                if text.is_empty() || is_page(text) {
-                    return Ok(value.clone());
-                }
-                Err(OptionError::Page {
-                    name: self.name,
-                    text: text.clone(),
-                })
+            (None, OptionDefault::Uris | OptionDefault::Accounts) => {
+                Ok(OptionValue::Texts(Vec::new()))
             }
+            (None, OptionDefault::Page) => Ok(OptionValue::Text(String::new())),
+            (Some(OptionValue::Text(text)), OptionDefault::Page) => self.page(text),
             (None, OptionDefault::Label(label)) => Ok(OptionValue::Text(label.to_owned())),
             (Some(OptionValue::Text(text)), OptionDefault::Label(_)) => prepared_label(text)
                 .map(OptionValue::Text)
@@ -166,6 +178,12 @@ impl OptionSpec {
                     unit: self.unit,
                 })
             }
+            (Some(OptionValue::Texts(texts)), OptionDefault::Accounts) => {
+                accounts(texts).map_err(|text| OptionError::Account {
+                    name: self.name,
+                    text: text.to_owned(),
+                })
+            }
             (Some(OptionValue::Texts(texts)), OptionDefault::Uris) => {
                 match texts
                     .iter()
@@ -184,7 +202,7 @@ impl OptionSpec {
                 expected: match default {
                     OptionDefault::Flag(_) => "true or false",
                     OptionDefault::Number { .. } => "a whole number",
-                    OptionDefault::Uris => "a list of texts",
+                    OptionDefault::Uris | OptionDefault::Accounts => "a list of texts",
                     OptionDefault::Label(_) | OptionDefault::Page | OptionDefault::Choice(_) => {
                         "a text"
                     }
@@ -195,6 +213,16 @@ impl OptionSpec {
 }
 
 impl OptionSpec {
+    fn page(&self, text: &str) -> Result<OptionValue, OptionError> {
+        if text.is_empty() || is_page(text) {
+            return Ok(OptionValue::Text(text.to_owned()));
+        }
+        Err(OptionError::Page {
+            name: self.name,
+            text: text.to_owned(),
+        })
+    }
+
     /// One of the words.
     fn chosen(&self, words: &[&str], text: &str) -> Result<OptionValue, OptionError> {
         if words.contains(&text) {
@@ -206,6 +234,16 @@ impl OptionSpec {
             text: text.to_owned(),
         })
     }
+}
+
+/// Accounts as JIDs write them; or the first that is none, or one too many.
+fn accounts(texts: &[String]) -> Result<OptionValue, &str> {
+    let prepared = texts.iter().enumerate().map(|(at, text)| {
+        let jid: Option<BareJid> = text.parse().ok().filter(|_| at < ACCOUNTS_MAX);
+        let jid = jid.filter(|jid| jid.node().is_some());
+        jid.map(|jid| jid.to_string()).ok_or(text.as_str())
+    });
+    prepared.collect::<Result<_, _>>().map(OptionValue::Texts)
 }
 
 fn is_page(text: &str) -> bool {
@@ -307,146 +345,5 @@ impl Options {
     /// A yes or no.
     pub fn flag(&self, spec: &OptionSpec) -> bool {
         matches!(self.0.get(spec.name), Some(OptionValue::Flag(true)))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const HELP: OptionSpec = OptionSpec {
-        name: "help",
-        default: OptionDefault::Uris,
-        unit: "",
-        doc: "",
-    };
-
-    fn help(uris: &[&str]) -> Result<Options, OptionError> {
-        let texts = uris.iter().map(ToString::to_string).collect();
-        let given = BTreeMap::from([("help".to_owned(), OptionValue::Texts(texts))]);
-        Options::new([HELP].iter(), &given)
-    }
-
-    #[test]
-    fn uris() {
-        let good = [
-            "mailto:help@example.org",
-            "xmpp:help@example.org",
-            "https://example.org/?a=b#c",
-        ];
-        assert_eq!(help(&good).unwrap().texts(&HELP), good);
-        assert_eq!(help(&[]).unwrap().texts(&HELP), [""; 0]);
-        let long = format!("a:{}", "b".repeat(URI_BYTES_MAX - 1));
-        for bad in [
-            "",
-            "help@example.org",
-            "mailto:",
-            "1a:b",
-            "a:b c",
-            "a:<b",
-            "ä:b",
-            &long,
-        ] {
-            let text = bad.to_owned();
-            let error = OptionError::Uri { name: "help", text };
-            assert_eq!(help(&[good[0], bad]), Err(error));
-        }
-        assert!(help(&[&long[..URI_BYTES_MAX]]).is_ok());
-        assert!(help(&["a:b"; URIS_MAX]).is_ok());
-        assert!(help(&["a:b"; URIS_MAX + 1]).is_err());
-    }
-
-    #[test]
-    fn pages() {
-        const PAGE: OptionSpec = OptionSpec {
-            name: "page",
-            default: OptionDefault::Page,
-            unit: "",
-            doc: "",
-        };
-        let page = |text: &str| {
-            let given = BTreeMap::from([("page".to_owned(), OptionValue::Text(text.to_owned()))]);
-            let options = Options::new([PAGE].iter(), &given);
-            options.map(|options| options.text(&PAGE).to_owned())
-        };
-        for good in ["", "https://a.example/?b=c", "http://[::1]:8080/"] {
-            assert_eq!(page(good).as_deref(), Ok(good));
-        }
-        for bad in [
-            "a.example",
-            "https://",
-            "https:///a",
-            "mailto:a@b.example",
-            "https://a b",
-        ] {
-            let text = bad.to_owned();
-            assert_eq!(page(bad), Err(OptionError::Page { name: "page", text }));
-        }
-    }
-
-    #[test]
-    fn labels() {
-        const HOST: OptionSpec = OptionSpec {
-            name: "host",
-            default: OptionDefault::Label("rooms"),
-            unit: "",
-            doc: "",
-        };
-        let host = |text: &str| {
-            let given = BTreeMap::from([("host".to_owned(), OptionValue::Text(text.to_owned()))]);
-            let options = Options::new([HOST].iter(), &given);
-            options.map(|options| options.text(&HOST).to_owned())
-        };
-        for (text, label) in [
-            ("", ""),
-            ("Conference", "conference"),
-            ("R\u{E4}ume", "r\u{E4}ume"),
-        ] {
-            assert_eq!(host(text).as_deref(), Ok(label));
-        }
-        let long = "a".repeat(64);
-        for bad in ["a.b", "a.", ".", "a b", "a@b", "a_b", "[::1]", "-", &long] {
-            let text = bad.to_owned();
-            assert_eq!(host(bad), Err(OptionError::Label { name: "host", text }));
-        }
-        let options = Options::new([HOST].iter(), &BTreeMap::new()).unwrap();
-        assert_eq!(options.text(&HOST), "rooms");
-    }
-
-    #[test]
-    fn choices() {
-        const KEEP: OptionSpec = OptionSpec {
-            name: "keep",
-            default: OptionDefault::Choice(&["all", "none"]),
-            unit: "",
-            doc: "",
-        };
-        let keep = |given: &[&str]| {
-            let given = given
-                .iter()
-                .map(|text| ("keep".to_owned(), OptionValue::Text((*text).to_owned())));
-            let options = Options::new([KEEP].iter(), &given.collect());
-            options.map(|options| options.text(&KEEP).to_owned())
-        };
-        assert_eq!(keep(&[]).as_deref(), Ok("all"));
-        assert_eq!(keep(&["none"]).as_deref(), Ok("none"));
-        for bad in ["", "All", "some"] {
-            let text = bad.to_owned();
-            let words = "all, none".to_owned();
-            let name = "keep";
-            assert_eq!(keep(&[bad]), Err(OptionError::Choice { name, words, text }));
-        }
-    }
-
-    #[test]
-    fn a_domain_sets_its_own() {
-        let all = help(&["a:all"]).unwrap();
-        let own = OptionValue::Texts(vec!["a:own".to_owned()]);
-        let own = BTreeMap::from([("help".to_owned(), own)]);
-        let set = |given| all.with([HELP].iter(), given).unwrap();
-        assert_eq!(set(&own).texts(&HELP), ["a:own"]);
-        assert_eq!(set(&BTreeMap::new()).texts(&HELP), ["a:all"]);
-        let error = all.with([].iter(), &own);
-        assert_eq!(error, Err(OptionError::Unknown("help".to_owned())));
     }
 }

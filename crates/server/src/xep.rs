@@ -37,6 +37,7 @@ pub mod xep_0357_push;
 pub mod xep_0359_stanza_ids;
 pub mod xep_0363_upload;
 pub mod xep_0368_direct_tls;
+pub mod xep_0377_reports;
 pub mod xep_0379_preauth;
 pub mod xep_0384_omemo;
 pub mod xep_0386_bind2;
@@ -104,6 +105,7 @@ pub const FEATURES: &[&Feature] = &[
     &xep_0359_stanza_ids::FEATURE,
     &xep_0363_upload::FEATURE,
     &xep_0368_direct_tls::FEATURE,
+    &xep_0377_reports::FEATURE,
     &xep_0379_preauth::FEATURE,
     &xep_0384_omemo::FEATURE,
     &xep_0386_bind2::FEATURE,

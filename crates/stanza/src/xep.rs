@@ -49,6 +49,7 @@ pub mod xep_0356_privileges;
 pub mod xep_0357_push;
 pub mod xep_0359_stanza_ids;
 pub mod xep_0363_upload;
+pub mod xep_0377_reports;
 pub mod xep_0379_preauth;
 pub mod xep_0384_omemo;
 pub mod xep_0386_bind2;

@@ -38,6 +38,7 @@ mod proxy;
 mod push_command;
 mod push_key;
 mod reload;
+mod report_command;
 mod serve;
 mod site;
 mod storage;
@@ -143,6 +144,9 @@ fn run(cli: Cli) -> Outcome {
             with_config(&cli.config, |config| accounts::run(&config, account))
         }
         Command::Push(push) => with_config(&cli.config, |config| push_command::run(&config, push)),
+        Command::Report(report) => {
+            with_config(&cli.config, |config| report_command::run(&config, report))
+        }
         Command::Invite(invite) => {
             with_config(&cli.config, |config| invitations::run(&config, invite))
         }

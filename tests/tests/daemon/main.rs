@@ -31,6 +31,7 @@ mod push;
 mod refusals;
 mod relay;
 mod reload;
+mod reports;
 mod rig;
 mod terminal;
 mod upgrade;
