@@ -2,7 +2,7 @@
 # needs-apt: python3 python3-venv
 # needs-pip: slixmpp==1.17.0 slixmpp-omemo==2.2.0
 # needs-server: closed open
-# needs-accounts: 209
+# needs-accounts: 211
 """slixmpp against every item of the server's core: log-in, roster, presence, messages, resumption.
 
 `slixmpp.py [CASE-PREFIX…]` runs those cases only.
@@ -34,10 +34,11 @@ if __name__ == "__main__":
         presence,
         pubsub,
         registration,
+        reports,
         resumption,
         roster,
     )
 
     core = [login, roster, presence, messages, offline, resumption, disco, carbons, archive]
-    suites = [*core, devices, files, pubsub, encryption, commands, registration]
+    suites = [*core, devices, files, pubsub, encryption, commands, registration, reports]
     sys.exit(partner.run(HERE, [module.SUITE for module in suites]))

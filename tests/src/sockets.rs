@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore};
-use waxwing_server::{Grants, OptionValue, Registration, TlsBinding};
+use waxwing_server::{ExternalService, Grants, OptionValue, Registration, TlsBinding};
 use waxwing_testkit::Seed;
 use waxwing_testkit::conversation::{
     Cast, DOMAIN, Failure, Happened, Network, PASSWORD, Runner, Section, Transport, Wait,
@@ -315,6 +315,26 @@ fn component(name: &str, grants: &Grants) -> (String, String) {
     (section, file)
 }
 
+/// The file with the secret of services beside the server.
+const SERVICE_SECRET: &str = "services.secret";
+
+/// A section of the configuration for a service beside the server.
+fn external(name: &str, service: &ExternalService) -> String {
+    let shared = service.shared.as_ref().map(|shared| {
+        let lifetime_secs = shared.lifetime_secs;
+        format!("secret_file = {SERVICE_SECRET:?}\nlifetime_secs = {lifetime_secs}\n")
+    });
+    format!(
+        "\n[external.{name}]\ntype = {:?}\nhost = {:?}\nport = {}\ntransport = {:?}\nrestricted = {}\n{}",
+        service.kind.as_str(),
+        service.host,
+        service.port,
+        service.transport.as_str(),
+        service.restricted,
+        shared.unwrap_or_default(),
+    )
+}
+
 fn options(cast: &Cast) -> BuiltOptions {
     let mut options = BuiltOptions::new("conversation");
     options.domain = DOMAIN.to_owned();
@@ -340,6 +360,13 @@ fn options(cast: &Cast) -> BuiltOptions {
         options.config.push_str(&section);
         options.secrets.push((file, PASSWORD.to_owned()));
         options.listen = COMPONENTS_LISTEN.to_owned();
+    }
+    for (name, service) in &cast.external {
+        options.config.push_str(&external(name, service));
+        if service.shared.is_some() {
+            let file = (SERVICE_SECRET.to_owned(), PASSWORD.to_owned());
+            options.secrets.push(file);
+        }
     }
     for account in cast.accounts() {
         options = options.account(&account, PASSWORD);

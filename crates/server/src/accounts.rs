@@ -187,6 +187,9 @@ pub(crate) const RESOURCES: &str = "resources";
 /// The key of the names of runs of commands: a restart ends none.
 pub(crate) const RUNS: &str = "command-runs";
 
+/// The key of what TURN servers call people by.
+pub(crate) const SERVICE_NAMES: &str = "service-names";
+
 /// The key of slots for files: one that was given before a restart can be used after it.
 pub(crate) const UPLOADS: &str = "upload-slots";
 

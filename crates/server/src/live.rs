@@ -8,6 +8,7 @@ use waxwing_stream::server::Settings as StreamSettings;
 
 use crate::addressee::Place;
 use crate::component::settings::{self as components, Served};
+use crate::external::{self, Names, Services};
 use crate::hosts::Hosts;
 use crate::login::Common;
 use crate::options::Options;
@@ -24,6 +25,8 @@ pub(crate) struct Keys {
     pub(crate) decoys: [u8; 32],
     /// What resources that clients keep are made from (XEP-0386 §3.2.1), and what they are called to their owners.
     pub(crate) resources: [u8; 32],
+    /// What TURN servers call people by.
+    pub(crate) services: Names,
 }
 
 /// The settings that count at the moment. Who asks gets them as they are, and keeps them as long as it likes.
@@ -42,6 +45,8 @@ struct Now {
     hosts: Arc<Hosts>,
     /// By host.
     components: Arc<BTreeMap<String, Served>>,
+    /// By what the operator calls them.
+    services: Services,
     stream: Arc<StreamSettings>,
     /// By what push services know the server.
     vapid: Option<Arc<Vapid>>,
@@ -83,6 +88,7 @@ impl Now {
             .collect();
         let hosts = Hosts::new(&domain_options)?;
         let components = components::checked(&settings.components, domains, &hosts)?;
+        external::check(&settings.external)?;
         let registration = domains.iter().map(|domain| {
             let mode = settings.registration_of(domain);
             (domain.clone(), mode)
@@ -108,6 +114,7 @@ impl Now {
             options: Arc::new(options),
             hosts: Arc::new(hosts),
             components: Arc::new(components),
+            services: Arc::new(settings.external.clone()),
             domain_options: domain_options
                 .into_iter()
                 .map(|(domain, options)| (domain, Arc::new(options)))
@@ -176,6 +183,12 @@ impl Server {
     /// The components that may connect, by host.
     pub(crate) fn component_settings(&self) -> Arc<BTreeMap<String, Served>> {
         self.0.live.now(|now| now.components.clone())
+    }
+
+    /// The services beside the server, and what makes names for people there.
+    pub(crate) fn external_services(&self) -> (Services, Names) {
+        let live = &self.0.live;
+        (live.now(|now| now.services.clone()), live.keys.services)
     }
 
     /// Who may make an account at a domain; nobody where it is not served.

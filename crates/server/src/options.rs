@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use waxwing_stanza::BareJid;
 use waxwing_stanza::jid::prepare_domain;
 
 /// The value of a setting.
@@ -33,6 +34,8 @@ pub enum OptionDefault {
     },
     /// Addresses as URIs, at most [`URIS_MAX`]; none by default.
     Uris,
+    /// Accounts, at most [`ACCOUNTS_MAX`]; none by default.
+    Accounts,
     /// One address of a web page, or nothing; none by default.
     Page,
     /// The address below which the HTTP service is, or nothing; none by default.
@@ -45,6 +48,8 @@ pub enum OptionDefault {
 
 /// Most URIs in one option.
 pub const URIS_MAX: usize = 20;
+/// Most accounts in one option.
+pub const ACCOUNTS_MAX: usize = 20;
 /// Most bytes of one of them.
 pub const URI_BYTES_MAX: usize = 1_023;
 
@@ -125,6 +130,16 @@ pub enum OptionError {
         /// What stands there.
         text: String,
     },
+    /// No account, or one too many.
+    #[error(
+        "option '{name}' must be a list of at most {ACCOUNTS_MAX} accounts, like admin@example.org, not \"{text}\""
+    )]
+    Account {
+        /// Key.
+        name: &'static str,
+        /// What stands there.
+        text: String,
+    },
     /// No URI, one too long, or one too many.
     #[error("option '{name}' must be a list of at most {URIS_MAX} URIs, not \"{text}\"")]
     Uri {
@@ -141,20 +156,14 @@ impl OptionSpec {
         match (given, self.default) {
             (None, OptionDefault::Flag(value)) => Ok(OptionValue::Flag(value)),
             (None, OptionDefault::Number { value, .. }) => Ok(OptionValue::Number(value)),
-            (None, OptionDefault::Uris) => Ok(OptionValue::Texts(Vec::new())),
+            (None, OptionDefault::Uris | OptionDefault::Accounts) => {
+                Ok(OptionValue::Texts(Vec::new()))
+            }
             (None, OptionDefault::Page | OptionDefault::Base) => {
                 Ok(OptionValue::Text(String::new()))
             }
             (Some(OptionValue::Text(text)), OptionDefault::Base) => self.base(text),
-            (Some(value @ OptionValue::Text(text)), OptionDefault::Page) => {
-                if text.is_empty() || is_page(text) {
-                    return Ok(value.clone());
-                }
-                Err(OptionError::Page {
-                    name: self.name,
-                    text: text.clone(),
-                })
-            }
+            (Some(OptionValue::Text(text)), OptionDefault::Page) => self.page(text),
             (None, OptionDefault::Label(label)) => Ok(OptionValue::Text(label.to_owned())),
             (Some(OptionValue::Text(text)), OptionDefault::Label(_)) => prepared_label(text)
                 .map(OptionValue::Text)
@@ -181,6 +190,12 @@ impl OptionSpec {
                     unit: self.unit,
                 })
             }
+            (Some(OptionValue::Texts(texts)), OptionDefault::Accounts) => {
+                accounts(texts).map_err(|text| OptionError::Account {
+                    name: self.name,
+                    text: text.to_owned(),
+                })
+            }
             (Some(OptionValue::Texts(texts)), OptionDefault::Uris) => {
                 match texts
                     .iter()
@@ -199,7 +214,7 @@ impl OptionSpec {
                 expected: match default {
                     OptionDefault::Flag(_) => "true or false",
                     OptionDefault::Number { .. } => "a whole number",
-                    OptionDefault::Uris => "a list of texts",
+                    OptionDefault::Uris | OptionDefault::Accounts => "a list of texts",
                     OptionDefault::Label(_)
                     | OptionDefault::Page
                     | OptionDefault::Base
@@ -222,6 +237,16 @@ impl OptionSpec {
         })
     }
 
+    fn page(&self, text: &str) -> Result<OptionValue, OptionError> {
+        if text.is_empty() || is_page(text) {
+            return Ok(OptionValue::Text(text.to_owned()));
+        }
+        Err(OptionError::Page {
+            name: self.name,
+            text: text.to_owned(),
+        })
+    }
+
     /// One of the words.
     fn chosen(&self, words: &[&str], text: &str) -> Result<OptionValue, OptionError> {
         if words.contains(&text) {
@@ -233,6 +258,16 @@ impl OptionSpec {
             text: text.to_owned(),
         })
     }
+}
+
+/// Accounts as JIDs write them; or the first that is none, or one too many.
+fn accounts(texts: &[String]) -> Result<OptionValue, &str> {
+    let prepared = texts.iter().enumerate().map(|(at, text)| {
+        let jid: Option<BareJid> = text.parse().ok().filter(|_| at < ACCOUNTS_MAX);
+        let jid = jid.filter(|jid| jid.node().is_some());
+        jid.map(|jid| jid.to_string()).ok_or(text.as_str())
+    });
+    prepared.collect::<Result<_, _>>().map(OptionValue::Texts)
 }
 
 fn is_page(text: &str) -> bool {

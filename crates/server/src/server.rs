@@ -23,6 +23,7 @@ use crate::connection::Connection;
 use crate::delivery::{Delivery, MESSAGES};
 use crate::directory::{Account, Directory};
 use crate::effects::{After, Effects};
+use crate::external::Names;
 use crate::hooks::Sent;
 use crate::keep::Fate;
 use crate::link::Link;
@@ -84,6 +85,14 @@ pub enum StartError {
         "the key by which push services know the server is none of the curve P-256; another one is"
     )]
     PushKey,
+    /// A service beside the server that clients cannot be told of.
+    #[error("the external service '{name}' cannot be: {reason}")]
+    External {
+        /// What the operator calls it.
+        name: String,
+        /// Why.
+        reason: String,
+    },
     /// An external component that cannot be.
     #[error("the component '{host}' cannot be served: {reason}")]
     Component {
@@ -187,12 +196,25 @@ impl Server {
             accounts::RUNS,
             accounts::RESOURCES,
             accounts::UPLOADS,
+            accounts::SERVICE_NAMES,
         ];
-        let [decoys, origins, stanza_ids, runs, resources, uploads] =
-            accounts::secrets(&outside, names).await?;
+        let [
+            decoys,
+            origins,
+            stanza_ids,
+            runs,
+            resources,
+            uploads,
+            services,
+        ] = accounts::secrets(&outside, names).await?;
         let throttle = Throttle::new(origins);
         let stanza_ids = StanzaIds::new(stanza_ids);
-        let live = Live::new(&settings, &registry, Keys { decoys, resources })?;
+        let keys = Keys {
+            decoys,
+            resources,
+            services: Names(services),
+        };
+        let live = Live::new(&settings, &registry, keys)?;
         let server = Server(Arc::new(Inner {
             domains: settings.domains,
             live,

@@ -8,6 +8,7 @@ use crate::accounts::REMOVED_NAME_DAYS;
 use crate::admission::{CONNECTIONS_MAX, CONNECTIONS_PER_NETWORK_MAX, NEGOTIATING_MAX};
 use crate::api_tokens::REQUESTS_PER_TOKEN;
 use crate::component::{self, ComponentSettings};
+use crate::external::{self, ExternalService};
 use crate::hosts::{Hosts, PUBSUB_HOST, ROOMS_HOST};
 use crate::options::{OptionDefault, OptionError, OptionSpec, OptionValue, Options};
 use crate::server::StartError;
@@ -52,6 +53,8 @@ pub struct Settings {
     pub domain_options: BTreeMap<String, BTreeMap<String, OptionValue>>,
     /// The sections `[component."…"]`: external components by host.
     pub components: BTreeMap<String, ComponentSettings>,
+    /// The sections `[external.NAME]`: services beside the server by name.
+    pub external: BTreeMap<String, ExternalService>,
 }
 
 /// A key that is never shown.
@@ -176,6 +179,7 @@ impl Settings {
         let prepared = self.clone().prepared()?;
         let hosts = prepared.hosts()?;
         let domains = &prepared.domains;
+        external::check(&prepared.external)?;
         component::settings::checked(&prepared.components, domains, &hosts).map(|_| ())
     }
 

@@ -24,6 +24,7 @@ pub mod xep_0198_sm;
 pub mod xep_0199_ping;
 pub mod xep_0202_time;
 pub mod xep_0203_delay;
+pub mod xep_0215_external_services;
 pub mod xep_0277_microblog;
 pub mod xep_0280_carbons;
 pub mod xep_0292_vcard4;
@@ -36,6 +37,7 @@ pub mod xep_0357_push;
 pub mod xep_0359_stanza_ids;
 pub mod xep_0363_upload;
 pub mod xep_0368_direct_tls;
+pub mod xep_0377_reports;
 pub mod xep_0379_preauth;
 pub mod xep_0384_omemo;
 pub mod xep_0386_bind2;
@@ -90,6 +92,7 @@ pub const FEATURES: &[&Feature] = &[
     &xep_0199_ping::FEATURE,
     &xep_0202_time::FEATURE,
     &xep_0203_delay::FEATURE,
+    &xep_0215_external_services::FEATURE,
     &xep_0277_microblog::FEATURE,
     &xep_0280_carbons::FEATURE,
     &xep_0292_vcard4::FEATURE,
@@ -102,6 +105,7 @@ pub const FEATURES: &[&Feature] = &[
     &xep_0359_stanza_ids::FEATURE,
     &xep_0363_upload::FEATURE,
     &xep_0368_direct_tls::FEATURE,
+    &xep_0377_reports::FEATURE,
     &xep_0379_preauth::FEATURE,
     &xep_0384_omemo::FEATURE,
     &xep_0386_bind2::FEATURE,

@@ -6,7 +6,6 @@
 
 mod acceptor;
 mod connector;
-mod secret;
 #[cfg(test)]
 mod tests;
 
@@ -15,9 +14,9 @@ use waxwing_wire::{Element, ns};
 
 pub use acceptor::{Acceptor, Output};
 pub use connector::{Connector, ConnectorError, ConnectorOutput};
-pub use secret::{SECRET_BYTES_MAX, Secret, SecretError};
 
 use crate::header::opening;
+pub use crate::secret::{SECRET_BYTES_MAX, Secret, SecretError};
 
 /// The element by which a component proves that it knows the secret, and by which it is let in.
 const HANDSHAKE: &str = "handshake";

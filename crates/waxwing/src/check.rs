@@ -7,6 +7,7 @@ pub(crate) mod certificate;
 mod components;
 pub(crate) mod database;
 mod dns;
+mod external;
 pub(crate) mod finding;
 mod http;
 mod machine;
@@ -49,6 +50,7 @@ pub(crate) fn run(path: &Path, how: &Check) -> Outcome {
     findings.extend(registration(&config));
     findings.extend(components::findings(&config));
     findings.extend(http::findings(&config));
+    findings.extend(external::findings(&config));
     findings.extend(certificate::findings(&config, now_secs()));
     let (others, names) = runtime.block_on(async {
         let ours = listeners(&config).await;

@@ -41,6 +41,9 @@ pub(crate) enum Command {
     /// Push notifications of the running server's accounts.
     #[command(subcommand)]
     Push(Push),
+    /// What people have reported of those whom they blocked.
+    #[command(subcommand)]
+    Report(Report),
     /// Invitations to the running server, and links for new passwords.
     #[command(subcommand)]
     Invite(Invite),
@@ -250,6 +253,33 @@ pub(crate) enum Push {
     },
 }
 
+/// What people have reported of those whom they blocked.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Report {
+    /// Lists reports, the newest first.
+    List {
+        /// Only those of this domain's accounts.
+        #[arg(long)]
+        domain: Option<String>,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Shows one report with all that it says.
+    Show {
+        /// Its id, as the list shows it.
+        id: String,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Removes a report.
+    Dismiss {
+        /// Its id, as the list shows it.
+        id: String,
+        #[command(flatten)]
+        output: Output,
+    },
+}
+
 /// Invitations to the running server, and links for new passwords.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Invite {
@@ -401,6 +431,11 @@ impl Command {
             | Command::Verify { output, .. }
             | Command::Restore { output, .. }
             | Command::Push(Push::List { output, .. })
+            | Command::Report(
+                Report::List { output, .. }
+                | Report::Show { output, .. }
+                | Report::Dismiss { output, .. },
+            )
             | Command::Store(StoreCommand::Copy(CopyOrder { output, .. }))
             | Command::Certificate(Certificate::Local(LocalCertificate { output, .. }))
             | Command::Account(

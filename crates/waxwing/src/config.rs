@@ -2,10 +2,12 @@
 
 mod components;
 mod error;
+mod external;
 mod nearest;
 mod places;
 mod reached;
 mod reader;
+mod secret_file;
 mod sections;
 mod store;
 #[cfg(test)]
@@ -26,6 +28,7 @@ use reader::{KEYS, Reader, TLS_KEYS};
 
 pub(crate) use components::ComponentConfig;
 pub(crate) use error::ConfigError;
+pub(crate) use external::ExternalConfig;
 pub(crate) use nearest::nearest;
 pub(crate) use places::{At, Places};
 pub(crate) use store::Database;
@@ -113,6 +116,8 @@ pub(crate) struct Config {
     pub domain_options: BTreeMap<String, BTreeMap<String, OptionValue>>,
     /// External components by host.
     pub components: BTreeMap<String, ComponentConfig>,
+    /// Services beside the server, by name.
+    pub external: BTreeMap<String, ExternalConfig>,
     /// Where all of this stands.
     pub places: Places,
 }
@@ -198,6 +203,20 @@ key = "/etc/waxwing/privkey.pem"
 # The namespaces whose requests it answers for the domain and its accounts (XEP-0355), each with the attributes that the
 # request must have: "urn:xmpp:mam:2 node".
 # delegate = []
+
+# A STUN or TURN server that clients are told of (XEP-0215), by a name of your own: "stun", "stuns", "turn", "turns".
+# [external.relay]
+# type = "turn"
+# host = "turn.example.org"
+# By default 3478 by "udp", and for "stuns" and "turns" 5349 by "tcp".
+# port = 3478
+# transport = "udp"
+# The file with the secret that the TURN server has too (coturn: static-auth-secret), for the server's user alone to read;
+# and for how long the credentials are good that are made of it, in seconds.
+# secret_file = "/etc/waxwing/turn.secret"
+# lifetime_secs = 86400
+# Whether it takes nobody without credentials; true if there is a secret.
+# restricted = true
 
 "#;
 
@@ -316,6 +335,7 @@ impl Config {
             options: BTreeMap::new(),
             domain_options: BTreeMap::new(),
             components: BTreeMap::new(),
+            external: BTreeMap::new(),
             places: Places::default(),
         };
         let mut of_domains = None;
@@ -344,6 +364,10 @@ impl Config {
                 "component" => {
                     let sections = reader.section("component", value)?;
                     config.components = reader.components(sections, folder)?;
+                }
+                "external" => {
+                    let sections = reader.section("external", value)?;
+                    config.external = reader.external(sections, folder)?;
                 }
                 "options" => config.options = reader.options(reader.section("options", value)?)?,
                 _ => config.tls(&reader, reader.section("tls", value)?, folder)?,
@@ -402,6 +426,7 @@ impl Config {
             token_keys: Vec::new(),
             push_key: None,
             components: self.component_settings(),
+            external: self.external_settings(),
         }
     }
 

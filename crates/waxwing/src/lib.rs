@@ -40,6 +40,7 @@ mod proxy;
 mod push_command;
 mod push_key;
 mod reload;
+mod report_command;
 mod serve;
 mod sessions;
 mod site;
@@ -147,6 +148,9 @@ fn run(cli: Cli) -> Outcome {
             with_config(&cli.config, |config| accounts::run(&config, account))
         }
         Command::Push(push) => with_config(&cli.config, |config| push_command::run(&config, push)),
+        Command::Report(report) => {
+            with_config(&cli.config, |config| report_command::run(&config, report))
+        }
         Command::Invite(invite) => {
             with_config(&cli.config, |config| invitations::run(&config, invite))
         }

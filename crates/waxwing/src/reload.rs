@@ -322,6 +322,12 @@ fn differences(old: &Config, new: &Config) -> Reloaded {
             more.push(format!("component.{host}"));
         }
     }
+    let names: BTreeSet<_> = old.external.keys().chain(new.external.keys()).collect();
+    for name in names {
+        if old.external.get(name) != new.external.get(name) {
+            more.push(format!("external.{name}"));
+        }
+    }
     done.changed.extend(more);
     done
 }

@@ -42,6 +42,9 @@ class Coordinates:
     #: Where external components connect, and what all of them know.
     component_port: int = 0
     component_secret: str = ""
+    #: Where a STUN and TURN server is to listen that the server tells clients of, and what both know.
+    service_port: int = 0
+    service_secret: str = ""
 
     def environment(self, prefix: str = "XMPP") -> dict[str, str]:
         """The variables that :meth:`from_environment` reads."""
@@ -62,6 +65,8 @@ class Coordinates:
             f"{prefix}_DATA_DIR": str(self.data_dir),
             f"{prefix}_COMPONENT_PORT": str(self.component_port),
             f"{prefix}_COMPONENT_SECRET": self.component_secret,
+            f"{prefix}_SERVICE_PORT": str(self.service_port),
+            f"{prefix}_SERVICE_SECRET": self.service_secret,
             f"{prefix}_ACCOUNTS": json.dumps({a.jid: a.password for a in self.accounts}),
             f"{prefix}_LACKS": " ".join(sorted(self.lacks)),
         }
@@ -82,6 +87,8 @@ class Coordinates:
             data_dir=Path(os.environ.get(f"{prefix}_DATA_DIR", "")),
             component_port=int(os.environ.get(f"{prefix}_COMPONENT_PORT", "0")),
             component_secret=os.environ.get(f"{prefix}_COMPONENT_SECRET", ""),
+            service_port=int(os.environ.get(f"{prefix}_SERVICE_PORT", "0")),
+            service_secret=os.environ.get(f"{prefix}_SERVICE_SECRET", ""),
             accounts=[Account(j, p) for j, p in json.loads(get(f"{prefix}_ACCOUNTS")).items()],
             lacks=frozenset(os.environ.get(f"{prefix}_LACKS", "").split()),
             https_port=int(os.environ.get(f"{prefix}_HTTPS_PORT", "0")),

@@ -6,6 +6,7 @@
 `needs-accounts`  how many accounts the first server has (default 3)
 `needs-components` external components that the first server lets in: `plain` is granted nothing, `privileged` much
 `needs-options`   options of the first server, each `NAME=VALUE` as its configuration has it
+`needs-services` STUN and TURN that the first server tells clients of: `relay` is all there is
 `needs-clock`     `set`: the server's clock can be set by harness.clock
 `needs-ports`     `default` asks for 5222 and 5223, which with-server provides in a network of its own;
                   `own` asks for such a network too, and leaves these ports to the partner

@@ -55,6 +55,10 @@ class Server(ABC):
         self.components: list[str] = []
         self.component_port = 0
         self.component_secret = secrets.token_urlsafe(12)
+        #: Whether it tells clients of a STUN and TURN server, where that is, and what both know.
+        self.services: list[str] = []
+        self.service_port = 0
+        self.service_secret = secrets.token_urlsafe(12)
         #: Variables that the server has beside ours.
         self.environment: dict[str, str] = {}
 
@@ -95,6 +99,7 @@ class Server(ABC):
             domain=DOMAIN, host=HOST, port=self.port, tls_port=self.tls_port, plain_port=self.plain_port,
             ca_file=ca_file, accounts=made, lacks=self.lacks(), https_port=self.https_port, http_port=self.http_port,
             data_dir=self.data_dir, component_port=self.component_port, component_secret=self.component_secret,
+            service_port=self.service_port, service_secret=self.service_secret,
         )  # fmt: skip
 
     def stop(self) -> None:
@@ -181,6 +186,7 @@ def main(server: type[Server], launcher: Path, arguments: list[str]) -> int:
             if len(servers) == 1:
                 one.components = header.needs(partner, "components")
                 one.options = header.needs(partner, "options")
+                one.services = header.needs(partner, "services")
             if header.needs(partner, "clock"):
                 environment[clock.FILE] = str(folder / mode / "clock")
                 one.environment = clock.environment(folder / mode / "clock")

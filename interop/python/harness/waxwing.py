@@ -59,6 +59,8 @@ mode = "{self.mode}"
             self._let_in_components()
         # Whatever it connects to is on this machine, and has a certificate of the same authority.
         self.environment["SSL_CERT_FILE"] = str(tls / "ca.pem")
+        if self.services:
+            self._tell_of_services()
         return tls / "ca.pem"
 
     def _let_in_components(self) -> None:
@@ -72,6 +74,19 @@ mode = "{self.mode}"
         for name in self.components:
             section = f'\n[component."{name}.{DOMAIN}"]\nsecret_file = "{secret}"\n'
             text += section + GRANTS.get(name, "")
+        self.config.write_text(text, encoding="utf-8")
+
+    def _tell_of_services(self) -> None:
+        (self.service_port,) = free_ports(1)
+        secret = self.folder / "services.secret"
+        secret.touch(mode=0o600)
+        secret.write_text(self.service_secret + "\n", encoding="utf-8")
+        place = f'host = "{HOST}"\nport = {self.service_port}\n'
+        text = self.config.read_text(encoding="utf-8")
+        text += f'\n[external.stun]\ntype = "stun"\n{place}'
+        for transport in ("udp", "tcp"):
+            text += f'\n[external.{transport}]\ntype = "turn"\ntransport = "{transport}"\n{place}'
+            text += f'secret_file = "{secret}"\n'
         self.config.write_text(text, encoding="utf-8")
 
     def command(self) -> list[str]:

@@ -45,6 +45,31 @@ fn uris() {
 }
 
 #[test]
+fn several_accounts() {
+    const WHO: OptionSpec = OptionSpec {
+        name: "who",
+        default: OptionDefault::Accounts,
+        unit: "",
+        doc: "",
+    };
+    let who = |texts: &[&str]| {
+        let texts = texts.iter().map(ToString::to_string).collect();
+        let given = BTreeMap::from([("who".to_owned(), OptionValue::Texts(texts))]);
+        Options::new([WHO].iter(), &given)
+    };
+    let good = who(&["Admin@Example.org", "b@c.example"]).unwrap();
+    assert_eq!(good.texts(&WHO), ["admin@example.org", "b@c.example"]);
+    assert_eq!(who(&[]).unwrap().texts(&WHO), [""; 0]);
+    for bad in ["example.org", "a@b/c", "xmpp:a@", ""] {
+        let text = bad.to_owned();
+        let error = OptionError::Account { name: "who", text };
+        assert_eq!(who(&["a@b.example", bad]), Err(error));
+    }
+    assert!(who(&["a@b.example"; ACCOUNTS_MAX]).is_ok());
+    assert!(who(&["a@b.example"; ACCOUNTS_MAX + 1]).is_err());
+}
+
+#[test]
 fn pages() {
     const PAGE: OptionSpec = OptionSpec {
         name: "page",

@@ -22,6 +22,7 @@ use crate::effects::{After, Effects, Turn};
 use crate::options::{OptionDefault, OptionSpec};
 use crate::presence;
 use crate::registry::{Feature, Registrar, Source};
+use crate::reports;
 use crate::roster::{self, StoredItem};
 use crate::server::{Server, unavailable};
 use crate::session::{Flag, Out};
@@ -67,7 +68,10 @@ fn register(registrar: &mut Registrar<'_>) {
 async fn list(cx: Cx, _: Iq<Query>) -> Handled {
     cx.session.set(ASKED, true);
     let blocked = cx.session.account.blocked();
-    let items = blocked.0.iter().map(|jid| Item { jid: jid.clone() });
+    let items = blocked.0.iter().map(|jid| Item {
+        jid: jid.clone(),
+        report: None,
+    });
     Ok(Answer::with(&Query {
         items: items.collect(),
     }))
@@ -90,10 +94,15 @@ async fn block(cx: Cx, iq: Iq<Block>) -> Handled {
     if after.0.len() as u64 > most || after.bytes() > BLOCKED_BYTES_MAX {
         return Err(Condition::ResourceConstraint.into());
     }
+    let reports = reports::taken(&cx, &iq.payload.items).await?;
     change(&cx, after, presence::block).await?;
     let mut effects = Effects::none();
     effects.exclusive = Some(turn);
-    push(&cx, iq.payload.write(), &mut effects);
+    reports::keep(&cx, reports, &mut effects).await;
+    // A report is for the server alone.
+    let mut told = iq.payload;
+    told.items.iter_mut().for_each(|item| item.report = None);
+    push(&cx, told.write(), &mut effects);
     Ok(Answer::empty().and(effects))
 }
 

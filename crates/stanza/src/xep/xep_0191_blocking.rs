@@ -2,6 +2,7 @@
 
 use waxwing_wire::Element;
 
+use super::xep_0377_reports::{Report, read_report, write_report};
 use crate::payload::payload;
 use crate::{Condition, ErrorType, Jid, StanzaError};
 
@@ -40,6 +41,8 @@ payload! {
     pub struct Item(NS, "item") {
         /// A full address, an account, a domain, or a resource of a domain (§5).
         jid: Jid = attr("jid"),
+        /// Why it is blocked, for whoever runs the server (XEP-0377).
+        report: Option<Report> = by(read_report, write_report),
     }
 }
 

@@ -3,10 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use waxwing_server::component::NamespaceGrant;
+use waxwing_server::external::{ExternalService, Shared, Transport};
 use waxwing_server::{Grants, OptionValue, Registration};
+use waxwing_stanza::xep::xep_0215_external_services::Kind;
 use waxwing_stanza::xep::xep_0356_privileges::{Requests, Shown};
 
-use super::Who;
+use waxwing_stream::Secret;
+
+use super::{PASSWORD, Who};
+
+/// How long credentials of services last, in seconds.
+const LIFETIME_SECS: u64 = 3_600;
 
 /// Who takes part, and the server's settings.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -25,6 +32,8 @@ pub struct Cast {
     pub components: BTreeMap<String, Grants>,
     /// Those of them that answer in the conversation what the server asks them behind messages.
     pub confirming: BTreeSet<String>,
+    /// STUN and TURN servers that clients are told of, in order.
+    pub external: BTreeMap<String, ExternalService>,
     /// Options of the server.
     pub options: BTreeMap<String, OptionValue>,
 }
@@ -81,6 +90,8 @@ impl Cast {
                     attributes: attributes.iter().map(ToString::to_string).collect(),
                 });
             }
+            [uri, "is", "a", "service"] => self.service(uri, false)?,
+            [uri, "is", "a", "service", "with", "a", "secret"] => self.service(uri, true)?,
             ["option", name, "is", value] => {
                 self.options.insert(name.to_owned(), option(value)?);
             }
@@ -123,6 +134,31 @@ impl Cast {
 
     fn component(&mut self, name: &str) -> Result<&mut Grants, String> {
         Ok(self.components.entry(account(name)?).or_default())
+    }
+
+    /// A STUN or TURN server, by a URI of RFC 7064 or RFC 7065 that has everything.
+    fn service(&mut self, uri: &str, is_restricted: bool) -> Result<(), String> {
+        let wrong = || format!("`{uri}` is not like turn:relay.example.org:3478?transport=udp");
+        let (kind, rest) = uri.split_once(':').ok_or_else(wrong)?;
+        let (place, transport) = rest.split_once("?transport=").ok_or_else(wrong)?;
+        let (host, port) = place.rsplit_once(':').ok_or_else(wrong)?;
+        let mut transports = Transport::NAMES.into_iter();
+        let transport = transports.find(|(name, _)| *name == transport);
+        let shared = Shared {
+            secret: Secret::new(PASSWORD).map_err(|error| error.to_string())?,
+            lifetime_secs: LIFETIME_SECS,
+        };
+        let service = ExternalService {
+            kind: Kind::from_keyword(kind).ok_or_else(wrong)?,
+            host: host.to_owned(),
+            port: port.parse().map_err(|_| wrong())?,
+            transport: transport.ok_or_else(wrong)?.1,
+            restricted: is_restricted,
+            shared: is_restricted.then_some(shared),
+        };
+        let name = format!("service{:02}", self.external.len());
+        self.external.insert(name, service);
+        Ok(())
     }
 
     fn add(&mut self, who: Who, start: Start) {

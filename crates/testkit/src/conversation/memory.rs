@@ -42,6 +42,7 @@ fn world(cast: &Cast, seed: Seed) -> Result<World, String> {
         token_keys: vec![TokenSecret::new([7; 32])],
         push_key: Some(TokenSecret::new([7; 32])),
         components: components(cast)?,
+        external: cast.external.clone(),
         ..Settings::default()
     };
     let mut world = World::new(settings, seed).map_err(|error| error.to_string())?;

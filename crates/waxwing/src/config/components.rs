@@ -1,20 +1,17 @@
 //! The sections `[component."…"]`: external components, their secrets, and what they may do.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 use waxwing_server::component::{ComponentSettings, Grants, NamespaceGrant};
 use waxwing_stanza::xep::xep_0356_privileges::{OUTGOING, Requests, Shown};
-use waxwing_stream::component::{SECRET_BYTES_MAX, Secret, SecretError};
+use waxwing_stream::Secret;
 
 use super::reader::Reader;
 use super::{Config, ConfigError};
 use crate::domain::Domain;
-use crate::files::{self, FileError};
 
 /// What may stand in such a section.
 const KEYS: [&str; 7] = [
@@ -27,9 +24,6 @@ const KEYS: [&str; 7] = [
     "delegate",
 ];
 
-/// What others than the owner of a secret's file must not be able to: its group to write, everybody else anything.
-const OTHERS: u32 = 0o027;
-
 /// An external component.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ComponentConfig {
@@ -41,58 +35,7 @@ pub(crate) struct ComponentConfig {
     pub grants: Grants,
 }
 
-/// Why a file has no secret.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum SecretFileError {
-    /// It cannot be read.
-    #[error("it cannot be read: {0}")]
-    Unreadable(#[from] FileError),
-    /// Others may read or change it.
-    #[error("others may read or change it (its mode is {0:o}); `chmod 640` ends that")]
-    Shared(u32),
-    /// It holds something else than one line of text.
-    #[error("it holds something else than one line of text")]
-    Text,
-    /// What it holds is none.
-    #[error(transparent)]
-    Secret(#[from] SecretError),
-}
-
-/// The secret that a file holds, in one line.
-fn secret(path: &Path) -> Result<Secret, SecretFileError> {
-    let bytes = files::read(path, SECRET_BYTES_MAX as u64 + 2)?;
-    let mode = fs::metadata(path).map_err(FileError::from)?;
-    let mode = mode.permissions().mode() & 0o777;
-    if mode & OTHERS != 0 {
-        return Err(SecretFileError::Shared(mode));
-    }
-    let text = String::from_utf8(bytes).map_err(|_| SecretFileError::Text)?;
-    let line = text.strip_suffix('\n').unwrap_or(&text);
-    let line = line.strip_suffix('\r').unwrap_or(line);
-    if line.chars().any(char::is_control) {
-        return Err(SecretFileError::Text);
-    }
-    Ok(Secret::new(line)?)
-}
-
 impl Config {
-    /// Reads the secrets of all components.
-    pub(super) fn read_secrets(&mut self) -> Result<(), ConfigError> {
-        for (host, component) in &mut self.components {
-            let found = secret(&component.secret_file).map_err(|error| {
-                let key = format!("component.{host}.secret_file");
-                let file = component.secret_file.display();
-                ConfigError::Value {
-                    line: self.places.line(&key),
-                    key,
-                    expected: format!("names {file}, which has no secret: {error}"),
-                }
-            })?;
-            component.secret = Some(found);
-        }
-        Ok(())
-    }
-
     /// What the server takes of them.
     pub(super) fn component_settings(&self) -> BTreeMap<String, ComponentSettings> {
         let read = self.components.iter().filter_map(|(host, component)| {
@@ -189,7 +132,11 @@ impl Reader<'_> {
         })
     }
 
-    fn flag(&self, key: &str, value: &Spanned<DeValue<'_>>) -> Result<bool, ConfigError> {
+    pub(super) fn flag(
+        &self,
+        key: &str,
+        value: &Spanned<DeValue<'_>>,
+    ) -> Result<bool, ConfigError> {
         match value.get_ref() {
             DeValue::Boolean(flag) => Ok(*flag),
             _ => Err(self.invalid(key, value, "must be true or false".to_owned())),
@@ -345,33 +292,5 @@ mod tests {
         }
         let error = parse("[component.\"a b\"]\nsecret_file = \"x\"\n").unwrap_err();
         assert!(error.contains("must be the component's host"), "{error}");
-    }
-
-    #[test]
-    fn a_secret_is_one_line_that_others_cannot_read() {
-        let dir = std::env::temp_dir().join(format!("waxwing-secrets-{}", std::process::id()));
-        fs::create_dir_all(&dir).unwrap();
-        let file = dir.join("secret");
-        let with = |content: &[u8], mode: u32| {
-            fs::write(&file, content).unwrap();
-            fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
-            secret(&file)
-        };
-        let pencil = Ok(Secret::new("pencil").unwrap());
-        assert_eq!(with(b"pencil", 0o600), pencil);
-        assert_eq!(with(b"pencil\r\n", 0o640), pencil);
-        for mode in [0o644, 0o660, 0o602, 0o601] {
-            assert_eq!(with(b"pencil", mode), Err(SecretFileError::Shared(mode)));
-        }
-        for content in [&b"one\ntwo\n"[..], b"\xff", b"tab\t"] {
-            assert_eq!(with(content, 0o600), Err(SecretFileError::Text));
-        }
-        assert_eq!(with(b"\n", 0o600), Err(SecretError::Empty.into()));
-        let long = vec![b'x'; SECRET_BYTES_MAX + 3];
-        assert!(matches!(
-            with(&long, 0o600),
-            Err(SecretFileError::Unreadable(_))
-        ));
-        fs::remove_dir_all(dir).unwrap();
     }
 }

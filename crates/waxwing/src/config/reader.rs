@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
-use waxwing_server::options::{OptionError, URIS_MAX};
+use waxwing_server::options::{ACCOUNTS_MAX, OptionError, URIS_MAX};
 use waxwing_server::settings::check_option;
 use waxwing_server::{OptionValue, Registration};
 
@@ -26,6 +26,7 @@ pub(super) const KEYS: &[&str] = &[
     "registration",
     "domain",
     "component",
+    "external",
     "options",
 ];
 pub(super) const LISTEN_KEYS: &[&str] = &[
@@ -466,6 +467,9 @@ fn expected(error: &OptionError) -> String {
         OptionError::Choice { words, text, .. } => {
             format!("must be one of {words}, not \"{text}\"")
         }
+        OptionError::Account { text, .. } => format!(
+            "must be a list of at most {ACCOUNTS_MAX} accounts, like \"admin@example.org\", not \"{text}\""
+        ),
         OptionError::Unknown(_) => "does not exist".to_owned(),
     }
 }

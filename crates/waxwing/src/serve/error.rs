@@ -70,6 +70,7 @@ impl SettingsError {
             StartError::Component { host, .. } => {
                 vec![format!("component.{host}"), "component".to_owned()]
             }
+            StartError::External { name, .. } => vec![format!("external.{name}")],
             StartError::Option(_) => vec!["options".to_owned()],
             StartError::PushKey | StartError::Registry(_) | StartError::Store(_) => Vec::new(),
         };

@@ -1,17 +1,17 @@
-//! What a component and its server both know.
+//! What this server and another program both know: an external component, or a TURN server.
 
 use std::fmt;
 
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use crate::sasl::Hash;
+use crate::sasl::{Hash, base64};
 
 /// Longest secret in bytes: far above what programs generate.
 pub const SECRET_BYTES_MAX: usize = 1_024;
 
-/// A secret, wiped when dropped and never printed. XEP-0114 hashes it together with what is new in each stream, so that
-/// both sides need it as it is.
+/// A secret, wiped when dropped and never printed. XEP-0114 hashes it together with what is new in each stream, and TURN
+/// servers have passwords made of it, so that both sides need it as it is.
 #[derive(Clone)]
 pub struct Secret(Zeroizing<String>);
 
@@ -40,7 +40,7 @@ impl Secret {
     }
 
     /// What `<handshake/>` says: SHA-1 of the stream's id and the secret, in lower-case hexadecimal.
-    pub(super) fn digest(&self, stream_id: &str) -> String {
+    pub(crate) fn digest(&self, stream_id: &str) -> String {
         let mut whole = Zeroizing::new(String::with_capacity(stream_id.len() + self.0.len()));
         whole.push_str(stream_id);
         whole.push_str(&self.0);
@@ -54,8 +54,15 @@ impl Secret {
             .collect()
     }
 
+    /// The password that a TURN server which shares this secret expects of somebody who goes by this name:
+    /// base64 of HMAC-SHA-1 over the name (draft-uberti-behave-turn-rest-00 §2.2).
+    pub fn turn_password(&self, username: &str) -> Zeroizing<String> {
+        let code = Hash::Sha1.hmac(self.0.as_bytes(), &[username.as_bytes()]);
+        Zeroizing::new(base64::encode(code.bytes()))
+    }
+
     /// Whether somebody said what only this secret gives; in a time that does not depend on what was said.
-    pub(super) fn gives(&self, stream_id: &str, said: &str) -> bool {
+    pub(crate) fn gives(&self, stream_id: &str, said: &str) -> bool {
         let digest = self.digest(stream_id);
         digest.as_bytes().ct_eq(said.as_bytes()).into()
     }
@@ -90,6 +97,14 @@ mod tests {
         assert!(secret.gives("3BF96D32", &secret.digest("3BF96D32")));
         assert!(!secret.gives("3BF96D33", &secret.digest("3BF96D32")));
         assert!(!secret.gives("3BF96D32", ""));
+    }
+
+    /// Computed by openssl: `printf '1700000000:anon' | openssl dgst -sha1 -hmac north -binary | base64`.
+    #[test]
+    fn a_password_for_turn() {
+        let secret = Secret::new("north").unwrap();
+        let password = secret.turn_password("1700000000:anon");
+        assert_eq!(*password, "ZNbscPUWDUMz/op4zCxq/Srdmt0=");
     }
 
     #[test]
