@@ -338,7 +338,7 @@ fn commands_say_what_they_made_and_what_they_cannot() {
         (&["--reset", "nobody@waxwing.example"], "no such account"),
         (&["--expires", "soon"], "is no time"),
         (&["--expires", "400d"], "is no time"),
-        (&["--uses", "0"], "no number of uses"),
+        (&["--uses", "0"], "is no number from 1"),
         (&["--account", "dave", "--uses", "2"], "is used once"),
     ] {
         let text = failed(&built, 1, &[&["invite", "create"], words].concat());
