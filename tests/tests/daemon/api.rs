@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 use waxwing_tests::Built;
 
-use crate::rig::{ALICE, BOB, available, body, done, end, log_in, next, server};
+use crate::rig::{ALICE, BOB, available, body, done, end, log_in, next, say, server};
 use client::{Api, admits};
 
 /// Makes a token; what the command says of it.
@@ -22,7 +22,7 @@ fn create(built: &Built, name: &str, scopes: &str, more: &[&str]) -> Value {
 
 /// All that tokens can be good for.
 const ALL: &str = "accounts:read,accounts:write,announcements:write,invites:read,invites:write,push:read,\
-                   sessions:read,sessions:write,status:read";
+                   reports:read,reports:write,sessions:read,sessions:write,status:read";
 
 /// Asks by one token, and notes which commands were run with success.
 struct Tried<'b> {
@@ -124,6 +124,29 @@ async fn of_invitations(tried: &mut Tried<'_>) {
     tried.run("post", "invite/revoke", &id).await;
 }
 
+async fn of_reports(tried: &mut Tried<'_>) {
+    let mut bob = available(tried.api.built, BOB).await;
+    say(
+        &mut bob,
+        "<iq type='set' id='b'><block xmlns='urn:xmpp:blocking'><item jid='romeo@example.net'>\
+         <report xmlns='urn:xmpp:reporting:1' reason='urn:xmpp:reporting:spam'>\
+         <stanza-id xmlns='urn:xmpp:sid:0' by='bob@waxwing.example' id='7'/></report></item></block></iq>",
+    )
+    .await;
+    next(&mut bob, "iq").await;
+    let listed = tried.run("get", "report/list", &json!({})).await;
+    let id = json!({ "id": listed["reports"][0]["id"] });
+    let shown = tried.run("get", "report/show", &id).await;
+    assert_eq!(shown["messages"][0]["id"], "7");
+    // Whoever looks after another domain finds none.
+    let elsewhere = json!({ "id": id["id"], "domain": "other.example" });
+    let dismissed = tried.api.post("/api/v1/report/dismiss", &elsewhere).await;
+    dismissed.is_problem(404, "absent");
+    tried.run("post", "report/dismiss", &id).await;
+    let listed = tried.run("get", "report/list", &json!({})).await;
+    assert_eq!(listed["reports"], json!([]));
+}
+
 #[tokio::test]
 async fn every_command_is_run_as_the_document_says() {
     let built = server("api-commands");
@@ -138,6 +161,7 @@ async fn every_command_is_run_as_the_document_says() {
     of_accounts(&mut tried).await;
     of_sessions(&mut tried).await;
     of_invitations(&mut tried).await;
+    of_reports(&mut tried).await;
     let paths = tried.document["paths"].as_object().unwrap().keys();
     let commands = paths.filter(|path| path.starts_with("/api/v1/")).cloned();
     assert_eq!(tried.paths, commands.collect::<BTreeSet<_>>());

@@ -6,6 +6,7 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::Read;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
@@ -21,6 +22,12 @@ use super::shapes::{self, Shapes};
 use crate::error::{OpenError, StoreError};
 use crate::examination::{Damage, DamagedPart};
 use crate::shape::Shape;
+
+/// Attempts to lock a directory. A program that is being started has all that its parent had open, for the moment until it
+/// runs, and a lock that was let go of meanwhile is held by that.
+const LOCK_ATTEMPTS: u32 = 5;
+/// Time between two of them.
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
 /// `Waxw`: SQLite's `application_id`, which says whose file it is.
 pub(super) const APPLICATION_ID: u32 = u32::from_be_bytes(*b"Waxw");
@@ -212,11 +219,17 @@ impl Directory {
     }
 
     pub(super) fn locked(&self, file: File) -> Result<Lock, OpenError> {
-        match file.try_lock() {
-            Ok(()) => Ok(Lock { file }),
-            Err(TryLockError::WouldBlock) => Err(OpenError::InUse(self.path.clone())),
-            Err(TryLockError::Error(error)) => Err(io(&self.path, &error)),
+        for attempt in 1..=LOCK_ATTEMPTS {
+            match file.try_lock() {
+                Ok(()) => return Ok(Lock { file }),
+                Err(TryLockError::WouldBlock) if attempt < LOCK_ATTEMPTS => {
+                    thread::sleep(LOCK_PAUSE);
+                }
+                Err(TryLockError::WouldBlock) => break,
+                Err(TryLockError::Error(error)) => return Err(io(&self.path, &error)),
+            }
         }
+        Err(OpenError::InUse(self.path.clone()))
     }
 
     /// Looks into the database, and writes nothing.
