@@ -1,4 +1,6 @@
 //! Opening a data directory: first everything that can be a reason not to, without a byte written.
+//!
+//! Length: each question has those before it answered, and they are read in that order.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
