@@ -4,8 +4,8 @@
 # needs-apt: glib-networking
 # needs-pip: slixmpp==1.17.0
 # needs-ports: default
-# needs-accounts: 20
-"""Profanity, Dino and Gajim with one another: encrypted messages, pictures, bookmarks.
+# needs-accounts: 24
+"""Profanity, Dino and Gajim with one another: encrypted messages, pictures, bookmarks, files.
 
 Each is driven as by its own partner; the library takes the part of whoever knows only the old, or only the new way.
 """
@@ -21,6 +21,6 @@ from harness import partner  # noqa: E402
 if __name__ == "__main__":
     partner.enter(HERE)
 
-    from cases import avatars, bookmarks, omemo
+    from cases import avatars, bookmarks, exchange, omemo
 
-    sys.exit(partner.run(HERE, [module.SUITE for module in (omemo, avatars, bookmarks)]))
+    sys.exit(partner.run(HERE, [module.SUITE for module in (omemo, avatars, bookmarks, exchange)]))

@@ -26,6 +26,7 @@ mod rxml_oracle;
 mod stanza_types;
 mod stream_management;
 mod upload_request;
+mod web_form;
 mod websocket;
 mod wire_splice;
 mod wire_stanza;
@@ -44,6 +45,7 @@ pub use proxy_protocol::proxy_protocol;
 pub use stanza_types::{TYPES, stanza_types};
 pub use stream_management::stream_management;
 pub use upload_request::upload_request;
+pub use web_form::web_form;
 pub use websocket::websocket;
 pub use wire_splice::wire_splice;
 pub use wire_stanza::wire_stanza;
@@ -68,6 +70,7 @@ pub const TARGETS: &[Target] = &[
     ("stanza_types", stanza_types),
     ("stream_management", stream_management),
     ("upload_request", upload_request),
+    ("web_form", web_form),
     ("websocket", websocket),
     ("wire_splice", wire_splice),
     ("wire_stanza", wire_stanza),

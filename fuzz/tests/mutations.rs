@@ -10,7 +10,7 @@ use waxwing_fuzz::campaign::{self, Outcome};
 use waxwing_fuzz::{
     Target, archive_queries, bosh, client_stream, component_stream, configuration, data_forms, jid,
     proxy_protocol, scram_client, scram_server, server_stream, stanza_types, stream_management,
-    websocket, wire_splice, wire_stanza, wire_stream,
+    web_form, websocket, wire_splice, wire_stanza, wire_stream,
 };
 
 fn run(target: Target, seed: u64, inputs: usize) {
@@ -112,6 +112,11 @@ fn configuration_files() {
 #[test]
 fn forms_of_nodes() {
     run(("data_forms", data_forms), 15, 50_000);
+}
+
+#[test]
+fn forms_of_browsers() {
+    run(("web_form", web_form), 17, 100_000);
 }
 
 #[test]

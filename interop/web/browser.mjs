@@ -1,39 +1,23 @@
 // Chromium: pages of the server's host and of another one.
 
-import { createServer } from "node:http";
-import { mkdirSync, readFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
-import { chromium } from "playwright-core";
+import { join } from "node:path";
 
+import { artifact, launch, packages, serve } from "./chromium.mjs";
 import { Xmpp } from "./clients.mjs";
-import { account, bosh, equal, later, place, test, websocket } from "./harness.mjs";
+import { account, bosh, equal, place, test, websocket } from "./harness.mjs";
 
-const packages = join(dirname(createRequire(import.meta.url).resolve("playwright-core/package.json")), "..");
 const FILES = {
-  "/": [join(import.meta.dirname, "page.html"), "text/html"],
-  "/strophe.js": [join(packages, "strophe.js/dist/strophe.umd.min.js"), "text/javascript"],
-  "/xmpp.js": [join(packages, "@xmpp/client/dist/xmpp.min.js"), "text/javascript"],
+  "/": join(import.meta.dirname, "page.html"),
+  "/strophe.js": join(packages, "strophe.js/dist/strophe.umd.min.js"),
+  "/xmpp.js": join(packages, "@xmpp/client/dist/xmpp.min.js"),
 };
-const FLAGS = [
-  "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-  "--disable-component-update", "--disable-sync",
-]; // prettier-ignore
 
 // A page whose origin has this host; the server's own is localhost.
 async function page(host) {
-  const server = createServer((request, response) => {
-    const [path, type] = FILES[request.url] ?? [];
-    response.writeHead(path ? 200 : 404, { "content-type": type ?? "text/plain" });
-    response.end(path && readFileSync(path));
-  });
-  await new Promise((done) => server.listen(0, "127.0.0.1", done));
-  later(() => server.close());
-  const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: FLAGS });
-  later(() => browser.close());
-  const context = await browser.newContext({ ignoreHTTPSErrors: true });
+  const port = await serve((path) => FILES[path]);
+  const context = await (await launch()).newContext({ ignoreHTTPSErrors: true });
   const page = await context.newPage();
-  await page.goto(`http://${host}:${server.address().port}/`);
+  await page.goto(`http://${host}:${port}/`);
   return page;
 }
 
@@ -92,8 +76,7 @@ for (const [name, service, answer] of [
     await sender.say(bob.jid, "hello, page");
     equal(await tab.evaluate(answer, [service, bob]), "hello, page", "message");
     await sender.hears("hello from a page");
-    mkdirSync(process.env.ARTIFACTS, { recursive: true });
-    await tab.screenshot({ path: join(process.env.ARTIFACTS, `web-${name}.png`) });
+    await tab.screenshot({ path: artifact(`web-${name}.png`) });
   });
 }
 

@@ -18,7 +18,7 @@ globalThis.XMLHttpRequest ??= function () {
 Strophe.setLogLevel(Strophe.LogLevel.ERROR);
 
 // Things that came, and who waits for one.
-class Inbox {
+export class Inbox {
   all = [];
   #waiting = [];
 
@@ -151,3 +151,16 @@ export class StropheClient {
 export const overBosh = () => new StropheClient(bosh);
 export const overWebSocket = () => new StropheClient(websocket);
 export { $iq, $pres };
+
+export const rosterOf = (client) => client.xmpp.iqCaller.get(xml("query", "jabber:iq:roster"));
+
+// Each asks the other, and sees the other from then on. Both have asked for their rosters: others are not told of answers.
+export async function subscribe(one, alice, other, bob) {
+  for (const [asker, from, asked, to] of [[one, alice, other, bob], [other, bob, one, alice]]) {
+    await asker.presence({ to: to.jid, type: "subscribe" });
+    await asked.sees("subscribe", from.jid);
+    await asked.presence({ to: from.jid, type: "subscribed" });
+    await asker.sees("subscribed", to.jid);
+    await asker.sees("available", to.jid);
+  }
+}

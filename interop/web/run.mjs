@@ -1,7 +1,7 @@
 // @xmpp/client and strophe.js against the server, in Node and in Chromium.
 
 import { bosh, account, check, equal, run, test } from "./harness.mjs";
-import { $iq, StropheClient, Xmpp, overBosh, overWebSocket, xml } from "./clients.mjs";
+import { $iq, StropheClient, Xmpp, overBosh, overWebSocket, rosterOf, subscribe, xml } from "./clients.mjs";
 import "./browser.mjs";
 
 test("xmpp_client/chat_with_strophe_over_bosh", async () => {
@@ -23,19 +23,7 @@ test("xmpp_client/roster", async () => {
   equal(roster.getChildren("item").map((item) => item.attrs.name), ["A friend"], "roster");
 });
 
-const rosterOf = (client) => client.xmpp.iqCaller.get(xml("query", "jabber:iq:roster"));
 const askRoster = (client) => client.ask($iq({ type: "get" }).c("query", { xmlns: "jabber:iq:roster" }));
-
-// Each asks the other, and sees the other from then on. Both have asked for their rosters: others are not told of answers.
-async function subscribe(one, alice, other, bob) {
-  for (const [asker, from, asked, to] of [[one, alice, other, bob], [other, bob, one, alice]]) {
-    await asker.presence({ to: to.jid, type: "subscribe" });
-    await asked.sees("subscribe", from.jid);
-    await asked.presence({ to: from.jid, type: "subscribed" });
-    await asker.sees("subscribed", to.jid);
-    await asker.sees("available", to.jid);
-  }
-}
 
 test("xmpp_client/subscription_and_presence", async () => {
   const [alice, bob] = [account(), account()];

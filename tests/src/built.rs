@@ -23,6 +23,7 @@ use place::Address;
 use store::Database;
 
 pub use error::BuiltError;
+pub use store::real_store;
 
 /// How long one wait for the server's message lasts before the process is looked at again.
 const LOOK_MILLIS: u64 = 50;
@@ -35,6 +36,7 @@ const PLAIN_PORT: u16 = 5224;
 const HTTP_PORT: u16 = 5280;
 const HTTPS_PORT: u16 = 5281;
 const COMPONENTS_PORT: u16 = 5347;
+const BYTESTREAMS_PORT: u16 = 7777;
 
 /// What a test wants of its server.
 #[derive(Clone, Debug)]
@@ -112,6 +114,8 @@ pub struct Built {
     pub https: SocketAddr,
     /// Where external components connect, if [`BuiltOptions::listen`] says so.
     pub components: SocketAddr,
+    /// Where byte streams are relayed, if [`BuiltOptions::listen`] says so.
+    pub bytestreams: SocketAddr,
     /// What the server stores.
     pub data_dir: PathBuf,
     /// The certificate of the authority that the server's certificate is from, PEM.
@@ -155,6 +159,7 @@ impl Built {
             http: at(HTTP_PORT),
             https: at(HTTPS_PORT),
             components: at(COMPONENTS_PORT),
+            bytestreams: at(BYTESTREAMS_PORT),
             data_dir: scratch.path().join("data"),
             authority: scratch.path().join("tls/ca.pem"),
             pid: 0,

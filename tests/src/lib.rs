@@ -11,7 +11,7 @@ mod seeds;
 mod sockets;
 pub mod stored;
 
-pub use built::{Built, BuiltError, BuiltOptions};
+pub use built::{Built, BuiltError, BuiltOptions, real_store};
 pub use ledger::{Ledger, Verdict};
 pub use ordeal::{Blow, Ordeal, OrdealError, PowerError, Report};
 pub use plays::{Plays, live, main as play_all};

@@ -293,6 +293,9 @@ fn mode(registration: Registration) -> String {
 /// The listener for components.
 const COMPONENTS_LISTEN: &str = "components_loopback = [\"{ip}:5347\"]\n";
 
+/// The relay of byte streams.
+const BYTESTREAMS_LISTEN: &str = "bytestreams = [\"{ip}:7777\"]\n";
+
 /// A component's section of the configuration, and the name of the file with its secret.
 fn component(name: &str, grants: &Grants) -> (String, String) {
     let file = format!("{name}.secret");
@@ -360,6 +363,9 @@ fn options(cast: &Cast) -> BuiltOptions {
         options.config.push_str(&section);
         options.secrets.push((file, PASSWORD.to_owned()));
         options.listen = COMPONENTS_LISTEN.to_owned();
+    }
+    if cast.options.contains_key("bytestreams_host") {
+        options.listen.push_str(BYTESTREAMS_LISTEN);
     }
     for (name, service) in &cast.external {
         options.config.push_str(&external(name, service));

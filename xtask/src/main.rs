@@ -20,6 +20,7 @@ mod fuzz;
 mod interop;
 mod kept;
 mod new_xep;
+mod object_store;
 mod place;
 mod serve;
 mod skips;

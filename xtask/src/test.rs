@@ -12,6 +12,7 @@ use crate::child;
 use crate::debian;
 use crate::failure::Failure;
 use crate::interop;
+use crate::object_store;
 use crate::place::Place;
 use crate::skips;
 use crate::tally::{Failed, Tally};
@@ -65,6 +66,7 @@ const POSTGRESQL: &str = "postgresql";
 /// Test programs that are run once more with PostgreSQL, and what of each is not: parts that are about the data directory's
 /// files, or about the way to the server.
 const ON_POSTGRESQL: &[(&str, &[&str])] = &[
+    ("conversations", &[]),
     ("conversations_live", &[]),
     (
         "daemon",
@@ -112,6 +114,7 @@ pub(crate) fn run_all(place: &Place, filter: Option<&str>) -> Result<Tally, Fail
     wanted.push(POSTGRESQL.to_owned());
     let missing = debian::ensure(&wanted);
     let (excluded, mut tally) = leave_out(&missing);
+    object_store::ensure(place);
     // Programs and tests in one build: their dependencies get the same features, and are compiled
     // once. `cargo test` by itself would leave out the server's program.
     let mut build = child::cargo(place, "build");

@@ -13,7 +13,9 @@ use crate::admin::{
     PASSWORD_BYTES_MAX, Page, Shape, member, optional, required,
 };
 use crate::blocking::BlockList;
+use crate::roster;
 use crate::server::Server;
+use crate::xep::xep_0012_last as last;
 use crate::xep::xep_0077_registration as registration;
 
 const JID: Argument = required("jid", Kind::Account, "The account's address, user@domain.");
@@ -43,15 +45,30 @@ const OWN_JID: Member = member("jid", Shape::Text, "The account's address.");
 const OWN_ROLE: Member = member("role", Shape::Text, "What it may do.");
 const IS_DISABLED: Member = member("disabled", Shape::Flag, "Whether it may not log in.");
 
-const LISTED: &[Member] = &[
+const CREATED: Member = member(
+    "created_micros",
+    Shape::Number,
+    "When it was made, in microseconds since 1970.",
+);
+
+const LISTED: &[Member] = &[OWN_JID, OWN_ROLE, IS_DISABLED, CREATED];
+
+const SHOWN: &[Member] = &[
     OWN_JID,
     OWN_ROLE,
     IS_DISABLED,
+    CREATED,
     member(
-        "created_micros",
-        Shape::Number,
-        "When it was made, in microseconds since 1970.",
+        "left_micros",
+        Shape::Maybe(&Shape::Number),
+        "When it was last left, in microseconds since 1970; null while it is online, and if it never was.",
     ),
+    member(
+        "resources",
+        Shape::Texts,
+        "The resources of its sessions, those that wait to be resumed too.",
+    ),
+    member("contacts", Shape::Number, "Contacts in its roster."),
 ];
 
 /// Owners that are read at a time.
@@ -106,6 +123,14 @@ pub const COMMANDS: &[Command] = &[
         run: |s, a| list(s, a).boxed(),
     },
     Command {
+        name: "account show",
+        doc: "Shows one account: what it may do, where it is online, and since when it is not.",
+        access: Access::Reads(ACCOUNTS_KIND),
+        arguments: &[JID],
+        answer: SHOWN,
+        run: |s, a| show(s, a).boxed(),
+    },
+    Command {
         name: "account disable",
         doc: "Forbids log-in and ends the account's sessions; nothing is removed.",
         access: Access::Changes(ACCOUNTS_KIND),
@@ -132,7 +157,10 @@ fn address(server: &Server, args: &Arguments) -> Result<BareJid, AdminError> {
     if jid.node().is_none() {
         return Err(wrong(format!(
             "'{text}' has no user part; an address looks like alice@{}",
-            jid.domain()
+            server
+                .domains()
+                .first()
+                .map_or("example.org", |domain| domain.as_str())
         )));
     }
     if !server.serves(jid.domain()) {
@@ -191,7 +219,10 @@ fn refused(jid: &BareJid, error: &accounts::AccountError) -> AdminError {
         AccountError::Name => AdminError::Refused(format!(
             "'{jid}' cannot be an account: newer software would read the name differently (RFC 7622 §3.3)"
         )),
-        AccountError::Password => AdminError::Refused("this password cannot be used: it is empty or has characters that SASLprep forbids (RFC 4013)".to_owned()),
+        AccountError::Password(reason) => {
+            AdminError::Refused(format!("this password cannot be used: {reason} (RFC 4013)"))
+        }
+        AccountError::Kept | AccountError::Short(_) => AdminError::Refused(error.to_string()),
         AccountError::Store(error) => AdminError::of_store(error),
         AccountError::Stopped => AdminError::Failed("the server is stopping".to_owned()),
     }
@@ -202,6 +233,7 @@ pub(crate) fn end_sessions(server: &Server, jid: &BareJid) {
         session.kick(StreamCondition::NotAuthorized.into());
         crate::lifecycle::end(server, &session);
     }
+    server.end_bytestreams(jid);
 }
 
 async fn remove(server: Server, args: Arguments) -> Result<Value, AdminError> {
@@ -250,6 +282,9 @@ async fn set_role(server: Server, args: Arguments) -> Result<Value, AdminError> 
     change(&server, &jid, |account| account.role = role.into()).await?;
     if let Some(account) = account.or_else(|| server.directory().known(&jid)) {
         account.set_role(role);
+    }
+    if role == Role::Restricted {
+        server.end_bytestreams(&jid);
     }
     Ok(json!({ "jid": jid.to_string(), "role": role.name() }))
 }
@@ -305,6 +340,34 @@ async fn list(server: Server, args: Arguments) -> Result<Value, AdminError> {
         }
         _ => Ok(page.answer("accounts", listed)),
     }
+}
+
+async fn show(server: Server, args: Arguments) -> Result<Value, AdminError> {
+    let jid = address(&server, &args)?;
+    let account = existing(&server, &jid).await?;
+    let owner = accounts::owner(&jid);
+    let resources = resources(&server, &jid);
+    let left = match resources.is_empty() {
+        true => last::left_micros(&server, &owner).await?,
+        false => None,
+    };
+    let mut shown = shown(&jid, &account);
+    shown["left_micros"] = json!(left);
+    shown["resources"] = json!(resources);
+    shown["contacts"] = json!(roster::size(&server, &owner).await?);
+    Ok(shown)
+}
+
+/// The resources of an account's sessions.
+pub(crate) fn resources(server: &Server, jid: &BareJid) -> Vec<String> {
+    let account = server.directory().known(jid);
+    let sessions = account.map(|account| account.sessions());
+    let sessions = sessions.into_iter().flatten();
+    let mut found: Vec<String> = sessions
+        .map(|session| session.jid.resource().to_owned())
+        .collect();
+    found.sort_unstable();
+    found
 }
 
 fn shown(jid: &BareJid, account: &StoredAccount) -> Value {

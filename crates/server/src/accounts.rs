@@ -2,7 +2,9 @@
 
 use waxwing_stanza::BareJid;
 use waxwing_store::{Batch, Expiring, Owner, Store, StoreError, Table};
-use waxwing_stream::sasl::{Account as Known, Credentials, Hash, Password, ScramKeys};
+use waxwing_stream::sasl::{
+    Account as Known, Credentials, Hash, Password, PasswordError, ScramKeys,
+};
 
 use crate::devices;
 use crate::options::{OptionDefault, OptionSpec};
@@ -230,9 +232,15 @@ pub enum AccountError {
     /// Newer software would prepare the name otherwise (RFC 7622 §3.3).
     #[error("the name cannot be registered")]
     Name,
-    /// Empty, or forbidden by SASLprep (RFC 4013).
-    #[error("the password cannot be used")]
-    Password,
+    /// The name is kept from who chooses one for themselves.
+    #[error("the name is not given out")]
+    Kept,
+    /// Empty, too long, or forbidden by SASLprep (RFC 4013).
+    #[error("{0}")]
+    Password(#[from] PasswordError),
+    /// Shorter than passwords here must be.
+    #[error("the password is too short: it needs {0} characters at least")]
+    Short(u64),
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -298,7 +306,7 @@ pub(crate) async fn derive(
     server: &Server,
     password: &str,
 ) -> Result<Vec<StoredKey>, AccountError> {
-    let password = Password::prepare(password).map_err(|_| AccountError::Password)?;
+    let password = Password::prepare(password)?;
     let mut seed = server.seed();
     let iterations = server.iterations();
     let (send, receive) = futures_channel::oneshot::channel();

@@ -26,6 +26,7 @@ impl Addressee {
         Addressee::Domain,
         Addressee::Host(Service::Rooms),
         Addressee::Host(Service::Pubsub),
+        Addressee::Host(Service::Bytestreams),
     ];
 
     /// The server itself, by whichever of its names.
@@ -33,6 +34,7 @@ impl Addressee {
         Addressee::Domain,
         Addressee::Host(Service::Rooms),
         Addressee::Host(Service::Pubsub),
+        Addressee::Host(Service::Bytestreams),
     ];
 
     /// The kind's name in listings.
@@ -43,6 +45,7 @@ impl Addressee {
             Addressee::Domain => "domain",
             Addressee::Host(Service::Rooms) => "room service",
             Addressee::Host(Service::Pubsub) => "pubsub service",
+            Addressee::Host(Service::Bytestreams) => "relay of byte streams",
         }
     }
 }

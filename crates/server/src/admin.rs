@@ -6,18 +6,22 @@
 
 mod answer;
 mod argument;
+mod form;
 mod page;
 mod within;
 
 use futures_util::future::BoxFuture;
 use serde_json::{Map, Value};
+use waxwing_stanza::{Condition, StanzaError};
 
 pub(crate) use answer::NEXT;
 pub use answer::{Member, Shape, admits, member};
 pub use argument::{Argument, Kind, optional, required};
 pub(crate) use argument::{CURSOR, LIMIT, PASSWORD_BYTES_MAX, secs};
+pub(crate) use form::MadeForm;
 pub(crate) use page::Page;
 
+use crate::accounts::Role;
 use crate::server::Server;
 
 /// An admin command.
@@ -143,6 +147,20 @@ impl AdminError {
     }
 }
 
+impl From<AdminError> for StanzaError {
+    fn from(error: AdminError) -> Self {
+        let condition = match error {
+            // What failed is for whoever reads the log.
+            AdminError::Failed(_) => return Condition::InternalServerError.into(),
+            AdminError::Absent(_) => Condition::ItemNotFound,
+            AdminError::Conflict(_) => Condition::Conflict,
+            AdminError::Elsewhere(_) | AdminError::Forbidden(_) => Condition::NotAllowed,
+            AdminError::Argument { .. } | AdminError::Refused(_) => Condition::NotAcceptable,
+        };
+        StanzaError::from(condition).with_text(error.to_string())
+    }
+}
+
 /// Checked arguments.
 #[derive(Clone, Default)]
 pub struct Arguments(Map<String, Value>);
@@ -206,8 +224,20 @@ pub(crate) async fn run_within(
     args: Value,
 ) -> Result<Value, AdminError> {
     let (command, mut args) = checked(server, name, args)?;
-    within::bind(server, &command, domain, &mut args).await?;
+    within::bind(server, &command, (domain, Role::Admin), &mut args).await?;
     (command.run)(server.clone(), Arguments(args)).await
+}
+
+/// Arguments for a form that is a face of the command, for somebody who looks after a domain, or all, as their role says.
+pub(crate) async fn checked_within(
+    server: &Server,
+    by: (&str, Role),
+    name: &str,
+    args: Map<String, Value>,
+) -> Result<Arguments, AdminError> {
+    let (command, mut args) = checked(server, name, Value::Object(args))?;
+    within::bind(server, &command, by, &mut args).await?;
+    Ok(Arguments(args))
 }
 
 /// The command of this name, and its arguments if they are such.

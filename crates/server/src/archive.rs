@@ -1,8 +1,8 @@
 //! An account's archive (XEP-0313): the entries of its log with the mark *archived*.
 //!
 //! What is archived is decided in `keep.rs` by what a message is, and in `preferences.rs` by with whom it is exchanged; it
-//! enters the log with its delivery (`delivery.rs`). `question.rs` reads what somebody wants of it, `pages.rs` finds that,
-//! and `retention.rs` lets the oldest go.
+//! enters the log with its delivery (`delivery.rs`). `question.rs` reads what somebody wants of it, `pages.rs` finds that, by
+//! `text.rs` where they look for words, and `retention.rs` lets the oldest go.
 
 mod emptied;
 mod pages;
@@ -11,6 +11,7 @@ pub mod queries;
 mod question;
 mod retention;
 mod retraction;
+mod text;
 mod timers;
 
 pub(crate) use pages::{Found, Message, ends, find};
@@ -20,6 +21,7 @@ pub(crate) use preferences::{
 pub(crate) use question::{Question, form};
 pub(crate) use retention::{BYTES_MAX, DAYS_MAX, SIZES, sweep};
 pub(crate) use retraction::retract;
+pub(crate) use text::text;
 pub(crate) use timers::{NextTimer, TIMERS, fire, set as set_timer};
 
 use std::borrow::Cow;

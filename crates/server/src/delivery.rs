@@ -46,7 +46,7 @@ impl StoredMessage {
 }
 
 /// Each account's log: its archive and its undelivered mail.
-pub static MESSAGES: Log<StoredMessage> = Log::new("messages", 1);
+pub static MESSAGES: Log<StoredMessage> = Log::new("messages", 1).text(archive::text);
 
 /// Mark of an entry that no client has confirmed.
 pub const UNDELIVERED: Marks = Marks::UNDELIVERED;

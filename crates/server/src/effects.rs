@@ -71,6 +71,17 @@ impl Effects {
         Self::default()
     }
 
+    /// Adds what something else causes, which is no message of its own, behind what is there.
+    pub(crate) fn extend(&mut self, other: Effects) {
+        self.batch.extend(other.batch);
+        self.more.extend(other.more);
+        self.after.extend(other.after);
+        self.behind_commits |= other.behind_commits;
+        if let Some(turn) = other.exclusive {
+            self.exclusive.get_or_insert_default().extend(turn);
+        }
+    }
+
     /// Sends a stanza to one session.
     pub fn deliver(&mut self, to: &Arc<Session>, bytes: Bytes) {
         self.after

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::metrics::{Kind, Limit, METRICS};
-use crate::options::{ACCOUNTS_MAX, OptionDefault, OptionSpec, URIS_MAX};
+use crate::options::{ACCOUNTS_MAX, NAMES_MAX, OptionDefault, OptionSpec, URIS_MAX};
 use crate::registry::{Feature, Registry, RegistryError, Source, Status};
 use crate::transports::TRANSPORTS;
 use crate::xep::FEATURES;
@@ -74,9 +74,10 @@ fn default(spec: &OptionSpec) -> String {
     match spec.default {
         OptionDefault::Flag(value) => value.to_string(),
         OptionDefault::Number { value, .. } => value.to_string(),
-        OptionDefault::Uris | OptionDefault::Accounts => "[]".to_owned(),
+        OptionDefault::Uris | OptionDefault::Pages | OptionDefault::Accounts => "[]".to_owned(),
+        OptionDefault::Names(names) => format!("{names:?}"),
         OptionDefault::Label(label) => format!("{label:?}"),
-        OptionDefault::Page | OptionDefault::Base => "\"\"".to_owned(),
+        OptionDefault::Page | OptionDefault::Base | OptionDefault::Host => "\"\"".to_owned(),
         OptionDefault::Choice(words) => format!("{:?}", words.first().unwrap_or(&"")),
     }
 }
@@ -86,8 +87,11 @@ fn kind(spec: &OptionSpec) -> String {
         OptionDefault::Flag(_) => "true or false".to_owned(),
         OptionDefault::Number { min, max, .. } => format!("{min} to {max} {}", spec.unit),
         OptionDefault::Uris => format!("a list of at most {URIS_MAX} URIs"),
+        OptionDefault::Pages => format!("a list of at most {URIS_MAX} addresses, https: each"),
         OptionDefault::Accounts => format!("a list of at most {ACCOUNTS_MAX} accounts"),
+        OptionDefault::Names(_) => format!("a list of at most {NAMES_MAX} user names"),
         OptionDefault::Page => "the address of a web page, or an empty text".to_owned(),
+        OptionDefault::Host => "a host name or an IP address, or an empty text".to_owned(),
         OptionDefault::Base => "an address without ? and #, or an empty text".to_owned(),
         OptionDefault::Label(_) => "one part of a host name, or an empty text".to_owned(),
         OptionDefault::Choice(words) => format!("one of {}", words.join(", ")),

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use futures_util::future::BoxFuture;
 use waxwing_stanza::{Jid, MessageType, StanzaError};
 use waxwing_store::{Batch, LogId, Marks};
 use waxwing_wire::Stanza;
@@ -59,7 +60,15 @@ pub struct Sending {
     pub stanza: Stanza,
     /// What it causes beside its delivery.
     pub effects: Effects,
+    /// What features do when it is certain that it goes on its way, before anything of it is staged.
+    pub later: Vec<Later>,
 }
+
+/// Something that a hook leaves for when a message is certain to go; an error refuses the message.
+pub type Later = Box<
+    dyn for<'a> FnOnce(&'a Server, &'a mut Sending) -> BoxFuture<'a, Result<(), StanzaError>>
+        + Send,
+>;
 
 /// A message that has just been delivered to sessions of its account, or to none.
 pub struct Received<'a> {

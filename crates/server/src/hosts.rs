@@ -1,4 +1,4 @@
-//! Service hosts: addresses beside a domain's own at which its services answer, `rooms.DOMAIN` and
+//! Service hosts: addresses beside a domain's own at which its services answer, such as `rooms.DOMAIN` and
 //! `pubsub.DOMAIN`.
 //!
 //! disco#items of the domain lists them. A feature serves one by giving it an identity,
@@ -32,6 +32,14 @@ pub const PUBSUB_HOST: OptionSpec = OptionSpec {
     doc: "What stands before the domain in the address of its pubsub service, as in pubsub.example.org; an empty text for no such address.",
 };
 
+/// What stands before the domain in the address of its relay of byte streams.
+pub const BYTESTREAMS_HOST: OptionSpec = OptionSpec {
+    name: "bytestreams_host",
+    default: OptionDefault::Label(""),
+    unit: "",
+    doc: "What stands before the domain in the address of its relay of files between clients (XEP-0065), as in proxy.example.org; an empty text for none. The key 'bytestreams' of [listen] says where it listens.",
+};
+
 /// A service with an address of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Service {
@@ -39,17 +47,20 @@ pub enum Service {
     Rooms,
     /// Pubsub that belongs to no account.
     Pubsub,
+    /// Byte streams between clients, relayed.
+    Bytestreams,
 }
 
 impl Service {
     /// All of them.
-    pub const ALL: [Service; 2] = [Service::Rooms, Service::Pubsub];
+    pub const ALL: [Service; 3] = [Service::Rooms, Service::Pubsub, Service::Bytestreams];
 
     /// The option that says what stands before the domain.
     pub const fn option(self) -> &'static OptionSpec {
         match self {
             Service::Rooms => &ROOMS_HOST,
             Service::Pubsub => &PUBSUB_HOST,
+            Service::Bytestreams => &BYTESTREAMS_HOST,
         }
     }
 
@@ -145,7 +156,11 @@ mod tests {
         let given = given
             .iter()
             .map(|&(name, text)| (name.to_owned(), OptionValue::Text(text.to_owned())));
-        Options::new([ROOMS_HOST, PUBSUB_HOST].iter(), &given.collect()).unwrap()
+        Options::new(
+            [ROOMS_HOST, PUBSUB_HOST, BYTESTREAMS_HOST].iter(),
+            &given.collect(),
+        )
+        .unwrap()
     }
 
     fn hosts(domains: &[(&str, &[(&str, &str)])]) -> Result<Hosts, StartError> {

@@ -4,8 +4,11 @@
 //! that it is about, so that it goes with that account, or under the domain: who has the store alone can use none of them.
 //! What a client, a form on a web page or a request for a subscription does with a token is the same here.
 
+mod answers;
+mod backing;
 pub(crate) mod commands;
 mod creating;
+pub(crate) mod forms;
 mod friends;
 mod links;
 mod options;
@@ -19,12 +22,15 @@ pub(crate) use creating::{CreateError, Made, Order, create};
 pub(crate) use friends::welcome;
 pub use links::{landing_url, uri};
 pub(crate) use options::{
-    DAYS, OPEN_PER_MEMBER, OPTIONS, REDEEMED_BY_NETWORK, may_invite, may_register,
+    BY_MEMBERS, DAYS, INVITED_PER_MEMBER, OPEN_PER_MEMBER, OPTIONS, REDEEMED_BY_NETWORK,
+    may_invite, may_register,
 };
 pub use options::{INVITE_PATH, URL};
-pub use redeeming::{RedeemError, find, register, reset};
-pub(crate) use redeeming::{is_reserved, may_guess};
-pub(crate) use stored::{INVITATIONS, id_of, is_token, kept_until, use_up};
+pub use redeeming::{RedeemError, Registered, find, register, reset};
+pub(crate) use redeeming::{accounts_of, may_guess, reserved_by};
+pub(crate) use stored::{
+    INVITATIONS, RESERVATIONS, USES, Use, id_of, is_token, kept_until, use_up,
+};
 pub use stored::{Purpose, StoredInvitation};
 
 /// An invitation that was good when its token was shown.

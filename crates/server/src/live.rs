@@ -101,7 +101,6 @@ impl Now {
             token_keys: &settings.token_keys,
             iterations: iterations(&options),
             token_days: options.number(&TOKEN_DAYS),
-            registration: &registration,
         };
         let vapid = match &settings.push_key {
             Some(secret) => Some(Arc::new(Vapid::new(secret).ok_or(StartError::PushKey)?)),

@@ -28,7 +28,7 @@ use crate::options::Options;
 use crate::registry::Registry;
 use crate::server::Server;
 use crate::session::Session;
-use crate::settings::{Registration, TokenSecret};
+use crate::settings::TokenSecret;
 use crate::throttle::{self, Network};
 use crate::xep::xep_0077_registration::Applicant;
 use crate::xep::{
@@ -52,8 +52,6 @@ pub(crate) struct Common<'a> {
     pub(crate) token_days: u64,
     /// Rounds of key stretching.
     pub(crate) iterations: u32,
-    /// Who may make an account at each domain.
-    pub(crate) registration: &'a BTreeMap<String, Registration>,
 }
 
 /// What all client streams of the server have in common.
@@ -88,10 +86,9 @@ pub(crate) fn settings(common: &Common<'_>, registry: &Registry) -> Arc<Settings
             name: "resume",
         }],
     });
-    // Where it is not offered it is refused in words, not by the end of the stream (XEP-0077 §3.1).
-    for (domain, options) in common.domains {
-        let mode = common.registration.get(domain).copied();
-        let offered = mode.is_some_and(|mode| registration::is_offered(mode, options));
+    // Whoever was invited may register anywhere, and clients look for registration's own feature (XEP-0445 "Discovery"). Others are
+    // refused in words, not by the end of the stream (XEP-0077 §3.1).
+    for domain in common.domains.keys() {
         let shown = Takes::Iq {
             ns: Preauth::NS,
             name: Preauth::NAME,
@@ -105,7 +102,7 @@ pub(crate) fn settings(common: &Common<'_>, registry: &Registry) -> Arc<Settings
         settings.features.push(ExtraFeature {
             domain: Some(domain.clone()),
             stage: Stage::Login,
-            element: offered.then(|| StreamFeature {}.write()),
+            element: Some(StreamFeature {}.write()),
             takes: vec![Takes::Iq {
                 ns: REGISTER,
                 name: "query",

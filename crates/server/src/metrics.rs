@@ -165,6 +165,18 @@ const DOWNLOADED: MetricSpec = MetricSpec {
     labels: "",
     doc: "Bytes of files that were fetched",
 };
+const BYTESTREAMS: MetricSpec = MetricSpec {
+    name: "waxwing_bytestreams",
+    kind: Kind::Gauge,
+    labels: "",
+    doc: "Byte streams between clients that are relayed, or wait to be (XEP-0065)",
+};
+const BYTESTREAM_BYTES: MetricSpec = MetricSpec {
+    name: "waxwing_bytestream_bytes",
+    kind: Kind::Counter,
+    labels: "",
+    doc: "Bytes of byte streams that were relayed, of both ways",
+};
 const UPLOADS_HERE: MetricSpec = MetricSpec {
     name: "waxwing_upload_bytes",
     kind: Kind::Gauge,
@@ -214,6 +226,8 @@ pub(crate) const METRICS: &[MetricSpec] = &[
     UPLOADED,
     DOWNLOADED,
     UPLOADS_HERE,
+    BYTESTREAMS,
+    BYTESTREAM_BYTES,
     queues::INPUT,
     queues::OUTPUT,
     queues::UNACKNOWLEDGED,
@@ -316,6 +330,8 @@ pub(crate) struct Metrics {
     uploaded: Counter,
     downloaded: Counter,
     uploads_here: Gauge,
+    bytestreams: Gauge,
+    bytestream_bytes: Counter,
 }
 
 impl Default for Metrics {
@@ -338,6 +354,8 @@ impl Default for Metrics {
             uploaded: Counter::default(),
             downloaded: Counter::default(),
             uploads_here: Gauge::default(),
+            bytestreams: Gauge::default(),
+            bytestream_bytes: Counter::default(),
         };
         // A rate needs to have seen zero.
         for (limit, _) in Limit::ALL {
@@ -481,6 +499,15 @@ impl Metrics {
             .set(i64::try_from(bytes).unwrap_or(i64::MAX));
     }
 
+    /// Counts byte streams.
+    pub(crate) fn bytestreams(&self) -> &Gauge {
+        &self.bytestreams
+    }
+
+    pub(crate) fn bytestream_relayed(&self, bytes: u64) {
+        self.bytestream_bytes.inc_by(bytes);
+    }
+
     pub(crate) fn commit_failed(&self) {
         self.commits_failed.inc();
     }
@@ -500,6 +527,8 @@ impl Metrics {
         UPLOADED.register(registry, self.uploaded.clone());
         DOWNLOADED.register(registry, self.downloaded.clone());
         UPLOADS_HERE.register(registry, self.uploads_here.clone());
+        BYTESTREAMS.register(registry, self.bytestreams.clone());
+        BYTESTREAM_BYTES.register(registry, self.bytestream_bytes.clone());
         registry.register_collector(Box::new(OfStore(store.clone())));
         registry.register_collector(Box::new(queues));
     }

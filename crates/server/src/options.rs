@@ -1,6 +1,9 @@
 //! Settings of features: name, type, default, unit and what they do, said once.
+//!
+//! Length: each kind of setting is a few lines here, and a test.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use waxwing_stanza::BareJid;
 use waxwing_stanza::jid::prepare_domain;
@@ -34,22 +37,30 @@ pub enum OptionDefault {
     },
     /// Addresses as URIs, at most [`URIS_MAX`]; none by default.
     Uris,
+    /// Addresses of what is fetched by HTTPS, at most [`URIS_MAX`]; none by default.
+    Pages,
     /// Accounts, at most [`ACCOUNTS_MAX`]; none by default.
     Accounts,
     /// One address of a web page, or nothing; none by default.
     Page,
     /// The address below which the HTTP service is, or nothing; none by default.
     Base,
+    /// A host name or an IP address, or nothing; none by default.
+    Host,
     /// One label of a host name (RFC 1035 §2.3.1), or nothing.
     Label(&'static str),
     /// One of these words, the first by default.
     Choice(&'static [&'static str]),
+    /// User parts of addresses, at most [`NAMES_MAX`].
+    Names(&'static [&'static str]),
 }
 
 /// Most URIs in one option.
 pub const URIS_MAX: usize = 20;
 /// Most accounts in one option.
 pub const ACCOUNTS_MAX: usize = 20;
+/// Most names in one option.
+pub const NAMES_MAX: usize = 1_000;
 /// Most bytes of one of them.
 pub const URI_BYTES_MAX: usize = 1_023;
 
@@ -140,6 +151,34 @@ pub enum OptionError {
         /// What stands there.
         text: String,
     },
+    /// No host.
+    #[error(
+        "option '{name}' must be a host name or an IP address, like relay.example.org or 192.0.2.1, or an empty text, not \"{text}\""
+    )]
+    Host {
+        /// Key.
+        name: &'static str,
+        /// What stands there.
+        text: String,
+    },
+    /// No user part of an address, or one too many.
+    #[error("option '{name}' must be a list of at most {NAMES_MAX} user names, not \"{text}\"")]
+    Name {
+        /// Key.
+        name: &'static str,
+        /// What stands there.
+        text: String,
+    },
+    /// No address of what is fetched by HTTPS, or one too many.
+    #[error(
+        "option '{name}' must be a list of at most {URIS_MAX} addresses that begin with https://, not \"{text}\""
+    )]
+    SecurePage {
+        /// Key.
+        name: &'static str,
+        /// The first that is none, or one too many.
+        text: String,
+    },
     /// No URI, one too long, or one too many.
     #[error("option '{name}' must be a list of at most {URIS_MAX} URIs, not \"{text}\"")]
     Uri {
@@ -156,14 +195,15 @@ impl OptionSpec {
         match (given, self.default) {
             (None, OptionDefault::Flag(value)) => Ok(OptionValue::Flag(value)),
             (None, OptionDefault::Number { value, .. }) => Ok(OptionValue::Number(value)),
-            (None, OptionDefault::Uris | OptionDefault::Accounts) => {
+            (None, OptionDefault::Uris | OptionDefault::Pages | OptionDefault::Accounts) => {
                 Ok(OptionValue::Texts(Vec::new()))
             }
-            (None, OptionDefault::Page | OptionDefault::Base) => {
+            (None, OptionDefault::Page | OptionDefault::Base | OptionDefault::Host) => {
                 Ok(OptionValue::Text(String::new()))
             }
             (Some(OptionValue::Text(text)), OptionDefault::Base) => self.base(text),
             (Some(OptionValue::Text(text)), OptionDefault::Page) => self.page(text),
+            (Some(OptionValue::Text(text)), OptionDefault::Host) => self.host(text),
             (None, OptionDefault::Label(label)) => Ok(OptionValue::Text(label.to_owned())),
             (Some(OptionValue::Text(text)), OptionDefault::Label(_)) => prepared_label(text)
                 .map(OptionValue::Text)
@@ -190,34 +230,32 @@ impl OptionSpec {
                     unit: self.unit,
                 })
             }
+            (None, OptionDefault::Names(names)) => {
+                let names = names.iter().map(|name| (*name).to_owned());
+                Ok(OptionValue::Texts(names.collect()))
+            }
             (Some(OptionValue::Texts(texts)), OptionDefault::Accounts) => {
                 accounts(texts).map_err(|text| OptionError::Account {
                     name: self.name,
                     text: text.to_owned(),
                 })
             }
-            (Some(OptionValue::Texts(texts)), OptionDefault::Uris) => {
-                match texts
-                    .iter()
-                    .enumerate()
-                    .find(|(at, text)| *at >= URIS_MAX || !is_uri(text))
-                {
-                    Some((_, text)) => Err(OptionError::Uri {
-                        name: self.name,
-                        text: text.clone(),
-                    }),
-                    None => Ok(OptionValue::Texts(texts.clone())),
-                }
-            }
+            (Some(OptionValue::Texts(texts)), OptionDefault::Names(_)) => self.names(texts),
+            (Some(OptionValue::Texts(texts)), OptionDefault::Uris) => self.uris(texts),
+            (Some(OptionValue::Texts(texts)), OptionDefault::Pages) => self.pages(texts),
             (Some(_), default) => Err(OptionError::Type {
                 name: self.name,
                 expected: match default {
                     OptionDefault::Flag(_) => "true or false",
                     OptionDefault::Number { .. } => "a whole number",
-                    OptionDefault::Uris | OptionDefault::Accounts => "a list of texts",
+                    OptionDefault::Uris
+                    | OptionDefault::Pages
+                    | OptionDefault::Accounts
+                    | OptionDefault::Names(_) => "a list of texts",
                     OptionDefault::Label(_)
                     | OptionDefault::Page
                     | OptionDefault::Base
+                    | OptionDefault::Host
                     | OptionDefault::Choice(_) => "a text",
                 },
             }),
@@ -237,6 +275,17 @@ impl OptionSpec {
         })
     }
 
+    fn host(&self, text: &str) -> Result<OptionValue, OptionError> {
+        let text = text.to_owned();
+        match is_host(&text) {
+            true => Ok(OptionValue::Text(text)),
+            false => Err(OptionError::Host {
+                name: self.name,
+                text,
+            }),
+        }
+    }
+
     fn page(&self, text: &str) -> Result<OptionValue, OptionError> {
         if text.is_empty() || is_page(text) {
             return Ok(OptionValue::Text(text.to_owned()));
@@ -245,6 +294,45 @@ impl OptionSpec {
             name: self.name,
             text: text.to_owned(),
         })
+    }
+
+    /// So many URIs.
+    fn uris(&self, texts: &[String]) -> Result<OptionValue, OptionError> {
+        let mut numbered = texts.iter().enumerate();
+        match numbered.find(|(at, text)| *at >= URIS_MAX || !is_uri(text)) {
+            Some((_, text)) => Err(OptionError::Uri {
+                name: self.name,
+                text: text.clone(),
+            }),
+            None => Ok(OptionValue::Texts(texts.to_vec())),
+        }
+    }
+
+    /// So many addresses of what is fetched by HTTPS.
+    fn pages(&self, texts: &[String]) -> Result<OptionValue, OptionError> {
+        let is_secure = |text: &str| is_page(text) && text.starts_with("https://");
+        let mut numbered = texts.iter().enumerate();
+        match numbered.find(|(at, text)| *at >= URIS_MAX || !is_secure(text)) {
+            Some((_, text)) => Err(OptionError::SecurePage {
+                name: self.name,
+                text: text.clone(),
+            }),
+            None => Ok(OptionValue::Texts(texts.to_vec())),
+        }
+    }
+
+    /// User parts as addresses have them.
+    fn names(&self, texts: &[String]) -> Result<OptionValue, OptionError> {
+        let prepared = texts.iter().enumerate().map(|(at, text)| {
+            let jid = BareJid::from_parts(Some(text), "domain.invalid").ok();
+            let node = jid.as_ref().and_then(BareJid::node);
+            let node = node.filter(|_| at < NAMES_MAX).map(str::to_owned);
+            node.ok_or_else(|| OptionError::Name {
+                name: self.name,
+                text: text.clone(),
+            })
+        });
+        prepared.collect::<Result<_, _>>().map(OptionValue::Texts)
     }
 
     /// One of the words.
@@ -285,6 +373,21 @@ fn prepared_label(text: &str) -> Option<String> {
     let prepared = prepare_domain(text).ok()?.into_owned();
     let is_label = !text.ends_with('.') && !prepared.contains(['.', '[', ':']);
     is_label.then_some(prepared)
+}
+
+/// Whether a text is a name that DNS can have, or an address, or nothing.
+fn is_host(text: &str) -> bool {
+    let is_name = || {
+        text.is_ascii()
+            && text
+                .split('.')
+                .all(|label| !label.is_empty() && prepared_label(label).is_some())
+    };
+    match text.parse::<IpAddr>() {
+        // Nobody connects to that.
+        Ok(address) => !address.is_unspecified() && !address.is_multicast(),
+        Err(_) => text.is_empty() || text.len() <= 253 && is_name(),
+    }
 }
 
 /// Whether a text has the form of a URI (RFC 3986 §3), as far as a scheme and no character that none may have go.

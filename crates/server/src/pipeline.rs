@@ -55,6 +55,9 @@ pub(crate) async fn message(
         retract(server, &mut sending, &delivery).await?;
     }
     run(server, Phase::Act, &mut sending)?;
+    for later in std::mem::take(&mut sending.later) {
+        later(server, &mut sending).await?;
+    }
     run(server, Phase::Observe, &mut sending)?;
     Ok(finish(sending, delivery, is_archived))
 }
@@ -78,6 +81,7 @@ fn read(server: &Server, session: &Arc<Session>, stanza: Stanza) -> Result<Sendi
         destination,
         stanza,
         effects: Effects::none(),
+        later: Vec::new(),
     })
 }
 

@@ -26,7 +26,7 @@ pub use error::RegistryError;
 
 use crate::account_commands::COMMANDS;
 use crate::addressee::Addressee;
-use crate::admin::Command;
+use crate::admin::{Access, Command, MadeForm};
 use crate::api_tokens::COMMANDS as TOKEN_COMMANDS;
 use crate::cx::{Answer, Cx, Iq, IqHead};
 use crate::hooks::{Hooks, Phase, ReceivedHook, SendingHook, SentHook};
@@ -393,6 +393,17 @@ impl Registry {
         scopes
             .filter_map(|command| command.access.scope())
             .collect()
+    }
+
+    /// The forms of admin commands of which no feature has one of its own.
+    pub(crate) fn made_forms(&self) -> impl Iterator<Item = MadeForm> {
+        let has_own = |name| (self.ad_hoc.iter()).any(|(_, own)| own.faces.contains(&name));
+        let remote = self
+            .commands()
+            .filter(|command| command.access != Access::Machine);
+        remote
+            .filter(move |command| !has_own(command.name))
+            .map(MadeForm::of)
     }
 
     /// The ad-hoc commands of an addressee kind.

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use waxwing_stanza::xep::rfc6121_roster::{Ask, Item, Roster, Subscription as Listed};
 use waxwing_stanza::{BareJid, Payload, StanzaError};
 use waxwing_store::limits::ROWS_MAX;
-use waxwing_store::{Batch, Direction, KeyRange, Owner, Table};
+use waxwing_store::{Batch, Direction, KeyRange, Owner, StoreError, Table};
 use waxwing_wire::{Element, ns};
 
 use crate::directory::Account;
@@ -165,6 +165,23 @@ pub(crate) async fn items(
         .into_iter()
         .filter_map(|(jid, item)| jid.parse().ok().map(|jid| (jid, item)))
         .collect())
+}
+
+/// How many contacts are listed.
+pub(crate) async fn size(server: &Server, owner: &Owner) -> Result<usize, StoreError> {
+    let mut range = KeyRange::all();
+    let mut size = 0;
+    loop {
+        let rows = server
+            .store()
+            .scan(&ROSTER, owner, &range, Direction::Forward, ROWS_MAX);
+        let rows = rows.await?;
+        size += rows.iter().filter(|(_, item)| item.listed).count();
+        match rows.last() {
+            Some((last, _)) if rows.len() == ROWS_MAX => range = KeyRange::all().after(last),
+            _ => return Ok(size),
+        }
+    }
 }
 
 /// Whether no contact more fits into the roster; or, if it is not `listed`, nobody more who only asks.

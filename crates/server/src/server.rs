@@ -16,6 +16,7 @@ use crate::accounts::{self, ACCOUNTS};
 use crate::admin::AdminError;
 use crate::admission::Admission;
 use crate::archive::NextTimer;
+use crate::bytestreams::Bytestreams;
 use crate::capabilities::Capabilities;
 use crate::component::Components;
 use crate::confirmed;
@@ -135,6 +136,7 @@ pub(crate) struct Inner {
     stanza_ids: StanzaIds,
     runs: Runs,
     uploads: Uploads,
+    bytestreams: Bytestreams,
     /// Subscriptions change two rosters at once, each of which is read first.
     rosters: RosterTurns,
     /// A node is read before it is changed, too.
@@ -207,7 +209,6 @@ impl Server {
             uploads,
             services,
         ] = accounts::secrets(&outside, names).await?;
-        let throttle = Throttle::new(origins);
         let stanza_ids = StanzaIds::new(stanza_ids);
         let keys = Keys {
             decoys,
@@ -221,7 +222,7 @@ impl Server {
             registry,
             directory: Directory::default(),
             metrics: Metrics::default(),
-            throttle,
+            throttle: Throttle::new(origins),
             guests: Guests::default(),
             admission: Admission::default(),
             capabilities: Capabilities::default(),
@@ -229,6 +230,7 @@ impl Server {
             stanza_ids,
             runs: Runs::new(runs),
             uploads: Uploads::new(uploads),
+            bytestreams: Bytestreams::default(),
             rosters: RosterTurns::new(&*outside.random),
             sharers: Sharers::default(),
             components: Components::default(),
@@ -306,6 +308,11 @@ impl Server {
     /// Files that people leave here.
     pub(crate) fn uploads(&self) -> &Uploads {
         &self.0.uploads
+    }
+
+    /// Byte streams between clients.
+    pub fn bytestreams(&self) -> &Bytestreams {
+        &self.0.bytestreams
     }
 
     pub(crate) fn guests(&self) -> &Guests {

@@ -242,6 +242,17 @@ pub(crate) fn online(server: &Server, domain: Option<&str>) -> BTreeSet<BareJid>
     sessions.map(|session| session.jid.bare()).collect()
 }
 
+/// Those of them at whose client somebody looks, as far as is known (XEP-0352); or those where nobody does.
+pub(crate) fn looked_at(server: &Server, domain: &str, is_looked_at: bool) -> BTreeSet<BareJid> {
+    let awake = sessions_of(server, Some(domain)).into_iter();
+    let awake = awake.filter(|session| session.is_awake());
+    let awake: BTreeSet<BareJid> = awake.map(|session| session.jid.bare()).collect();
+    match is_looked_at {
+        true => awake,
+        false => &online(server, Some(domain)) - &awake,
+    }
+}
+
 async fn status(server: Server, args: Arguments) -> Result<Value, AdminError> {
     let domain = domain(&server, &args)?;
     let domain = domain.as_deref();

@@ -9,7 +9,7 @@ use crate::admission::{CONNECTIONS_MAX, CONNECTIONS_PER_NETWORK_MAX, NEGOTIATING
 use crate::api_tokens::REQUESTS_PER_TOKEN;
 use crate::component::{self, ComponentSettings};
 use crate::external::{self, ExternalService};
-use crate::hosts::{Hosts, PUBSUB_HOST, ROOMS_HOST};
+use crate::hosts::{BYTESTREAMS_HOST, Hosts, PUBSUB_HOST, ROOMS_HOST};
 use crate::options::{OptionDefault, OptionError, OptionSpec, OptionValue, Options};
 use crate::server::StartError;
 use crate::throttle::{FAILURES_BY_ACCOUNT, FAILURES_BY_NETWORK};
@@ -138,7 +138,7 @@ pub const OPTIONS: &[OptionSpec] = &[
 ];
 
 /// Those of them that each domain can set for itself.
-pub const DOMAIN_OPTIONS: &[OptionSpec] = &[ROOMS_HOST, PUBSUB_HOST];
+pub const DOMAIN_OPTIONS: &[OptionSpec] = &[ROOMS_HOST, PUBSUB_HOST, BYTESTREAMS_HOST];
 
 fn specs() -> impl Iterator<Item = &'static OptionSpec> {
     crate::xep::FEATURES

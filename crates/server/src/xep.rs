@@ -9,6 +9,7 @@ pub mod xep_0050_commands;
 pub mod xep_0054_vcard;
 pub mod xep_0059_rsm;
 pub mod xep_0060_pubsub;
+pub mod xep_0065_bytestreams;
 pub mod xep_0077_registration;
 pub mod xep_0092_version;
 pub mod xep_0114_components;
@@ -48,9 +49,11 @@ pub mod xep_0401_onboarding;
 pub mod xep_0402_bookmarks;
 pub mod xep_0413_order_by;
 pub mod xep_0424_retraction;
+pub mod xep_0431_fulltext;
 pub mod xep_0440_channel_binding;
 pub mod xep_0441_archive_prefs;
 pub mod xep_0445_invited;
+pub mod xep_0455_outage;
 pub mod xep_0466_ephemeral;
 pub mod xep_0470_attachments;
 pub mod xep_0474_downgrade;
@@ -77,6 +80,7 @@ pub const FEATURES: &[&Feature] = &[
     &xep_0054_vcard::FEATURE,
     &xep_0059_rsm::FEATURE,
     &xep_0060_pubsub::FEATURE,
+    &xep_0065_bytestreams::FEATURE,
     &xep_0077_registration::FEATURE,
     &xep_0092_version::FEATURE,
     &xep_0114_components::FEATURE,
@@ -116,9 +120,11 @@ pub const FEATURES: &[&Feature] = &[
     &xep_0402_bookmarks::FEATURE,
     &xep_0413_order_by::FEATURE,
     &xep_0424_retraction::FEATURE,
+    &xep_0431_fulltext::FEATURE,
     &xep_0440_channel_binding::FEATURE,
     &xep_0441_archive_prefs::FEATURE,
     &xep_0445_invited::FEATURE,
+    &xep_0455_outage::FEATURE,
     &xep_0466_ephemeral::FEATURE,
     &xep_0470_attachments::FEATURE,
     &xep_0474_downgrade::FEATURE,

@@ -55,6 +55,10 @@ pub(crate) trait BlobFiles: Send + Sync {
     fn length(&self, hash: &BlobHash) -> Result<Option<u64>, StoreError>;
     /// Reads at most `bytes_max` bytes from `offset` on. The caller holds a lease.
     fn read(&self, hash: &BlobHash, offset: u64, bytes_max: usize) -> Result<Bytes, StoreError>;
+    /// Bytes that are best read at a time, by whoever reads a blob to its end.
+    fn read_bytes_best(&self) -> usize {
+        64 << 10
+    }
     /// Counts a lease: a blob that has one is not removed, even if it has no reference.
     fn lease(&self, hash: &BlobHash);
     /// Gives a lease back. Must not block.
@@ -67,6 +71,14 @@ pub(crate) trait Upload: Send {
     fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError>;
     /// Makes it durable under its name. The caller holds a lease.
     fn finish(self: Box<Self>, hash: &BlobHash) -> Result<(), StoreError>;
+}
+
+/// Content of blobs, for whoever reads them to their ends, one after another.
+pub(crate) trait Contents {
+    /// Length of a blob in bytes; `None` where it is not there.
+    fn length(&self, hash: &BlobHash) -> Result<Option<u64>, StoreError>;
+    /// At most so many bytes of it from an offset on; none at the end.
+    fn part(&self, hash: &BlobHash, offset: u64, bytes_max: usize) -> Result<Bytes, StoreError>;
 }
 
 /// A question, with the place for its answer.

@@ -84,6 +84,16 @@ impl Batch {
         self.unhurried
     }
 
+    /// Adds the preconditions and writes of another one behind those that are there.
+    pub fn extend(&mut self, other: Batch) {
+        self.unhurried = other.unhurried && (self.unhurried || self.is_empty());
+        self.requires.extend(other.requires);
+        self.ops.extend(other.ops);
+        self.bytes += other.bytes;
+        self.misuse = self.misuse.take().or(other.misuse);
+        self.check_ops();
+    }
+
     /// Bytes of keys and values in it, against [`BATCH_BYTES_MAX`](crate::limits::BATCH_BYTES_MAX).
     #[must_use]
     pub fn bytes(&self) -> usize {

@@ -67,6 +67,12 @@ impl Blob {
         self.length
     }
 
+    /// Bytes that are best read at a time, by whoever reads it to its end: what one question costs differs.
+    #[must_use]
+    pub fn read_bytes_best(&self) -> usize {
+        self.lease.files.read_bytes_best()
+    }
+
     /// Reads from `offset` on, at most `bytes_max` bytes; fewer only at the end.
     ///
     /// # Errors

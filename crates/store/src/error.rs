@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::limits::Limit;
+use crate::objects::ObjectFault;
 use crate::shape::RowError;
 
 /// Who has to act on an error.
@@ -115,6 +116,9 @@ pub enum StoreError {
         /// How long was waited.
         millis: u64,
     },
+    /// The object store that has the files, or the way to it.
+    #[error("the object store {0}")]
+    Objects(ObjectFault),
     /// The store was shut down before it could answer.
     #[error("the store is closed")]
     Closed,
@@ -137,6 +141,7 @@ impl StoreError {
             | Self::Unreachable { .. }
             | Self::Slow { .. }
             | Self::Busy { .. }
+            | Self::Objects(_)
             | Self::Closed => Blame::Environment,
         }
     }
@@ -295,6 +300,22 @@ pub enum OpenError {
         database: String,
         /// What would have to be otherwise.
         reason: String,
+    },
+    /// The object store for files cannot be used.
+    #[error("{place} {fault}")]
+    Objects {
+        /// Which, without its key.
+        place: String,
+        /// Why.
+        fault: ObjectFault,
+    },
+    /// The files are in another place than the one that was named, and would be lost.
+    #[error("the files of {store} are in {files}. Nothing was changed")]
+    FilesElsewhere {
+        /// The data directory or the database.
+        store: String,
+        /// Where its files are.
+        files: String,
     },
     /// The environment failed.
     #[error("{path}: {error}")]

@@ -2,6 +2,7 @@
 
 use crate::blob::BlobHash;
 use crate::error::OpenError;
+use crate::objects::ObjectPlace;
 use crate::owner::Owner;
 
 /// The part of a data directory that a damage is in.
@@ -107,4 +108,6 @@ pub struct ExamineOptions<'a> {
     /// Takes a version that this program does not know for a damaged one: records that can be read as this program
     /// knows them are exported, the others left behind.
     pub any_version: bool,
+    /// The object store that has the blobs, if one has.
+    pub objects: Option<&'a ObjectPlace>,
 }

@@ -42,6 +42,7 @@ pub mod limits;
 mod log;
 mod memory;
 mod numbered;
+mod objects;
 mod op;
 mod owner;
 mod place;
@@ -51,6 +52,7 @@ mod shape;
 mod sqlite;
 mod store;
 mod table;
+mod words;
 
 pub use backend::Done;
 pub use backup::{
@@ -66,6 +68,7 @@ pub use figures::Figures;
 pub use key::{AsKey, AsPrefix, Key, KeyRange};
 pub use log::{Append, Direction, Entries, Entry, Log, LogId, Marks, Page};
 pub use memory::Memory;
+pub use objects::{ObjectFault, ObjectPlace, ObjectPlaceError, ObjectTimes};
 pub use owner::{Owner, OwnerKind};
 pub use place::StorePlace;
 pub use postgres::{PostgresAddress, PostgresOptions, PostgresSettings};

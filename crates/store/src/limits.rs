@@ -22,6 +22,9 @@ pub const PAGE_BYTES_MAX: usize = 8 << 20;
 /// Entries that one page of a log looks at in search of those that fit its filter, before it returns what it
 /// has and says where to go on.
 pub const PAGE_STEP_ENTRIES_MAX: usize = 20_000;
+/// Entries whose text one page looks at in search of what fits, where no index finds it: to make words of a text takes a
+/// few microseconds.
+pub const PAGE_STEP_TEXTS_MAX: usize = 2_000;
 /// Most secondary indexes of one table: each costs every write.
 pub const INDEXES_MAX: usize = 4;
 /// Most keys that one value has in one index.

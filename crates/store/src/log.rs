@@ -3,10 +3,13 @@
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::{BitOr, RangeInclusive};
+use std::sync::Arc;
 
 use prost::Message;
 
-use crate::shape::{Migration, Shape, ShapeKind};
+use crate::limits::{PAGE_STEP_ENTRIES_MAX, PAGE_STEP_TEXTS_MAX};
+use crate::shape::{Migration, Shape, ShapeKind, TextShape};
+use crate::words::{Sought, fits, sought};
 
 /// A log: entries with payloads of type `T` by owner and id.
 ///
@@ -15,6 +18,7 @@ pub struct Log<T> {
     pub(crate) name: &'static str,
     version: u32,
     migrations: &'static [Migration],
+    text: Option<fn(&T) -> Option<String>>,
     payload: PhantomData<fn() -> T>,
 }
 
@@ -27,6 +31,7 @@ impl<T> Log<T> {
             name,
             version,
             migrations: &[],
+            text: None,
             payload: PhantomData,
         }
     }
@@ -37,9 +42,20 @@ impl<T> Log<T> {
         self.migrations = migrations;
         self
     }
+
+    /// How the text of a payload is got, for [`Page::with_text`]; of one that has none it is `None`. Without this, no
+    /// entry of the log is found by its text.
+    ///
+    /// What was derived from it is kept beside the log, so a log whose text is another from now on wants a new version of
+    /// the index: see `WORDS_VERSION` in `sqlite/word_index.rs`.
+    #[must_use]
+    pub const fn text(mut self, text: fn(&T) -> Option<String>) -> Self {
+        self.text = Some(text);
+        self
+    }
 }
 
-impl<T: Message + Default> Log<T> {
+impl<T: Message + Default + 'static> Log<T> {
     /// What the store is opened with.
     #[must_use]
     pub fn shape(&self) -> Shape {
@@ -51,6 +67,11 @@ impl<T: Message + Default> Log<T> {
             indexes: Vec::new(),
             reads: |_, payload| T::decode(payload).is_ok(),
             writes: |payload| T::decode(payload).is_ok_and(|read| read.encode_to_vec() == payload),
+            text: self.text.map(|text| {
+                TextShape(Arc::new(move |payload: &[u8]| {
+                    text(&T::decode(payload).ok()?)
+                }))
+            }),
         }
     }
 }
@@ -173,7 +194,8 @@ pub struct Entries<T> {
     /// Where there is more: the id to go on after ([`Page::after`], or [`Page::before`] going backwards).
     ///
     /// A page whose filter fits little ends after
-    /// [`PAGE_STEP_ENTRIES_MAX`](crate::limits::PAGE_STEP_ENTRIES_MAX) entries, so a page can have fewer
+    /// [`PAGE_STEP_ENTRIES_MAX`](crate::limits::PAGE_STEP_ENTRIES_MAX) entries (by text, after
+    /// [`PAGE_STEP_TEXTS_MAX`](crate::limits::PAGE_STEP_TEXTS_MAX)), so a page can have fewer
     /// entries than asked for, or none, and still have more behind it.
     pub next: Option<LogId>,
 }
@@ -196,6 +218,7 @@ pub struct Page {
     pub(crate) limit: usize,
     pub(crate) marks: Marks,
     pub(crate) address: Option<String>,
+    pub(crate) text: Option<Vec<Sought>>,
 }
 
 impl Page {
@@ -219,6 +242,7 @@ impl Page {
             limit,
             marks: Marks::NONE,
             address: None,
+            text: None,
         }
     }
 
@@ -260,12 +284,55 @@ impl Page {
         self
     }
 
-    /// Only entries of the conversation with this address. Found by a search through the log's narrow index,
-    /// not by an index of its own: that would be a second one in every delivery's commit.
+    /// Only entries of the conversation with this address. Where the backend has an index of words, it is found by that, and
+    /// what that has not reached yet by a look at each entry: an index of its own would be a second one in every delivery's
+    /// commit.
     #[must_use]
     pub fn with_address(mut self, address: impl Into<String>) -> Self {
         self.address = Some(address.into());
         self
+    }
+
+    /// Only entries whose text ([`Log::text`]) has all words of `text`, in whatever order, case and accents. The last one may
+    /// be the beginning of a word, unless something comes after it. In scripts that put no spaces between words, letters
+    /// have to stand beside each other as they do in `text`, two by two. Where `text` has no words
+    /// ([`has_words`](Self::has_words)), nothing fits.
+    #[must_use]
+    pub fn with_text(mut self, text: &str) -> Self {
+        self.text = Some(sought(text));
+        self
+    }
+
+    /// Whether [`with_text`](Self::with_text) gave it anything to look for.
+    #[must_use]
+    pub fn has_words(&self) -> bool {
+        self.text.as_ref().is_some_and(|sought| !sought.is_empty())
+    }
+
+    /// Whether more has to be known of an entry than its id and its marks.
+    pub(crate) fn is_searching(&self) -> bool {
+        self.address.is_some() || self.text.is_some()
+    }
+
+    /// Entries that are looked at for one page.
+    pub(crate) fn step_entries_max(&self) -> usize {
+        match self.text {
+            Some(_) => PAGE_STEP_TEXTS_MAX,
+            None => PAGE_STEP_ENTRIES_MAX,
+        }
+    }
+
+    /// Whether a text has the words that [`with_text`](Self::with_text) asks for.
+    #[must_use]
+    pub fn fits(&self, text: Option<&str>) -> bool {
+        self.text
+            .as_ref()
+            .is_none_or(|sought| text.is_some_and(|text| fits(sought, text)))
+    }
+
+    /// Whether a payload of this log has the text that is sought.
+    pub(crate) fn fits_text(&self, shape: &Shape, payload: &[u8]) -> bool {
+        self.text.is_none() || self.fits(shape.text_of(payload).as_deref())
     }
 
     /// Whether an entry of this id lies within its bounds.

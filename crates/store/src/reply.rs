@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
@@ -19,7 +20,30 @@ fn lock<T>(slot: &Shared<T>) -> MutexGuard<'_, Slot<T>> {
 }
 
 /// The answering side. Dropped without an answer, it answers [`StoreError::Closed`].
-pub(crate) struct Reply<T>(Option<Shared<T>>);
+pub(crate) struct Reply<T> {
+    slot: Option<Shared<T>>,
+    /// Goes when whoever waits has been woken.
+    _awaited: Option<Awaited>,
+}
+
+/// How many answers are awaited.
+pub(crate) type Unanswered = Arc<AtomicUsize>;
+
+/// One of them, until this is dropped.
+pub(crate) struct Awaited(Unanswered);
+
+impl Awaited {
+    pub(crate) fn new(all: &Unanswered) -> Self {
+        all.fetch_add(1, Ordering::SeqCst);
+        Self(Arc::clone(all))
+    }
+}
+
+impl Drop for Awaited {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
 
 /// The asking side.
 pub(crate) struct Answer<T>(Shared<T>);
@@ -30,16 +54,28 @@ pub(crate) fn reply<T>() -> (Reply<T>, Answer<T>) {
         answer: None,
         waker: None,
     }));
-    (Reply(Some(Arc::clone(&shared))), Answer(shared))
+    let reply = Reply {
+        slot: Some(Arc::clone(&shared)),
+        _awaited: None,
+    };
+    (reply, Answer(shared))
 }
 
 impl<T> Reply<T> {
+    /// The same, and it is one of those that are awaited.
+    pub(crate) fn counted(mut self, all: &Unanswered) -> Self {
+        self._awaited = Some(Awaited::new(all));
+        self
+    }
+
     pub(crate) fn send(mut self, answer: Result<T, StoreError>) {
         self.put(answer);
     }
 
     fn put(&mut self, answer: Result<T, StoreError>) {
-        let Some(shared) = self.0.take() else { return };
+        let Some(shared) = self.slot.take() else {
+            return;
+        };
         let mut slot = lock(&shared);
         slot.answer = Some(answer);
         let waker = slot.waker.take();

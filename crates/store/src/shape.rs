@@ -27,6 +27,21 @@ pub struct Shape {
     pub(crate) reads: fn(&[u8], &[u8]) -> bool,
     /// Whether this program would write that value with these bytes: many a value reads as another type too.
     pub(crate) writes: fn(&[u8]) -> bool,
+    /// What of a log's payloads can be searched for.
+    pub(crate) text: Option<TextShape>,
+}
+
+/// Gives the text of an encoded payload; `None` where it has none, or cannot be read.
+pub(crate) type TextOf = dyn Fn(&[u8]) -> Option<String> + Send + Sync;
+
+/// What of a payload can be searched for.
+#[derive(Clone)]
+pub(crate) struct TextShape(pub(crate) Arc<TextOf>);
+
+impl fmt::Debug for TextShape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TextShape")
+    }
 }
 
 impl Shape {
@@ -34,6 +49,11 @@ impl Shape {
     #[must_use]
     pub fn name(&self) -> &'static str {
         self.name
+    }
+
+    /// What can be searched for in a payload.
+    pub(crate) fn text_of(&self, payload: &[u8]) -> Option<String> {
+        self.text.as_ref().and_then(|text| (text.0)(payload))
     }
 
     /// The steps that lead from a stored version to the declared one.

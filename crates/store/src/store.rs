@@ -4,6 +4,7 @@ use std::fmt;
 use std::future::Future;
 use std::io::Write;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use prost::Message;
 
@@ -20,7 +21,7 @@ use crate::key::{AsKey, Key, KeyRange, encoded};
 use crate::limits::Limit;
 use crate::log::{Direction, Entries, Entry, Log, LogId, Marks, Page};
 use crate::owner::Owner;
-use crate::reply::{Reply, reply};
+use crate::reply::{Awaited, Reply, Unanswered, reply};
 use crate::table::{Index, Table};
 
 /// An open store. Cheap to clone; the last clone closes it.
@@ -32,6 +33,7 @@ use crate::table::{Index, Table};
 pub struct Store {
     backend: Arc<dyn Backend>,
     alarm: Arc<Alarm>,
+    unanswered: Unanswered,
 }
 
 impl fmt::Debug for Store {
@@ -56,7 +58,11 @@ pub struct Found<K, V> {
 impl Store {
     pub(crate) fn new(backend: Arc<dyn Backend>) -> Self {
         let alarm = backend.alarm();
-        Self { backend, alarm }
+        Self {
+            backend,
+            alarm,
+            unanswered: Unanswered::default(),
+        }
     }
 
     /// Submits a batch. It is queued at the call, in the order of calls, without waiting. `done` is called once:
@@ -70,6 +76,11 @@ impl Store {
         batch: Batch,
         done: impl FnOnce(Result<Committed, StoreError>) + Send + 'static,
     ) {
+        let awaited = Awaited::new(&self.unanswered);
+        let done = move |outcome| {
+            done(outcome);
+            drop(awaited);
+        };
         self.backend.submit(batch, Box::new(done));
     }
 
@@ -83,6 +94,7 @@ impl Store {
         batch: Batch,
     ) -> impl Future<Output = Result<Committed, StoreError>> + Send + use<> {
         let (reply, answer) = reply();
+        let reply = reply.counted(&self.unanswered);
         let done: Done = Box::new(move |outcome| reply.send(outcome));
         self.backend.submit(batch, done);
         answer
@@ -95,6 +107,13 @@ impl Store {
     #[must_use]
     pub fn figures(&self) -> Figures {
         self.backend.figures()
+    }
+
+    /// How many questions and batches are not answered yet. When there are none, everybody who waited for one has been woken:
+    /// for tests that have to know that nothing more will happen by itself.
+    #[must_use]
+    pub fn unanswered(&self) -> usize {
+        self.unanswered.load(Ordering::SeqCst)
     }
 }
 
@@ -407,6 +426,7 @@ impl Store {
 
     fn ask_within<T>(&self, limit: usize, query: impl FnOnce(Reply<T>) -> Query) -> Heard<T> {
         let (reply, answer) = reply();
+        let reply = reply.counted(&self.unanswered);
         match Limit::Rows.check(limit) {
             Ok(()) => self.backend.read(query(reply)),
             Err(error) => reply.send(Err(error)),

@@ -117,6 +117,7 @@ impl<K: Key, V: Message + Default> Table<K, V> {
             indexes: indexes.collect(),
             reads: |key, value| decoded::<K>(key).is_some() && V::decode(value).is_ok(),
             writes: |value| V::decode(value).is_ok_and(|read| read.encode_to_vec() == value),
+            text: None,
         }
     }
 

@@ -39,6 +39,12 @@ impl Secret {
         }
     }
 
+    /// The secret itself, for a service that signs by it in its own way.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
     /// What `<handshake/>` says: SHA-1 of the stream's id and the secret, in lower-case hexadecimal.
     pub(crate) fn digest(&self, stream_id: &str) -> String {
         let mut whole = Zeroizing::new(String::with_capacity(stream_id.len() + self.0.len()));

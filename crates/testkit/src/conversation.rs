@@ -15,7 +15,7 @@ mod xml;
 use std::fmt;
 
 pub use cast::{Cast, Member, Start};
-pub use memory::run_in_memory;
+pub use memory::{run_in_memory, run_on};
 pub use network::{Happened, Network, Transport, Wait};
 pub use run::Runner;
 pub use xml::{Hole, Pattern, Template};

@@ -9,6 +9,7 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use futures_util::future::BoxFuture;
 use waxwing_server::{Clock, Random, Tasks};
+use waxwing_store::Store;
 
 use crate::dice::{Dice, Seed, SharedDice};
 
@@ -18,9 +19,13 @@ pub const START_MICROS: u64 = 1_767_225_600_000_000;
 /// Simulated time that a future may wait for; what the server does every hour never ends.
 const PATIENCE_MICROS: u64 = 24 * 3_600 * 1_000_000;
 
+/// How often it looks whether a real store has answered before it gives up.
+const LOOKS_MAX: u32 = 1_000_000;
+
 /// Runs tasks one at a time, in an order that the seed gives, on a clock that only moves when told.
 ///
-/// A clone is the same executor. It never waits: where nothing is ready, the caller moves the clock.
+/// A clone is the same executor. It never waits, but for a store that is real: where nothing is ready, the caller moves
+/// the clock.
 #[derive(Clone)]
 pub struct Executor(Arc<Inner>);
 
@@ -29,6 +34,8 @@ struct Inner {
     /// How far the clock that can be set is from the other, in microseconds.
     set_by_micros: AtomicI64,
     state: Mutex<State>,
+    /// A store with threads of its own, whose answers take no simulated time.
+    beside: Mutex<Option<Beside>>,
 }
 
 struct State {
@@ -42,6 +49,12 @@ struct State {
 struct Task {
     future: Option<BoxFuture<'static, ()>>,
     waker: Arc<TaskWaker>,
+}
+
+/// A store, and what lets it work for a moment.
+struct Beside {
+    store: Store,
+    pause: fn(),
 }
 
 enum Ready {
@@ -79,6 +92,7 @@ impl Executor {
                 ready: Vec::new(),
                 timers: BTreeMap::new(),
             }),
+            beside: Mutex::default(),
         }))
     }
 
@@ -93,8 +107,37 @@ impl Executor {
         self.0.set_by_micros.fetch_add(by_micros, Ordering::SeqCst);
     }
 
-    /// Runs one thing that is ready; false if nothing is.
+    /// From now on, nothing is taken for idle before this store has answered all that it was asked; `pause` has this thread
+    /// wait for a moment.
+    pub fn wait_for(&self, store: Store, pause: fn()) {
+        *self.0.beside() = Some(Beside { store, pause });
+    }
+
+    /// Waits for no store any more.
+    pub fn wait_for_none(&self) {
+        *self.0.beside() = None;
+    }
+
+    /// Runs one thing that is ready; false if nothing is. True, too, where only a real store has answered meanwhile: that
+    /// may have woken somebody who is no task.
     pub fn run_one(&self) -> bool {
+        let mut has_waited = false;
+        for _ in 0..LOOKS_MAX {
+            // Asked first: what is answered in between is ready then.
+            let waiting = self.0.waits_for_store();
+            if self.run_one_ready() {
+                return true;
+            }
+            let Some(pause) = waiting else {
+                return has_waited;
+            };
+            has_waited = true;
+            pause();
+        }
+        false
+    }
+
+    fn run_one_ready(&self) -> bool {
         let ready = {
             let mut state = self.0.lock();
             let count = state.ready.len() as u64;
@@ -206,6 +249,18 @@ impl Executor {
 impl Inner {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn beside(&self) -> MutexGuard<'_, Option<Beside>> {
+        self.beside.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How to wait, if there is something to be waited for.
+    fn waits_for_store(&self) -> Option<fn()> {
+        let beside = self.beside();
+        let beside = beside.as_ref();
+        let waiting = beside.filter(|beside| beside.store.unanswered() > 0);
+        waiting.map(|beside| beside.pause)
     }
 }
 

@@ -15,4 +15,4 @@ pub use executor::{Executor, START_MICROS};
 pub use peer::{Counts, Peer, PeerError, Tag};
 pub use push_service::{Post, PostError, Posted, PushClient};
 pub use stream::{ClientStream, Said, Until, Wants};
-pub use world::{Cut, Direction, Happening, LinkId, World, WorldError};
+pub use world::{Cut, Direction, Happening, LinkId, OpenStore, RealStore, World, WorldError};

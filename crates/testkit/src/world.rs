@@ -12,7 +12,7 @@ use waxwing_server::{
     AdminError, Outside, Security, Server, Settings, StartError, TlsBinding, Transport,
 };
 use waxwing_stanza::BareJid;
-use waxwing_store::{Batch, Memory, OpenError, Store, StoreError};
+use waxwing_store::{Batch, Memory, OpenError, Shape, Store, StoreError};
 use waxwing_stream::sasl::{Hash, Password, PasswordError, ScramKeys};
 
 use crate::dice::{Dice, Seed, SharedDice};
@@ -21,6 +21,9 @@ use crate::push_service::Posted;
 use link::{Line, Step};
 
 pub use link::{Cut, Direction};
+
+/// Where the relay of byte streams is said to be; nobody reaches it.
+const RELAY_PORT: u16 = 7777;
 
 /// Rounds of key stretching: what is simulated is not how slow it is.
 const ITERATIONS: u32 = 1;
@@ -68,6 +71,17 @@ pub enum WorldError {
     Stuck,
 }
 
+/// Opens a store.
+pub type OpenStore = Box<dyn Fn(&[Shape]) -> Result<Store, OpenError> + Send>;
+
+/// A store that is real.
+pub struct RealStore {
+    /// Opens it as it was left.
+    pub open: OpenStore,
+    /// Waits for a moment, in which it may answer.
+    pub pause: fn(),
+}
+
 /// A server and the connections to it.
 pub struct World {
     settings: Settings,
@@ -75,6 +89,8 @@ pub struct World {
     random: Arc<SharedDice>,
     executor: Executor,
     memory: Memory,
+    /// What is stored in instead of the memory, if anything.
+    real: Option<RealStore>,
     posted: Posted,
     server: Option<Server>,
     lines: BTreeMap<LinkId, Line>,
@@ -90,12 +106,25 @@ impl World {
     /// # Errors
     /// [`WorldError`] if the settings are wrong.
     pub fn new(settings: Settings, seed: Seed) -> Result<World, WorldError> {
+        World::on(settings, seed, None)
+    }
+
+    /// The same on a real store, which is empty: its answers take no simulated time, and a crash loses nothing of it.
+    ///
+    /// # Errors
+    /// [`WorldError`] if the settings are wrong, or the store does not open.
+    pub fn on(
+        settings: Settings,
+        seed: Seed,
+        real: Option<RealStore>,
+    ) -> Result<World, WorldError> {
         let mut world = World {
             settings,
             dice: Dice::new(seed.of(0)),
             random: Arc::new(SharedDice::new(seed.of(1))),
             executor: Executor::new(seed.of(2)),
             memory: Memory::new(),
+            real,
             posted: Posted::default(),
             server: None,
             lines: BTreeMap::new(),
@@ -264,6 +293,7 @@ impl World {
         }
         self.server = None;
         self.executor.kill();
+        self.executor.wait_for_none();
         self.disk_at = None;
         self.answer_at = None;
     }
@@ -273,8 +303,16 @@ impl World {
     /// # Errors
     /// [`WorldError`] if it does not start.
     pub fn start(&mut self) -> Result<(), WorldError> {
+        let store = match &self.real {
+            Some(real) => {
+                let store = (real.open)(&Server::shapes())?;
+                self.executor.wait_for(store.clone(), real.pause);
+                store
+            }
+            None => self.memory.open(&Server::shapes())?,
+        };
         let outside = Outside {
-            store: self.memory.open(&Server::shapes())?,
+            store,
             clock: Arc::new(self.executor.clone()),
             random: self.random.clone(),
             tasks: Arc::new(self.executor.clone()),
@@ -282,7 +320,9 @@ impl World {
         };
         let start = Server::start(self.settings.clone(), outside);
         let started = self.at_once(|| self.executor.block_on(start));
-        self.server = Some(started.ok_or(WorldError::Stuck)??);
+        let server = started.ok_or(WorldError::Stuck)??;
+        server.bytestreams().listens_at(RELAY_PORT);
+        self.server = Some(server);
         if self.slow_disk {
             self.slow_disk();
         }
@@ -447,5 +487,13 @@ impl World {
             self.memory
                 .release_first(usize::try_from(durable).unwrap_or(usize::MAX));
         }
+    }
+}
+
+impl Drop for World {
+    /// Tasks have the server, which has the tasks: a real store would stay open.
+    fn drop(&mut self) {
+        self.crash();
+        self.lines.clear();
     }
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 use clap::ValueEnum;
 use serde_json::{Map, Value, json};
 use waxwing_stanza::BareJid;
+use waxwing_stanza::xep::xep_0082_datetime::DateTime;
 
 use crate::admin_socket::{self, CommandError};
 use crate::cli::{Account, Password, Role};
@@ -134,6 +135,7 @@ fn request(command: Account) -> Result<Request, Outcome> {
             output.json,
         ),
         Account::Remove { jid, output } => ("account remove", json!({ "jid": jid }), output.json),
+        Account::Show { jid, output } => ("account show", json!({ "jid": jid }), output.json),
         Account::Disable { jid, output } => ("account disable", json!({ "jid": jid }), output.json),
         Account::Enable { jid, output } => ("account enable", json!({ "jid": jid }), output.json),
         Account::List {
@@ -209,6 +211,37 @@ fn read(source: &Password, jid: &str) -> Result<String, Outcome> {
     Ok(password)
 }
 
+/// What is known of an account, one thing a line.
+fn about(account: &Value) -> String {
+    let text = |key: &str| account.get(key).and_then(Value::as_str).map(plain);
+    let time = |key: &str| {
+        let micros = account.get(key).and_then(Value::as_u64)?;
+        let secs = micros / 1_000_000;
+        Some(DateTime::from_unix_micros(secs * 1_000_000).to_string())
+    };
+    let resources = account.get("resources").and_then(Value::as_array);
+    let resources = resources.into_iter().flatten().filter_map(Value::as_str);
+    let resources: Vec<String> = resources.map(plain).collect();
+    let is_disabled = account.get("disabled").and_then(Value::as_bool);
+    let contacts = account.get("contacts").and_then(Value::as_u64);
+    let here = match (resources.is_empty(), time("left_micros")) {
+        (false, _) => format!("online as {}", resources.join(", ")),
+        (true, Some(left)) => format!("not online since {left}"),
+        (true, None) => "was not online yet".to_owned(),
+    };
+    let role = text("role").unwrap_or_default();
+    let may = match is_disabled {
+        Some(true) => format!("{role}, disabled: it cannot log in"),
+        _ => role,
+    };
+    format!(
+        "{}\n  role      {may}\n  made      {}\n  here      {here}\n  contacts  {}",
+        text("jid").unwrap_or_default(),
+        time("created_micros").unwrap_or_default(),
+        contacts.unwrap_or_default()
+    )
+}
+
 fn show(name: &str, result: &Value, json_wanted: bool) {
     if json_wanted {
         return say_json(result);
@@ -228,6 +261,7 @@ fn show(name: &str, result: &Value, json_wanted: bool) {
             "{jid} has a new password; its sessions were ended."
         )),
         "account set-role" => say(&format!("{jid} is {} now.", field(result, "role"))),
+        "account show" => say(&about(result)),
         "account disable" => say(&format!("{jid} cannot log in any more.")),
         "account enable" => say(&format!("{jid} can log in.")),
         _ => {

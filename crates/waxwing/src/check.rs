@@ -3,6 +3,8 @@
 //! What the server refuses at its start is `fatal` here, and nothing else is; what else has to be mended the server
 //! says in its log when it starts.
 
+mod blobs;
+mod bytestreams;
 pub(crate) mod certificate;
 mod components;
 pub(crate) mod database;
@@ -49,6 +51,7 @@ pub(crate) fn run(path: &Path, how: &Check) -> Outcome {
     findings.push(settings(&config));
     findings.extend(registration(&config));
     findings.extend(components::findings(&config));
+    findings.extend(bytestreams::findings(&config));
     findings.extend(http::findings(&config));
     findings.extend(external::findings(&config));
     findings.extend(certificate::findings(&config, now_secs()));
@@ -59,6 +62,7 @@ pub(crate) fn run(path: &Path, how: &Check) -> Outcome {
     });
     findings.extend(machine::data_dir(&config));
     findings.extend(database::findings(&config, path));
+    findings.extend(blobs::findings(&config));
     findings.extend(machine::disk(&config));
     findings.push(machine::clock(&config));
     findings.extend(others);

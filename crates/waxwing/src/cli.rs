@@ -1,6 +1,8 @@
 //! The command line.
 
 mod from_afar;
+mod invite;
+mod outage;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -9,6 +11,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 pub(crate) use from_afar::{ApiToken, NewApiToken, Session};
+pub(crate) use invite::{Invitation, Invite};
+pub(crate) use outage::Outage;
 
 use crate::terminal::Manner;
 
@@ -68,6 +72,8 @@ pub(crate) enum Command {
         #[command(flatten)]
         output: Output,
     },
+    /// Prints the file that tells people why the server does not answer (XEP-0455), for another machine to hand out.
+    Outage(Outage),
     /// Tokens by which programs run commands over HTTP.
     #[command(subcommand)]
     ApiToken(ApiToken),
@@ -225,6 +231,13 @@ pub(crate) enum Account {
         #[command(flatten)]
         output: Output,
     },
+    /// Shows one account: what it may do, where it is online, and since when it is not.
+    Show {
+        /// Its address.
+        jid: String,
+        #[command(flatten)]
+        output: Output,
+    },
     /// Forbids log-in; nothing is removed.
     Disable {
         /// Its address.
@@ -278,56 +291,6 @@ pub(crate) enum Report {
         #[command(flatten)]
         output: Output,
     },
-}
-
-/// Invitations to the running server, and links for new passwords.
-#[derive(Debug, Subcommand)]
-pub(crate) enum Invite {
-    /// Makes an invitation, or a link for a new password, and prints it; nobody can find it out again.
-    Create(Invitation),
-    /// Lists invitations that are good; none of them can be used by what is shown.
-    List {
-        /// Only those to this domain.
-        #[arg(long)]
-        domain: Option<String>,
-        #[command(flatten)]
-        output: Output,
-    },
-    /// Takes an invitation back.
-    Revoke {
-        /// Its id, as the list shows it.
-        id: String,
-        #[command(flatten)]
-        output: Output,
-    },
-}
-
-/// What an invitation is for.
-#[derive(Clone, Debug, Args)]
-pub(crate) struct Invitation {
-    /// The name, or the address, of the account that is to be made; without it, who is invited chooses one.
-    #[arg(long, value_name = "NAME")]
-    pub account: Option<String>,
-    /// The account whose contact who is invited becomes.
-    #[arg(long, value_name = "JID")]
-    pub contact: Option<String>,
-    /// No invitation: a link by which the owner of this account sets another password.
-    #[arg(long, value_name = "JID", conflicts_with_all = ["account", "contact", "role", "uses"])]
-    pub reset: Option<String>,
-    /// The domain; needed where several are served and nothing else says which.
-    #[arg(long)]
-    pub domain: Option<String>,
-    /// What the new account may do [default: member].
-    #[arg(long, value_enum)]
-    pub role: Option<Role>,
-    /// How often it can be used [default: 1].
-    #[arg(long, value_name = "NUMBER")]
-    pub uses: Option<u32>,
-    /// How long it is good, such as 45m, 24h, 7d or 2w [default: the option invite_days].
-    #[arg(long, value_name = "TIME")]
-    pub expires: Option<String>,
-    #[command(flatten)]
-    pub output: Output,
 }
 
 /// What is stored, as a whole.
@@ -421,7 +384,10 @@ impl Command {
                     LogFormat::Text => Manner::Text,
                 };
             }
-            Command::Completions { .. } | Command::Manual { .. } | Command::Generate { .. } => {
+            Command::Completions { .. }
+            | Command::Manual { .. }
+            | Command::Generate { .. }
+            | Command::Outage(_) => {
                 return Manner::Text;
             }
             Command::Check(Check { output, .. })
@@ -444,12 +410,14 @@ impl Command {
                 | Account::Passwd { output, .. }
                 | Account::SetRole { output, .. }
                 | Account::List { output, .. }
+                | Account::Show { output, .. }
                 | Account::Disable { output, .. }
                 | Account::Enable { output, .. },
             )
             | Command::Invite(
                 Invite::Create(Invitation { output, .. })
                 | Invite::List { output, .. }
+                | Invite::Used { output, .. }
                 | Invite::Revoke { output, .. },
             )
             | Command::Session(Session::List { output, .. } | Session::End { output, .. })

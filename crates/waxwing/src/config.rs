@@ -1,5 +1,6 @@
 //! The configuration file: TOML, every key known, every mistake named with its line.
 
+mod blobs;
 mod components;
 mod error;
 mod external;
@@ -26,6 +27,7 @@ use crate::files::{self, FileError};
 use crate::proxy::Proxies;
 use reader::{KEYS, Reader, TLS_KEYS};
 
+pub(crate) use blobs::Blobs;
 pub(crate) use components::ComponentConfig;
 pub(crate) use error::ConfigError;
 pub(crate) use external::ExternalConfig;
@@ -55,6 +57,8 @@ pub(crate) struct Listen {
     pub components_loopback: Vec<SocketAddr>,
     /// External components, TLS from the first byte.
     pub components_tls: Vec<SocketAddr>,
+    /// Byte streams between clients, relayed.
+    pub bytestreams: Vec<SocketAddr>,
     /// HTTP over TLS.
     pub https: Vec<SocketAddr>,
     /// Clients and HTTP over TLS, on one port.
@@ -94,6 +98,8 @@ pub(crate) struct Config {
     pub data_dir: PathBuf,
     /// Where everything is stored instead, but for that socket.
     pub store: Option<Database>,
+    /// Where files are instead of beside the rest.
+    pub blobs: Option<Blobs>,
     /// Addresses that listen.
     pub listen: Listen,
     /// HTTP for browsers.
@@ -138,6 +144,23 @@ data_dir = "/var/lib/waxwing"
 # The file that holds the database's password, for the server's user alone to read; the URL may hold it instead.
 # password_file = "/etc/waxwing/database.password"
 
+[blobs]
+# A bucket of an object store (S3) for files, or a part of one, which nobody else uses: "s3://chat-files" or
+# "s3://bucket/prefix". Without it they are in data_dir, or in the database. `waxwing store copy` moves them.
+# url = ""
+# The server that has it, such as "https://minio.example.org:9000"; without one it is Amazon's for the region.
+# endpoint = ""
+# region = "us-east-1"
+# The key, and the file with its secret, for the server's user alone to read.
+# access_key_id = ""
+# secret_file = "/etc/waxwing/s3.secret"
+# Whether the bucket stands in the path of requests, or before the host's name: true with an endpoint, false at Amazon's.
+# path_style = true
+# Whether files may go in the clear (http) to another machine than this, on a network where nobody listens.
+# plain_http = false
+# The file of those who are trusted to say who the server is, PEM, in place of those that this machine trusts.
+# authorities_file = "/etc/waxwing/s3-authority.pem"
+
 [listen]
 # Clients: STARTTLS, and TLS from the first byte (XEP-0368).
 # c2s = ["[::]:5222"]
@@ -148,6 +171,9 @@ data_dir = "/var/lib/waxwing"
 # machine; and with TLS from the first byte. Port 5347 is usual.
 # components_loopback = []
 # components_tls = []
+# Relays files between clients that cannot, or would not, reach each other (XEP-0065); port 7777 is usual. The option
+# bytestreams_host makes it known.
+# bytestreams = []
 # HTTP over TLS: /xmpp-websocket, /http-bind, /.well-known/host-meta, /upload, /invite, /healthz.
 # https = []
 # Both on one port, such as 443: ALPN tells clients from HTTP, without it the first bytes.
@@ -229,6 +255,7 @@ impl Default for Listen {
             c2s_plain_loopback: Vec::new(),
             components_loopback: Vec::new(),
             components_tls: Vec::new(),
+            bytestreams: Vec::new(),
             https: Vec::new(),
             tls: Vec::new(),
             http_loopback: vec![SocketAddr::from((std::net::Ipv4Addr::LOCALHOST, 5280))],
@@ -247,6 +274,7 @@ impl Listen {
             ("listen.c2s_plain_loopback", &self.c2s_plain_loopback),
             ("listen.components_loopback", &self.components_loopback),
             ("listen.components_tls", &self.components_tls),
+            ("listen.bytestreams", &self.bytestreams),
             ("listen.https", &self.https),
             ("listen.tls", &self.tls),
             ("listen.http_loopback", &self.http_loopback),
@@ -318,12 +346,12 @@ impl Config {
             text: error.message().to_owned(),
         })?;
         reader.check_lengths(table.get_ref())?;
-        let mut domains = None;
-        let mut data_dir = None;
+        let (mut domains, mut data_dir, mut of_domains) = (None, None, None);
         let mut config = Config {
             domains: Vec::new(),
             data_dir: PathBuf::new(),
             store: None,
+            blobs: None,
             listen: Listen::default(),
             web: Web::default(),
             certificate: None,
@@ -338,7 +366,6 @@ impl Config {
             external: BTreeMap::new(),
             places: Places::default(),
         };
-        let mut of_domains = None;
         for entry in table.get_ref().iter() {
             reader.known("", entry, KEYS)?;
             let value = entry.1;
@@ -346,6 +373,7 @@ impl Config {
                 "domains" => domains = Some(reader.domains(value)?),
                 "data_dir" => data_dir = Some(folder.join(reader.text("data_dir", value)?)),
                 "store" => config.store = reader.store(reader.section("store", value)?, folder)?,
+                "blobs" => config.blobs = reader.blobs(reader.section("blobs", value)?, folder)?,
                 "listen" => config.listen = reader.listen(reader.section("listen", value)?)?,
                 "web" => config.web = reader.web(reader.section("web", value)?)?,
                 "registration" => {

@@ -30,6 +30,12 @@ pub(crate) fn mend(error: &OpenError) -> Option<&'static str> {
         }
         OpenError::NoDatabase(_) => "create it there: `createdb --owner=USER NAME`",
         OpenError::Forbidden { .. } => "make the user its owner: ALTER DATABASE … OWNER TO …",
+        OpenError::FilesElsewhere { .. } => {
+            "name that place in [blobs], or none for files on the disk; `waxwing store copy` moves everything to a new place"
+        }
+        OpenError::Objects { .. } => {
+            "see to 'blobs.url' and the bucket; `waxwing store copy` moves files between places"
+        }
         OpenError::Environment { .. } => {
             "see to the disk, and to whether the user that runs the server may use the directory"
         }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use waxwing_server::Server;
 use waxwing_store::{
     BackupAbout, BackupError, BackupSummary, Damage, DamagedPart, Examination, ExamineOptions,
-    Findings, Loss, OpenError, Owner, StoreError,
+    Findings, Loss, ObjectPlace, OpenError, Owner, StoreError,
 };
 
 use crate::backups::{self, BackupFailed};
@@ -18,7 +18,7 @@ use crate::cli::Doctor;
 use crate::config::Config;
 use crate::data_dir::mend;
 use crate::outside::unix_micros;
-use crate::{Outcome, say, say_json};
+use crate::{Outcome, say, say_json, storage};
 
 /// Bytes that are written to a backup at a time.
 const WRITE_BYTES: usize = 1 << 20;
@@ -26,11 +26,17 @@ const WRITE_BYTES: usize = 1 << 20;
 /// Examines a data directory or the configured database, and exports it if that is asked for.
 pub(crate) fn run(config: &Path, how: &Doctor) -> Outcome {
     if let Some(dir) = &how.dir {
-        return examine(dir, how);
+        // Whose files are elsewhere, the configuration says where.
+        let objects = Config::load(config).ok();
+        let objects = objects.and_then(|config| storage::objects(&config).ok().flatten());
+        return examine(dir, objects.as_ref(), how);
     }
     match Config::load(config) {
         Ok(loaded) if loaded.store.is_some() => database::run(&loaded, config, how),
-        Ok(loaded) => examine(&loaded.data_dir, how),
+        Ok(loaded) => match storage::objects(&loaded) {
+            Ok(objects) => examine(&loaded.data_dir, objects.as_ref(), how),
+            Err(error) => Outcome::Failed(error.to_string()),
+        },
         Err(error) => Outcome::Misused(format!(
             "{}: {error}; name the directory: waxwing doctor DIR",
             config.display()
@@ -38,7 +44,7 @@ pub(crate) fn run(config: &Path, how: &Doctor) -> Outcome {
     }
 }
 
-fn examine(dir: &Path, how: &Doctor) -> Outcome {
+fn examine(dir: &Path, objects: Option<&ObjectPlace>, how: &Doctor) -> Outcome {
     if let Some(inside) = [&how.export, &how.scratch]
         .into_iter()
         .flatten()
@@ -61,6 +67,7 @@ fn examine(dir: &Path, how: &Doctor) -> Outcome {
         scratch: &scratch,
         now_micros: unix_micros(),
         any_version: how.any_version,
+        objects,
     };
     let examination = match Examination::of(dir, &options, &Server::shapes()) {
         Ok(examination) => examination,

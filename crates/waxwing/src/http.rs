@@ -12,7 +12,7 @@ use prometheus_client::registry::Registry;
 use waxwing_server::Server;
 
 use crate::api::{self, API_ROUTES};
-use crate::invite::{self, INVITE_ROUTE, STYLE_ROUTE};
+use crate::invite::{self, INVITE_ROUTE, INVITE_SLASH_ROUTE, STYLE_ROUTE};
 use crate::site::Site;
 use crate::upload::{self, UPLOAD_ROUTE};
 use crate::{bosh, host_meta, proxy, websocket};
@@ -73,6 +73,9 @@ fn routes(site: Site) -> Router {
     let files = get(upload::fetch)
         .put(upload::bring)
         .options(upload::options);
+    let invitation = get(invite::show)
+        .post(invite::take)
+        .fallback(invite::other_method);
     let mut streams = Router::new()
         .route(WEBSOCKET_PATH, get(websocket::upgrade))
         .route(BOSH_PATH, post(bosh::post).options(bosh::options))
@@ -80,7 +83,8 @@ fn routes(site: Site) -> Router {
         .route("/.well-known/host-meta.json", get(host_meta::json))
         .route(UPLOAD_ROUTE, files)
         .route(STYLE_ROUTE, get(invite::style))
-        .route(INVITE_ROUTE, get(invite::show).post(invite::take));
+        .route(INVITE_ROUTE, invitation)
+        .route(INVITE_SLASH_ROUTE, any(invite::without_slash));
     for route in API_ROUTES {
         streams = streams.route(route, any(api::answer));
     }

@@ -25,6 +25,12 @@ pub(crate) fn run(config: &Config, command: Invite) -> Outcome {
                 shown(result, output.json, listed);
             })
         }
+        Invite::Used { domain, output } => {
+            let args = given([("domain", domain.map(Value::from))]);
+            ask_all(config, "invite used", args, "used", |result| {
+                shown(result, output.json, used);
+            })
+        }
         Invite::Revoke { id, output } => {
             let args = json!({ "id": id });
             ask(config, "invite revoke", args, |result| {
@@ -94,7 +100,11 @@ fn about(invitation: &Value) -> String {
 }
 
 fn until(invitation: &Value) -> DateTime {
-    let secs = number(invitation, "expires_micros") / 1_000_000;
+    at(invitation, "expires_micros")
+}
+
+fn at(value: &Value, key: &str) -> DateTime {
+    let secs = number(value, key) / 1_000_000;
     DateTime::from_unix_micros(secs * 1_000_000)
 }
 
@@ -133,20 +143,49 @@ fn made(result: &Value) -> String {
 fn listed(result: &Value) -> String {
     let all = result.get("invitations").and_then(Value::as_array);
     let all = all.map(Vec::as_slice).unwrap_or_default();
+    let mut lines: Vec<String> = all.iter().map(line).collect();
     if all.is_empty() {
-        return "No invitation is good; `waxwing invite create` makes one.".to_owned();
+        lines.push("No invitation is good; `waxwing invite create` makes one.".to_owned());
     }
-    let lines = all.iter().map(|invitation| {
+    lines.join("\n")
+}
+
+fn used(result: &Value) -> String {
+    let all = result.get("used").and_then(Value::as_array);
+    let all = all.map(Vec::as_slice).unwrap_or_default();
+    if all.is_empty() {
+        return "No invitation was used within 30 days.".to_owned();
+    }
+    let lines = all.iter().map(|used| {
         format!(
-            "{}  until {}  used {} of {}  {}",
-            text(invitation, "id"),
-            until(invitation),
-            number(invitation, "used"),
-            number(invitation, "uses"),
-            about(invitation)
+            "{}  {}  {}, made by {}",
+            text(used, "id"),
+            at(used, "at_micros"),
+            match text(used, "purpose").as_str() {
+                "password" => format!("another password for {}", text(used, "account")),
+                "contact" => format!("{} became a contact", text(used, "account")),
+                _ => format!("{} was made", text(used, "account")),
+            },
+            text(used, "creator")
         )
     });
     lines.collect::<Vec<_>>().join("\n")
+}
+
+fn line(invitation: &Value) -> String {
+    let bad = match invitation.get("good").and_then(Value::as_bool) {
+        Some(false) => "; not good: an account that it rests on has changed",
+        _ => "",
+    };
+    format!(
+        "{}  until {}  used {} of {}  {}, made by {}{bad}",
+        text(invitation, "id"),
+        until(invitation),
+        number(invitation, "used"),
+        number(invitation, "uses"),
+        about(invitation),
+        text(invitation, "creator")
+    )
 }
 
 #[cfg(test)]

@@ -19,10 +19,12 @@ use axum::body::{Body, to_bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
-use waxwing_server::accounts::AccountError;
+use waxwing_server::accounts::{self, AccountError};
+use waxwing_server::choosing;
 use waxwing_server::invitations::{
     self, INVITE_PATH, Invited, Purpose, RedeemError, landing_url, uri,
 };
+use waxwing_stanza::BareJid;
 
 use crate::site::{Peer, Site};
 use form::{Filled, FormError};
@@ -30,11 +32,15 @@ use page::{Problem, Shown};
 
 /// Everything below it is answered here.
 pub(crate) const INVITE_ROUTE: &str = "/invite/{token}";
+/// The same with a slash behind it.
+pub(crate) const INVITE_SLASH_ROUTE: &str = "/invite/{token}/";
 /// How all pages look.
 pub(crate) const STYLE_ROUTE: &str = "/invite/style.css";
 
-/// Most bytes of a form that was filled in.
-const FORM_BYTES_MAX: usize = 8 * 1024;
+/// Most bytes of a form that was filled in. Every form that this page lets somebody fill in fits, each byte in percents.
+const FORM_BYTES_MAX: usize = 16 * 1024;
+const _: () =
+    assert!(FORM_BYTES_MAX > 9 * (page::NAME_CHARS_MAX + 2 * page::PASSWORD_CHARS_MAX) + 3 * 2_048);
 /// Longest time for it to come.
 const FORM_TIME_MAX: Duration = Duration::from_secs(30);
 /// How long a browser keeps how pages look.
@@ -81,7 +87,7 @@ pub(crate) async fn show(State(site): State<Arc<Site>>, uri: Uri, headers: Heade
     match found(&site, token).await {
         Ok(invited) => {
             let html = page(&site, &headers, &invited, token, None);
-            guarded(StatusCode::OK, html)
+            guarded(StatusCode::OK, html.await)
         }
         Err(response) => *response,
     }
@@ -104,39 +110,97 @@ pub(crate) async fn take(
         let text = "The form was sent from a page of another site. Nothing was done.";
         return guarded(StatusCode::FORBIDDEN, page::told("Not from here", text));
     }
-    let problem = |status: StatusCode, problem: Problem, name: &str| {
-        let html = page(&site, &headers, &invited, token, Some((problem, name)));
-        guarded(status, html)
-    };
-    let again = |status, what| problem(status, what, "");
-    let filled = match filled_in(&headers, body).await {
-        Ok(filled) => filled,
-        Err(FormError::TooLong) => return again(StatusCode::PAYLOAD_TOO_LARGE, Problem::Form),
-        Err(FormError::TooSlow) => return again(StatusCode::REQUEST_TIMEOUT, Problem::Form),
-        Err(FormError::NoForm) => return again(StatusCode::UNSUPPORTED_MEDIA_TYPE, Problem::Form),
-        Err(FormError::Broken) => return again(StatusCode::BAD_REQUEST, Problem::Form),
-    };
-    let again = |status, what| problem(status, what, &filled.name);
-    if filled.password.0.is_empty() {
-        return again(StatusCode::UNPROCESSABLE_ENTITY, Problem::NoPassword);
-    }
-    if filled.password != filled.again {
-        return again(StatusCode::UNPROCESSABLE_ENTITY, Problem::Differ);
+    let is_for_form =
+        invited.invitation.registers || invited.invitation.purpose() == Purpose::Password;
+    if !is_for_form {
+        let html = page(
+            &site,
+            &headers,
+            &invited,
+            token,
+            Some((Problem::NoAccounts, "")),
+        );
+        return guarded(StatusCode::FORBIDDEN, html.await);
     }
     let from = site.client(peer, &headers).address;
-    match redeem(&site, &invited, &filled, from).await {
-        Ok(html) => guarded(StatusCode::OK, html),
-        Err(RedeemError::Gone) => gone(),
+    let (status, problem, name) = match filled_in(&headers, body).await {
+        Ok(filled) => match answered(&site, &headers, &invited, &filled, from).await {
+            Ok(response) => return response,
+            Err((status, problem)) => (status, problem, filled.name),
+        },
         Err(error) => {
-            let (status, problem) = refused(&error);
-            again(status, problem)
+            let (status, problem) = unread(error);
+            (status, problem, String::new())
+        }
+    };
+    let html = page(&site, &headers, &invited, token, Some((problem, &name)));
+    guarded(status, html.await)
+}
+
+/// What is said of a form that is none.
+fn unread(error: FormError) -> (StatusCode, Problem) {
+    match error {
+        FormError::TooLong => (
+            StatusCode::PAYLOAD_TOO_LARGE,
+            Problem::TooLong(FORM_BYTES_MAX),
+        ),
+        FormError::TooSlow => (StatusCode::REQUEST_TIMEOUT, Problem::Form),
+        FormError::NoForm => (StatusCode::UNSUPPORTED_MEDIA_TYPE, Problem::Form),
+        FormError::Broken => (StatusCode::BAD_REQUEST, Problem::Form),
+    }
+}
+
+/// What becomes of a form that was read.
+async fn answered(
+    site: &Site,
+    headers: &HeaderMap,
+    invited: &Invited,
+    filled: &Filled,
+    from: std::net::IpAddr,
+) -> Result<Response, (StatusCode, Problem)> {
+    if filled.password.0.is_empty() {
+        return Err((StatusCode::UNPROCESSABLE_ENTITY, Problem::NoPassword));
+    }
+    if filled.password != filled.again {
+        return Err((StatusCode::UNPROCESSABLE_ENTITY, Problem::Differ));
+    }
+    match redeem(site, headers, invited, filled, from).await {
+        Ok(html) => Ok(guarded(StatusCode::OK, html)),
+        Err(RedeemError::Gone) => Ok(gone()),
+        Err(error) => Err(refused(&error)),
+    }
+}
+
+/// `GET /invite/TOKEN/`, and whatever else is below: the page has one address.
+pub(crate) async fn without_slash(uri: Uri) -> Response {
+    let path = uri.path().trim_end_matches('/');
+    let token = path.strip_prefix(INVITE_PATH).unwrap_or_default();
+    let mut response = gone();
+    // What could be no token is written into no header.
+    if !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        // Relative, so that it holds behind any proxy.
+        if let Ok(target) = HeaderValue::from_str(&format!("../{token}")) {
+            *response.status_mut() = StatusCode::PERMANENT_REDIRECT;
+            response.headers_mut().insert(header::LOCATION, target);
+            *response.body_mut() = Body::empty();
         }
     }
+    response
+}
+
+/// Any other method.
+pub(crate) async fn other_method() -> Response {
+    let html = page::told("Not so", "This address is for reading, and for its form.");
+    let mut response = guarded(StatusCode::METHOD_NOT_ALLOWED, html);
+    let allowed = HeaderValue::from_static("GET, HEAD, POST");
+    response.headers_mut().insert(header::ALLOW, allowed);
+    response
 }
 
 /// Does what the form is for; what is said of it then.
 async fn redeem(
     site: &Site,
+    headers: &HeaderMap,
     invited: &Invited,
     filled: &Filled,
     from: std::net::IpAddr,
@@ -144,29 +208,69 @@ async fn redeem(
     let (server, password) = (&site.serving.server, &filled.password.0);
     if invited.invitation.purpose() == Purpose::Password {
         let jid = invitations::reset(server, invited, password, from).await?;
-        return Ok(page::changed(jid.as_ref()));
+        let is_disabled = is_disabled(site, &jid).await;
+        return Ok(page::changed(jid.as_ref(), is_disabled));
     }
     // A name that is settled is not asked for.
     let name = match &invited.invitation.name {
         Some(name) => name,
-        None => filled.name.trim(),
+        None => without_domain(filled.name.trim(), &invited.invitation.domain),
     };
-    let jid = invitations::register(server, invited, name, password, from).await?;
-    let contact = invited.contact().map(|contact| contact.to_string());
-    Ok(page::made(jid.as_ref(), contact.as_deref()))
+    let made = invitations::register(server, invited, name, password, from).await?;
+    let wanted = invited.contact().map(|contact| contact.to_string());
+    let (contact, missed) = match made.contact {
+        Some(_) => (wanted, None),
+        None => (None, wanted),
+    };
+    let system = clients::System::of(agent(headers));
+    let jid = made.jid.as_ref();
+    Ok(page::made(
+        jid,
+        contact.as_deref(),
+        missed.as_deref(),
+        system,
+    ))
+}
+
+/// A name as it was typed, without the domain that stands behind the field anyway.
+fn without_domain<'a>(name: &'a str, domain: &str) -> &'a str {
+    match name.rsplit_once('@') {
+        Some((name, typed)) if typed.eq_ignore_ascii_case(domain) => name,
+        _ => name,
+    }
+}
+
+/// Whether nobody can log in to an account; what cannot be read is not said.
+async fn is_disabled(site: &Site, jid: &BareJid) -> bool {
+    let account = accounts::load(site.serving.server.store(), jid).await;
+    account.is_ok_and(|account| account.is_some_and(|account| account.disabled))
+}
+
+fn agent(headers: &HeaderMap) -> &str {
+    let agent = headers.get(header::USER_AGENT);
+    agent
+        .and_then(|agent| agent.to_str().ok())
+        .unwrap_or_default()
 }
 
 fn refused(error: &RedeemError) -> (StatusCode, Problem) {
     match error {
         RedeemError::Gone => (StatusCode::NOT_FOUND, Problem::Form),
-        RedeemError::Purpose => (StatusCode::FORBIDDEN, Problem::Form),
+        RedeemError::Purpose => (StatusCode::FORBIDDEN, Problem::NoAccounts),
         RedeemError::OtherName => (StatusCode::UNPROCESSABLE_ENTITY, Problem::Name),
         RedeemError::TooOften => (StatusCode::TOO_MANY_REQUESTS, Problem::TooOften),
+        RedeemError::Enough => (StatusCode::TOO_MANY_REQUESTS, Problem::Enough),
         RedeemError::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, Problem::Server),
         RedeemError::Account(error) => match error {
             AccountError::Exists | AccountError::Removed => (StatusCode::CONFLICT, Problem::Taken),
             AccountError::Name => (StatusCode::UNPROCESSABLE_ENTITY, Problem::Name),
-            AccountError::Password => (StatusCode::UNPROCESSABLE_ENTITY, Problem::Password),
+            AccountError::Kept => (StatusCode::UNPROCESSABLE_ENTITY, Problem::Kept),
+            AccountError::Short(least) => {
+                (StatusCode::UNPROCESSABLE_ENTITY, Problem::Short(*least))
+            }
+            AccountError::Password(reason) => {
+                (StatusCode::UNPROCESSABLE_ENTITY, Problem::Password(*reason))
+            }
             AccountError::Store(error) => {
                 tracing::error!(%error, "an invitation could not be used");
                 (StatusCode::SERVICE_UNAVAILABLE, Problem::Server)
@@ -198,11 +302,11 @@ async fn found(site: &Site, token: &str) -> Result<Invited, Box<Response>> {
 
 /// Nobody learns whether there was ever such an invitation.
 fn gone() -> Response {
-    let text = "This link is not good any more: it was used, taken back, or its time is over. \
+    let text = "It was used, taken back, or its time is over; or a part of the address is missing. \
                 Ask whoever gave it to you for another one.";
     guarded(
         StatusCode::NOT_FOUND,
-        page::told("No such invitation", text),
+        page::told("This link does not work", text),
     )
 }
 
@@ -231,6 +335,12 @@ fn is_origin_of(headers: &HeaderMap, page: Option<&str>) -> bool {
         .is_ok_and(|origin| origin.eq_ignore_ascii_case(&own))
 }
 
+/// What a form says.
+pub(crate) fn read_form(bytes: &[u8]) -> Option<[String; 3]> {
+    let filled = Filled::read(bytes).ok()?;
+    Some([filled.name, filled.password.0, filled.again.0])
+}
+
 /// The form that was filled in.
 async fn filled_in(headers: &HeaderMap, body: Body) -> Result<Filled, FormError> {
     let kind = headers.get(header::CONTENT_TYPE);
@@ -246,7 +356,7 @@ async fn filled_in(headers: &HeaderMap, body: Body) -> Result<Filled, FormError>
     Filled::read(&bytes)
 }
 
-fn page(
+async fn page(
     site: &Site,
     headers: &HeaderMap,
     invited: &Invited,
@@ -254,11 +364,12 @@ fn page(
     problem: Option<(Problem, &str)>,
 ) -> String {
     let invitation = &invited.invitation;
-    let agent = headers.get(header::USER_AGENT);
-    let agent = agent
-        .and_then(|agent| agent.to_str().ok())
-        .unwrap_or_default();
-    let account = invitation.account().map(|jid| jid.to_string());
+    let target = invitation.account();
+    let account = target.as_ref().map(ToString::to_string);
+    let is_disabled = match (invitation.purpose(), &target) {
+        (Purpose::Password, Some(jid)) => is_disabled(site, jid).await,
+        _ => false,
+    };
     let contact = invited.contact().map(|jid| jid.to_string());
     let server = &site.serving.server;
     page::invitation(&Shown {
@@ -270,9 +381,28 @@ fn page(
         expires_micros: invitation.expires_micros,
         uri: uri(invitation, token),
         url: landing_url(server, invitation, token),
-        system: clients::System::of(agent),
+        system: clients::System::of(agent(headers)),
         uses_left: invitation.uses.saturating_sub(invitation.used),
         problem: problem.map(|(problem, _)| problem),
+        is_disabled,
+        chars_min: choosing::chars_min(server, &invitation.domain),
         name: problem.map_or("", |(_, name)| name),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_may_be_typed_with_its_domain() {
+        for (typed, name) in [
+            ("carol", "carol"),
+            ("carol@Example.org", "carol"),
+            ("carol@other.example", "carol@other.example"),
+            ("@example.org", ""),
+        ] {
+            assert_eq!(without_domain(typed, "example.org"), name);
+        }
+    }
 }

@@ -12,6 +12,7 @@ mod api_tokens;
 mod authority;
 mod backups;
 mod bosh;
+mod bytestreams;
 mod certificate_command;
 mod certificates;
 mod check;
@@ -33,6 +34,7 @@ mod logging;
 mod manual;
 mod notify;
 mod one_port;
+mod outage;
 mod outside;
 mod posting;
 mod prompt;
@@ -170,6 +172,7 @@ fn run(cli: Cli) -> Outcome {
         Command::ApiToken(token) => {
             with_config(&cli.config, |config| api_tokens::run(&config, token))
         }
+        Command::Outage(outage) => outage::run(&outage),
         Command::Doctor(how) => doctor::run(&cli.config, &how),
         Command::Reload { output } => reload::command(&cli.config, output),
         Command::Backup { file, output } => with_config(&cli.config, |config| {
@@ -190,6 +193,11 @@ fn run(cli: Cli) -> Outcome {
 pub fn read_configuration(text: &str) -> Result<(), String> {
     let read = Config::parse(text, std::path::Path::new("/"));
     read.map(drop).map_err(|error| error.to_string())
+}
+
+/// Reads the form of an invitation's page as a browser sends it: name, password, and that once more; nothing where it is none.
+pub fn read_web_form(bytes: &[u8]) -> Option<[String; 3]> {
+    invite::read_form(bytes)
 }
 
 fn with_config(path: &std::path::Path, run: impl FnOnce(Config) -> Outcome) -> Outcome {

@@ -27,12 +27,19 @@ pub(crate) struct ListenError {
     pub reason: String,
     /// What to do about it.
     mend: &'static str,
+    /// Whether it is only this process that may not.
+    is_forbidden: bool,
 }
 
 impl ListenError {
     /// What to do about it.
     pub(crate) fn mend(&self) -> &'static str {
         self.mend
+    }
+
+    /// Whether it is only this process that may not: another one, with a capability, may.
+    pub(crate) fn is_forbidden(&self) -> bool {
+        self.is_forbidden
     }
 }
 
@@ -55,6 +62,7 @@ pub(crate) fn open(address: SocketAddr) -> Result<TcpListener, ListenError> {
             address,
             reason,
             mend,
+            is_forbidden: error.kind() == std::io::ErrorKind::PermissionDenied,
         }
     })
 }
@@ -68,7 +76,7 @@ fn explain(error: &std::io::Error, address: SocketAddr) -> (String, &'static str
         ),
         std::io::ErrorKind::PermissionDenied => (
             format!("port {port} needs privileges"),
-            "use one above 1023, or grant CAP_NET_BIND_SERVICE",
+            "grant CAP_NET_BIND_SERVICE, as the package's unit does, or use one above 1023",
         ),
         std::io::ErrorKind::AddrNotAvailable => (
             "this machine does not have that address".to_owned(),

@@ -9,18 +9,20 @@ use crate::config::nearest;
 
 /// Environment variable with the filter, `info` by default.
 const FILTER: &str = "WAXWING_LOG";
+/// What holds by default. That a request to the object store is tried again, the library tells at INFO.
+const DEFAULT: &str = "info,object_store=warn";
 const LEVELS: &[&str] = &["off", "error", "warn", "info", "debug", "trace"];
 
 /// Begins to log. A filter that is none is told, and `info` holds.
 pub(crate) fn start(format: LogFormat) {
     let asked = std::env::var_os(FILTER).map(|value| value.to_string_lossy().into_owned());
     let filter = match asked.as_deref() {
-        None | Some("") => Ok(EnvFilter::new("info")),
+        None | Some("") => Ok(EnvFilter::new(DEFAULT)),
         Some(text) => read(text),
     };
     let (filter, refused) = match filter {
         Ok(filter) => (filter, None),
-        Err(why) => (EnvFilter::new("info"), Some(why)),
+        Err(why) => (EnvFilter::new(DEFAULT), Some(why)),
     };
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)

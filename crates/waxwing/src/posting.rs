@@ -4,8 +4,9 @@
 //! and what is connected to is one of the addresses that were looked at, so that no name can mean two things. No redirect is
 //! followed, no proxy of the environment is used, and of the answer nothing is kept but its status.
 
+use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -14,7 +15,7 @@ use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::sync::{OnceCell, Semaphore};
+use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use waxwing_dial::{Family, Resolve, SystemResolver};
@@ -24,6 +25,8 @@ use crate::check::certificate::system_authorities;
 
 /// Most requests at a time; others wait.
 const REQUESTS_MAX: usize = 256;
+/// Most of them to one host: one that hangs leaves room for others.
+const REQUESTS_PER_HOST_MAX: usize = 192;
 /// How long they wait; then they are not made, which is no fault of who they are for.
 const ROOM_TIME_MAX: Duration = Duration::from_secs(10);
 /// Most bytes of an answer's head, with all that announces it; what comes behind it is not read.
@@ -37,7 +40,66 @@ const CONNECT_TIME_MAX: Duration = Duration::from_secs(8);
 /// Posts. What it needs is made when somebody posts first: most servers never do.
 pub(crate) struct Posting {
     tools: Arc<OnceCell<Tools>>,
-    room: Arc<Semaphore>,
+    room: Arc<Room>,
+}
+
+/// How many requests are made, in all and to each host.
+struct Room {
+    all: Arc<Semaphore>,
+    by_host: Mutex<HashMap<String, Arc<Semaphore>>>,
+}
+
+/// A place among the requests to a host; it is free again when this is dropped.
+struct Place {
+    room: Arc<Room>,
+    host: String,
+    permits: Option<(OwnedSemaphorePermit, OwnedSemaphorePermit)>,
+}
+
+impl Room {
+    fn new() -> Arc<Room> {
+        Arc::new(Room {
+            all: Arc::new(Semaphore::new(REQUESTS_MAX)),
+            by_host: Mutex::default(),
+        })
+    }
+
+    fn by_host(&self) -> MutexGuard<'_, HashMap<String, Arc<Semaphore>>> {
+        self.by_host.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for a place; nothing where there are none any more.
+    async fn enter(self: Arc<Room>, host: &str) -> Option<Place> {
+        let share = {
+            let mut shares = self.by_host();
+            let share = shares.entry(host.to_owned());
+            share
+                .or_insert_with(|| Arc::new(Semaphore::new(REQUESTS_PER_HOST_MAX)))
+                .clone()
+        };
+        // Whoever waits no longer takes its share away with it.
+        let mut place = Place {
+            room: self,
+            host: host.to_owned(),
+            permits: None,
+        };
+        let own = share.acquire_owned().await.ok()?;
+        let one = place.room.all.clone().acquire_owned().await.ok()?;
+        place.permits = Some((own, one));
+        Some(place)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        drop(self.permits.take());
+        let mut shares = self.room.by_host();
+        // Nobody else has it, or waits for it.
+        let is_last = |share: &Arc<Semaphore>| Arc::strong_count(share) == 1;
+        if shares.get(&self.host).is_some_and(is_last) {
+            shares.remove(&self.host);
+        }
+    }
 }
 
 struct Tools {
@@ -49,7 +111,7 @@ impl Posting {
     pub(crate) fn new() -> Posting {
         Posting {
             tools: Arc::default(),
-            room: Arc::new(Semaphore::new(REQUESTS_MAX)),
+            room: Room::new(),
         }
     }
 }
@@ -60,8 +122,8 @@ impl Web for Posting {
         async move {
             let time = Duration::from_secs(request.secs_max);
             let done = timeout(time, async {
-                let room = timeout(ROOM_TIME_MAX, room.acquire()).await;
-                let Ok(Ok(_room)) = room else {
+                let place = timeout(ROOM_TIME_MAX, room.enter(request.endpoint.host())).await;
+                let Ok(Some(_place)) = place else {
                     return Err(WebError::Busy);
                 };
                 exchange(tools.get_or_try_init(Tools::make).await?, &request).await

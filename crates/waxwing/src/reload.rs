@@ -186,6 +186,7 @@ impl Reloader {
             domains: self.config.domains.clone(),
             data_dir: self.config.data_dir.clone(),
             store: self.config.store.clone(),
+            blobs: self.config.blobs.clone(),
             listen: self.config.listen.clone(),
             ..new
         };
@@ -242,6 +243,7 @@ fn after_restart(old: &Config, new: &Config) -> Vec<String> {
         ("domains", old.domains != new.domains),
         ("data_dir", old.data_dir != new.data_dir),
         ("store", old.store != new.store),
+        ("blobs", old.blobs != new.blobs),
         ("listen.c2s", a.c2s != b.c2s),
         ("listen.c2s_tls", a.c2s_tls != b.c2s_tls),
         (
@@ -256,6 +258,7 @@ fn after_restart(old: &Config, new: &Config) -> Vec<String> {
             "listen.components_tls",
             a.components_tls != b.components_tls,
         ),
+        ("listen.bytestreams", a.bytestreams != b.bytestreams),
         ("listen.https", a.https != b.https),
         ("listen.tls", a.tls != b.tls),
         ("listen.http_loopback", a.http_loopback != b.http_loopback),

@@ -27,7 +27,7 @@ use crate::outside::outside;
 use crate::reload::{self, Keys, Reloader};
 use crate::site::Site;
 use crate::web::{self, Access};
-use crate::{Outcome, admin_socket, check, http, logging, storage};
+use crate::{Outcome, admin_socket, bytestreams, check, http, logging, storage};
 
 pub(crate) use error::{OpenTlsError, ReloadError, ServeError, SettingsError};
 
@@ -117,12 +117,13 @@ struct Sockets {
     http: Vec<TcpListener>,
     proxied: Vec<TcpListener>,
     any: Vec<TcpListener>,
+    bytestreams: Vec<TcpListener>,
 }
 
 impl Sockets {
     fn addresses(&self) -> Vec<SocketAddr> {
         let clients = self.clients.iter().map(|(listener, _)| listener);
-        let all = clients.chain(&self.https);
+        let all = clients.chain(&self.https).chain(&self.bytestreams);
         let all = all.chain(&self.http).chain(&self.proxied).chain(&self.any);
         all.filter_map(|listener| listener.local_addr().ok())
             .collect()
@@ -161,6 +162,7 @@ fn open_sockets(config: &Config) -> Result<Sockets, ServeError> {
         http: open(&listen.http_loopback)?,
         proxied: open(&listen.http_proxied)?,
         any: open(&listen.tls)?,
+        bytestreams: open(&listen.bytestreams)?,
     })
 }
 
@@ -268,6 +270,12 @@ fn start(sockets: Sockets, serving: &Serving) {
         };
         tracing::info!(address = %address(&listener), protection = protection.name(), "{whom}");
         tokio::spawn(serving.clone().accept(listener, protection));
+    }
+    for listener in sockets.bytestreams {
+        let address = address(&listener);
+        tracing::info!(%address, "byte streams");
+        serving.server.bytestreams().listens_at(address.port());
+        tokio::spawn(bytestreams::serve(listener, serving.clone()));
     }
     let site = |listener: &TcpListener, tls| Site {
         serving: serving.clone(),

@@ -6,9 +6,9 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use waxwing_server::Server;
-use waxwing_store::{OpenError, Store, StoreError, StorePlace};
+use waxwing_store::{ObjectPlace, ObjectPlaceError, OpenError, Store, StoreError, StorePlace};
 
-use crate::config::{At, Config, Database};
+use crate::config::{At, Blobs, Config, Database};
 use crate::data_dir::mend;
 use crate::files;
 
@@ -16,6 +16,8 @@ use crate::files;
 const PASSWORD_BYTES_MAX: u64 = 1_024;
 /// What keeps two servers from one directory; with SQLite, the store has it.
 const LOCK: &str = "waxwing.lock";
+/// Where files lie in the data directory while they come.
+const SPOOL: &str = "blobs";
 /// The database that SQLite would use.
 const SQLITE: &str = "waxwing.db";
 
@@ -40,13 +42,21 @@ pub(crate) enum StorageError {
         /// Why.
         error: OpenError,
     },
-    /// The database.
+    /// The database, or the object store for files.
     #[error("{at}{error}{}", mended(.error))]
     Database {
         /// The key that names it.
         at: At,
         /// Why.
         error: OpenError,
+    },
+    /// The key of the object store for files.
+    #[error("{at}{error}")]
+    Blobs {
+        /// The key that names it.
+        at: At,
+        /// What is wrong with it.
+        error: ObjectPlaceError,
     },
     /// What is stored, when the server looks for what it needs.
     #[error("{place} cannot be used: {error}{}", lost(.error))]
@@ -94,18 +104,22 @@ pub(crate) fn open(config: &Config) -> Result<Opened, StorageError> {
 
 /// Where the configuration has the store; a database's password is read now.
 pub(crate) fn place(config: &Config) -> Result<StorePlace, StorageError> {
+    let objects = objects(config)?;
     let Some(database) = &config.store else {
-        return Ok(StorePlace::Directory(config.data_dir.clone()));
+        return Ok(StorePlace::Directory(config.data_dir.clone(), objects));
     };
     let Database {
         address,
         password_file,
     } = database.clone();
     let Some(path) = password_file else {
-        return Ok(StorePlace::Database(address));
+        return Ok(StorePlace::Database(address, objects));
     };
     match read_password(&path) {
-        Ok(password) => Ok(StorePlace::Database(address.with_password(&password))),
+        Ok(password) => {
+            let address = address.with_password(&password);
+            Ok(StorePlace::Database(address, objects))
+        }
         Err(reason) => Err(StorageError::Password {
             at: config.places.at(&["store.password_file".to_owned()]),
             path,
@@ -114,8 +128,26 @@ pub(crate) fn place(config: &Config) -> Result<StorePlace, StorageError> {
     }
 }
 
+/// The object store for files, if the configuration names one. What comes lies in the data directory until it is whole.
+pub(crate) fn objects(config: &Config) -> Result<Option<ObjectPlace>, StorageError> {
+    let place = |blobs: &Blobs| {
+        let place = blobs.place().map_err(|error| StorageError::Blobs {
+            at: config.places.at(&["blobs.secret_file".to_owned()]),
+            error,
+        })?;
+        Ok(place.with_spool(config.data_dir.join(SPOOL)))
+    };
+    config.blobs.as_ref().map(place).transpose()
+}
+
 /// What is said of a store that cannot be opened.
 pub(crate) fn refused(config: &Config, error: OpenError) -> StorageError {
+    if let OpenError::Objects { .. } = error {
+        return StorageError::Database {
+            at: config.places.at(&["blobs.url".to_owned()]),
+            error,
+        };
+    }
     match &config.store {
         None => StorageError::Directory {
             path: config.data_dir.clone(),
@@ -139,9 +171,13 @@ pub(crate) fn unusable(config: &Config, error: StoreError) -> StorageError {
 
 /// Where everything is, as it is shown.
 pub(crate) fn shown(config: &Config) -> String {
-    match &config.store {
+    let store = match &config.store {
         None => config.data_dir.display().to_string(),
         Some(database) => database.address.to_string(),
+    };
+    match &config.blobs {
+        None => store,
+        Some(blobs) => format!("{store}, with files in {}", blobs.shown()),
     }
 }
 

@@ -66,10 +66,11 @@ fn named(text: Option<&str>, config: &Path) -> Result<StorePlace, Outcome> {
         return place.map_err(|error| Outcome::Failed(error.to_string()));
     };
     if !(text.starts_with("postgresql://") || text.starts_with("postgres://")) {
-        return Ok(StorePlace::Directory(PathBuf::from(text)));
+        return Ok(StorePlace::Directory(PathBuf::from(text), None));
     }
     let address = PostgresAddress::parse(text);
-    address.map(StorePlace::Database).map_err(misused)
+    let place = address.map(|address| StorePlace::Database(address, None));
+    place.map_err(misused)
 }
 
 fn misused(error: OpenError) -> Outcome {

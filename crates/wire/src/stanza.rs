@@ -223,7 +223,48 @@ impl<'a> ChildView<'a> {
     /// Whether it has this namespace and name.
     #[must_use]
     pub fn is(&self, ns: &str, name: &str) -> bool {
-        self.name() == name && self.ns() == ns
+        self.stanza.raw(self.child.name) == name.as_bytes() && self.is_in(ns)
+    }
+
+    fn is_in(&self, ns: &str) -> bool {
+        match self.child.ns {
+            NsRef::Raw(span) => self.stanza.raw(span) == ns.as_bytes(),
+            other => self.stanza.ns_name(other) == ns,
+        }
+    }
+
+    /// The text directly inside, that of its children not counted.
+    #[must_use]
+    pub fn text(&self) -> Cow<'a, str> {
+        match self.only_text() {
+            Some(raw) => unescape(raw, Place::Text),
+            None => Cow::Owned(self.element().text()),
+        }
+    }
+
+    /// What is between its tags, where nothing but text is.
+    fn only_text(&self) -> Option<&'a str> {
+        let text = std::str::from_utf8(self.bytes()).ok()?;
+        let end = text.rfind('<')?;
+        if end == 0 {
+            return Some("");
+        }
+        // No value of an attribute has a '<', but some have a '>'.
+        let inside = text.get(1..end).filter(|inside| !inside.contains('<'))?;
+        let mut quote = None;
+        let is_end = |c: char| match quote {
+            None if matches!(c, '\'' | '"') => {
+                quote = Some(c);
+                false
+            }
+            None => c == '>',
+            Some(open) => {
+                quote = Some(open).filter(|open| *open != c);
+                false
+            }
+        };
+        let start = inside.find(is_end)?;
+        inside.get(start + 1..)
     }
 
     /// The bytes as they stand in the stanza; namespaces may be inherited from there.

@@ -1,6 +1,7 @@
 //! The tree, and how it is written.
 
-use waxwing_wire::{Element, Name, Node, Writer, ns};
+use bytes::Bytes;
+use waxwing_wire::{Element, Limits, Name, Node, Stanza, Writer, ns};
 
 fn written(element: &Element) -> String {
     String::from_utf8(element.to_bytes(ns::CLIENT).to_vec()).expect("UTF-8")
@@ -54,6 +55,26 @@ fn a_tree_is_built_asked_and_changed() {
         written(&message),
         "<message to='d'><x xmlns='urn:x' to='c' n='1'/></message>"
     );
+}
+
+#[test]
+fn the_text_of_a_child() {
+    for (child, text) in [
+        ("<body>Hello</body>", "Hello"),
+        ("<body/>", ""),
+        ("<body a='>'/>", ""),
+        ("<body></body>", ""),
+        ("<body a='\">' b=\"'>\" >a &lt; b > c</body >", "a < b > c"),
+        ("<body>one\r\ntwo &#x1F600;</body>", "one\ntwo 😀"),
+        ("<body>one <b>two</b> three</body>", "one  three"),
+        ("<body><![CDATA[<one>]]></body>", "<one>"),
+    ] {
+        let stanza = Bytes::from(format!("<message>{child}</message>"));
+        let stanza = Stanza::parse(stanza, ns::CLIENT, &Limits::SERVER).expect("a stanza");
+        let child = stanza.child(ns::CLIENT, "body").expect("a child");
+        assert_eq!(child.text(), text);
+        assert_eq!(child.element().text(), text);
+    }
 }
 
 #[test]

@@ -76,6 +76,8 @@ fn ask(stanza: &Stanza) {
             (child.ns(), child.name()),
             (child.element().ns(), child.element().name())
         );
+        assert!(child.is(child.ns(), child.name()));
+        assert_eq!(child.text(), child.element().text());
     }
     assert_eq!(stanza.to().as_deref(), element.attr("to"));
     assert_eq!(stanza.splice().finish(), stanza.bytes());

@@ -98,6 +98,24 @@ class Dino:
         # In no order of their own: Dino works on several that come together at the same time.
         equal(sorted(await self.found("SELECT body FROM message")), sorted(wanted), "messages")
 
+    # Files
+
+    @property
+    def files(self) -> Path:
+        """Where it stores what it fetches."""
+        return self._folder / "files"
+
+    async def send_file(self, file: Path) -> None:
+        """Send a file to the contact whose conversation is open, and has the keyboard."""
+        await self.desktop.key("ctrl+u")
+        await self.desktop.focus("--name", "^Select file$")
+        await self.desktop.type(str(file))
+        # Its button, once that is shown; afterwards the key is for a message in which there is nothing.
+        while f"filename='{file.name}'" not in self.program.text():
+            await self.desktop.focus("--class", "dino")
+            await self.desktop.key("Return")
+            await asyncio.sleep(LOOK_SECS)
+
     # Pictures
 
     @property

@@ -134,6 +134,21 @@ class Gajim:
         """End it as its menu does."""
         await self.act("/org/gajim/Gajim", "quit", "[]")
 
+    # Files
+
+    @property
+    def files(self) -> Path:
+        """Where it stores what it fetches."""
+        return self.desktop.data / "gajim" / "downloads"
+
+    async def send_file(self, file: Path) -> None:
+        """Send a file to the contact whose chat is open, and has the keyboard, as one that is dropped there."""
+        await self.act("/org/gajim/Gajim/window/1", "send-file-httpupload", f"[<['{file.as_uri()}']>]")
+        # Its button, once that is shown; afterwards the key is for a message in which there is nothing.
+        while "Sending request for slot" not in self.program.text():
+            await self.desktop.key("Return")
+            await asyncio.sleep(LOOK_SECS)
+
     # Pictures
 
     @property

@@ -55,6 +55,9 @@ mode = "{self.mode}"
         if self.options:
             with open(self.config, "a", encoding="utf-8") as config:
                 config.write("\n[options]\n" + "\n".join(self.options) + "\n")
+        if any(option.startswith("bytestreams_host=") for option in self.options):
+            (relay_port,) = free_ports(1)
+            self._listen(f'bytestreams = ["{HOST}:{relay_port}"]')
         if self.components:
             self._let_in_components()
         # Whatever it connects to is on this machine, and has a certificate of the same authority.
@@ -63,14 +66,18 @@ mode = "{self.mode}"
             self._tell_of_services()
         return tls / "ca.pem"
 
+    def _listen(self, line: str) -> None:
+        """One more line under [listen]."""
+        text = self.config.read_text(encoding="utf-8")
+        self.config.write_text(text.replace("[listen]\n", f"[listen]\n{line}\n", 1), encoding="utf-8")
+
     def _let_in_components(self) -> None:
         (self.component_port,) = free_ports(1)
         secret = self.folder / "components.secret"
         secret.touch(mode=0o600)
         secret.write_text(self.component_secret + "\n", encoding="utf-8")
+        self._listen(f'components_loopback = ["{HOST}:{self.component_port}"]')
         text = self.config.read_text(encoding="utf-8")
-        listen = f'[listen]\ncomponents_loopback = ["{HOST}:{self.component_port}"]\n'
-        text = text.replace("[listen]\n", listen, 1)
         for name in self.components:
             section = f'\n[component."{name}.{DOMAIN}"]\nsecret_file = "{secret}"\n'
             text += section + GRANTS.get(name, "")

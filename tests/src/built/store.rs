@@ -1,8 +1,11 @@
 //! What a built server stores in, where that is not its data directory.
 
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use waxwing_postgresql::Server;
+use waxwing_store::{PostgresAddress, PostgresOptions, Store};
+use waxwing_testkit::RealStore;
 
 use super::BuiltError;
 
@@ -46,4 +49,27 @@ impl Database {
     pub(super) fn section(&self) -> String {
         format!("[store]\nurl = {:?}\n\n", self.url())
     }
+}
+
+/// How long a simulated server waits before it looks again whether its real store has answered.
+const PAUSE: Duration = Duration::from_micros(20);
+
+/// What simulated servers store in, where that is a real store: an empty one, opened as often as it is asked for.
+///
+/// # Errors
+/// Where there is none of what is wanted.
+pub fn real_store() -> Result<Option<RealStore>, BuiltError> {
+    let Some(database) = Database::wanted()? else {
+        return Ok(None);
+    };
+    let address = PostgresAddress::parse(&database.url());
+    let address = address.map_err(|error| BuiltError::Store(error.to_string()))?;
+    let options = PostgresOptions {
+        readers: 2,
+        ..PostgresOptions::default()
+    };
+    Ok(Some(RealStore {
+        open: Box::new(move |shapes| Store::postgres(&address, &options, shapes)),
+        pause: || std::thread::sleep(PAUSE),
+    }))
 }

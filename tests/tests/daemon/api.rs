@@ -78,6 +78,12 @@ async fn of_accounts(tried: &mut Tried<'_>) {
     assert_eq!(listed["accounts"][0]["jid"], carol["jid"]);
     assert_eq!(listed["accounts"].as_array().unwrap().len(), 1);
     tried.run("post", "account/enable", &carol).await;
+    let shown = tried.run("get", "account/show", &carol).await;
+    assert_eq!(
+        (&shown["role"], &shown["resources"], &shown["contacts"]),
+        (&json!("restricted"), &json!([]), &json!(0))
+    );
+    assert!(shown["left_micros"].is_null(), "{shown}");
     tried.run("post", "account/remove", &carol).await;
     assert!(log_in(built, ("carol", "another password")).await.is_err());
     tried
@@ -122,6 +128,8 @@ async fn of_invitations(tried: &mut Tried<'_>) {
     assert_eq!(listed["invitations"][0]["id"], made["id"]);
     let id = json!({ "id": made["id"] });
     tried.run("post", "invite/revoke", &id).await;
+    let used = tried.run("get", "invite/used", &json!({})).await;
+    assert_eq!(used["used"], json!([]));
 }
 
 async fn of_reports(tried: &mut Tried<'_>) {

@@ -1,4 +1,6 @@
 //! Invitations, from the command that makes one to the account that comes of it: by the page, by the form, by a client.
+//!
+//! Length: one test after the other, each a way that an invitation goes.
 
 use serde_json::Value;
 use waxwing_tests::{Built, BuiltOptions};
@@ -113,15 +115,17 @@ async fn a_form_that_cannot_be_used_leaves_the_invitation_good() {
     let built = server("invite-bad-forms");
     let made = create(&built, &[]);
     let token = token(&made);
-    let long = format!("name=carol&password={}", "x".repeat(9_000));
+    let long = format!("name=carol&password={}", "x".repeat(17_000));
     for (form, status) in [
         ("", "422"),
         ("name=carol&password=a&again=b", "422"),
         ("name=carol&password=&again=", "422"),
-        ("name=a%40b&password=a&again=a", "422"),
+        ("name=a%40b&password=abcdefgh&again=abcdefgh", "422"),
+        ("name=carol&password=seven77&again=seven77", "422"),
+        ("name=Postmaster&password=abcdefgh&again=abcdefgh", "422"),
         ("name=%ff&password=a&again=a", "400"),
         ("name=%zz", "400"),
-        ("name=alice&password=a&again=a", "409"),
+        ("name=alice&password=abcdefgh&again=abcdefgh", "409"),
         (long.as_str(), "413"),
     ] {
         let answer = post(&built, token, "", form).await;
@@ -360,4 +364,171 @@ fn commands_say_what_they_made_and_what_they_cannot() {
     built.account("remove", "bob").unwrap();
     let left = done(&built, &["invite", "list"]);
     assert_eq!(left["invitations"].as_array().unwrap().len(), 1);
+}
+
+/// Whatever gives the account another password ends every link for one.
+#[tokio::test]
+async fn a_link_for_a_password_is_good_for_the_password_that_was() {
+    let built = server("invite-reset-ends");
+    let reset = || create(&built, &["--reset", "bob@waxwing.example"]);
+    let (first, second) = (reset(), reset());
+    expect(&post(&built, token(&first), "", &form("")).await, "200");
+    expect(&get(&built, token(&second), "").await, "404");
+    expect(&post(&built, token(&second), "", &form("")).await, "404");
+    let third = reset();
+    let mut bob = available(&built, ("bob", PASSWORD)).await;
+    let change = "<iq type='set' id='p'><query xmlns='jabber:iq:register'><username>bob</username><password>yet another one</password></query></iq>";
+    say(&mut bob, change).await;
+    while next(&mut bob, "iq").await.element().attr("id") != Some("p") {}
+    expect(&post(&built, token(&third), "", &form("")).await, "404");
+    // What else is changed of an account ends none.
+    let fourth = reset();
+    done(&built, &["account", "disable", "bob@waxwing.example"]);
+    let page = get(&built, token(&fourth), "").await;
+    expect(&page, "200");
+    assert!(page.contains("switched off"), "{page}");
+    let answer = post(&built, token(&fourth), "", &form("")).await;
+    expect(&answer, "200");
+    assert!(answer.contains("switched off"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_name_is_kept_no_longer_than_its_invitation() {
+    let built = server("invite-name-over");
+    let held = create(&built, &["--account", "carol", "--expires", "1s"]);
+    let other = create(&built, &[]);
+    let over = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    // Until its time is over; nothing else says that it is.
+    while get(&built, token(&held), "")
+        .await
+        .starts_with("HTTP/1.1 200 ")
+    {
+        assert!(std::time::Instant::now() < over);
+    }
+    expect(
+        &post(&built, token(&other), "", &form("carol")).await,
+        "200",
+    );
+    let held = create(&built, &["--account", "dave"]);
+    let text = failed(&built, 1, &["invite", "create", "--account", "dave"]);
+    assert!(text.contains(held["id"].as_str().unwrap()), "{text}");
+}
+
+#[test]
+fn of_two_invitations_for_one_name_at_a_time_one_is_made() {
+    let built = server("invite-same-name");
+    let words = ["invite", "create", "--account", "zoe"];
+    let ask = || built.command(words).unwrap().status.success();
+    let made: Vec<bool> = std::thread::scope(|scope| {
+        let asking: Vec<_> = (0..6).map(|_| scope.spawn(ask)).collect();
+        asking.into_iter().map(|one| one.join().unwrap()).collect()
+    });
+    assert_eq!(made.iter().filter(|made| **made).count(), 1, "{made:?}");
+    let listed = done(&built, &["invite", "list"]);
+    assert_eq!(listed["invitations"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn nobody_is_invited_by_who_is_not_there() {
+    let built = server("invite-disabled");
+    let made = create(&built, &["--contact", "alice@waxwing.example"]);
+    expect(&get(&built, token(&made), "").await, "200");
+    done(&built, &["account", "disable", "alice@waxwing.example"]);
+    expect(&get(&built, token(&made), "").await, "404");
+    expect(&post(&built, token(&made), "", &form("carol")).await, "404");
+    let listed = done(&built, &["invite", "list"]);
+    assert_eq!(listed["invitations"][0]["good"], false);
+    done(&built, &["account", "enable", "alice@waxwing.example"]);
+    expect(&post(&built, token(&made), "", &form("carol")).await, "200");
+    let listed = done(&built, &["invite", "used"]);
+    let used = &listed["used"][0];
+    assert_eq!(used["id"], made["id"]);
+    assert_eq!(used["account"], "carol@waxwing.example");
+    assert_eq!(used["creator"], "operator");
+}
+
+#[tokio::test]
+async fn what_was_not_done_is_not_said() {
+    let built = server("invite-blocked");
+    let made = create(&built, &["--contact", "alice@waxwing.example"]);
+    let mut alice = available(&built, ALICE).await;
+    let block = "<iq type='set' id='b'><block xmlns='urn:xmpp:blocking'><item jid='carol@waxwing.example'/></block></iq>";
+    say(&mut alice, block).await;
+    while next(&mut alice, "iq").await.element().attr("id") != Some("b") {}
+    let answer = post(&built, token(&made), "", &form("carol%40Waxwing.example")).await;
+    expect(&answer, "200");
+    assert!(answer.contains("carol@waxwing.example"), "{answer}");
+    assert!(answer.contains("could not be entered"), "{answer}");
+    assert!(!answer.contains("is in your list"), "{answer}");
+}
+
+#[tokio::test]
+async fn every_answer_below_the_pages_is_guarded() {
+    let built = server("invite-guards");
+    let made = create(&built, &[]);
+    let token = token(&made);
+    let answer = get(&built, &format!("{token}/"), "").await;
+    expect(&answer, "308");
+    assert!(
+        answer.contains(&format!("location: ../{token}\r\n")),
+        "{answer}"
+    );
+    for (method, path, status) in [
+        ("PUT", token.to_owned(), "405"),
+        ("DELETE", token.to_owned(), "405"),
+        ("GET", format!("{token}/"), "308"),
+        ("GET", "%0d%0a/".to_owned(), "404"),
+    ] {
+        let request = format!(
+            "{method} /invite/{path} HTTP/1.1\r\nHost: waxwing.example:5281\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+        );
+        let answer = ws::ask(&built, true, &request).await;
+        expect(&answer, status);
+        for header in [
+            "referrer-policy: same-origin",
+            "cache-control: no-store",
+            "x-frame-options: DENY",
+        ] {
+            assert!(answer.contains(header), "{header} in {answer}");
+        }
+    }
+}
+
+/// Each invitation is made and used before the next, so few are ever open.
+#[tokio::test]
+async fn a_member_lets_in_so_many_and_no_more() {
+    let mut options = BuiltOptions::new("invite-members").account(BOB.0, BOB.1);
+    options.config =
+        "[options]\ninvite_by_members = \"accounts\"\ninvited_accounts_max = 1\n".to_owned();
+    let built = Built::start(options).unwrap();
+    let mut bob = available(&built, BOB).await;
+    let mut tokens: Vec<String> = Vec::new();
+    for id in ["i1", "i2", "i3"] {
+        let ask = format!(
+            "<iq type='set' id='{id}' to='waxwing.example'><command xmlns='http://jabber.org/protocol/commands' \
+             action='execute' node='urn:xmpp:invite#invite'/></iq>"
+        );
+        if id == "i3" {
+            expect(&post(&built, &tokens[0], "", &form("carol")).await, "200");
+            let answer = post(&built, &tokens[1], "", &form("dave")).await;
+            expect(&answer, "429");
+            assert!(answer.contains("as many accounts as they may"), "{answer}");
+        }
+        say(&mut bob, &ask).await;
+        let answer = loop {
+            let answer = next(&mut bob, "iq").await.element();
+            if answer.attr("id") == Some(id) {
+                break answer;
+            }
+        };
+        let text = String::from_utf8(answer.to_bytes("jabber:client").to_vec()).unwrap();
+        if id == "i3" {
+            assert!(text.contains("resource-constraint"), "{text}");
+            break;
+        }
+        let token = text.split("preauth=").nth(1).unwrap();
+        tokens.push(token.chars().take(32).collect::<String>());
+    }
+    let listed = done(&built, &["invite", "used"]);
+    assert_eq!(listed["used"][0]["creator"], "bob@waxwing.example");
 }

@@ -68,7 +68,9 @@ pub(crate) fn hang_up(built: &Built) {
 pub(crate) async fn logged(built: &Built, text: &str, times: usize) -> String {
     let line = async {
         loop {
-            let log = built.log().unwrap();
+            let mut log = built.log().unwrap();
+            // What is being written at the moment is no line yet.
+            log.truncate(log.rfind('\n').map_or(0, |end| end + 1));
             if log.matches(text).count() >= times {
                 return log;
             }

@@ -398,11 +398,16 @@ async fn files_go_with_their_account() {
 }
 
 /// The figure of a process that stands in its status, in bytes.
-fn memory(pid: u32, name: &str) -> u64 {
+pub(crate) fn memory(pid: u32, name: &str) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let line = status.lines().find(|line| line.starts_with(name)).unwrap();
     let digits = line.split_whitespace().nth(1).unwrap();
     digits.parse::<u64>().unwrap() * 1024
+}
+
+/// Forgets what a process has had most of.
+pub(crate) fn reset_memory(built: &Built) {
+    fs::write(format!("/proc/{}/clear_refs", built.pid), "5").unwrap();
 }
 
 /// Bytes that a large file may take of memory on its way in, and on its way out.
@@ -430,15 +435,14 @@ async fn a_large_file_takes_little_memory() {
     );
     assert_eq!(fetch(&built, "GET", &small.path, "").await.status, 200);
     let given = slot(&mut alice, "large.bin", bytes, None).await;
-    let reset = |built: &Built| fs::write(format!("/proc/{}/clear_refs", built.pid), "5").unwrap();
-    reset(&built);
+    reset_memory(&built);
     let before = memory(built.pid, "VmRSS");
     let status = put_large(&built, &given, bytes).await;
     assert_eq!(status, 201);
     let extra = memory(built.pid, "VmHWM").saturating_sub(before);
     println!("figures: {bytes} bytes came with {extra} bytes of memory more");
     assert!(extra < EXTRA_BYTES_MAX, "{extra} bytes on its way in");
-    reset(&built);
+    reset_memory(&built);
     let before = memory(built.pid, "VmRSS");
     get_large(&built, &given, bytes).await;
     let extra = memory(built.pid, "VmHWM").saturating_sub(before);

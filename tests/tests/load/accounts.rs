@@ -92,7 +92,7 @@ fn registration_may_be_refused() {
     let built = Built::start(BuiltOptions::new("load-closed")).unwrap();
     let server = built.plain.to_string();
     let run = play(built.directory(), &server, &format!("{CHAT} --register"));
-    let error = "load0@waxwing.example: the server makes no account: service-unavailable";
+    let error = "load0@waxwing.example: the server makes no account: not-allowed: accounts are made by whoever was invited";
     let other = error.replace("load0", "load1");
     assert_eq!(run.code, Some(2), "{}", run.out);
     assert!(

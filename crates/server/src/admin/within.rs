@@ -11,18 +11,19 @@ use super::{Access, AdminError, Command, Kind};
 use crate::accounts::{self, Role};
 use crate::server::Server;
 
-/// Has a command concern one domain, or refuses it.
+/// Has a command concern one domain, or refuses it. Operators may do there whatever they may.
 pub(super) async fn bind(
     server: &Server,
     command: &Command,
-    domain: &str,
+    (domain, role): (&str, Role),
     args: &mut Map<String, Value>,
 ) -> Result<(), AdminError> {
     if !server.serves(domain) {
         let text = format!("the domain '{domain}' is not served any more");
         return Err(AdminError::Elsewhere(text));
     }
-    if !command.is_of_domains() {
+    let is_operator = role == Role::Operator;
+    if !command.is_of_domains() && !is_operator {
         let text = format!("'{}' is about the server, not about a domain", command.name);
         return Err(AdminError::Forbidden(text));
     }
@@ -44,11 +45,14 @@ pub(super) async fn bind(
                 let jid = text.parse::<Jid>().ok();
                 let is_own = jid.as_ref().is_some_and(|jid| jid.domain() == domain);
                 own(is_own, argument.name, domain)?;
-                if let (Some(jid), Access::Changes(_)) = (jid, command.access) {
+                let changed = jid.filter(|_| !is_operator);
+                if let (Some(jid), Access::Changes(_)) = (changed, command.access) {
                     is_no_operator(server, &jid.bare()).await?;
                 }
             }
-            (Kind::Role, Some(name)) if Role::named(name) == Some(Role::Operator) => {
+            (Kind::Role, Some(name))
+                if Role::named(name) == Some(Role::Operator) && !is_operator =>
+            {
                 let text = "only who looks after the whole server makes an operator";
                 return Err(AdminError::Forbidden(text.to_owned()));
             }

@@ -137,13 +137,18 @@ async fn by_ids(
     for some in ids.chunks(IDS_AT_ONCE) {
         let entries = try_join_all(some.iter().map(|id| one(server, account, *id)));
         for entry in entries.await? {
-            let is_within = question.page.contains(entry.id);
+            let is_within = question.page.contains(entry.id) && says(question, &entry.payload);
             if pile.is_complete && is_within && !pile.put(question, entry, Some(account)) {
                 pile.is_complete = false;
             }
         }
     }
     Ok(pile)
+}
+
+/// Whether a message says what somebody looks for, if they look for anything.
+fn says(question: &Question, message: &StoredMessage) -> bool {
+    !question.page.has_words() || question.page.fits(archive::text(message).as_deref())
 }
 
 /// Reads the log until the page is full. One step of the store looks at so many entries and no more, so that what is rare

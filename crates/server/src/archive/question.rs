@@ -7,6 +7,7 @@ use waxwing_stanza::xep::xep_0059_rsm::ResultSet;
 use waxwing_stanza::xep::xep_0082_datetime::DateTime;
 use waxwing_stanza::xep::xep_0122_validation::Validate;
 use waxwing_stanza::xep::xep_0313_archive::{NS, Query};
+use waxwing_stanza::xep::xep_0431_fulltext::FIELD;
 use waxwing_stanza::{Condition, Jid, StanzaError};
 use waxwing_store::{LogId, Page};
 
@@ -22,6 +23,9 @@ pub const PAGE_MESSAGES_MAX: usize = 250;
 /// Most bytes of what a query is called, which comes back with each message.
 const QUERY_ID_BYTES_MAX: usize = 1_023;
 
+/// Most bytes of what somebody looks for: a long sentence.
+const SOUGHT_BYTES_MAX: usize = 1_024;
+
 /// The fields, each with what it may hold.
 const FIELDS: &[(&str, FieldKind)] = &[
     ("with", FieldKind::JidSingle),
@@ -31,6 +35,7 @@ const FIELDS: &[(&str, FieldKind)] = &[
     ("after-id", FieldKind::TextSingle),
     ("ids", FieldKind::ListMulti),
     ("include-groupchat", FieldKind::Boolean),
+    (FIELD, FieldKind::TextSingle),
 ];
 
 /// What somebody wants to have of an archive.
@@ -139,6 +144,7 @@ impl Question {
                 self.with = Some(with);
                 page
             }
+            FIELD => words(page, value)?,
             "start" => page.from(time(value)?),
             "end" => page.to(time(value)?),
             "after-id" => page.after(self.know(ids, value)?),
@@ -206,6 +212,22 @@ fn fields(form: Option<&DataForm>) -> Result<BTreeMap<&str, Vec<&str>>, StanzaEr
         }
     }
     Ok(fields)
+}
+
+/// Narrows a page down to messages that have all of these words (XEP-0431 §2.2), as whole words: those that begin so, too,
+/// are many where it is short, and take as much longer.
+fn words(page: Page, text: &str) -> Result<Page, StanzaError> {
+    if text.len() > SOUGHT_BYTES_MAX {
+        let text = format!("at most {SOUGHT_BYTES_MAX} bytes can be looked for");
+        return Err(StanzaError::from(Condition::ResourceConstraint).with_text(text));
+    }
+    let page = page.with_text(&format!("{text} "));
+    if !page.has_words() {
+        return Err(wrong(
+            "there is no letter and no digit in what is looked for",
+        ));
+    }
+    Ok(page)
 }
 
 fn wrong(text: &str) -> StanzaError {

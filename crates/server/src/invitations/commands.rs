@@ -4,17 +4,19 @@ use futures_util::FutureExt;
 use serde_json::{Value, json};
 use waxwing_stanza::BareJid;
 use waxwing_store::limits::ROWS_MAX;
-use waxwing_store::{Batch, KeyRange};
+use waxwing_store::{Batch, KeyRange, StoreError};
 
 use crate::accounts::Role;
 use crate::admin::{
-    Access, AdminError, Argument, Arguments, CURSOR, Command, Kind, LIMIT, Member, NEXT, Page,
-    Shape, member, optional, required, secs as duration_secs,
+    Access, AdminError, Argument, Arguments, CURSOR, Command, Kind, LIMIT, NEXT, Page, Shape,
+    member, optional, required, secs as duration_secs,
 };
-use crate::invitations::redeeming::found;
-use crate::invitations::stored::BY_ID;
+use crate::invitations::answers::{ID_SHOWN, LISTED, MADE, USED_BY};
+use crate::invitations::redeeming::{found, is_backed};
+use crate::invitations::stored::{BY_ID, StoredUse, USES, USES_BY_TIME, time_key};
 use crate::invitations::{
-    CreateError, DAYS, INVITATIONS, Invited, Order, Purpose, create, landing_url, uri,
+    CreateError, DAYS, INVITATIONS, Invited, Order, Purpose, StoredInvitation, create, landing_url,
+    uri,
 };
 use crate::server::Server;
 
@@ -43,7 +45,7 @@ const ROLE: Argument = optional(
     Kind::Role,
     "What the new account may do; member, otherwise.",
 );
-const USES: Argument = optional(
+const TIMES: Argument = optional(
     "uses",
     Kind::Number {
         min: 1,
@@ -56,6 +58,7 @@ const EXPIRES: Argument = optional(
     Kind::Time,
     "How long it is good, 366 days at most; otherwise the option invite_days.",
 );
+const OF_DOMAIN: Argument = optional("domain", Kind::Domain, "Only what is of this domain.");
 const ID: Argument = required(
     "id",
     Kind::Text { bytes_max: 64 },
@@ -68,86 +71,10 @@ const USES_MAX: u64 = 1_000;
 const SECS_MAX: u64 = 366 * 86_400;
 /// Their kind.
 const KIND: &str = "invites";
-
-/// What is shown of an invitation.
-const ID_SHOWN: Member = member("id", Shape::Text, "Its id, by which nobody can use it.");
-const PURPOSE: Member = member(
-    "purpose",
-    Shape::Text,
-    "What it is for: account, contact or password.",
-);
-const DOMAIN_SHOWN: Member = member("domain", Shape::Text, "The domain where it is good.");
-const ACCOUNT_SHOWN: Member = member(
-    "account",
-    Shape::Maybe(&Shape::Text),
-    "The account that is made, or gets another password, where that is settled.",
-);
-const CONTACT_SHOWN: Member = member(
-    "contact",
-    Shape::Maybe(&Shape::Text),
-    "Whose contact who uses it becomes.",
-);
-const ROLE_SHOWN: Member = member("role", Shape::Text, "What the new account may do.");
-const REGISTERS: Member = member(
-    "registers",
-    Shape::Flag,
-    "Whether an account can be made with it.",
-);
-const USES_SHOWN: Member = member("uses", Shape::Number, "How often it can be used.");
-const USED: Member = member("used", Shape::Number, "How often it was.");
-const CREATED: Member = member(
-    "created_micros",
-    Shape::Number,
-    "When it was made, in microseconds since 1970.",
-);
-const EXPIRES_SHOWN: Member = member(
-    "expires_micros",
-    Shape::Number,
-    "Until when it is good, in microseconds since 1970.",
-);
-
-const LISTED: &[Member] = &[
-    ID_SHOWN,
-    PURPOSE,
-    DOMAIN_SHOWN,
-    ACCOUNT_SHOWN,
-    CONTACT_SHOWN,
-    ROLE_SHOWN,
-    REGISTERS,
-    USES_SHOWN,
-    USED,
-    CREATED,
-    EXPIRES_SHOWN,
-];
-
-const MADE: &[Member] = &[
-    ID_SHOWN,
-    PURPOSE,
-    DOMAIN_SHOWN,
-    ACCOUNT_SHOWN,
-    CONTACT_SHOWN,
-    ROLE_SHOWN,
-    REGISTERS,
-    USES_SHOWN,
-    USED,
-    CREATED,
-    EXPIRES_SHOWN,
-    member(
-        "token",
-        Shape::Text,
-        "By which it is used; shown this once.",
-    ),
-    member(
-        "uri",
-        Shape::Maybe(&Shape::Text),
-        "The same as an address for clients.",
-    ),
-    member(
-        "url",
-        Shape::Maybe(&Shape::Text),
-        "The page for who is invited, where the server knows its address.",
-    ),
-];
+/// What stands where no account has made it.
+const OPERATOR: &str = "operator";
+/// Invitations found at most by one command.
+const FOUND_MAX: usize = 10_000;
 
 /// The commands.
 pub(crate) const COMMANDS: &[Command] = &[
@@ -155,24 +82,31 @@ pub(crate) const COMMANDS: &[Command] = &[
         name: "invite create",
         doc: "Makes an invitation, or a link by which an account gets another password; its token is shown this once.",
         access: Access::Changes(KIND),
-        arguments: &[DOMAIN, ACCOUNT, CONTACT, RESET, ROLE, USES, EXPIRES],
+        arguments: &[DOMAIN, ACCOUNT, CONTACT, RESET, ROLE, TIMES, EXPIRES],
         answer: MADE,
         run: |s, a| make(s, a).boxed(),
     },
     Command {
         name: "invite list",
-        doc: "Lists invitations that are good, by id.",
+        doc: "Lists invitations whose time is not over, by id.",
         access: Access::Reads(KIND),
-        arguments: &[
-            optional("domain", Kind::Domain, "Only invitations to this domain."),
-            CURSOR,
-            LIMIT,
-        ],
+        arguments: &[OF_DOMAIN, CURSOR, LIMIT],
         answer: &[
             member("invitations", Shape::List(LISTED), "The invitations."),
             NEXT,
         ],
         run: |s, a| list(s, a).boxed(),
+    },
+    Command {
+        name: "invite used",
+        doc: "Lists by whom invitations were used within 30 days, the first of them first.",
+        access: Access::Reads(KIND),
+        arguments: &[OF_DOMAIN, CURSOR, LIMIT],
+        answer: &[
+            member("used", Shape::List(USED_BY), "Who used which."),
+            NEXT,
+        ],
+        run: |s, a| used(s, a).boxed(),
     },
     Command {
         name: "invite revoke",
@@ -198,8 +132,8 @@ async fn make(server: Server, args: Arguments) -> Result<Value, AdminError> {
     Ok(shown)
 }
 
-/// What was asked for.
-fn order(server: &Server, args: &Arguments) -> Result<Order, AdminError> {
+/// What was asked for, by whoever runs the server.
+pub(crate) fn order(server: &Server, args: &Arguments) -> Result<Order, AdminError> {
     let contact = args.optional("contact").map(|text| address(server, text));
     let contact = contact.transpose()?;
     let reset = args.optional("reset").map(|text| address(server, text));
@@ -247,6 +181,7 @@ fn order(server: &Server, args: &Arguments) -> Result<Order, AdminError> {
         uses,
         secs: secs(server, &domain, args.optional("expires"))?,
         registers: purpose != Purpose::Password,
+        creator: None,
         is_members: false,
         domain,
     })
@@ -348,11 +283,14 @@ fn secs(server: &Server, domain: &str, text: Option<&str>) -> Result<u64, AdminE
 fn refused(error: CreateError) -> AdminError {
     match error {
         CreateError::Store(error) => AdminError::of_store(&error),
-        error @ (CreateError::Exists | CreateError::Removed | CreateError::Reserved) => {
+        error @ (CreateError::Exists | CreateError::Removed | CreateError::Reserved(_)) => {
             AdminError::Conflict(error.to_string())
         }
         error @ CreateError::NoAccount => AdminError::Absent(error.to_string()),
-        error @ (CreateError::Name | CreateError::TooMany) => said(error.to_string()),
+        error @ CreateError::NotGiven => AdminError::Forbidden(error.to_string()),
+        error @ (CreateError::Name | CreateError::TooMany | CreateError::Enough(_)) => {
+            said(error.to_string())
+        }
     }
 }
 
@@ -365,6 +303,7 @@ fn shown(invited: &Invited) -> Value {
         "domain": invitation.domain,
         "account": invitation.account().map(|jid| jid.to_string()),
         "contact": invitation.contact,
+        "creator": invitation.creator.as_deref().unwrap_or(OPERATOR),
         "role": invitation.role().name(),
         "registers": invitation.registers,
         "uses": invitation.uses,
@@ -399,18 +338,91 @@ async fn list(server: Server, args: Arguments) -> Result<Value, AdminError> {
             let is_wanted = wanted
                 .as_ref()
                 .is_none_or(|wanted| *wanted == invitation.domain);
-            if invitation.expires_micros > now && is_wanted {
+            if invitation.expires_micros > now && is_wanted && !page.is_over(listed.len()) {
                 let invited = Invited {
                     owner: row.owner,
                     id: row.key.clone(),
                     invitation: row.value,
                 };
-                listed.push((row.key, shown(&invited)));
+                let mut shown = shown(&invited);
+                shown["good"] = json!(is_backed(&server, &invited).await?);
+                listed.push((row.key, shown));
             }
         }
         after = Some(last);
     }
     Ok(page.answer("invitations", listed))
+}
+
+/// By whom invitations were used within 30 days, the first of them first.
+async fn used(server: Server, args: Arguments) -> Result<Value, AdminError> {
+    let wanted = match args.optional("domain") {
+        Some(_) => Some(domain(&server, &args, None)?),
+        None => None,
+    };
+    let page = Page::of(&args);
+    let table = USES.at(server.now_micros());
+    let mut listed = Vec::new();
+    let mut after = page.after.clone();
+    while !page.is_over(listed.len()) {
+        let range = match &after {
+            Some(after) => KeyRange::all().after(after),
+            None => KeyRange::all(),
+        };
+        let rows = server.store().find(&table, &USES_BY_TIME, &range, ROWS_MAX);
+        let rows = rows.await?;
+        let Some(last) = rows.last().map(|row| time_key(&row.value)) else {
+            break;
+        };
+        let rows = rows.into_iter().map(|row| row.value);
+        let rows = rows.filter(|used| wanted.as_ref().is_none_or(|wanted| used.is_of(wanted)));
+        listed.extend(rows.map(|used| (time_key(&used), shown_use(&used))));
+        after = Some(last);
+    }
+    Ok(page.answer("used", listed))
+}
+
+fn shown_use(used: &StoredUse) -> Value {
+    json!({
+        "id": used.id,
+        "account": used.account,
+        "purpose": used.purpose().name(),
+        "creator": used.creator.as_deref().unwrap_or(OPERATOR),
+        "at_micros": used.at_micros,
+    })
+}
+
+/// Invitations whose time is not over, so many.
+pub(crate) async fn open(
+    server: &Server,
+    is_wanted: impl Fn(&StoredInvitation) -> bool,
+) -> Result<Vec<Invited>, StoreError> {
+    let now = server.now_micros();
+    let (table, all) = (INVITATIONS.at(now), KeyRange::all());
+    let mut found = Vec::new();
+    let mut rows = server.store().find(&table, &BY_ID, &all, ROWS_MAX).await?;
+    loop {
+        let last = rows.len() == ROWS_MAX;
+        let last = if last { rows.pop() } else { None };
+        for row in rows.iter().chain(&last) {
+            if row.value.expires_micros > now && is_wanted(&row.value) {
+                found.push(Invited {
+                    owner: row.owner.clone(),
+                    id: row.key.clone(),
+                    invitation: row.value.clone(),
+                });
+            }
+        }
+        let Some(last) = last.filter(|_| found.len() < FOUND_MAX) else {
+            break;
+        };
+        let more = server
+            .store()
+            .find_after(&table, &BY_ID, &all, &last, ROWS_MAX);
+        rows = more.await?;
+    }
+    found.truncate(FOUND_MAX);
+    Ok(found)
 }
 
 async fn revoke(server: Server, args: Arguments) -> Result<Value, AdminError> {
@@ -425,13 +437,18 @@ async fn revoke(server: Server, args: Arguments) -> Result<Value, AdminError> {
     let Some(invited) = found.filter(is_wanted) else {
         return Err(absent());
     };
-    // Nobody uses it meanwhile for a place in the owner's roster, which would write it again.
+    take_back(&server, &invited).await?;
+    Ok(json!({ "id": id }))
+}
+
+/// Takes an invitation back. Nobody uses it meanwhile for a place in the owner's roster, which would write it again.
+pub(crate) async fn take_back(server: &Server, invited: &Invited) -> Result<(), StoreError> {
     let about = invited.contact();
     let about: Vec<&BareJid> = about.iter().collect();
     let turn = server.roster_turn(&about).await;
     let mut batch = Batch::new();
-    batch.delete(&INVITATIONS.at(0), &invited.owner, &id);
+    batch.delete(&INVITATIONS.at(0), &invited.owner, &invited.id);
     server.store().commit(batch).await?;
     drop(turn);
-    Ok(json!({ "id": id }))
+    Ok(())
 }

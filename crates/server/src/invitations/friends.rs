@@ -7,6 +7,7 @@ use waxwing_stanza::{BareJid, Payload, StanzaError};
 use waxwing_wire::Stanza;
 
 use crate::accounts;
+use crate::blocking;
 use crate::directory::Account;
 use crate::effects::Effects;
 use crate::invitations::{Invited, Purpose, RedeemError, find};
@@ -19,20 +20,22 @@ fn failed(_: StanzaError) -> RedeemError {
 }
 
 /// A new account and who has invited it are in each other's roster from the beginning (XEP-0401). The turn is kept until it is
-/// written. Where that one is gone, or its roster is full, the account is made all the same.
+/// written. Where that one's roster is full, or it has blocked who comes, the account is made all the same; whether they are
+/// contacts is the answer.
 pub(super) async fn enter(
     server: &Server,
     jid: &BareJid,
     contact: &BareJid,
     effects: &mut Effects,
-) -> Result<(), RedeemError> {
+) -> Result<bool, RedeemError> {
     effects.exclusive = Some(server.roster_turn(&[jid, contact]).await);
     let Some(inviter) = server.account(contact).await.map_err(failed)? else {
-        return Ok(());
+        return Ok(false);
     };
     let full = roster::is_full(server, &inviter, true).await;
-    if inviter.is_guest() || full.map_err(failed)? {
-        return Ok(());
+    let is_blocked = blocking::is_kept_from(&inviter, &jid.clone().into());
+    if inviter.is_guest() || is_blocked || full.map_err(failed)? {
+        return Ok(false);
     }
     let before = roster::item(server, &inviter, jid).await.map_err(failed)?;
     let after = StoredItem {
@@ -51,7 +54,7 @@ pub(super) async fn enter(
         &own,
         server.now_micros(),
     );
-    Ok(())
+    Ok(true)
 }
 
 fn both(item: StoredItem) -> StoredItem {

@@ -49,6 +49,18 @@ pub(crate) const OPEN_PER_MEMBER: OptionSpec = OptionSpec {
     doc: "Most invitations of one account that are open at a time, those that expired within the last two hours too; one more has to wait.",
 };
 
+/// Accounts that one person lets in.
+pub(crate) const INVITED_PER_MEMBER: OptionSpec = OptionSpec {
+    name: "invited_accounts_max",
+    default: OptionDefault::Number {
+        value: 20,
+        min: 1,
+        max: 100_000,
+    },
+    unit: "accounts in 30 days",
+    doc: "Most accounts that are made by invitations of one person who is no admin; with one more the invitation waits.",
+};
+
 /// Attempts to use invitations from one network.
 pub(crate) const REDEEMED_BY_NETWORK: OptionSpec = OptionSpec {
     name: "invited_per_network_max",

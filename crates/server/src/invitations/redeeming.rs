@@ -9,13 +9,15 @@ use waxwing_store::{Batch, KeyRange, StoreError};
 
 use crate::accounts::{self, ACCOUNTS, AccountError};
 use crate::effects::Effects;
-use crate::invitations::stored::{BY_ACCOUNT, BY_ID};
+use crate::invitations::backing::{Backing, backing};
+use crate::invitations::stored::{BY_ACCOUNT, BY_ID, USES, Use};
 use crate::invitations::{
-    INVITATIONS, Invited, Purpose, StoredInvitation, friends, id_of, is_token, use_up,
+    INVITATIONS, INVITED_PER_MEMBER, Invited, Purpose, StoredInvitation, friends, id_of, is_token,
+    use_up,
 };
 use crate::server::Server;
 use crate::throttle::{self, Network};
-use crate::{account_commands, devices};
+use crate::{account_commands, choosing, devices};
 
 /// Most invitations that are looked at for one name.
 const SAME_NAME_MAX: usize = 100;
@@ -35,6 +37,9 @@ pub enum RedeemError {
     /// Too much was tried from there.
     #[error("too much was tried; try again later")]
     TooOften,
+    /// Whoever invites has invited too many lately.
+    #[error("whoever invited you has given out as many accounts as they may for now")]
+    Enough,
     /// Something that it needs could not be read; the log says what.
     #[error("the store does not answer")]
     Unavailable,
@@ -56,7 +61,23 @@ pub async fn find(server: &Server, token: &str) -> Result<Option<Invited>, Store
     }
     let (id, now) = (id_of(token), server.now_micros());
     let found = found(server, &id).await?;
-    Ok(found.filter(|invited| invited.invitation.expires_micros > now))
+    let Some(invited) = found.filter(|invited| invited.invitation.expires_micros > now) else {
+        return Ok(None);
+    };
+    Ok(is_backed(server, &invited).await?.then_some(invited))
+}
+
+/// Whether whoever gave it out may still do so, and what it is for is as it was.
+pub(crate) async fn is_backed(server: &Server, invited: &Invited) -> Result<bool, StoreError> {
+    Ok(backing(server, &invited.invitation).await?.is_some())
+}
+
+/// How many accounts were made by invitations of somebody within 30 days.
+pub(crate) async fn accounts_of(server: &Server, creator: &BareJid) -> Result<u64, StoreError> {
+    let table = USES.at(server.now_micros());
+    let owner = accounts::owner(creator);
+    let range = KeyRange::prefix(&(Purpose::Account.name(),));
+    server.store().count(&table, &owner, &range).await
 }
 
 /// The invitation of an id, for whoever manages them.
@@ -71,19 +92,24 @@ pub(crate) async fn found(server: &Server, id: &String) -> Result<Option<Invited
     }))
 }
 
-/// Whether a name waits for somebody who was invited by another invitation than this one.
-pub(crate) async fn is_reserved(
+/// The invitation that a name waits for, where that is another than this one.
+pub(crate) async fn reserved_by(
     server: &Server,
     jid: &BareJid,
     except: Option<&str>,
-) -> Result<bool, StoreError> {
-    let table = INVITATIONS.at(server.now_micros());
+) -> Result<Option<String>, StoreError> {
+    let now = server.now_micros();
+    let table = INVITATIONS.at(now);
     let range = KeyRange::exactly(jid.as_str());
     let rows = server
         .store()
         .find(&table, &BY_ACCOUNT, &range, SAME_NAME_MAX)
         .await?;
-    Ok(rows.iter().any(|row| Some(row.key.as_str()) != except))
+    // One whose time is over holds no name; it is kept for who has begun to use it.
+    let holds = rows
+        .into_iter()
+        .find(|row| row.value.expires_micros > now && Some(row.key.as_str()) != except);
+    Ok(holds.map(|row| row.key))
 }
 
 /// Whether tokens are looked at that somebody shows from there.
@@ -98,11 +124,68 @@ async fn current(server: &Server, invited: &Invited) -> Result<StoredInvitation,
     row.await?.ok_or(RedeemError::Gone)
 }
 
+/// What it rests on now, which it needs until it is used.
+async fn still_backed(
+    server: &Server,
+    invitation: &StoredInvitation,
+) -> Result<Backing, RedeemError> {
+    backing(server, invitation).await?.ok_or(RedeemError::Gone)
+}
+
 /// Uses it once, if it is still what was read.
-fn use_once(server: &Server, batch: &mut Batch, invited: &Invited, before: &StoredInvitation) {
-    let table = INVITATIONS.at(server.now_micros());
+fn use_once(
+    server: &Server,
+    batch: &mut Batch,
+    invited: &Invited,
+    before: &StoredInvitation,
+    (account, purpose): (&BareJid, Purpose),
+) {
+    let at_micros = server.now_micros();
+    let table = INVITATIONS.at(at_micros);
     batch.require_equals(&table, &invited.owner, &invited.id, before);
-    use_up(batch, &invited.owner, &invited.id, before);
+    let by = Use {
+        account,
+        purpose,
+        at_micros,
+    };
+    use_up(batch, &invited.owner, &invited.id, before, &by);
+}
+
+/// An account that was made by an invitation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Registered {
+    /// Its address.
+    pub jid: BareJid,
+    /// Whose contact it is from the beginning; nobody's where the invitation says so, but one of both could not be entered.
+    pub contact: Option<BareJid>,
+}
+
+/// Whether an account of this name may be asked for now, from there.
+async fn allow(
+    server: &Server,
+    invited: &Invited,
+    jid: &BareJid,
+    password: &str,
+    from: IpAddr,
+) -> Result<(), RedeemError> {
+    let invitation = &invited.invitation;
+    choosing::check_password(server, &invitation.domain, password)?;
+    if invitation.name.is_none() {
+        choosing::check_name(server, jid)?;
+    }
+    // A name that is taken counts: who asks learns that it is.
+    if !throttle::redeems(server, Network::of(from)) {
+        return Err(RedeemError::TooOften);
+    }
+    let backed = still_backed(server, &current(server, invited).await?).await?;
+    // Whom people without an office let in counts as whom anybody lets in.
+    if backed.member().is_some() && !throttle::registers(server, Network::of(from)) {
+        return Err(RedeemError::TooOften);
+    }
+    if reserved_by(server, jid, Some(&invited.id)).await?.is_some() {
+        return Err(AccountError::Exists.into());
+    }
+    Ok(())
 }
 
 /// Makes the account of somebody who was invited; the address is of the invitation's domain.
@@ -115,7 +198,7 @@ pub async fn register(
     name: &str,
     password: &str,
     from: IpAddr,
-) -> Result<BareJid, RedeemError> {
+) -> Result<Registered, RedeemError> {
     let invitation = &invited.invitation;
     if !invitation.registers {
         return Err(RedeemError::Purpose);
@@ -125,30 +208,44 @@ pub async fn register(
     if invitation.account().is_some_and(|account| account != jid) {
         return Err(RedeemError::OtherName);
     }
-    // A name that is taken counts: who asks learns that it is.
-    if !throttle::redeems(server, Network::of(from)) {
-        return Err(RedeemError::TooOften);
-    }
-    if is_reserved(server, &jid, Some(&invited.id)).await? {
-        return Err(AccountError::Exists.into());
-    }
-    current(server, invited).await?;
+    allow(server, invited, &jid, password, from).await?;
     let account = accounts::prepare(server, &jid, password, invitation.role(), false).await?;
     loop {
         let before = current(server, invited).await?;
+        let backed = still_backed(server, &before).await?;
         let mut effects = Effects::none();
         accounts::enter(&mut effects.batch, &jid, &account);
-        use_once(server, &mut effects.batch, invited, &before);
-        if let Some(contact) = invited.contact() {
-            friends::enter(server, &jid, &contact, &mut effects).await?;
+        backed.require(&mut effects.batch, None);
+        use_once(
+            server,
+            &mut effects.batch,
+            invited,
+            &before,
+            (&jid, Purpose::Account),
+        );
+        let mut contact = invited.contact();
+        if let Some(inviter) = &contact
+            && !friends::enter(server, &jid, inviter, &mut effects).await?
+        {
+            contact = None;
+        }
+        // With the turn of the inviter's roster, so that none is made between this look and the commit.
+        if let Some(member) = backed.member()
+            && accounts_of(server, member).await? >= server.options().number(&INVITED_PER_MEMBER)
+        {
+            return Err(RedeemError::Enough);
         }
         match server.carry_out(effects).await {
-            Ok(()) => return Ok(jid),
-            Err(StoreError::Refused { shape, .. }) if shape == ACCOUNTS.shape().name() => {
-                return Err(AccountError::Exists.into());
+            Ok(()) => {
+                tracing::info!(invitation = %invited.id, "an account was made by an invitation");
+                return Ok(Registered { jid, contact });
             }
-            // Somebody else has used it at the same time, which cannot go on for ever.
-            Err(StoreError::Refused { .. }) => {}
+            // Somebody else has made it, or used the invitation, or what that rests on has changed, which cannot go on for ever.
+            Err(StoreError::Refused { .. }) => {
+                if accounts::load(server.store(), &jid).await?.is_some() {
+                    return Err(AccountError::Exists.into());
+                }
+            }
             Err(error) => return Err(error.into()),
         }
     }
@@ -168,16 +265,19 @@ pub async fn reset(
         Purpose::Password => invited.invitation.account().ok_or(RedeemError::Purpose)?,
         Purpose::Account | Purpose::Contact => return Err(RedeemError::Purpose),
     };
+    choosing::check_password(server, jid.domain(), password)?;
     if !throttle::redeems(server, Network::of(from)) {
         return Err(RedeemError::TooOften);
     }
-    current(server, invited).await?;
+    still_backed(server, &current(server, invited).await?).await?;
     let keys = accounts::derive(server, password).await?;
     let owner = accounts::owner(&jid);
     loop {
         let before = current(server, invited).await?;
         let account = accounts::load(server.store(), &jid).await?;
         let account = account.ok_or(RedeemError::Gone)?;
+        // Read after the account: what is written below is refused where that changes, its password too.
+        let backed = still_backed(server, &before).await?;
         let after = accounts::StoredAccount {
             keys: keys.clone(),
             ..account.clone()
@@ -186,7 +286,14 @@ pub async fn reset(
         batch.require_equals(&ACCOUNTS, &owner, &accounts::key(), &account);
         accounts::save(&mut batch, &jid, &after);
         devices::forget_all(&mut batch, &owner);
-        use_once(server, &mut batch, invited, &before);
+        backed.require(&mut batch, Some(&jid));
+        use_once(
+            server,
+            &mut batch,
+            invited,
+            &before,
+            (&jid, Purpose::Password),
+        );
         match server.store().commit(batch).await {
             Ok(_) => break,
             // The account or the invitation has changed, which cannot go on for ever.

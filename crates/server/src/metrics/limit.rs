@@ -43,6 +43,8 @@ pub enum Limit {
     Capabilities,
     /// What is asked in the name of others, and has no answer yet.
     Questions,
+    /// Byte streams between clients that are relayed.
+    Bytestreams,
     /// Requests of the HTTP API with one token.
     ApiRequests,
     /// What the disk has room for.
@@ -51,7 +53,7 @@ pub enum Limit {
 
 impl Limit {
     /// Every one, as it is documented.
-    pub(crate) const ALL: [(Limit, &'static str); 22] = [
+    pub(crate) const ALL: [(Limit, &'static str); 23] = [
         (
             Limit::Connections,
             "`connections_max`; one more is closed unseen",
@@ -119,6 +121,10 @@ impl Limit {
             "a file that comes more slowly than 8,192 bytes in a second, a minute aside; nothing of it is kept",
         ),
         (
+            Limit::Bytestreams,
+            "`bytestreams_max`: a connection to the relay is refused; `bytestreams_per_account_max`: two are not joined",
+        ),
+        (
             Limit::Capabilities,
             "capabilities of a client: an answer that is too large or too late, or hashes that change too often; the client is not told of what it is interested in, or later",
         ),
@@ -159,6 +165,7 @@ impl Limit {
             Limit::UploadTime => "upload_time",
             Limit::Capabilities => "capabilities",
             Limit::Questions => "questions",
+            Limit::Bytestreams => "bytestreams",
             Limit::ApiRequests => "api_requests",
             Limit::DiskFull => "disk_full",
         }

@@ -70,6 +70,63 @@ fn several_accounts() {
 }
 
 #[test]
+fn names() {
+    const KEPT: OptionSpec = OptionSpec {
+        name: "kept",
+        default: OptionDefault::Names(&["root"]),
+        unit: "",
+        doc: "",
+    };
+    let kept = |names: &[&str]| {
+        let texts = names.iter().map(ToString::to_string).collect();
+        let given = BTreeMap::from([("kept".to_owned(), OptionValue::Texts(texts))]);
+        let options = Options::new([KEPT].iter(), &given);
+        options.map(|options| options.texts(&KEPT).to_vec())
+    };
+    let default = Options::new([KEPT].iter(), &BTreeMap::new()).unwrap();
+    assert_eq!(default.texts(&KEPT), ["root"]);
+    assert_eq!(kept(&["Admin", "b"]).unwrap(), ["admin", "b"]);
+    assert_eq!(kept(&[]).unwrap(), [""; 0]);
+    for bad in ["", "a@b", "a b"] {
+        let text = bad.to_owned();
+        assert_eq!(kept(&[bad]), Err(OptionError::Name { name: "kept", text }));
+    }
+    assert!(kept(&["a"; NAMES_MAX]).is_ok());
+    assert!(kept(&["a"; NAMES_MAX + 1]).is_err());
+}
+
+#[test]
+fn host_names() {
+    const HOST: OptionSpec = OptionSpec {
+        name: "host",
+        default: OptionDefault::Host,
+        unit: "",
+        doc: "",
+    };
+    let host = |text: &str| {
+        let given = BTreeMap::from([("host".to_owned(), OptionValue::Text(text.to_owned()))]);
+        let options = Options::new([HOST].iter(), &given);
+        options.map(|options| options.text(&HOST).to_owned())
+    };
+    for good in ["", "a.example", "192.0.2.1", "2001:db8::1", "localhost"] {
+        assert_eq!(host(good).as_deref(), Ok(good));
+    }
+    let long = format!("{}a", "a.".repeat(126) + "aa");
+    for bad in [
+        "a.example:7777",
+        "https://a.example",
+        "a b",
+        "a..b",
+        ".",
+        "[::1]",
+        &long,
+    ] {
+        let text = bad.to_owned();
+        assert_eq!(host(bad), Err(OptionError::Host { name: "host", text }));
+    }
+}
+
+#[test]
 fn pages() {
     const PAGE: OptionSpec = OptionSpec {
         name: "page",

@@ -44,6 +44,7 @@ pub(crate) static BY_PENDING: Index<
 pub(crate) const COMMAND: AdHoc = AdHoc {
     node: GET_PENDING,
     name: "Show who waits to subscribe to your nodes",
+    faces: &[],
     stages: 1,
     may: |cx, head| async move { is_owner(&Request::new(cx, &head)).await }.boxed(),
     run: |cx, head, step| run(cx, head, step).boxed(),

@@ -6,7 +6,6 @@ use waxwing_store::{Batch, Owner, OwnerKind};
 use crate::accounts;
 use crate::addressee::Addressee;
 use crate::cx::IqHead;
-use crate::hosts::Service as HostService;
 
 /// A service of nodes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,9 +67,7 @@ impl Service {
     pub(crate) fn asked(head: &IqHead) -> Service {
         match head.addressee {
             Addressee::OwnAccount | Addressee::OtherAccount => Service::of_account(&head.to),
-            Addressee::Domain | Addressee::Host(HostService::Rooms | HostService::Pubsub) => {
-                Service::of_host(&head.to)
-            }
+            Addressee::Domain | Addressee::Host(_) => Service::of_host(&head.to),
         }
     }
 }

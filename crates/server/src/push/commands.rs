@@ -21,6 +21,7 @@ const TITLE: &str = "Notifications of your devices";
 pub(crate) const OWN: AdHoc = AdHoc {
     node: SERVICES,
     name: TITLE,
+    faces: &[],
     stages: 0,
     may: |cx, _| async move { Ok(!cx.session.account.is_guest()) }.boxed(),
     run: |cx, _, _| own(cx).boxed(),

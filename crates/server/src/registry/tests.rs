@@ -120,3 +120,27 @@ fn the_features_agree_with_each_other() {
         assert!(!registry.disco(whom).is_empty());
     }
 }
+
+/// Each command that can be run from afar has one form in clients: a feature's own, or one made of its registration.
+#[test]
+fn every_command_has_a_form() {
+    let registry = Registry::new(FEATURES).unwrap();
+    let own = registry.ad_hoc(Addressee::Domain);
+    let own: Vec<&str> = own.flat_map(|form| form.faces).copied().collect();
+    for name in &own {
+        assert!(
+            registry.command(name).is_some(),
+            "there is no command '{name}'"
+        );
+    }
+    let made: Vec<String> = registry.made_forms().map(|form| form.node()).collect();
+    for command in registry.commands() {
+        let node = format!("urn:waxwing:admin:0#{}", command.name.replace(' ', "-"));
+        let forms = own.iter().filter(|name| **name == command.name).count()
+            + made.iter().filter(|made| **made == node).count();
+        let wanted = usize::from(command.access != Access::Machine);
+        assert_eq!(forms, wanted, "{}", command.name);
+    }
+    let names: Vec<String> = registry.made_forms().map(|form| form.name()).collect();
+    assert!(names.contains(&"List sessions".to_owned()), "{names:?}");
+}

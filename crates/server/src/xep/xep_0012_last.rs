@@ -4,7 +4,7 @@
 
 use waxwing_stanza::xep::xep_0012_last::{Last, NS};
 use waxwing_stanza::{BareJid, Condition, FullJid, IqType, Payload, StanzaError};
-use waxwing_store::{Batch, StoreError, Table};
+use waxwing_store::{Batch, Owner, StoreError, Table};
 use waxwing_wire::{Stanza, ns};
 
 use crate::accounts;
@@ -40,6 +40,12 @@ struct Left {
 
 /// When each account was last left, under an empty name.
 static LEFT: Table<String, Left> = Table::new("last-left", 1);
+
+/// When an account was last left, in microseconds since the Unix epoch, where that is known.
+pub(crate) async fn left_micros(server: &Server, owner: &Owner) -> Result<Option<u64>, StoreError> {
+    let left = server.store().get(&LEFT, owner, &String::new()).await?;
+    Ok(left.map(|left| left.at_micros))
+}
 
 /// What is said about it.
 pub const FEATURE: Feature = Feature {

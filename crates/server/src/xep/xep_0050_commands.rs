@@ -6,6 +6,8 @@
 //! far it has come, and what was filled in before, goes back and forth in its forms. A command checks all of a form
 //! whenever one comes.
 
+mod faces;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::future::BoxFuture;
@@ -22,6 +24,7 @@ use crate::addressee::Addressee;
 use crate::cx::{Answer, Cx, Handled, Iq, IqHead};
 use crate::effects::Effects;
 use crate::registry::{Feature, Registrar, Source};
+use faces::{Face, faces};
 
 /// What is said about it.
 pub const FEATURE: Feature = Feature {
@@ -52,6 +55,8 @@ pub(crate) struct AdHoc {
     pub(crate) node: &'static str,
     /// What people call it.
     pub(crate) name: &'static str,
+    /// The admin commands that it is a face of: other ones have forms that are made of their registration.
+    pub(crate) faces: &'static [&'static str],
     /// How many forms are filled in until it is carried out: a form shows itself by its number, from zero.
     pub(crate) stages: u8,
     /// Whether who asks may run it; only who may is told of it.
@@ -109,7 +114,7 @@ impl Outcome {
 async fn answer(cx: Cx, iq: Iq<Command>) -> Handled {
     let Iq { head, payload } = iq;
     let command = named(&cx, &head, &payload.node)?;
-    if !(command.may)(cx.clone(), head.clone()).await? {
+    if !command.may(&cx, &head).await? {
         return Err(StanzaError::from(Condition::Forbidden).with_type(ErrorType::Cancel));
     }
     let action = payload.wanted()?;
@@ -117,37 +122,42 @@ async fn answer(cx: Cx, iq: Iq<Command>) -> Handled {
     let runs = cx.server.runs();
     let run = match &payload.session {
         Some(run) => {
-            runs.check(run, command.node, &head, now)?;
+            runs.check(run, &command.node(), &head, now)?;
             run.clone()
         }
-        None => runs.begin(&cx.server.outside().token::<8>(), command.node, &head, now),
+        None => runs.begin(
+            &cx.server.outside().token::<8>(),
+            &command.node(),
+            &head,
+            now,
+        ),
     };
     let mut reply = Command {
         lang: Some(LANGUAGE.to_owned()),
         session: Some(run),
-        ..Command::of(command.node)
+        ..Command::of(&command.node())
     };
     let step = match payload.session {
-        None => begin(command.stages, action)?,
+        None => begin(command.stages(), action)?,
         Some(_) if action == Action::Cancel => {
             reply.status = Some(Status::Canceled);
             return Ok(Answer::with(&reply));
         }
-        Some(_) => go_on(command.stages, action, filled_in(&payload)?)?,
+        Some(_) => go_on(command.stages(), action, filled_in(&payload)?)?,
     };
     let stage = match &step {
         Step::Show { stage, .. } => *stage,
-        Step::CarryOut(_) => command.stages,
+        Step::CarryOut(_) => command.stages(),
     };
-    match (command.run)(cx, head, step).await? {
+    match command.run(cx, head, step).await? {
         Outcome::Ask(mut form) => {
-            if command.stages > 1 {
+            if command.stages() > 1 {
                 let number = stage.to_string();
                 let field = Field::new(STAGE, [number.as_str()]);
                 form.fields.push(field.with_kind(FieldKind::Hidden));
             }
             reply.status = Some(Status::Executing);
-            reply.actions = Some(offered(command.stages, stage));
+            reply.actions = Some(offered(command.stages(), stage));
             reply.payload.push(form.write());
             Ok(Answer::with(&reply))
         }
@@ -166,12 +176,12 @@ async fn answer(cx: Cx, iq: Iq<Command>) -> Handled {
 }
 
 /// The command of this name. Where there are none at all, they are not supported (§4.4).
-fn named(cx: &Cx, head: &IqHead, node: &str) -> Result<AdHoc, StanzaError> {
-    let mut all = cx.server.registry().ad_hoc(head.addressee).peekable();
-    if all.peek().is_none() {
+fn named(cx: &Cx, head: &IqHead, node: &str) -> Result<Face, StanzaError> {
+    let all = faces(cx, head);
+    if all.is_empty() {
         return Err(Condition::ServiceUnavailable.into());
     }
-    let found = all.find(|command| command.node == node);
+    let found = all.into_iter().find(|command| command.node() == node);
     found.ok_or_else(|| Condition::ItemNotFound.into())
 }
 
@@ -247,17 +257,17 @@ pub(crate) async fn items(
     head: &IqHead,
     node: &str,
 ) -> Result<Option<Vec<Item>>, StanzaError> {
-    let all: Vec<AdHoc> = cx.server.registry().ad_hoc(head.addressee).collect();
+    let all = faces(cx, head);
     if node != NS || all.is_empty() {
         return Ok(None);
     }
     let mut items = Vec::new();
     for command in all {
-        if (command.may)(cx.clone(), head.clone()).await? {
+        if command.may(cx, head).await? {
             items.push(Item {
                 jid: head.to.clone().into(),
-                node: Some(command.node.to_owned()),
-                name: Some(command.name.to_owned()),
+                node: Some(command.node().into_owned()),
+                name: Some(command.name().into_owned()),
             });
         }
     }
@@ -270,18 +280,18 @@ pub(crate) async fn info(
     head: &IqHead,
     node: &str,
 ) -> Result<Option<DiscoInfo>, StanzaError> {
-    let mut all = cx.server.registry().ad_hoc(head.addressee).peekable();
-    if node == NS && all.peek().is_some() {
+    let all = faces(cx, head);
+    if node == NS && !all.is_empty() {
         return Ok(Some(described(node, "command-list", None, &[NS])));
     }
-    let Some(command) = all.find(|command| command.node == node) else {
+    let Some(command) = all.into_iter().find(|command| command.node() == node) else {
         return Ok(None);
     };
-    match (command.may)(cx.clone(), head.clone()).await? {
+    match command.may(cx, head).await? {
         true => Ok(Some(described(
             node,
             "command-node",
-            Some(command.name),
+            Some(&command.name()),
             &[NS, NS_FORMS],
         ))),
         false => Err(Condition::Forbidden.into()),

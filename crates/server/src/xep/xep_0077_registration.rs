@@ -17,6 +17,7 @@ use waxwing_stream::StreamCondition;
 
 use crate::accounts::{self, AccountError, Role};
 use crate::addressee::Addressee;
+use crate::choosing;
 use crate::cx::{Answer, Cx, Handled, Iq, IqHead};
 use crate::directory::Account;
 use crate::effects::Effects;
@@ -43,7 +44,11 @@ pub const FEATURE: Feature = Feature {
     title: "In-Band Registration",
     version: "2.4",
     options: &[throttle::REGISTRATIONS_BY_NETWORK, throttle::REGISTRATIONS],
-    domain_options: &[REGISTRATION_URL],
+    domain_options: &[
+        REGISTRATION_URL,
+        choosing::KEPT_NAMES,
+        choosing::PASSWORD_CHARS,
+    ],
     register,
     ..Feature::NONE
 };
@@ -110,6 +115,8 @@ async fn set(cx: Cx, iq: Iq<Query>) -> Handled {
     if !is_own(&username, own)? {
         return Err(Condition::NotAllowed.into());
     }
+    choosing::check_password(&cx.server, own.domain(), &password.0)
+        .map_err(|error| refused(&error))?;
     accounts::set_password(&cx.server, own, &password.0)
         .await
         .map_err(|error| refused(&error))?;
@@ -215,6 +222,7 @@ pub(crate) async fn removal(
         for session in server.directory().forget(&jid) {
             lifecycle::dismiss(server, &session, StreamCondition::NotAuthorized);
         }
+        server.end_bytestreams(&jid);
         crate::uploads::count_again(server);
     });
     Ok(effects)
@@ -227,7 +235,12 @@ fn account_of(username: &str, domain: &str) -> Result<BareJid, StanzaError> {
 pub(crate) fn refused(error: &AccountError) -> StanzaError {
     match error {
         AccountError::Exists | AccountError::Removed => Condition::Conflict.into(),
-        AccountError::Name | AccountError::Password => Condition::NotAcceptable.into(),
+        AccountError::Name
+        | AccountError::Kept
+        | AccountError::Password(_)
+        | AccountError::Short(_) => {
+            StanzaError::from(Condition::NotAcceptable).with_text(error.to_string())
+        }
         AccountError::Store(error) => unavailable(error),
         AccountError::Stopped => Condition::InternalServerError.into(),
     }
@@ -303,7 +316,8 @@ pub(crate) async fn before_login(
         return tokens::register(server, invited, kind, query, applicant.peer).await;
     }
     if !is_offered(mode, &options) {
-        return Err(Condition::ServiceUnavailable.into());
+        let text = "accounts are made by whoever was invited";
+        return Err(StanzaError::from(Condition::NotAllowed).with_text(text));
     }
     match kind {
         IqType::Get if mode != Registration::Open => Ok(Some(elsewhere(url))),
@@ -343,6 +357,8 @@ async fn make(
     if jid.node().is_none() || password.0.is_empty() {
         return Err(Condition::NotAcceptable.into());
     }
+    choosing::check_name(server, jid).map_err(|error| refused(&error))?;
+    choosing::check_password(server, jid.domain(), &password.0).map_err(|error| refused(&error))?;
     // A name that is taken counts: who asks learns that it is.
     if !throttle::registers(server, network) {
         let text = "too many accounts were asked for; try again later";
@@ -351,8 +367,8 @@ async fn make(
             .with_text(text));
     }
     // Somebody who was invited has it reserved (XEP-0445, "Business Rules").
-    let reserved = invitations::is_reserved(server, jid, None).await;
-    if reserved.map_err(|error| unavailable(&error))? {
+    let reserved = invitations::reserved_by(server, jid, None).await;
+    if reserved.map_err(|error| unavailable(&error))?.is_some() {
         return Err(Condition::Conflict.into());
     }
     accounts::create(server, jid, &password.0, Role::Member, false)

@@ -15,16 +15,16 @@ use serde_json::json;
 use waxwing_stanza::xep::xep_0004_forms::{Choice, DataForm, Field, FieldKind, FormKind};
 use waxwing_stanza::xep::xep_0050_commands::{Fault, Note, NoteKind};
 use waxwing_stanza::xep::xep_0133_admin::{
-    ADD_USER, ANNOUNCE, CHANGE_USER_PASSWORD, DELETE_USER, DISABLE_USER, DISABLED_LIST,
-    DISABLED_NUM, END_USER_SESSION, FORM, ONLINE_LIST, ONLINE_NUM, REENABLE_USER, REGISTERED_LIST,
-    REGISTERED_NUM, field,
+    ACTIVE_LIST, ACTIVE_NUM, ADD_USER, ANNOUNCE, CHANGE_USER_PASSWORD, DELETE_USER, DISABLE_USER,
+    DISABLED_LIST, DISABLED_NUM, END_USER_SESSION, FORM, IDLE_LIST, IDLE_NUM, ONLINE_LIST,
+    ONLINE_NUM, REENABLE_USER, REGISTERED_LIST, REGISTERED_NUM, USER_STATS, field,
 };
 use waxwing_stanza::{BareJid, Condition, Jid, StanzaError};
 use waxwing_stream::StreamCondition;
 
+use crate::account_commands;
 use crate::accounts::{self, AccountError, Role};
 use crate::addressee::Addressee;
-use crate::admin::AdminError;
 use crate::cx::{Cx, IqHead};
 use crate::effects::Effects;
 use crate::lifecycle;
@@ -39,7 +39,8 @@ pub const FEATURE: Feature = Feature {
     title: "Service Administration",
     version: "1.3.1",
     status: Status::Partial(
-        "accounts, sessions, counts, lists and announcements; no lists of idle users, messages of the day, or statistics of one user",
+        "accounts, sessions, counts, lists, statistics of one user and announcements; no rosters or log-in times of others, lists of \
+         who is kept out, messages of the day, welcomes, or ends of the server",
     ),
     register,
     ..Feature::NONE
@@ -47,75 +48,156 @@ pub const FEATURE: Feature = Feature {
 
 /// Most accounts of one form.
 const ACCOUNTS_MAX: usize = 100;
-/// Most addresses of an answer: with more it might not fit a stanza.
+/// Most addresses of an answer.
 const LISTED_MAX: usize = 1_000;
+/// Most bytes of them: with more it might not fit a stanza.
+const LISTED_BYTES_MAX: usize = 128 * 1024;
 /// How many addresses can be asked for.
 const CHOICES: [&str; 5] = ["25", "50", "100", "200", "none"];
 
 /// What is asked by which form, and what is done with what was filled in.
-const COMMANDS: [AdHoc; 13] = [
-    command(ADD_USER, "Add a user", 1, |cx, head, step| {
-        add(cx, head, step).boxed()
-    }),
-    command(DELETE_USER, "Delete users", 1, |cx, head, step| {
-        with_each(cx, head, step, "Delete users", "account remove").boxed()
-    }),
-    command(DISABLE_USER, "Disable users", 1, |cx, head, step| {
-        with_each(cx, head, step, "Disable users", "account disable").boxed()
-    }),
-    command(REENABLE_USER, "Re-enable users", 1, |cx, head, step| {
-        with_each(cx, head, step, "Re-enable users", "account enable").boxed()
-    }),
-    command(END_USER_SESSION, "End sessions", 1, |cx, head, step| {
-        end_sessions(cx, head, step).boxed()
-    }),
+const COMMANDS: [AdHoc; 18] = [
+    command(
+        ADD_USER,
+        "Add a user",
+        &["account add"],
+        1,
+        |cx, head, step| add(cx, head, step).boxed(),
+    ),
+    command(
+        DELETE_USER,
+        "Delete users",
+        &["account remove"],
+        1,
+        |cx, head, step| with_each(cx, head, step, "Delete users", "account remove").boxed(),
+    ),
+    command(
+        DISABLE_USER,
+        "Disable users",
+        &["account disable"],
+        1,
+        |cx, head, step| with_each(cx, head, step, "Disable users", "account disable").boxed(),
+    ),
+    command(
+        REENABLE_USER,
+        "Re-enable users",
+        &["account enable"],
+        1,
+        |cx, head, step| with_each(cx, head, step, "Re-enable users", "account enable").boxed(),
+    ),
+    command(
+        END_USER_SESSION,
+        "End sessions",
+        &["session end"],
+        1,
+        |cx, head, step| end_sessions(cx, head, step).boxed(),
+    ),
     command(
         CHANGE_USER_PASSWORD,
         "Change a user's password",
+        &["account passwd"],
         1,
         |cx, head, step| change_password(cx, head, step).boxed(),
     ),
     command(
         REGISTERED_NUM,
         "Count registered users",
+        &[],
         0,
         |cx, head, _| count(cx, head, &REGISTERED).boxed(),
     ),
-    command(DISABLED_NUM, "Count disabled users", 0, |cx, head, _| {
-        count(cx, head, &DISABLED).boxed()
-    }),
+    command(
+        DISABLED_NUM,
+        "Count disabled users",
+        &[],
+        0,
+        |cx, head, _| count(cx, head, &DISABLED).boxed(),
+    ),
     command(
         ONLINE_NUM,
         "Count users who are online",
+        &[],
         0,
         |cx, head, _| count(cx, head, &ONLINE).boxed(),
     ),
     command(
         REGISTERED_LIST,
         "List registered users",
+        &[],
         1,
         |cx, head, step| list(cx, head, step, &REGISTERED).boxed(),
     ),
-    command(DISABLED_LIST, "List disabled users", 1, |cx, head, step| {
-        list(cx, head, step, &DISABLED).boxed()
-    }),
+    command(
+        DISABLED_LIST,
+        "List disabled users",
+        &[],
+        1,
+        |cx, head, step| list(cx, head, step, &DISABLED).boxed(),
+    ),
     command(
         ONLINE_LIST,
         "List users who are online",
+        &[],
         1,
         |cx, head, step| list(cx, head, step, &ONLINE).boxed(),
     ),
-    command(ANNOUNCE, "Send an announcement", 1, |cx, head, step| {
-        announce(cx, head, step).boxed()
-    }),
+    command(
+        ACTIVE_NUM,
+        "Count users who are active",
+        &[],
+        0,
+        |cx, head, _| count(cx, head, &ACTIVE).boxed(),
+    ),
+    command(
+        IDLE_NUM,
+        "Count users who are idle",
+        &[],
+        0,
+        |cx, head, _| count(cx, head, &IDLE).boxed(),
+    ),
+    command(
+        ACTIVE_LIST,
+        "List users who are active",
+        &[],
+        1,
+        |cx, head, step| list(cx, head, step, &ACTIVE).boxed(),
+    ),
+    command(
+        IDLE_LIST,
+        "List users who are idle",
+        &[],
+        1,
+        |cx, head, step| list(cx, head, step, &IDLE).boxed(),
+    ),
+    command(
+        USER_STATS,
+        "Get statistics of a user",
+        &[],
+        1,
+        |cx, head, step| stats(cx, head, step).boxed(),
+    ),
+    command(
+        ANNOUNCE,
+        "Send an announcement",
+        &["announce"],
+        1,
+        |cx, head, step| announce(cx, head, step).boxed(),
+    ),
 ];
 
 type Run = fn(Cx, IqHead, Step) -> BoxFuture<'static, Result<Outcome, StanzaError>>;
 
-const fn command(node: &'static str, name: &'static str, stages: u8, run: Run) -> AdHoc {
+const fn command(
+    node: &'static str,
+    name: &'static str,
+    faces: &'static [&'static str],
+    stages: u8,
+    run: Run,
+) -> AdHoc {
     AdHoc {
         node,
         name,
+        faces,
         stages,
         may: |cx, head| async move { Ok(may(&cx, &head)) }.boxed(),
         run,
@@ -283,6 +365,7 @@ async fn change_password(cx: Cx, head: IqHead, step: Step) -> Result<Outcome, St
     let bare = jid.clone();
     // Behind the answer, which who asks may be waiting for in one of them.
     effects.call(move |server| {
+        server.end_bytestreams(&bare);
         let account = server.directory().known(&bare);
         let sessions = account.map(|account| account.sessions());
         for session in sessions.into_iter().flatten() {
@@ -298,7 +381,10 @@ async fn change_password(cx: Cx, head: IqHead, step: Step) -> Result<Outcome, St
 fn refused(error: &AccountError) -> StanzaError {
     let condition = match error {
         AccountError::Exists | AccountError::Removed => Condition::Conflict,
-        AccountError::Name | AccountError::Password => Condition::NotAcceptable,
+        AccountError::Name
+        | AccountError::Kept
+        | AccountError::Password(_)
+        | AccountError::Short(_) => Condition::NotAcceptable,
         AccountError::Store(error) => return unavailable(error),
         AccountError::Stopped => Condition::InternalServerError,
     };
@@ -332,13 +418,7 @@ async fn with_each(
     for jid in &jids {
         let args = json!({ "jid": jid.to_string() });
         let ran = cx.server.admin(command, args).await;
-        ran.map_err(|error| {
-            let condition = match error {
-                AdminError::Failed(_) => Condition::InternalServerError,
-                _ => Condition::NotAcceptable,
-            };
-            StanzaError::from(condition).with_text(error.to_string())
-        })?;
+        ran?;
     }
     done(format!("Done for {}.", counted(jids.len(), "account")))
 }
@@ -410,6 +490,24 @@ static ONLINE: Which = Which {
     find: |cx, domain| async move { Ok(online(&cx, &domain)) }.boxed(),
 };
 
+static ACTIVE: Which = Which {
+    number: field::ACTIVE_NUM,
+    addresses: field::ACTIVE,
+    label: "Users who are active",
+    find: |cx, domain| async move { Ok(looked_at(&cx, &domain, true)) }.boxed(),
+};
+static IDLE: Which = Which {
+    number: field::IDLE_NUM,
+    addresses: field::ACTIVE,
+    label: "Users who are idle",
+    find: |cx, domain| async move { Ok(looked_at(&cx, &domain, false)) }.boxed(),
+};
+
+fn looked_at(cx: &Cx, domain: &str, is_looked_at: bool) -> Vec<BareJid> {
+    let found = session_commands::looked_at(&cx.server, domain, is_looked_at);
+    found.into_iter().collect()
+}
+
 async fn stored(cx: Cx, domain: String, disabled: bool) -> Result<Vec<BareJid>, StanzaError> {
     let all = session_commands::registered(&cx.server, Some(&domain)).await;
     let all = all.map_err(|error| unavailable(&error))?.into_iter();
@@ -458,7 +556,13 @@ async fn list(cx: Cx, head: IqHead, step: Step, which: &Which) -> Result<Outcome
         }
     };
     let found = (which.find)(cx, head.to.domain().to_owned()).await?;
-    let shown: Vec<String> = found.iter().take(most).map(ToString::to_string).collect();
+    let mut bytes = 0;
+    let shown = found.iter().take(most).map(ToString::to_string);
+    let shown = shown.take_while(|jid| {
+        bytes += jid.len();
+        bytes <= LISTED_BYTES_MAX
+    });
+    let shown: Vec<String> = shown.collect();
     let left = found.len() - shown.len();
     let field = Field::new(which.addresses, shown.iter().map(String::as_str));
     let field = field.with_kind(FieldKind::JidMulti).with_label(which.label);
@@ -469,6 +573,34 @@ async fn list(cx: Cx, head: IqHead, step: Step, which: &Which) -> Result<Outcome
             text: format!("Not shown: {left}."),
         }),
     })
+}
+
+/// §4.10, without addresses of hosts, which are for the log.
+async fn stats(cx: Cx, head: IqHead, step: Step) -> Result<Outcome, StanzaError> {
+    let Step::CarryOut(filled) = step else {
+        let form = form(
+            "Get statistics of a user",
+            "How many contacts they have, and where they are online.",
+        );
+        let field = to_fill_in(field::ACCOUNT, FieldKind::JidSingle, "Address");
+        return Ok(Outcome::Ask(form.with_field(field)));
+    };
+    checked(&filled)?;
+    let jid = account_in(&head, &filled)?;
+    let args = json!({ "jid": jid.to_string() });
+    let shown = cx.server.admin("account show", args).await?;
+    let contacts = shown["contacts"].to_string();
+    let resources = account_commands::resources(&cx.server, &jid);
+    let contacts = Field::new(field::ROSTER_SIZE, [contacts.as_str()]);
+    let resources = Field::new(field::RESOURCES, resources.iter().map(String::as_str));
+    let form = DataForm::of_type(FormKind::Result, FORM)
+        .with_field(contacts.with_label("Contacts"))
+        .with_field(
+            resources
+                .with_kind(FieldKind::TextMulti)
+                .with_label("Online as"),
+        );
+    Ok(Outcome::Shown { form, note: None })
 }
 
 /// §4.23: to sessions that are available, once, and nobody else.

@@ -48,15 +48,27 @@ fn register(registrar: &mut Registrar<'_>) {
         registrar.command(*command);
     }
     let all = [
-        command(LIST, "List reports of abuse", 0, |cx, head, _| {
-            list(cx, head).boxed()
-        }),
-        command(SHOW, "Show a report of abuse", 1, |cx, head, step| {
-            show(cx, head, step).boxed()
-        }),
-        command(DISMISS, "Dismiss reports of abuse", 1, |cx, head, step| {
-            dismiss(cx, head, step).boxed()
-        }),
+        command(
+            LIST,
+            "List reports of abuse",
+            &["report list"],
+            0,
+            |cx, head, _| list(cx, head).boxed(),
+        ),
+        command(
+            SHOW,
+            "Show a report of abuse",
+            &["report show"],
+            1,
+            |cx, head, step| show(cx, head, step).boxed(),
+        ),
+        command(
+            DISMISS,
+            "Dismiss reports of abuse",
+            &["report dismiss"],
+            1,
+            |cx, head, step| dismiss(cx, head, step).boxed(),
+        ),
     ];
     for command in all {
         registrar.ad_hoc(&[Addressee::Domain], command);
@@ -66,10 +78,17 @@ fn register(registrar: &mut Registrar<'_>) {
 type Run =
     fn(Cx, IqHead, Step) -> futures_util::future::BoxFuture<'static, Result<Outcome, StanzaError>>;
 
-const fn command(node: &'static str, name: &'static str, stages: u8, run: Run) -> AdHoc {
+const fn command(
+    node: &'static str,
+    name: &'static str,
+    faces: &'static [&'static str],
+    stages: u8,
+    run: Run,
+) -> AdHoc {
     AdHoc {
         node,
         name,
+        faces,
         stages,
         may: |cx, head| async move { Ok(xep_0133_admin::may(&cx, &head)) }.boxed(),
         run,

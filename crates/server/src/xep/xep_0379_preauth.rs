@@ -15,7 +15,7 @@ use crate::blocking;
 use crate::cx::Cx;
 use crate::directory::Account;
 use crate::effects::Effects;
-use crate::invitations;
+use crate::invitations::{self, Purpose, Use};
 use crate::presence;
 use crate::registry::{Feature, Source};
 use crate::roster::{self, StoredItem};
@@ -74,6 +74,11 @@ pub(crate) async fn met(
         &invited.owner,
         &invited.id,
         &invited.invitation,
+        &Use {
+            account: &asker.jid,
+            purpose: Purpose::Contact,
+            at_micros: server.now_micros(),
+        },
     );
     Ok(true)
 }

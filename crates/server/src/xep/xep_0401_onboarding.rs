@@ -15,8 +15,10 @@ use crate::accounts::Role;
 use crate::addressee::Addressee;
 use crate::cx::{Cx, IqHead};
 use crate::invitations::commands::COMMANDS;
+use crate::invitations::forms;
 use crate::invitations::{
-    self, CreateError, DAYS, INVITATIONS, Made, OPEN_PER_MEMBER, OPTIONS, Order, Purpose,
+    self, CreateError, DAYS, INVITATIONS, INVITED_PER_MEMBER, Made, OPEN_PER_MEMBER, OPTIONS,
+    Order, Purpose, RESERVATIONS, USES,
 };
 use crate::registry::{Feature, Registrar, Source};
 use crate::server::unavailable;
@@ -28,9 +30,9 @@ pub const FEATURE: Feature = Feature {
     source: Source::Xep(401),
     title: "Ad-hoc Account Invitation Generation",
     version: "0.6.0",
-    options: &[OPEN_PER_MEMBER],
+    options: &[OPEN_PER_MEMBER, INVITED_PER_MEMBER],
     domain_options: OPTIONS,
-    shapes: || vec![INVITATIONS.shape()],
+    shapes: || vec![INVITATIONS.shape(), RESERVATIONS.shape(), USES.shape()],
     register,
     ..Feature::NONE
 };
@@ -44,6 +46,7 @@ fn register(registrar: &mut Registrar<'_>) {
     let invite = AdHoc {
         node: INVITE,
         name: "Invite a contact",
+        faces: &[],
         stages: 0,
         may: |cx, head| async move { Ok(may_invite(&cx, &head)) }.boxed(),
         run: |cx, head, _| invite(cx, head).boxed(),
@@ -51,6 +54,7 @@ fn register(registrar: &mut Registrar<'_>) {
     let create_account = AdHoc {
         node: CREATE_ACCOUNT,
         name: "Invite somebody to have an account",
+        faces: &[],
         stages: 1,
         may: |cx, head| async move { Ok(xep_0133_admin::may(&cx, &head)) }.boxed(),
         run: |cx, head, step| create_account(cx, head, step).boxed(),
@@ -58,10 +62,11 @@ fn register(registrar: &mut Registrar<'_>) {
     for command in [invite, create_account] {
         registrar.ad_hoc(&[Addressee::Domain], command);
     }
+    forms::register(registrar);
 }
 
 /// Somebody of this domain, where they may.
-fn may_invite(cx: &Cx, head: &IqHead) -> bool {
+pub(crate) fn may_invite(cx: &Cx, head: &IqHead) -> bool {
     let account = &cx.session.account;
     let options = cx.server.options_of(head.to.domain());
     account.jid.domain() == head.to.domain()
@@ -82,10 +87,11 @@ async fn invite(cx: Cx, head: IqHead) -> Result<Outcome, StanzaError> {
         uses: 1,
         secs: options.number(&DAYS) * DAY_SECS,
         registers: invitations::may_register(account, &options),
+        creator: Some(account.jid.clone()),
         is_members: matches!(account.role(), Role::Member | Role::Restricted),
         domain,
     };
-    made(&cx, order).await
+    made(&cx, order, false).await
 }
 
 /// "Initiating Account Creation".
@@ -125,10 +131,11 @@ async fn create_account(cx: Cx, head: IqHead, step: Step) -> Result<Outcome, Sta
         uses: 1,
         secs: cx.server.options_of(&domain).number(&DAYS) * DAY_SECS,
         registers: true,
+        creator: Some(account.jid.clone()),
         is_members: false,
         domain,
     };
-    made(&cx, order).await
+    made(&cx, order, false).await
 }
 
 /// A user part as addresses have it.
@@ -139,13 +146,19 @@ fn prepared(name: &str, domain: &str) -> Result<String, StanzaError> {
     Ok(jid.node().unwrap_or_default().to_owned())
 }
 
-async fn made(cx: &Cx, order: Order) -> Result<Outcome, StanzaError> {
+/// Makes it. Who manages invitations is told the id, too, and the token where no link has it.
+pub(crate) async fn made(cx: &Cx, order: Order, is_managed: bool) -> Result<Outcome, StanzaError> {
     let made = invitations::create(&cx.server, order).await;
     let made = made.map_err(|error| refused(&error))?;
-    Ok(Outcome::Shown {
-        form: result(cx, &made),
-        note: None,
-    })
+    let mut form = result(cx, &made);
+    if is_managed {
+        let has_link = form.field(field::URI).is_some() || form.field(field::LANDING_URL).is_some();
+        let token = (!has_link).then_some((field::TOKEN, made.token.as_str()));
+        for (var, value) in [(field::ID, made.invited.id())].into_iter().chain(token) {
+            form = form.with_field(Field::new(var, [value]).with_kind(FieldKind::TextSingle));
+        }
+    }
+    Ok(Outcome::Shown { form, note: None })
 }
 
 /// The form that has the invitation.
@@ -172,10 +185,13 @@ fn result(cx: &Cx, made: &Made) -> DataForm {
 
 fn refused(error: &CreateError) -> StanzaError {
     let condition = match error {
-        CreateError::Exists | CreateError::Removed | CreateError::Reserved => Condition::Conflict,
+        CreateError::Exists | CreateError::Removed | CreateError::Reserved(_) => {
+            Condition::Conflict
+        }
         CreateError::NoAccount => Condition::ItemNotFound,
         CreateError::Name => Condition::NotAcceptable,
-        CreateError::TooMany => Condition::ResourceConstraint,
+        CreateError::NotGiven => Condition::NotAllowed,
+        CreateError::TooMany | CreateError::Enough(_) => Condition::ResourceConstraint,
         CreateError::Store(error) => return unavailable(error),
     };
     StanzaError::from(condition).with_text(error.to_string())

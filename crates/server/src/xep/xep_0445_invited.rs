@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 use waxwing_stanza::xep::xep_0077_registration::Registration as Query;
 use waxwing_stanza::xep::xep_0379_preauth::Preauth;
-use waxwing_stanza::xep::xep_0445_invited::TokenFeature;
+use waxwing_stanza::xep::xep_0445_invited::{FormerTokenFeature, TokenFeature};
 use waxwing_stanza::{Condition, ErrorType, IqType, Payload, StanzaError};
 use waxwing_stream::server::Stage;
 use waxwing_wire::Stanza;
@@ -31,6 +31,7 @@ pub const FEATURE: Feature = Feature {
 fn offer(registrar: &mut Registrar<'_>) {
     // An invitation can be made at any time, so it is never known that there is none.
     registrar.stream_feature(Stage::Login, |_, _| Some(TokenFeature {}.write()));
+    registrar.stream_feature(Stage::Login, |_, _| Some(FormerTokenFeature {}.write()));
 }
 
 /// Somebody shows a token before log-in. Its time is looked at here and never again, and it is used up by nothing but an
@@ -118,6 +119,9 @@ fn refused(error: &RedeemError) -> StanzaError {
             StanzaError::from(Condition::NotAcceptable).with_text(error.to_string())
         }
         RedeemError::TooOften => too_often(),
+        RedeemError::Enough => StanzaError::from(Condition::ResourceConstraint)
+            .with_type(ErrorType::Wait)
+            .with_text(error.to_string()),
         RedeemError::Unavailable => {
             StanzaError::from(Condition::InternalServerError).with_type(ErrorType::Wait)
         }

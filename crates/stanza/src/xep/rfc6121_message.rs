@@ -1,5 +1,7 @@
 //! [RFC 6121 §5: Exchanging Messages](https://www.rfc-editor.org/rfc/rfc6121#section-5)
 
+use std::borrow::Cow;
+
 use waxwing_wire::Stanza;
 
 /// A text in a language.
@@ -47,6 +49,16 @@ impl Content {
             thread,
         }
     }
+}
+
+/// What a message says, in every language: its subjects, and its bodies.
+pub fn texts(message: &Stanza) -> Vec<Cow<'_, str>> {
+    let named = |name| {
+        let children = message.children();
+        children.filter(move |child| child.is(message.ns(), name))
+    };
+    let texts = named("subject").chain(named("body"));
+    texts.map(|child| child.text()).collect()
 }
 
 /// Whether a message has something to read.

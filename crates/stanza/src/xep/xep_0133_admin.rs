@@ -5,6 +5,10 @@
 /// The type of all forms (XEP-0068).
 pub const FORM: &str = "http://jabber.org/protocol/admin";
 
+/// Namespace of Waxwing's own commands for admins, which XEP-0133 has none of: each is named by it, `#`, and its name with
+/// hyphens.
+pub const NS_OWN: &str = "urn:waxwing:admin:0";
+
 /// Makes an account (§4.1).
 pub const ADD_USER: &str = "http://jabber.org/protocol/admin#add-user";
 /// Removes accounts (§4.2).
@@ -23,12 +27,22 @@ pub const REGISTERED_NUM: &str = "http://jabber.org/protocol/admin#get-registere
 pub const DISABLED_NUM: &str = "http://jabber.org/protocol/admin#get-disabled-users-num";
 /// Counts those that have sessions (§4.15).
 pub const ONLINE_NUM: &str = "http://jabber.org/protocol/admin#get-online-users-num";
+/// Counts those at whose client somebody looks (§4.16).
+pub const ACTIVE_NUM: &str = "http://jabber.org/protocol/admin#get-active-users-num";
+/// Counts the others of those that have sessions (§4.17).
+pub const IDLE_NUM: &str = "http://jabber.org/protocol/admin#get-idle-users-num";
+/// What is known of an account (§4.10).
+pub const USER_STATS: &str = "http://jabber.org/protocol/admin#user-stats";
 /// Lists accounts (§4.18).
 pub const REGISTERED_LIST: &str = "http://jabber.org/protocol/admin#get-registered-users-list";
 /// Lists those that may not log in (§4.19).
 pub const DISABLED_LIST: &str = "http://jabber.org/protocol/admin#get-disabled-users-list";
 /// Lists those that have sessions (§4.20).
 pub const ONLINE_LIST: &str = "http://jabber.org/protocol/admin#get-online-users-list";
+/// Lists those at whose client somebody looks (§4.21).
+pub const ACTIVE_LIST: &str = "http://jabber.org/protocol/admin#get-active-users";
+/// Lists the others of those that have sessions (§4.22).
+pub const IDLE_LIST: &str = "http://jabber.org/protocol/admin#get-idle-users";
 /// Says something to everybody who is there (§4.23).
 pub const ANNOUNCE: &str = "http://jabber.org/protocol/admin#announce";
 
@@ -52,6 +66,16 @@ pub mod field {
     pub const DISABLED_NUM: &str = "disabledusersnum";
     /// How many have sessions.
     pub const ONLINE_NUM: &str = "onlineusersnum";
+    /// How many are looked at.
+    pub const ACTIVE_NUM: &str = "activeusersnum";
+    /// How many are not.
+    pub const IDLE_NUM: &str = "idleusersnum";
+    /// Which are looked at, and, as the text has it, which are not.
+    pub const ACTIVE: &str = "activeuserjids";
+    /// How many contacts an account has.
+    pub const ROSTER_SIZE: &str = "rostersize";
+    /// The resources of its sessions.
+    pub const RESOURCES: &str = "onlineresources";
     /// Which accounts there are.
     pub const REGISTERED: &str = "registereduserjids";
     /// Which may not log in.

@@ -7,6 +7,14 @@ use crate::payload::payload;
 /// Namespace of the stream feature.
 pub const NS: &str = "urn:xmpp:ibr-token:0";
 
+/// Namespace of the same feature before it had that one: clients look for it still.
+pub const NS_FORMER: &str = "urn:xmpp:invite";
+
+payload! {
+    /// The same under its former name.
+    pub struct FormerTokenFeature(NS_FORMER, "register") {}
+}
+
 payload! {
     /// Stream feature: whoever has a token of an invitation can register ("Discovery").
     pub struct TokenFeature(NS, "register") {}

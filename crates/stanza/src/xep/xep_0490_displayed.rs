@@ -4,3 +4,9 @@
 
 /// Node where each item says how far a chat was read.
 pub const NODE: &str = "urn:xmpp:mds:displayed:0";
+
+/// Element that says how far a chat was read.
+pub const DISPLAYED: &str = "displayed";
+
+/// Feature of an account whose messages may bring their marker along.
+pub const NS_ASSIST: &str = "urn:xmpp:mds:server-assist:0";

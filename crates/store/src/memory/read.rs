@@ -13,7 +13,7 @@ use crate::backend::{
 };
 use crate::error::StoreError;
 use crate::key::ByteRange;
-use crate::limits::{PAGE_BYTES_MAX, PAGE_STEP_ENTRIES_MAX};
+use crate::limits::PAGE_BYTES_MAX;
 use crate::log::{Direction, LogId, Page};
 use crate::owner::Owner;
 use crate::reply::Reply;
@@ -141,7 +141,7 @@ fn owners(state: &State, shapes: &Shapes, query: Owners) -> Result<Vec<Owner>, S
 }
 
 fn page(state: &State, shapes: &Shapes, query: &PageOf) -> Result<RawPage, StoreError> {
-    shape(shapes, query.shape, ShapeKind::Log)?;
+    let shape = shape(shapes, query.shape, ShapeKind::Log)?;
     let page = &query.page;
     let (Some(ids), Some(log)) = (page.ids(), state.log(query.shape, &query.owner)) else {
         return Ok(RawPage::default());
@@ -151,12 +151,13 @@ fn page(state: &State, shapes: &Shapes, query: &PageOf) -> Result<RawPage, Store
         .range(ids)
         .filter(|(_, entry)| entry.marks.contains(page.marks));
     Ok(match page.direction {
-        Direction::Forward => collect(entries, page),
-        Direction::Backward => collect(entries.rev(), page),
+        Direction::Forward => collect(shape, entries, page),
+        Direction::Backward => collect(shape, entries.rev(), page),
     })
 }
 
 fn collect<'a>(
+    shape: &Shape,
     entries: impl Iterator<Item = (&'a LogId, &'a StoredEntry)>,
     page: &Page,
 ) -> RawPage {
@@ -164,9 +165,10 @@ fn collect<'a>(
     let mut bytes = 0;
     let mut last = None;
     for (looked_at, (id, entry)) in entries.enumerate() {
-        let fits = page.address.is_none() || page.address == entry.address;
+        let fits = (page.address.is_none() || page.address == entry.address)
+            && page.fits_text(shape, &entry.payload);
         let full = found.entries.len() == page.limit || bytes >= PAGE_BYTES_MAX;
-        if looked_at == PAGE_STEP_ENTRIES_MAX || (fits && full) {
+        if looked_at == page.step_entries_max() || (fits && full) {
             found.next = last;
             break;
         }

@@ -1,7 +1,7 @@
 //! Blobs, in parts of the database.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bytes::{Bytes, BytesMut};
 use tokio_postgres::{Error, Row};
@@ -12,7 +12,8 @@ use super::readers::Readers;
 use super::session::{Given, Session};
 use crate::backend::{BlobFiles, Upload};
 use crate::blob::BlobHash;
-use crate::error::StoreError;
+use crate::error::{OpenError, StoreError};
+use crate::objects::{Claim, ObjectBlobs, ObjectPlace};
 
 /// Bytes of each part but the last. Stored: never change it.
 pub(super) const PART_BYTES: usize = 256 << 10;
@@ -25,6 +26,8 @@ const ORPHANS: &str = "SELECT b.hash FROM waxwing.blob b WHERE b.hash IS NOT NUL
     AND NOT EXISTS (SELECT FROM waxwing.blob_ref r WHERE r.hash = b.hash)";
 const PARTS: &str = "SELECT p.content FROM waxwing.blob_part p
     WHERE p.blob = (SELECT id FROM waxwing.blob WHERE hash = $1) AND p.part BETWEEN $2 AND $3 ORDER BY p.part";
+const WHERE: &str = "SELECT EXISTS (SELECT FROM waxwing.blob_ref),
+    EXISTS (SELECT FROM waxwing.blob WHERE hash IS NOT NULL)";
 const NAMED: &str = "SELECT FROM waxwing.blob WHERE hash = $1";
 
 /// The blobs, and the leases of one life.
@@ -33,6 +36,8 @@ pub(super) struct DatabaseBlobs {
     queue: Arc<Queue>,
     /// Which life of the database it is.
     starts: i64,
+    /// Where blobs are, if not in the database.
+    objects: OnceLock<Arc<ObjectBlobs>>,
     held: Mutex<Held>,
     /// A blob has been removed, or stays after all.
     decided: Condvar,
@@ -56,6 +61,7 @@ impl DatabaseBlobs {
             readers,
             queue,
             starts,
+            objects: OnceLock::new(),
             held: Mutex::default(),
             decided: Condvar::new(),
         })
@@ -86,6 +92,10 @@ impl DatabaseBlobs {
     /// Removes a blob that nothing refers to, unless it is leased, beside everything else. Whoever asks for it from now on
     /// waits until that is decided.
     pub(super) fn collect(self: &Arc<Self>, hash: BlobHash) {
+        if let Some(objects) = self.objects.get() {
+            objects.remove(hash, Box::pin(Arc::clone(self).is_unreferenced(hash)));
+            return;
+        }
         let mut held = self.lock();
         if held.leases.contains_key(&hash) {
             return;
@@ -107,6 +117,87 @@ impl DatabaseBlobs {
                 blobs.collect(hash);
             }
         }));
+    }
+
+    /// Whether nothing refers to a blob, and the database is still ours. It is asked on the database's runtime, whichever it
+    /// is waited for on.
+    async fn is_unreferenced(self: Arc<Self>, hash: BlobHash) -> Result<bool, StoreError> {
+        let asked = self.readers.asked();
+        let runtime = self.readers.runtime().clone();
+        let looked = runtime.spawn(async move {
+            let sql = format!(
+                "SELECT WHERE {OURS} AND NOT EXISTS (SELECT FROM waxwing.blob_ref WHERE hash = $2)"
+            );
+            let hash = hash.0.as_slice();
+            let rows = self.readers.rows(&sql, &[&self.starts, &hash]).await;
+            drop(asked);
+            rows.map(|rows| !rows.is_empty())
+        });
+        looked.await.unwrap_or(Err(StoreError::Closed))
+    }
+
+    /// Whether something refers to a blob. Asks on this thread, which is not the runtime's; where it cannot be known, something
+    /// does.
+    fn is_referenced(&self, hash: &BlobHash) -> bool {
+        let _asked = self.readers.asked();
+        let sql = "SELECT FROM waxwing.blob_ref WHERE hash = $1 LIMIT 1";
+        let rows = self.rows(sql, &[&hash.0.as_slice()]);
+        rows.map_or(true, |rows| !rows.is_empty())
+    }
+
+    /// Has blobs in an object store from now on, if one is named; refuses what would lose those that there are.
+    pub(super) fn keep_in(
+        self: &Arc<Self>,
+        place: Option<&ObjectPlace>,
+        database: (&str, String),
+    ) -> Result<(), OpenError> {
+        let (shown, name) = database;
+        let unreachable = |error: StoreError| OpenError::Unreachable {
+            database: shown.to_owned(),
+            reason: error.to_string(),
+        };
+        let rows = self.rows(WHERE, &[]).map_err(unreachable)?;
+        let seen = |column| {
+            let row = rows.first().ok_or(StoreError::Closed)?;
+            row.try_get::<_, bool>(column)
+                .map_err(|error| failed(&error))
+        };
+        let has_files = seen(0).map_err(unreachable)?;
+        let are_here = seen(1).map_err(unreachable)?;
+        if has_files && place.is_some() == are_here {
+            return Err(OpenError::FilesElsewhere {
+                store: shown.to_owned(),
+                files: match are_here {
+                    true => "the database itself",
+                    false => "an object store",
+                }
+                .to_owned(),
+            });
+        }
+        if let Some(place) = place {
+            let claim = Claim {
+                store: name,
+                has_files,
+            };
+            let queue = Arc::clone(&self.queue);
+            let collect = Box::new(move |hash| queue.collect(hash));
+            let spool = place.spool.clone();
+            let objects = ObjectBlobs::open(place, spool, claim, collect)?;
+            let _only = self.objects.set(objects);
+        }
+        Ok(())
+    }
+
+    /// The object store that has the blobs.
+    pub(super) fn objects(&self) -> Option<&Arc<ObjectBlobs>> {
+        self.objects.get()
+    }
+
+    /// What looks for objects without references, as long as the store is open; nothing where there are no objects.
+    pub(super) fn cleaning(self: &Arc<Self>) -> Option<impl FnOnce() + Send + use<>> {
+        let objects = Arc::clone(self.objects.get()?);
+        let blobs = Arc::clone(self);
+        Some(move || objects.clean(|hash| blobs.is_referenced(hash)))
     }
 
     async fn remove(&self, hash: &BlobHash) -> Result<(), StoreError> {

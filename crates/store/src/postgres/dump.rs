@@ -17,11 +17,12 @@ use super::fault::{damaged, failed};
 use super::fetch::marks;
 use super::migrate::stored;
 use super::session::{Given, Session};
-use crate::backend::{BackupOut, BackupOutcome};
+use crate::backend::{BackupOut, BackupOutcome, Contents};
 use crate::backup::{BackupAbout, BackupError, Dump, EntryRecord, Header, HeaderShape, RowRecord};
 use crate::blob::BlobHash;
 use crate::error::StoreError;
 use crate::numbered::{Stored, kind_number};
+use crate::objects::{ObjectBlobs, ObjectLook, ObjectPlace, ObjectReading};
 use crate::owner::Owner;
 use crate::shape::ShapeKind;
 
@@ -36,6 +37,7 @@ const ENTRIES_COUNT: &str = "SELECT e.log, count(*) FROM waxwing.log_entry e
     JOIN waxwing.owner o ON o.id = e.owner AND o.name IS NOT NULL GROUP BY 1";
 const REFERENCES_COUNT: &str = "SELECT count(*), count(DISTINCT b.hash) FROM waxwing.blob_ref b
     JOIN waxwing.owner o ON o.id = b.owner AND o.name IS NOT NULL";
+const NAME: &str = "SELECT database::text FROM waxwing.state";
 const LAST: &str = "SELECT last_log_id FROM waxwing.state";
 const OWNERS: &str = "SELECT id, name FROM waxwing.owner WHERE name > $1 ORDER BY name LIMIT $2";
 const ROWS: &str = "SELECT coalesce(long_key, key), value, expires FROM waxwing.table_row
@@ -55,6 +57,8 @@ const BLOBS: &str = "SELECT b.hash, b.id, b.bytes FROM waxwing.blob b WHERE EXIS
 const REFERRED: &str = "SELECT DISTINCT r.hash FROM waxwing.blob_ref r
     JOIN waxwing.owner o ON o.id = r.owner AND o.name IS NOT NULL
     WHERE NOT EXISTS (SELECT FROM waxwing.blob b WHERE b.hash = r.hash) LIMIT 1";
+const HASHES: &str = "SELECT DISTINCT r.hash FROM waxwing.blob_ref r
+    JOIN waxwing.owner o ON o.id = r.owner AND o.name IS NOT NULL WHERE r.hash > $1 ORDER BY 1 LIMIT 100";
 const PARTS: &str =
     "SELECT content FROM waxwing.blob_part WHERE blob = $1 AND part >= $2 AND part < $3
     ORDER BY part";
@@ -71,6 +75,18 @@ pub(super) struct Source {
     pub(super) runtime: Handle,
     /// Set when the store closes: the backup ends early.
     pub(super) closing: Arc<AtomicBool>,
+    /// Where the blobs are.
+    pub(super) blobs: Blobs,
+}
+
+/// Where the blobs are.
+pub(super) enum Blobs {
+    /// In the database.
+    Here,
+    /// In the object store of a store that is open.
+    Open(Arc<ObjectBlobs>),
+    /// In an object store.
+    At(Box<ObjectPlace>),
 }
 
 /// A snapshot, read from a thread that is not the runtime's.
@@ -83,7 +99,14 @@ struct Snapshot<'a> {
 pub(super) fn run(source: &Source, mut out: BackupOut, about: BackupAbout) -> BackupOutcome {
     let session = source.runtime.block_on(Session::connect(&source.address))?;
     let snapshot = Snapshot { source, session };
+    // From before the snapshot, so that each blob that it knows stays.
+    if let Blobs::Open(objects) = &source.blobs {
+        objects.keep_all();
+    }
     let outcome = snapshot.write(&mut out, about);
+    if let Blobs::Open(objects) = &source.blobs {
+        objects.keep_no_longer();
+    }
     source.runtime.block_on(snapshot.session.close());
     outcome
 }
@@ -250,6 +273,20 @@ impl Snapshot<'_> {
     }
 
     fn blobs(&self, dump: &mut Dump<'_>) -> Result<(), BackupError> {
+        match &self.source.blobs {
+            Blobs::Here => self.parts_of_all(dump),
+            Blobs::Open(objects) => self.contents(&ObjectReading::new(objects), dump),
+            Blobs::At(place) => {
+                let rows = self.query(NAME, &[])?;
+                let row = rows.first().ok_or_else(damaged)?;
+                let look = ObjectLook::at(place, row.try_get(0)?)?;
+                self.contents(&look, dump)
+            }
+        }
+    }
+
+    /// Blobs that are in the database.
+    fn parts_of_all(&self, dump: &mut Dump<'_>) -> Result<(), BackupError> {
         if let Some(row) = self.query(REFERRED, &[])?.first() {
             return Err(BackupError::Blob(hash(row, 0)?));
         }
@@ -268,6 +305,30 @@ impl Snapshot<'_> {
                     length.unsigned_abs(),
                     |offset, bytes_max| self.parts(number, offset, bytes_max).map_err(store_error),
                 )?;
+            }
+        }
+    }
+}
+
+impl Snapshot<'_> {
+    /// Blobs that are in an object store.
+    fn contents(&self, from: &dyn Contents, dump: &mut Dump<'_>) -> Result<(), BackupError> {
+        let mut after: Vec<u8> = Vec::new();
+        loop {
+            let hashes = self.query(HASHES, &[&after])?;
+            let Some(last) = hashes.last() else {
+                return Ok(());
+            };
+            after = last.try_get(0)?;
+            for row in &hashes {
+                if self.source.closing.load(Ordering::Relaxed) {
+                    return Err(closed());
+                }
+                let hash = hash(row, 0)?;
+                let length = from.length(&hash)?.ok_or(BackupError::Blob(hash))?;
+                dump.blob(&hash, length, |offset, bytes_max| {
+                    from.part(&hash, offset, bytes_max)
+                })?;
             }
         }
     }

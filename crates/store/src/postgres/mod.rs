@@ -25,6 +25,7 @@ use crate::backup::{BackupAbout, BackupError};
 use crate::batch::Batch;
 use crate::error::{OpenError, StoreError};
 use crate::figures::Figures;
+use crate::objects::{ObjectPlace, SharedObjects};
 use crate::reply::Reply;
 use crate::shape::{Shape, declared};
 use crate::sqlite::pool::Pool;
@@ -72,6 +73,8 @@ pub use url::PostgresAddress;
 
 /// Threads that wait for parts of blobs.
 const BLOB_THREADS: usize = 4;
+/// The same, where an object store has them. Each holds one part in memory.
+const OBJECT_THREADS: usize = 16;
 
 /// Work that waits for the database.
 type Work = Box<dyn FnOnce() + Send>;
@@ -86,6 +89,8 @@ pub struct PostgresOptions {
     /// How long what was asked is kept while the database cannot be reached, in milliseconds, before it fails. What
     /// comes after that fails at once, until the database is there again.
     pub recover_millis_max: u64,
+    /// Where blobs are, if not in the database.
+    pub objects: Option<ObjectPlace>,
 }
 
 impl Default for PostgresOptions {
@@ -94,6 +99,7 @@ impl Default for PostgresOptions {
             readers: thread::available_parallelism().map_or(4, |cores| cores.get().clamp(4, 16)),
             answer_millis_max: 10_000,
             recover_millis_max: 5_000,
+            objects: None,
         }
     }
 }
@@ -207,7 +213,25 @@ impl Postgres {
             threads: Vec::new(),
             runtime: Some(runtime),
         };
-        for _ in 0..BLOB_THREADS {
+        let blobs = Arc::clone(&postgres.started.blobs);
+        let database = (address.name(), postgres.started.database.clone());
+        let objects = options.objects.as_ref();
+        // Who opens a store may be a runtime of its own, which must not wait for another one itself.
+        let kept = thread::scope(|scope| scope.spawn(|| blobs.keep_in(objects, database)).join());
+        kept.unwrap_or_else(|_| {
+            Err(OpenError::Unreachable {
+                database: address.name().to_owned(),
+                reason: "the thread that opens it ended".to_owned(),
+            })
+        })?;
+        let mut count = BLOB_THREADS;
+        if let Some(cleaning) = blobs.cleaning() {
+            count = OBJECT_THREADS;
+            let thread = thread::Builder::new().name("store-clean".to_owned());
+            let thread = thread.spawn(cleaning).map_err(|error| no_thread(&error))?;
+            postgres.threads.push(thread);
+        }
+        for _ in 0..count {
             let worker = postgres
                 .workers
                 .start("store-blobs", |work: Work| work())
@@ -240,7 +264,10 @@ impl Backend for Postgres {
     }
 
     fn blobs(&self) -> Arc<dyn BlobFiles> {
-        Arc::new(SharedBlobs(Arc::clone(&self.started.blobs)))
+        match self.started.blobs.objects() {
+            Some(objects) => Arc::new(SharedObjects(Arc::clone(objects))),
+            None => Arc::new(SharedBlobs(Arc::clone(&self.started.blobs))),
+        }
     }
 
     fn alarm(&self) -> Arc<Alarm> {
@@ -261,6 +288,10 @@ impl Backend for Postgres {
             address: self.address.clone(),
             runtime: self.started.readers.runtime().clone(),
             closing: Arc::clone(&self.closing),
+            blobs: match self.started.blobs.objects() {
+                Some(objects) => dump::Blobs::Open(Arc::clone(objects)),
+                None => dump::Blobs::Here,
+            },
         };
         let asked = self.started.readers.asked();
         let backing_up = Arc::clone(&self.backing_up);
@@ -291,6 +322,10 @@ impl Backend for Postgres {
 impl Drop for Postgres {
     fn drop(&mut self) {
         self.closing.store(true, Ordering::Relaxed);
+        let objects = self.started.blobs.objects().cloned();
+        if let Some(objects) = &objects {
+            objects.stop();
+        }
         self.workers.close();
         // What waits is still done; the runtime ends when nobody needs it any more.
         self.queue.close();
@@ -316,6 +351,9 @@ impl Drop for Postgres {
             if thread.join().is_err() {
                 tracing::error!("a thread of the store panicked");
             }
+        }
+        if let Some(objects) = objects {
+            objects.end();
         }
     }
 }

@@ -28,7 +28,7 @@ pub(super) fn is_light(query: &Query) -> bool {
     match query {
         Query::Get(..) | Query::IdOf(..) | Query::LastLogId(_) | Query::Count(..) => true,
         Query::Scan(query, _) => query.limit <= LIGHT_ROWS_MAX,
-        Query::Page(query, _) => query.page.limit <= LIGHT_ROWS_MAX && query.page.address.is_none(),
+        Query::Page(query, _) => query.page.limit <= LIGHT_ROWS_MAX && !query.page.is_searching(),
         Query::Find(..) | Query::Owners(..) | Query::CountEntries(..) => false,
     }
 }

@@ -23,6 +23,7 @@ use crate::backup::{
 use crate::blob::BlobHash;
 use crate::log::Marks;
 use crate::numbered::kind_number;
+use crate::objects::{ObjectPlace, ObjectRestore};
 use crate::owner::Owner;
 use crate::shape::{Shape, ShapeKind, declared};
 use crate::store::Store;
@@ -34,6 +35,7 @@ const BYTES_AT_A_TIME: usize = 4 << 20;
 /// Bytes read from the file at a time.
 const READ_BYTES: usize = 1 << 20;
 
+const NAME: &str = "SELECT database::text FROM waxwing.state";
 const LAST: &str = "UPDATE waxwing.state SET last_log_id = $1";
 const OWNERS: &str =
     "INSERT INTO waxwing.owner (id, name) SELECT * FROM unnest($1::bigint[], $2::bytea[])";
@@ -87,7 +89,8 @@ pub(crate) fn restore_from(
     let session = runtime
         .block_on(Session::connect(&address))
         .map_err(|error| unreachable(&address, &error))?;
-    let restored = fill(&runtime, &session, &address, input, &declared);
+    let objects = options.objects.as_ref();
+    let restored = fill(&runtime, &session, &address, objects, input, &declared);
     // What is not committed is gone with the connection.
     runtime.block_on(session.close());
     restored
@@ -97,6 +100,7 @@ fn fill(
     runtime: &Runtime,
     session: &Session,
     address: &Address,
+    objects: Option<&ObjectPlace>,
     input: impl Read,
     declared: &super::start::Declared,
 ) -> Result<BackupSummary, BackupError> {
@@ -105,6 +109,9 @@ fn fill(
     }
     let mut reader = Reader::open(input, declared)?;
     let mut fill = Fill::new(runtime, session);
+    if let Some(objects) = objects {
+        fill.restore_into(objects)?;
+    }
     fill.shapes(&reader.header)?;
     while let Some(record) = reader.next()? {
         fill.record(record)?;
@@ -115,6 +122,9 @@ fn fill(
     let migrated = runtime.block_on(migrate::migrate(session, declared));
     migrated.map_err(|refusal: Refusal| refusal.explained(address))?;
     fill.ask(session.client.batch_execute("COMMIT"))?;
+    if let Some(objects) = fill.objects.take() {
+        objects.end();
+    }
     fill.ask(lock::give_back(session))?;
     Ok(summary)
 }
@@ -156,6 +166,8 @@ struct Fill<'a> {
     owner: i64,
     gathered: Gathered,
     content: Option<Content>,
+    /// Where blobs go, if not into the database.
+    objects: Option<ObjectRestore>,
 }
 
 impl<'a> Fill<'a> {
@@ -166,7 +178,17 @@ impl<'a> Fill<'a> {
             owner: 0,
             gathered: Gathered::default(),
             content: None,
+            objects: None,
         }
+    }
+
+    /// Has blobs go into an object store, under the name that the database has.
+    fn restore_into(&mut self, place: &ObjectPlace) -> Result<(), BackupError> {
+        let rows = self.ask(self.session.query(NAME, &[]))?;
+        let row = rows.first().ok_or_else(damaged)?;
+        let name: String = row.try_get(0).map_err(|error| failed(&error))?;
+        self.objects = Some(ObjectRestore::begin(place, place.spool.clone(), name)?);
+        Ok(())
     }
 
     fn ask<T>(
@@ -254,6 +276,9 @@ impl<'a> Fill<'a> {
     }
 
     fn begin_blob(&mut self, hash: &BlobHash) -> Result<(), BackupError> {
+        if let Some(objects) = &mut self.objects {
+            return objects.blob(hash);
+        }
         self.end_blob()?;
         let hash = hash.0.as_slice();
         let rows = self.ask(self.session.query(BLOB, &[&hash]))?;
@@ -268,6 +293,9 @@ impl<'a> Fill<'a> {
     }
 
     fn part(&mut self, mut bytes: &[u8]) -> Result<(), BackupError> {
+        if let Some(objects) = &mut self.objects {
+            return objects.part(bytes);
+        }
         while let Some(content) = &mut self.content
             && !bytes.is_empty()
         {
@@ -312,7 +340,10 @@ impl<'a> Fill<'a> {
 
     fn end(&mut self) -> Result<(), BackupError> {
         self.write()?;
-        self.end_blob()
+        match &mut self.objects {
+            Some(objects) => objects.end_blobs(),
+            None => self.end_blob(),
+        }
     }
 }
 

@@ -108,6 +108,10 @@ impl Store {
             address: Address::new(address, options)?,
             runtime: runtime.handle().clone(),
             closing: Arc::new(AtomicBool::new(false)),
+            blobs: match &options.objects {
+                Some(place) => dump::Blobs::At(Box::new(place.clone())),
+                None => dump::Blobs::Here,
+            },
         };
         dump::run(&source, Box::new(out), about)
     }

@@ -26,6 +26,8 @@ pub(super) type Declared = BTreeMap<&'static str, Shape>;
 pub(super) struct Started {
     pub(super) readers: Readers,
     pub(super) blobs: Arc<DatabaseBlobs>,
+    /// The database's name, which no other has.
+    pub(super) database: String,
 }
 
 /// What is needed to open a database.
@@ -75,9 +77,9 @@ impl Start {
     }
 
     async fn open(self) -> Result<(Writer, Started), OpenError> {
-        let database = self.address.name().to_owned();
+        let shown = self.address.name().to_owned();
         let failed = |reason: String| OpenError::Unreachable {
-            database: database.clone(),
+            database: shown.clone(),
             reason,
         };
         let opened = open::open(&self.address, &self.declared, self.options.answer_wait()).await?;
@@ -98,6 +100,7 @@ impl Start {
         );
         let readers = readers.map_err(|error| failed(error.to_string()))?;
         let blobs = DatabaseBlobs::new(readers.clone(), Arc::clone(&self.queue), state.starts);
+        let database = state.database.clone();
         let writer = Writer {
             connection: Connection::new(self.address, self.options.clone(), session, backend),
             options: self.options,
@@ -112,6 +115,11 @@ impl Start {
             failing: false,
             groups_since_gone_step: 0,
         };
-        Ok((writer, Started { readers, blobs }))
+        let started = Started {
+            readers,
+            blobs,
+            database,
+        };
+        Ok((writer, started))
     }
 }

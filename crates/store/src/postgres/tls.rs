@@ -1,7 +1,7 @@
 //! TLS to the database, by rustls.
 
 use std::future::Future;
-use std::io::{self, Read};
+use std::io;
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -10,11 +10,8 @@ use std::task::{Context, Poll};
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
-};
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_postgres::tls::{ChannelBinding, MakeTlsConnect, TlsConnect, TlsStream};
 use tokio_rustls::TlsConnector;
@@ -22,11 +19,8 @@ use tokio_rustls::client::TlsStream as Encrypted;
 
 use super::url::{Protection, wrong};
 use crate::error::OpenError;
+use crate::objects::authorities;
 
-/// Where Debian and most others keep the authorities that the machine trusts.
-const MACHINE: &str = "/etc/ssl/certs/ca-certificates.crt";
-/// Most bytes of a file of authorities: all that there are in the world have a tenth.
-const AUTHORITIES_BYTES_MAX: u64 = 4 << 20;
 /// What servers from version 17 on want to be asked for.
 const PROTOCOL: &[u8] = b"postgresql";
 
@@ -48,8 +42,9 @@ impl Tls {
                 provider: Arc::clone(&provider),
             },
             Protection::VerifyCa | Protection::VerifyFull => {
-                let path = authorities.unwrap_or(Path::new(MACHINE));
-                let roots = Arc::new(read(path)?);
+                let path = authorities.unwrap_or(Path::new(authorities::MACHINE));
+                let roots = authorities::read(path).map_err(|reason| wrong(&reason))?;
+                let roots = Arc::new(roots);
                 let by = WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(&provider))
                     .build()
                     .map_err(|error| unusable(path, &error.to_string()))?;
@@ -76,31 +71,6 @@ fn unusable(path: &Path, reason: &str) -> OpenError {
     wrong(&format!(
         "the authorities in {path} cannot be used: {reason}"
     ))
-}
-
-fn read(path: &Path) -> Result<RootCertStore, OpenError> {
-    let failed = |error: io::Error| unusable(path, &error.to_string());
-    // A FIFO would be waited for.
-    if !std::fs::metadata(path).map_err(failed)?.is_file() {
-        return Err(unusable(path, "it is no file"));
-    }
-    let file = std::fs::File::open(path).map_err(failed)?;
-    let mut pem = Vec::new();
-    let read = file.take(AUTHORITIES_BYTES_MAX + 1).read_to_end(&mut pem);
-    if read.map_err(failed)? as u64 > AUTHORITIES_BYTES_MAX {
-        let reason = format!("it has more than {AUTHORITIES_BYTES_MAX} bytes");
-        return Err(unusable(path, &reason));
-    }
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(&pem) {
-        let certificate = certificate.map_err(|_| unusable(path, "its PEM is damaged"))?;
-        // Some that machines trust are older than what rustls takes.
-        let _too_old = roots.add(certificate);
-    }
-    if roots.is_empty() {
-        return Err(unusable(path, "it holds no certificate of an authority"));
-    }
-    Ok(roots)
 }
 
 /// Looks at the server's certificate as far as it was asked to; that the server has its key is always looked at.

@@ -10,6 +10,7 @@ use super::fault::Fault;
 use super::last_put::LastPut;
 use super::read::{now, owner_id, value};
 use super::shapes::{Numbered, NumberedIndex, Shapes, pack, unpack};
+use super::word_index::WordIndex;
 use crate::batch::{Batch, Committed};
 use crate::blob::BlobHash;
 use crate::error::StoreError;
@@ -45,13 +46,19 @@ pub(super) struct Writes {
     new_owners: Vec<Owner>,
     /// A row that is still to be written: what counts a stream's stanzas is mostly put again at once.
     pub(super) last_put: Option<LastPut>,
+    /// The index of words, which follows behind.
+    pub(super) words: WordIndex,
 }
 
 /// One index key that a row has or is to have.
 type NumberedKey = (i64, Vec<u8>);
 
 impl Writes {
-    pub(super) fn new(db: Connection, shapes: Arc<Shapes>) -> rusqlite::Result<Self> {
+    pub(super) fn new(
+        db: Connection,
+        shapes: Arc<Shapes>,
+        words: WordIndex,
+    ) -> rusqlite::Result<Self> {
         let mut writes = Self {
             db,
             shapes,
@@ -67,6 +74,7 @@ impl Writes {
             freed: Vec::new(),
             new_owners: Vec::new(),
             last_put: None,
+            words,
         };
         writes.recall()?;
         Ok(writes)
@@ -80,6 +88,8 @@ impl Writes {
                     row.get(0)
                 })?;
         (self.last_log_id, self.next_payload) = high_water(&self.db)?;
+        // What is in the index by a number never gets it again.
+        self.next_payload = self.next_payload.max(self.words.reach());
         self.has_unique_keys = self
             .db
             .prepare_cached("SELECT 1 FROM log_unique LIMIT 1")?

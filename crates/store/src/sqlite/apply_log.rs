@@ -82,9 +82,20 @@ impl Writes {
         if entry.id > self.last_log_id {
             self.last_log_id = entry.id;
             self.last_is_gone = false;
+        } else if self.has_greater(log, owner, id)? {
+            self.words.note_disorder(log, owner)?;
         }
         self.high_water_due |= payload % HIGH_WATER_PAYLOADS == 0;
         Ok(new)
+    }
+
+    /// Whether an owner has entries by greater ids.
+    fn has_greater(&self, log: i64, owner: i64, id: i64) -> rusqlite::Result<bool> {
+        self.db
+            .prepare_cached(
+                "SELECT 1 FROM log_entry WHERE log = ?1 AND owner = ?2 AND id > ?3 LIMIT 1",
+            )?
+            .exists([log, owner, id])
     }
 
     pub(super) fn clear_marks(
@@ -236,7 +247,7 @@ impl Writes {
     }
 
     pub(super) fn replace(
-        &self,
+        &mut self,
         shape: &'static str,
         owner: &Owner,
         id: LogId,
@@ -246,11 +257,21 @@ impl Writes {
         let Some(owner) = self.known_owner(owner)? else {
             return Ok(0);
         };
-        let mut update = self.db.prepare_cached(
-            "UPDATE log_payload SET payload = ?4 WHERE id =
-             (SELECT payload FROM log_entry WHERE log = ?1 AND owner = ?2 AND id = ?3)",
+        let mut select = self.db.prepare_cached(
+            "SELECT payload FROM log_entry WHERE log = ?1 AND owner = ?2 AND id = ?3",
         )?;
-        Ok(update.execute(params![log, owner, sql_id(id), payload])? as u64)
+        let number = select.query_row(params![log, owner, sql_id(id)], |row| row.get(0));
+        let Some(number) = number.optional()? else {
+            return Ok(0);
+        };
+        drop(select);
+        let text = self.shapes.any(shape)?.shape.text_of(payload);
+        self.words
+            .note_text(&self.db, &self.shapes, number, text.as_deref())?;
+        let mut update = self
+            .db
+            .prepare_cached("UPDATE log_payload SET payload = ?2 WHERE id = ?1")?;
+        Ok(update.execute(params![number, payload])? as u64)
     }
 
     pub(super) fn delete_entries(
@@ -327,6 +348,8 @@ impl Writes {
         for run in self.payloads_gone.chunk_by(|one, next| one + 1 == *next) {
             delete.execute([run[0], run[run.len() - 1]])?;
         }
+        drop(delete);
+        self.words.note_gone(&self.payloads_gone);
         self.payloads_gone.clear();
         Ok(())
     }

@@ -97,7 +97,11 @@ impl FileBlobs {
         is_referenced: impl Fn(&BlobHash) -> bool,
     ) -> std::io::Result<()> {
         for shard in fs::read_dir(&self.place.directory)? {
-            for file in fs::read_dir(shard?.path())? {
+            let shard = shard?;
+            if !shard.file_type()?.is_dir() {
+                continue;
+            }
+            for file in fs::read_dir(shard.path())? {
                 let name = file?.file_name();
                 if let Some(hash) = name.to_str().and_then(BlobHash::from_hex)
                     && !is_referenced(&hash)

@@ -8,11 +8,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rusqlite::{Connection, Row, params};
 
 use super::apply::high_water;
-use super::blobs::{BlobPlace, FileBlobs};
-use super::fault::{failed, io_failed};
+use super::fault::failed;
+use super::kept::Kept;
 use super::open::reader_connection;
 use super::shapes::{self, Stored, kind_number};
-use crate::backend::{BackupOut, BackupOutcome};
+use crate::backend::{BackupOut, BackupOutcome, Contents};
 use crate::backup::{BackupAbout, BackupError, Dump, EntryRecord, Header, HeaderShape, RowRecord};
 use crate::blob::BlobHash;
 use crate::error::StoreError;
@@ -28,7 +28,7 @@ impl From<rusqlite::Error> for BackupError {
 /// What is needed to make one.
 pub(super) struct Source<'a> {
     pub(super) database: &'a Path,
-    pub(super) blobs: &'a FileBlobs,
+    pub(super) blobs: &'a Kept,
     /// Set when the store closes: the backup ends early.
     pub(super) closing: &'a AtomicBool,
 }
@@ -38,7 +38,8 @@ pub(super) fn run(source: &Source<'_>, mut out: BackupOut, about: BackupAbout) -
     let db = reader_connection(source.database)?;
     // From before the snapshot, so that each blob that it knows stays.
     source.blobs.keep_all();
-    let outcome = from_snapshot(&db, source.blobs.place(), source.closing, &mut *out, about);
+    let contents = source.blobs.contents();
+    let outcome = from_snapshot(&db, &*contents, source.closing, &mut *out, about);
     source.blobs.keep_no_longer();
     outcome
 }
@@ -46,7 +47,7 @@ pub(super) fn run(source: &Source<'_>, mut out: BackupOut, about: BackupAbout) -
 /// Writes everything that a connection sees from now on.
 pub(super) fn from_snapshot(
     db: &Connection,
-    files: &BlobPlace,
+    files: &dyn Contents,
     closing: &AtomicBool,
     out: &mut dyn Write,
     about: BackupAbout,
@@ -182,7 +183,7 @@ fn entry(dump: &mut Dump<'_>, owner: &Owner, shape: u32, row: &Row<'_>) -> Resul
 fn blobs(
     closing: &AtomicBool,
     db: &Connection,
-    files: &BlobPlace,
+    files: &dyn Contents,
     dump: &mut Dump<'_>,
 ) -> Result<(), BackupError> {
     let mut select = db.prepare(
@@ -194,8 +195,7 @@ fn blobs(
         let hash = BlobHash(row.get(0)?);
         let length = files.length(&hash)?.ok_or(BackupError::Blob(hash))?;
         dump.blob(&hash, length, |offset, bytes_max| {
-            let part = files.read_part(&hash, offset, bytes_max);
-            part.map_err(|error| io_failed(&error))
+            files.part(&hash, offset, bytes_max)
         })?;
     }
     Ok(())

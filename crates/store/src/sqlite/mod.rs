@@ -5,6 +5,7 @@
 //! | name | is |
 //! |---|---|
 //! | `waxwing.db`, `-wal`, `-shm` | tables, logs and references to blobs; see `schema.sql` |
+//! | `waxwing-words.db`, `-wal`, `-shm` | the index of words and addresses; see `words.sql`. Made anew where it is missing |
 //! | `waxwing.lock` | locked (`flock`) while a process has the directory open; says since when the machine ran then |
 //! | `blobs/ab/ab01…` | blobs by their hash |
 //! | `blobs/new/` | blobs that are being written or removed; emptied at the start |
@@ -28,8 +29,9 @@ use crate::backend::{Backend, BackupOut, BackupOutcome, BlobFiles, Done, Query};
 use crate::backup::{BackupAbout, BackupError};
 use crate::batch::Batch;
 use crate::blob::BlobHash;
-use crate::error::OpenError;
+use crate::error::{OpenError, StoreError};
 use crate::figures::Figures;
+use crate::objects::ObjectPlace;
 use crate::reply::Reply;
 use crate::shape::{Shape, declared};
 use crate::store::Store;
@@ -43,6 +45,7 @@ mod checkpoint;
 mod doctor;
 mod dump;
 mod fault;
+mod kept;
 mod last_put;
 mod migrate;
 mod open;
@@ -52,17 +55,21 @@ mod queue;
 mod read;
 mod remove;
 mod restore;
+mod search;
 mod shapes;
 mod vacant;
+mod word_index;
 mod writer;
 
 use apply::Writes;
-use blobs::{FileBlobs, Work};
+use blobs::Work;
 use checkpoint::Checkpoints;
+use kept::Kept;
 use open::{Directory, Lock, io, reader_connection};
 use pool::Pool;
 use queue::Queue;
 use shapes::Shapes;
+use word_index::{WordIndex, words_path};
 use writer::Writer;
 
 pub use doctor::Examination;
@@ -70,6 +77,8 @@ pub(crate) use restore::restore_from;
 
 /// Threads that write, read and remove the files of blobs.
 const FILE_THREADS: usize = 2;
+/// Threads that wait for parts of blobs, where an object store has them. Each holds one part in memory.
+const OBJECT_THREADS: usize = 16;
 
 /// How to open a SQLite database.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,6 +87,8 @@ pub struct SqliteOptions {
     pub readers: usize,
     /// How large the database may grow in bytes, its log and the blobs not counted; `None`: as the disk allows.
     pub bytes_max: Option<u64>,
+    /// Where blobs are, if not in the data directory.
+    pub objects: Option<ObjectPlace>,
 }
 
 impl Default for SqliteOptions {
@@ -85,6 +96,7 @@ impl Default for SqliteOptions {
         Self {
             readers: thread::available_parallelism().map_or(1, |cores| cores.get().min(4)),
             bytes_max: None,
+            objects: None,
         }
     }
 }
@@ -124,7 +136,7 @@ struct Sqlite {
     readers: Arc<Pool<Query>>,
     workers: Arc<Pool<Work>>,
     checkpoints: Arc<Pool<()>>,
-    blobs: Arc<FileBlobs>,
+    blobs: Kept,
     database: PathBuf,
     alarm: Arc<Alarm>,
     backup: Mutex<Option<JoinHandle<()>>>,
@@ -144,6 +156,11 @@ impl Sqlite {
         Self::start(&directory, options, lock, db, shapes).map_err(|error| match error {
             StartError::Io(error) => io(path, &error),
             StartError::Database(error) => directory.refused(&error),
+            StartError::Refused(error) => error,
+            StartError::Words(error) => OpenError::Environment {
+                path: words_path(&directory.database),
+                error,
+            },
         })
     }
 
@@ -157,11 +174,8 @@ impl Sqlite {
         let database = &directory.database;
         let alarm = Arc::new(Alarm::new(database.clone()));
         let (queue, workers) = (Arc::new(Queue::default()), Pool::new());
-        let blobs = FileBlobs::open(
-            directory.blobs.clone(),
-            Arc::clone(&queue),
-            Arc::clone(&workers),
-        )?;
+        let objects = options.objects.as_ref();
+        let blobs = Kept::open(directory, objects, &db, &queue, &workers)?;
         // From here on, dropping it ends what was started.
         let mut sqlite = Self {
             lock: Arc::new(lock),
@@ -169,7 +183,7 @@ impl Sqlite {
             readers: Pool::new(),
             workers,
             checkpoints: Pool::new(),
-            blobs: Arc::new(blobs),
+            blobs,
             database: database.clone(),
             alarm: Arc::clone(&alarm),
             backup: Mutex::default(),
@@ -183,39 +197,45 @@ impl Sqlite {
             Checkpoints::start(database.clone(), Arc::clone(&sqlite.checkpoints), &alarm)?;
         sqlite.threads.push(thread);
         checkpoints.watch(&mut db)?;
-        sqlite.start_readers(database, options.readers.max(1), &shapes)?;
+        let words = WordIndex::open(database, &db, &shapes)?;
+        sqlite.start_readers(&words, database, options.readers.max(1), &shapes)?;
         sqlite.start_writer(Writer {
             path: database.clone(),
             bytes_max: options.bytes_max,
             queue: Arc::clone(&sqlite.queue),
-            writes: Writes::new(db, shapes)?,
+            writes: Writes::new(db, shapes, words)?,
             readers: Arc::clone(&sqlite.readers),
             checkpoints,
             alarm,
-            blobs: Arc::clone(&sqlite.blobs),
+            blobs: sqlite.blobs.clone(),
             broken: false,
             failing: false,
             groups_since_gone_step: 0,
         })?;
-        sqlite.collect_orphans(reader_connection(database)?);
+        sqlite.collect_orphans(reader_connection(database)?)?;
         Ok(sqlite)
     }
 
     fn start_readers(
         &mut self,
+        words: &WordIndex,
         database: &Path,
         count: usize,
         shapes: &Arc<Shapes>,
     ) -> Result<(), StartError> {
         for _ in 0..count {
-            let db = reader_connection(database)?;
+            let (db, words) = (reader_connection(database)?, words.reader()?);
             let shapes = Arc::clone(shapes);
             let thread = self.readers.start("store-read", move |query| {
-                read::answer_from_snapshot(&db, &shapes, query);
+                read::answer_from_snapshot(&db, &words, &shapes, query);
             })?;
             self.threads.push(thread);
         }
-        for _ in 0..FILE_THREADS {
+        let count = match self.blobs {
+            Kept::Files(_) => FILE_THREADS,
+            Kept::Objects(_) => OBJECT_THREADS,
+        };
+        for _ in 0..count {
             self.threads
                 .push(self.workers.start("store-files", |work: Work| work())?);
         }
@@ -235,26 +255,51 @@ impl Sqlite {
     }
 
     /// Looks for blobs to which nothing refers, beside everything else.
-    fn collect_orphans(&self, db: Connection) {
-        let blobs = Arc::clone(&self.blobs);
-        self.offload(Box::new(move || {
-            let is_referenced = |hash: &BlobHash| {
+    fn collect_orphans(&mut self, db: Connection) -> std::io::Result<()> {
+        let is_referenced = move |hash: &BlobHash| {
+            let look = || -> rusqlite::Result<bool> {
                 let mut select =
                     db.prepare_cached("SELECT 1 FROM blob_ref WHERE hash = ?1 LIMIT 1")?;
                 select.exists([hash.0])
             };
             // Where it cannot be known, the blob stays.
-            let result = blobs.collect_orphans(|hash| is_referenced(hash).unwrap_or(true));
-            if let Err(error) = result {
-                tracing::warn!(%error, "blobs without references could not be looked for");
+            look().unwrap_or(true)
+        };
+        match self.blobs.clone() {
+            Kept::Files(files) => self.offload(Box::new(move || {
+                if let Err(error) = files.collect_orphans(is_referenced) {
+                    tracing::warn!(%error, "blobs without references could not be looked for");
+                }
+            })),
+            // It goes on as long as the store is open.
+            Kept::Objects(objects) => {
+                let thread = thread::Builder::new()
+                    .name("store-clean".to_owned())
+                    .spawn(move || objects.clean(is_referenced))?;
+                self.threads.push(thread);
             }
-        }));
+        }
+        Ok(())
     }
 }
 
 enum StartError {
     Io(std::io::Error),
     Database(rusqlite::Error),
+    Words(StoreError),
+    Refused(OpenError),
+}
+
+impl From<StoreError> for StartError {
+    fn from(error: StoreError) -> Self {
+        Self::Words(error)
+    }
+}
+
+impl From<OpenError> for StartError {
+    fn from(error: OpenError) -> Self {
+        Self::Refused(error)
+    }
 }
 
 impl From<std::io::Error> for StartError {
@@ -278,7 +323,7 @@ impl Backend for Sqlite {
         if let Some(query) = self.queue.read(query)
             && let Some(query) = self.readers.push(query)
         {
-            query.fail(crate::error::StoreError::Closed);
+            query.fail(StoreError::Closed);
         }
     }
 
@@ -296,7 +341,7 @@ impl Backend for Sqlite {
     }
 
     fn blobs(&self) -> Arc<dyn BlobFiles> {
-        Arc::<FileBlobs>::clone(&self.blobs)
+        self.blobs.shared()
     }
 
     fn backup(&self, out: BackupOut, about: BackupAbout, reply: Reply<BackupOutcome>) {
@@ -305,7 +350,7 @@ impl Backend for Sqlite {
             reply.send(Ok(Err(BackupError::Busy)));
             return;
         }
-        let (database, blobs) = (self.database.clone(), Arc::clone(&self.blobs));
+        let (database, blobs) = (self.database.clone(), self.blobs.clone());
         let closing = Arc::clone(&self.closing);
         let backing_up = Arc::clone(&self.backing_up);
         let alarm = Arc::clone(&self.alarm);
@@ -340,6 +385,7 @@ impl Drop for Sqlite {
     fn drop(&mut self) {
         // The writer goes last: what waits for it is still done, and its connection closes the database.
         self.closing.store(true, Ordering::Relaxed);
+        self.blobs.stop();
         self.workers.close();
         self.readers.close();
         self.checkpoints.close();
@@ -360,6 +406,7 @@ impl Drop for Sqlite {
                 tracing::error!("a thread of the store panicked");
             }
         }
+        self.blobs.end();
     }
 }
 

@@ -481,6 +481,8 @@ pub(super) fn writer_connection(
         db.pragma_update(None, "max_page_count", bytes / page_bytes)?;
     }
     db.pragma_update(None, "synchronous", "FULL")?;
+    // What somebody has removed is not left in the file's free room.
+    db.pragma_update(None, "secure_delete", true)?;
     db.pragma_update(None, "cache_size", -16_384)?;
     db.pragma_update(None, "journal_size_limit", LOG_BYTES_KEPT)?;
     Ok(db)

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::fault::{Fault, failed};
+use super::search::WordReader;
 use super::shapes::{Numbered, Shapes};
 use crate::backend::{
     Count, CountEntries, Find, FoundRow, Get, IdOf, Owners, PageOf, Place, Query, RawEntry,
@@ -14,10 +15,10 @@ use crate::backend::{
 };
 use crate::error::StoreError;
 use crate::key::ByteRange;
-use crate::limits::{PAGE_BYTES_MAX, PAGE_STEP_ENTRIES_MAX};
+use crate::limits::PAGE_BYTES_MAX;
 use crate::log::{Direction, LogId, Marks, Page};
 use crate::owner::Owner;
-use crate::shape::ShapeKind;
+use crate::shape::{Shape, ShapeKind};
 
 /// Most rows of a question that the writer answers itself, between batches; larger ones wait for its commit
 /// and go to a reader.
@@ -29,7 +30,7 @@ pub(super) fn is_light(query: &Query) -> bool {
         // Counting one owner's rows reads an index; it is asked before a row is added, and the next one waits for that.
         Query::Get(..) | Query::IdOf(..) | Query::LastLogId(_) | Query::Count(..) => true,
         Query::Scan(query, _) => query.limit <= LIGHT_ROWS_MAX,
-        Query::Page(query, _) => query.page.limit <= LIGHT_ROWS_MAX && query.page.address.is_none(),
+        Query::Page(query, _) => query.page.limit <= LIGHT_ROWS_MAX && !query.page.is_searching(),
         Query::Find(..) | Query::Owners(..) | Query::CountEntries(..) => false,
     }
 }
@@ -53,7 +54,12 @@ pub(super) fn answer(db: &Connection, shapes: &Shapes, last_log_id: LogId, query
 }
 
 /// Answers from one snapshot of a reader's connection.
-pub(super) fn answer_from_snapshot(db: &Connection, shapes: &Shapes, query: Query) {
+pub(super) fn answer_from_snapshot(
+    db: &Connection,
+    words: &WordReader,
+    shapes: &Shapes,
+    query: Query,
+) {
     // One statement has a snapshot of its own.
     if matches!(query, Query::Get(..) | Query::Scan(..)) {
         return answer(db, shapes, LogId::MIN, query);
@@ -63,7 +69,12 @@ pub(super) fn answer_from_snapshot(db: &Connection, shapes: &Shapes, query: Quer
         query.fail(failed(&error));
         return;
     }
-    answer(db, shapes, LogId::MIN, query);
+    match query {
+        Query::Page(query, reply) => {
+            reply.send(words.page(db, shapes, &query).map_err(StoreError::from));
+        }
+        query => answer(db, shapes, LogId::MIN, query),
+    }
     let Err(error) = kept("COMMIT") else {
         return;
     };
@@ -268,8 +279,9 @@ pub(super) fn address_number(address: Option<&str>) -> i64 {
     i64::from(hash.max(1))
 }
 
-fn page(db: &Connection, shapes: &Shapes, query: &PageOf) -> Result<RawPage, Fault> {
-    let log = shapes.log(query.shape)?;
+/// A page by a look at each entry.
+pub(super) fn page(db: &Connection, shapes: &Shapes, query: &PageOf) -> Result<RawPage, Fault> {
+    let Numbered { id: log, shape, .. } = shapes.of_kind(query.shape, ShapeKind::Log)?;
     let page = &query.page;
     let (Some(ids), Some(owner)) = (page.ids(), owner_id(db, &query.owner)?) else {
         return Ok(RawPage::default());
@@ -293,11 +305,11 @@ fn page(db: &Connection, shapes: &Shapes, query: &PageOf) -> Result<RawPage, Fau
         db.prepare_cached("SELECT payload, address FROM log_payload WHERE id = ?1")?;
     let address = address_number(page.address.as_deref());
     let mut found = RawPage::default();
-    let (mut bytes, mut looked_at, mut last) = (0, 0, None);
+    let (mut bytes, mut looked_at, mut looked_bytes, mut last) = (0, 0, 0, None);
     while let Some(row) = rows.next()? {
         let id = LogId(row.get(0)?);
         let marks = Marks::from_bits(row.get(1)?);
-        if looked_at == PAGE_STEP_ENTRIES_MAX {
+        if looked_at == page.step_entries_max() || looked_bytes >= PAGE_BYTES_MAX {
             found.next = last;
             break;
         }
@@ -307,7 +319,9 @@ fn page(db: &Connection, shapes: &Shapes, query: &PageOf) -> Result<RawPage, Fau
         let full = found.entries.len() == page.limit || bytes >= PAGE_BYTES_MAX;
         if may_fit {
             let payload: i64 = row.get(3)?;
-            let payload = payloads.query_row([payload], |row| fitting(row, page))?;
+            let looked = payloads.query_row([payload], |row| fitting(row, shape, page))?;
+            looked_bytes += looked.bytes;
+            let payload = looked.payload;
             if full && payload.is_some() {
                 found.next = last;
                 break;
@@ -322,14 +336,30 @@ fn page(db: &Connection, shapes: &Shapes, query: &PageOf) -> Result<RawPage, Fau
     Ok(found)
 }
 
-/// The payload, if its address is the one that was asked for.
-fn fitting(row: &Row<'_>, page: &Page) -> rusqlite::Result<Option<Bytes>> {
+/// A payload that was looked at.
+pub(super) struct Looked {
+    /// If it is what was asked for.
+    pub(super) payload: Option<Bytes>,
+    /// Bytes that were read and are of no use.
+    pub(super) bytes: usize,
+}
+
+/// The payload, if its address is the one that was asked for, and its text.
+pub(super) fn fitting(row: &Row<'_>, shape: &Shape, page: &Page) -> rusqlite::Result<Looked> {
     if let Some(wanted) = &page.address
         && row.get_ref(1)?.as_str_or_null()? != Some(wanted)
     {
-        return Ok(None);
+        return Ok(Looked {
+            payload: None,
+            bytes: 0,
+        });
     }
-    Ok(Some(Bytes::from(row.get::<_, Vec<u8>>(0)?)))
+    let payload = row.get_ref(0)?.as_blob()?;
+    let fits = page.fits_text(shape, payload);
+    Ok(Looked {
+        payload: fits.then(|| Bytes::copy_from_slice(payload)),
+        bytes: if fits { 0 } else { payload.len() },
+    })
 }
 
 /// An id as SQL has it. Those that do not fit were refused, or are the ends of ranges.

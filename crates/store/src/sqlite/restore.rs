@@ -12,15 +12,18 @@ use rusqlite::{Connection, params};
 
 use super::apply::high_water;
 use super::blobs::{create_synced, sync_directory};
+use super::kept::new_name;
 use super::open::{Directory, beside_connection, create_database, io};
 use super::read::address_number;
 use super::shapes::kind_number;
 use super::vacant::BESIDE;
+use super::word_index;
 use crate::backup::{
     BackupError, BackupSummary, EntryRecord, Header, Reader, Record, RowRecord, verify_backup,
 };
 use crate::blob::BlobHash;
 use crate::error::{OpenError, StoreError};
+use crate::objects::{ObjectPlace, ObjectRestore};
 use crate::shape::{Shape, ShapeKind, declared};
 use crate::store::Store;
 
@@ -34,7 +37,8 @@ const READ_BYTES: usize = 1 << 20;
 const LOG_PAGES: u32 = 4_000;
 
 impl Store {
-    /// Restores a backup into a data directory that is empty or not there, for [`Store::sqlite`] to open. The backup is
+    /// Restores a backup into a data directory that is empty or not there, for [`Store::sqlite`] to open; its blobs into an
+    /// object store, if one is named, where nothing may lie either. The backup is
     /// read to its end and checked before anything is written. After an error, and after a crash too, the directory
     /// holds nothing that a server would start on. What is made belongs to whom the directory belongs. Blocks.
     ///
@@ -43,12 +47,13 @@ impl Store {
     pub fn sqlite_restore(
         backup: &Path,
         directory: &Path,
+        objects: Option<&ObjectPlace>,
         shapes: &[Shape],
     ) -> Result<BackupSummary, BackupError> {
         let open = || File::open(backup).map(|file| BufReader::with_capacity(READ_BYTES, file));
         check_empty(&Directory::new(directory))?;
         verify_backup(open()?, shapes)?;
-        restore_from(open()?, directory, shapes)
+        restore_from(open()?, directory, objects, shapes)
     }
 }
 
@@ -57,6 +62,7 @@ impl Store {
 pub(crate) fn restore_from(
     input: impl Read,
     directory: &Path,
+    objects: Option<&ObjectPlace>,
     shapes: &[Shape],
 ) -> Result<BackupSummary, BackupError> {
     let place = Directory::new(directory);
@@ -67,8 +73,11 @@ pub(crate) fn restore_from(
     // Nobody else is here now; and nobody was in between.
     check_empty(&place)?;
     clear(&place)?;
-    let restored = build(&place, input, shapes).and_then(|summary| {
+    let restored = build(&place, input, objects, shapes).and_then(|(summary, content)| {
         take_effect(&place)?;
+        if let Content::Object(restore) = content {
+            restore.end();
+        }
         Ok(summary)
     });
     if restored.is_err() && !place.database.exists() {
@@ -131,8 +140,9 @@ fn clear(place: &Directory) -> Result<(), BackupError> {
 fn build(
     place: &Directory,
     input: impl Read,
+    objects: Option<&ObjectPlace>,
     shapes: &[Shape],
-) -> Result<BackupSummary, BackupError> {
+) -> Result<(BackupSummary, Content), BackupError> {
     let declared = declared(shapes)?;
     let mut reader = Reader::open(input, &declared)?;
     create_synced(&place.restoring)?;
@@ -140,11 +150,23 @@ fn build(
     create_database(&new.database)?;
     let mut db = beside_connection(&new.database)?;
     db.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
-    let mut fill = Fill::begin(&mut db, &new, &reader.header)?;
+    let content = match objects {
+        Some(objects) => {
+            let name = new_name(objects)?;
+            new.note_objects(objects, &name)?;
+            Content::Object(Box::new(ObjectRestore::begin(
+                objects,
+                new.blobs.clone(),
+                name,
+            )?))
+        }
+        None => Content::File(None),
+    };
+    let mut fill = Fill::begin(&mut db, &new, content, &reader.header)?;
     while let Some(record) = reader.next()? {
         fill.record(record)?;
     }
-    fill.end()?;
+    let content = fill.end()?;
     db.close().map_err(|(_, error)| error)?;
     // Brings older shapes to what is declared, and fills the indexes, which are not in a backup.
     let (lock, db, _) = new.open(None, &declared)?;
@@ -154,7 +176,7 @@ fn build(
     File::open(&new.database)?.sync_all()?;
     give(&place.restoring, &place.path)?;
     sync_directory(&place.restoring)?;
-    reader.summary()
+    Ok((reader.summary()?, content))
 }
 
 /// Gives what was built to whom the data directory belongs: a restore may be run by root.
@@ -178,6 +200,8 @@ fn take_effect(place: &Directory) -> Result<(), BackupError> {
         fs::rename(&new.blobs, &place.blobs)?;
         sync_directory(&place.path)?;
     }
+    // An index of words that was left here is of another database; a server makes one.
+    word_index::remove(&word_index::words_path(&place.database))?;
     fs::rename(&new.database, &place.database)?;
     sync_directory(&place.path)?;
     fs::remove_dir_all(&place.restoring)?;
@@ -191,13 +215,21 @@ struct Fill<'a> {
     owner: i64,
     payload: i64,
     records: u64,
-    blob: Option<File>,
+    content: Content,
+}
+
+/// Where blobs go.
+enum Content {
+    /// Into files: the one that is being written.
+    File(Option<File>),
+    Object(Box<ObjectRestore>),
 }
 
 impl<'a> Fill<'a> {
     fn begin(
         db: &'a mut Connection,
         blobs: &'a Directory,
+        content: Content,
         header: &Header,
     ) -> Result<Self, BackupError> {
         let (_, payload) = high_water(db)?;
@@ -220,7 +252,7 @@ impl<'a> Fill<'a> {
             owner: 0,
             payload,
             records: 0,
-            blob: None,
+            content,
         })
     }
 
@@ -246,11 +278,11 @@ impl<'a> Fill<'a> {
                     .execute(params![self.owner, hash.0, count])?;
             }
             Record::Blob(hash) => self.begin_blob(&hash)?,
-            Record::Part(bytes) => {
-                if let Some(file) = &mut self.blob {
-                    file.write_all(&bytes)?;
-                }
-            }
+            Record::Part(bytes) => match &mut self.content {
+                Content::File(Some(file)) => file.write_all(&bytes)?,
+                Content::File(None) => {}
+                Content::Object(restore) => restore.part(&bytes)?,
+            },
         }
         Ok(())
     }
@@ -304,31 +336,39 @@ impl<'a> Fill<'a> {
 
     fn begin_blob(&mut self, hash: &BlobHash) -> Result<(), BackupError> {
         self.end_blob()?;
+        let file = match &mut self.content {
+            Content::File(file) => file,
+            Content::Object(restore) => return restore.blob(hash),
+        };
         let name = hash.to_string();
         let shard = self.blobs.blobs.join(&name[..2]);
         create_synced(&self.blobs.blobs)?;
         create_synced(&shard)?;
-        self.blob = Some(File::create_new(shard.join(name))?);
+        *file = Some(File::create_new(shard.join(name))?);
         Ok(())
     }
 
     fn end_blob(&mut self) -> Result<(), BackupError> {
-        if let Some(file) = self.blob.take() {
-            file.sync_all()?;
+        match &mut self.content {
+            Content::File(file) => match file.take() {
+                Some(file) => Ok(file.sync_all()?),
+                None => Ok(()),
+            },
+            Content::Object(restore) => restore.end_blobs(),
         }
-        Ok(())
     }
 
-    fn end(mut self) -> Result<(), BackupError> {
+    fn end(mut self) -> Result<Content, BackupError> {
         self.end_blob()?;
         self.db
             .execute("UPDATE high_water SET payload = ?1", [self.payload])?;
         // The names of the blobs are durable before the database that knows them.
-        if self.blobs.blobs.exists() {
+        if matches!(self.content, Content::File(_)) && self.blobs.blobs.exists() {
             for shard in fs::read_dir(&self.blobs.blobs)? {
                 sync_directory(&shard?.path())?;
             }
         }
-        Ok(self.db.execute_batch("COMMIT")?)
+        self.db.execute_batch("COMMIT")?;
+        Ok(self.content)
     }
 }

@@ -72,7 +72,9 @@ impl Directory {
             Some("blobs") => self.blobs.is_dir(),
             Some(name) => {
                 // Which is created under another name, with files of SQLite's beside it.
-                let of_database = name.strip_prefix("waxwing.db");
+                let of_database = name
+                    .strip_prefix("waxwing.db")
+                    .or_else(|| name.strip_prefix("waxwing-words.db"));
                 of_database.is_some_and(|ending| {
                     let ending = ending.strip_prefix(".new").unwrap_or(ending);
                     matches!(ending, "" | "-wal" | "-shm" | "-journal")

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::apply::Writes;
-use super::blobs::FileBlobs;
 use super::checkpoint::Checkpoints;
 use super::fault::{Fault, failed};
+use super::kept::Kept;
 use super::open::writer_connection;
 use super::pool::Pool;
 use super::queue::{Job, Queue, Submitted};
@@ -31,7 +31,7 @@ pub(super) struct Writer {
     pub(super) readers: Arc<Pool<Query>>,
     pub(super) checkpoints: Checkpoints,
     pub(super) alarm: Arc<Alarm>,
-    pub(super) blobs: Arc<FileBlobs>,
+    pub(super) blobs: Kept,
     /// The connection could not be brought back to what is committed.
     pub(super) broken: bool,
     /// The last commit failed, which was said.
@@ -67,7 +67,7 @@ impl Writer {
     /// Works until the queue is closed and empty.
     pub(super) fn run(mut self) {
         let _abandon = Abandon(Arc::clone(&self.queue));
-        while let Some(jobs) = self.queue.take(self.writes.owners_gone) {
+        while let Some(jobs) = self.queue.take(self.has_other_work()) {
             self.restart_log();
             let idle = jobs.is_empty();
             self.work(jobs);
@@ -77,6 +77,33 @@ impl Writer {
             {
                 self.remove_gone();
             }
+            self.follow(idle);
+        }
+        if !self.broken {
+            let Writes {
+                words, db, shapes, ..
+            } = &mut self.writes;
+            words.settle(db, shapes);
+        }
+    }
+
+    /// Whether there is something to do when nobody waits.
+    fn has_other_work(&self) -> bool {
+        let writes = &self.writes;
+        writes.owners_gone || !self.broken && writes.words.is_due(writes.next_payload)
+    }
+
+    /// Has the index of words follow, where nobody waits, or where it is far behind. It reads what is committed, and the
+    /// writer is between two transactions.
+    fn follow(&mut self, idle: bool) {
+        let next = self.writes.next_payload;
+        let words = &mut self.writes.words;
+        let is_due = match idle {
+            true => words.is_due(next),
+            false => words.is_pressing(next),
+        };
+        if is_due && !self.broken {
+            words.step(&self.writes.db, &self.writes.shapes, next);
         }
     }
 

@@ -120,10 +120,10 @@ fn everything_goes_to_the_other_kind_and_back() {
     };
     let (first, last) = (TestDirectory::new(), TestDirectory::new());
     let places = [
-        StorePlace::Directory(first.path().to_owned()),
-        StorePlace::Database(there.address()),
-        StorePlace::Database(further.address()),
-        StorePlace::Directory(last.path().to_owned()),
+        StorePlace::Directory(first.path().to_owned(), None),
+        StorePlace::Database(there.address(), None),
+        StorePlace::Database(further.address(), None),
+        StorePlace::Directory(last.path().to_owned(), None),
     ];
     let store = places[0].open(&all()).unwrap();
     fill_more(&store);
@@ -147,8 +147,8 @@ fn what_is_there_is_not_overwritten() {
         return;
     };
     let directory = TestDirectory::new();
-    let database = StorePlace::Database(place.address());
-    let files = StorePlace::Directory(directory.path().to_owned());
+    let database = StorePlace::Database(place.address(), None);
+    let files = StorePlace::Directory(directory.path().to_owned(), None);
     assert!(matches!(copied(&files, &files), Err(CopyError::Same(_))));
     assert!(matches!(
         copied(&files, &database),
@@ -189,7 +189,7 @@ fn a_copy_that_fails_leaves_nothing() {
         return;
     };
     let (directory, empty) = (TestDirectory::new(), TestDirectory::new());
-    let files = StorePlace::Directory(directory.path().to_owned());
+    let files = StorePlace::Directory(directory.path().to_owned(), None);
     let store = files.open(&all()).unwrap();
     fill(&store);
     drop(store);
@@ -199,14 +199,14 @@ fn a_copy_that_fails_leaves_nothing() {
     let shard = shard.find(|path| !path.ends_with("new")).unwrap();
     let blob = fs::read_dir(shard).unwrap().next().unwrap().unwrap().path();
     fs::write(blob, "something else").unwrap();
-    let database = StorePlace::Database(place.address());
-    let other = StorePlace::Directory(empty.path().to_owned());
+    let database = StorePlace::Database(place.address(), None);
+    let other = StorePlace::Directory(empty.path().to_owned(), None);
     for to in [&database, &other] {
         let failed = copied(&files, to);
         assert!(matches!(failed, Err(CopyError::Read(_))), "{failed:?}");
         assert_eq!(to.look(&all()), Ok(false), "{to:?}");
     }
     let nobody = address("postgresql://waxwing@127.0.0.1:1/x");
-    let failed = copied(&files, &StorePlace::Database(nobody));
+    let failed = copied(&files, &StorePlace::Database(nobody, None));
     assert!(matches!(failed, Err(CopyError::To(_))), "{failed:?}");
 }

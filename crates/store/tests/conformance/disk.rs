@@ -100,6 +100,8 @@ fn its_files_are_for_its_user_alone() {
         [mode(""), mode("waxwing.db"), mode("waxwing.db-wal")],
         [0o700, 0o600, 0o600]
     );
+    let words = ["waxwing-words.db", "waxwing-words.db-wal"];
+    assert_eq!(words.map(mode), [0o600, 0o600]);
 }
 
 #[test]
@@ -112,6 +114,7 @@ fn a_directory_can_have_any_name() {
             &SqliteOptions {
                 readers: 1,
                 bytes_max: None,
+                objects: None,
             },
             &all(),
         )

@@ -41,6 +41,7 @@ fn open(directory: &Path) -> Store {
     let options = SqliteOptions {
         readers: 1,
         bytes_max: None,
+        objects: None,
     };
     Store::sqlite(directory, &options, &all()).unwrap()
 }
@@ -126,6 +127,7 @@ fn examine_as(directory: &Path, any_version: bool) -> Result<Examination, OpenEr
         scratch: &std::env::temp_dir(),
         now_micros: NOW,
         any_version,
+        objects: None,
     };
     Examination::of(directory, &options, &all())
 }
@@ -171,7 +173,7 @@ fn restored(backup: &[u8]) {
     let file = directory.path().join("a.backup");
     fs::write(&file, backup).unwrap();
     let data = directory.path().join("data");
-    Store::sqlite_restore(&file, &data, &all()).unwrap();
+    Store::sqlite_restore(&file, &data, None, &all()).unwrap();
     let store = open(&data);
     committed(&store, |batch| {
         batch.put(&CARDS, &alice(), "new", &card("new"));
@@ -228,7 +230,8 @@ impl Rig {
             .map(|file| file.unwrap().file_name().into_string().unwrap())
             .collect();
         names.sort();
-        assert_eq!(names, ["blobs", "waxwing.db", "waxwing.lock"]);
+        let left = ["blobs", "waxwing-words.db", "waxwing.db", "waxwing.lock"];
+        assert_eq!(names, left);
         examination
     }
 

@@ -23,10 +23,13 @@ mod limits;
 mod log;
 mod migration;
 mod model;
+mod object_place;
+mod objects;
 mod order;
 mod owner;
 mod place;
 mod postgres;
+mod search;
 mod server;
 mod shapes;
 mod table;
@@ -49,6 +52,17 @@ macro_rules! conformance {
                 })+
             })+
         }
+        mod sqlite_objects {
+            $(mod $module {
+                $(#[test]
+                fn $test() {
+                    let name = concat!(stringify!($module), "/", stringify!($test));
+                    if let Some(place) = crate::object_place::InObjects::new(name) {
+                        crate::$module::$test(&place);
+                    }
+                })+
+            })+
+        }
         mod postgresql {
             $(mod $module {
                 $(#[test]
@@ -61,6 +75,31 @@ macro_rules! conformance {
             })+
         }
     };
+}
+
+/// Tests of blobs, with a database and an object store.
+mod postgresql_objects {
+    macro_rules! blobs {
+        ($($test:ident)+) => {
+            $(#[test]
+            fn $test() {
+                let name = concat!("postgresql/", stringify!($test));
+                if let Some(place) = crate::object_place::InBoth::new(name) {
+                    crate::blob::$test(&place);
+                }
+            })+
+        };
+    }
+    blobs! {
+        a_blob_is_read_in_parts
+        a_blob_has_the_name_of_its_content
+        a_reference_keeps_a_blob
+        a_lease_keeps_a_blob
+        an_unfinished_blob_leaves_nothing
+        references_are_counted_by_owner
+        a_reference_to_nothing_is_refused
+        a_deleted_owner_gives_its_references_back
+    }
 }
 
 conformance! {
@@ -161,6 +200,11 @@ conformance! {
         an_unknown_shape_is_refused
         a_shape_of_another_kind_is_refused
         contradicting_declarations_are_refused;
+    search:
+        entries_are_found_by_their_words
+        a_replaced_text_is_found_as_it_is_now
+        a_page_by_text_ends_early_in_a_long_log
+        random_writes_are_found;
     model:
         random_writes_do_what_the_model_does;
 }

@@ -39,6 +39,10 @@ impl OnDisk {
     pub(crate) fn new() -> Self {
         Self(TestDirectory::new())
     }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.0.path()
+    }
 }
 
 impl Place for OnDisk {

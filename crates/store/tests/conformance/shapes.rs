@@ -45,6 +45,8 @@ pub(crate) static BY_NOTHING: Index<String, Card, String> =
 
 pub(crate) static MESSAGES: Log<Card> = Log::new("messages", 1);
 pub(crate) static NOTES: Log<Card> = Log::new("notes", 1);
+/// A log whose entries are found by their text.
+pub(crate) static SPOKEN: Log<Card> = Log::new("spoken", 1).text(|card| Some(card.text.clone()));
 pub(crate) static UNDECLARED: Table<String, Card> = Table::new("undeclared", 1);
 
 pub(crate) fn all() -> Vec<Shape> {

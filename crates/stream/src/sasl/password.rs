@@ -49,6 +49,12 @@ impl Password {
         }
     }
 
+    /// How many characters the prepared password has.
+    #[must_use]
+    pub fn chars(&self) -> usize {
+        self.0.chars().count()
+    }
+
     /// The prepared password itself, for the mechanisms that need it.
     pub(crate) fn bytes(&self) -> &[u8] {
         self.0.as_bytes()

@@ -10,7 +10,7 @@ use waxwing_stream::sasl::TlsBinding;
 use super::network::{Happened, Network, Transport, Wait};
 use super::{Cast, DOMAIN, Failure, PASSWORD, Runner, Section};
 use crate::dice::Seed;
-use crate::world::{Happening, LinkId, World};
+use crate::world::{Happening, LinkId, RealStore, World};
 
 /// Plays a section against a server of its own. The seed decides how bytes are cut and in what order
 /// tasks run.
@@ -18,7 +18,19 @@ use crate::world::{Happening, LinkId, World};
 /// # Errors
 /// The first thing that goes otherwise.
 pub fn run_in_memory(path: &str, section: &Section, seed: Seed) -> Result<(), Failure> {
-    let world = world(&section.cast, seed.of(0)).map_err(|what| Failure {
+    run(path, section, seed, None)
+}
+
+/// The same with a server that stores for real, on an empty store: its answers take no simulated time.
+///
+/// # Errors
+/// The first thing that goes otherwise.
+pub fn run_on(path: &str, section: &Section, seed: Seed, store: RealStore) -> Result<(), Failure> {
+    run(path, section, seed, Some(store))
+}
+
+fn run(path: &str, section: &Section, seed: Seed, store: Option<RealStore>) -> Result<(), Failure> {
+    let world = world(&section.cast, seed.of(0), store).map_err(|what| Failure {
         path: path.to_owned(),
         line: section.line,
         what,
@@ -31,7 +43,7 @@ pub fn run_in_memory(path: &str, section: &Section, seed: Seed) -> Result<(), Fa
         })
 }
 
-fn world(cast: &Cast, seed: Seed) -> Result<World, String> {
+fn world(cast: &Cast, seed: Seed, store: Option<RealStore>) -> Result<World, String> {
     let settings = Settings {
         domains: std::iter::once(DOMAIN.to_owned())
             .chain(cast.domains.keys().cloned())
@@ -45,7 +57,7 @@ fn world(cast: &Cast, seed: Seed) -> Result<World, String> {
         external: cast.external.clone(),
         ..Settings::default()
     };
-    let mut world = World::new(settings, seed).map_err(|error| error.to_string())?;
+    let mut world = World::on(settings, seed, store).map_err(|error| error.to_string())?;
     for account in cast.accounts() {
         let jid: Result<BareJid, _> = format!("{account}@{DOMAIN}").parse();
         let jid = jid.map_err(|error| error.to_string())?;

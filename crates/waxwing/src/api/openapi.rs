@@ -195,6 +195,10 @@ fn responses(answer: &Value) -> Value {
         let named = json!({ "$ref": format!("#/components/responses/problem-{status}") });
         responses.insert(status.to_string(), named);
     }
+    // HTTP says that before the API sees the request.
+    let large =
+        json!({ "description": "The request's header is too large; nothing more is said." });
+    responses.insert("431".to_owned(), large);
     Value::Object(responses)
 }
 

@@ -42,7 +42,7 @@ fn refused(error: &OpenError) -> Finding {
 }
 
 fn place_findings(place: &StorePlace) -> Vec<Finding> {
-    let StorePlace::Database(address) = place else {
+    let StorePlace::Database(address, _) = place else {
         return Vec::new();
     };
     let settings = match Store::postgres_settings(address, &PostgresOptions::default()) {

@@ -185,6 +185,15 @@ fn port(key: &str, address: SocketAddr, ours: &[SocketAddr]) -> Finding {
     }
     match listen::open(address) {
         Ok(_) => Finding::good(ABOUT, format!("{address} ({key}) is free")),
+        // Whoever checks is no service of systemd, which gives its own what they need.
+        Err(error) if error.is_forbidden() => Finding::warning(
+            ABOUT,
+            format!(
+                "{address} ({key}) was not tried: {} that the service may have",
+                error.reason
+            ),
+        )
+        .mend(error.mend()),
         Err(error) => Finding::fatal(
             ABOUT,
             format!("{address} ({key}) cannot listen: {}", error.reason),

@@ -1,12 +1,20 @@
 //! What was probably meant.
 
-/// The known word that is most like `word`, if any is near.
+/// Least letters of a word that may be the beginning of another.
+const BEGINNING_CHARS_MIN: usize = 3;
+
+/// The known word that is most like `word`, if any is near; otherwise the first that begins so.
 pub(crate) fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
     let best = known
         .iter()
         .map(|&candidate| (distance(word, candidate), candidate))
         .min()?;
-    (best.0 <= 1 + word.chars().count() / 3).then_some(best.1)
+    let chars = word.chars().count();
+    if best.0 <= 1 + chars / 3 {
+        return Some(best.1);
+    }
+    let begins = |candidate: &&&str| chars >= BEGINNING_CHARS_MIN && candidate.starts_with(word);
+    known.iter().find(begins).copied()
 }
 
 /// Levenshtein distance.

@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
-use waxwing_server::options::{ACCOUNTS_MAX, OptionError, URIS_MAX};
+use waxwing_server::options::{ACCOUNTS_MAX, NAMES_MAX, OptionError, URIS_MAX};
 use waxwing_server::settings::check_option;
 use waxwing_server::{OptionValue, Registration};
 
@@ -20,6 +20,7 @@ pub(super) const KEYS: &[&str] = &[
     "domains",
     "data_dir",
     "store",
+    "blobs",
     "listen",
     "web",
     "tls",
@@ -35,6 +36,7 @@ pub(super) const LISTEN_KEYS: &[&str] = &[
     "c2s_plain_loopback",
     "components_loopback",
     "components_tls",
+    "bytestreams",
     "https",
     "tls",
     "http_loopback",
@@ -245,6 +247,7 @@ impl Reader<'_> {
                 "c2s_plain_loopback" => &mut listen.c2s_plain_loopback,
                 "components_loopback" => &mut listen.components_loopback,
                 "components_tls" => &mut listen.components_tls,
+                "bytestreams" => &mut listen.bytestreams,
                 "https" => &mut listen.https,
                 "tls" => &mut listen.tls,
                 "http_loopback" => &mut listen.http_loopback,
@@ -449,6 +452,16 @@ fn expected(error: &OptionError) -> String {
                 "must be a list of at most {URIS_MAX} URIs, like \"mailto:abuse@example.org\", not \"{text}\""
             )
         }
+        OptionError::SecurePage { text, .. } => {
+            format!(
+                "must be a list of at most {URIS_MAX} addresses that begin with https://, not \"{text}\""
+            )
+        }
+        OptionError::Name { text, .. } => {
+            format!(
+                "must be a list of at most {NAMES_MAX} user names, like \"admin\", not \"{text}\""
+            )
+        }
         OptionError::Page { text, .. } => {
             format!(
                 "must be the address of a web page, like \"https://example.org/join\", or an empty text, not \"{text}\""
@@ -470,6 +483,9 @@ fn expected(error: &OptionError) -> String {
         OptionError::Account { text, .. } => format!(
             "must be a list of at most {ACCOUNTS_MAX} accounts, like \"admin@example.org\", not \"{text}\""
         ),
+        OptionError::Host { .. } => {
+            "must be a host name or an IP address, or an empty text".to_owned()
+        }
         OptionError::Unknown(_) => "does not exist".to_owned(),
     }
 }

@@ -1,4 +1,4 @@
-//! Files that hold a secret which another program knows too: an external component, or a TURN server.
+//! Files that hold a secret which another program knows too: an external component, a TURN server, or an object store.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -57,7 +57,11 @@ impl Config {
             let key = format!("external.{name}.secret_file");
             Some((key, external.secret_file.as_ref()?, &mut external.secret))
         });
-        for (key, file, place) in components.chain(external) {
+        let blobs = self.blobs.iter_mut().map(|blobs| {
+            let key = "blobs.secret_file".to_owned();
+            (key, &blobs.secret_file, &mut blobs.secret)
+        });
+        for (key, file, place) in components.chain(external).chain(blobs) {
             let found = secret(file).map_err(|error| ConfigError::Value {
                 line: self.places.line(&key),
                 key,

@@ -9,8 +9,8 @@ use std::thread;
 use serde_json::{Map, Value, json};
 use waxwing_server::Server;
 use waxwing_store::{
-    BackupAbout, BackupError, BackupSummary, PostgresAddress, PostgresOptions, Store, StorePlace,
-    examine_backup,
+    BackupAbout, BackupError, BackupSummary, ObjectPlace, PostgresAddress, PostgresOptions, Store,
+    StorePlace, examine_backup,
 };
 
 use crate::backups::{self, BackupFailed};
@@ -38,7 +38,9 @@ pub(crate) fn run(config: &Config, path: &Path, how: &Doctor) -> Outcome {
     let mut findings = check::database::findings(config, path);
     let is_open = findings.iter().all(|finding| finding.level < Level::Fatal);
     let read = match storage::place(config) {
-        Ok(StorePlace::Database(address)) if is_open => Some(read(&address, how.export.as_deref())),
+        Ok(StorePlace::Database(address, objects)) if is_open => {
+            Some(read(&address, objects, how.export.as_deref()))
+        }
         _ => None,
     };
     let shown = storage::shown(config);
@@ -129,8 +131,15 @@ fn about() -> BackupAbout {
 }
 
 /// Reads all of it, into a backup where that is asked for.
-fn read(address: &PostgresAddress, export: Option<&Path>) -> Result<Examined, BackupFailed> {
-    let options = PostgresOptions::default();
+fn read(
+    address: &PostgresAddress,
+    objects: Option<ObjectPlace>,
+    export: Option<&Path>,
+) -> Result<Examined, BackupFailed> {
+    let options = PostgresOptions {
+        objects,
+        ..PostgresOptions::default()
+    };
     let Some(file) = export else {
         return Ok(pass(address, &options)?);
     };

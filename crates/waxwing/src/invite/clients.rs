@@ -1,4 +1,4 @@
-//! Programs that people are advised to take, by what their browser says it runs on.
+//! Apps that people are advised to take, by what their browser says it runs on.
 
 /// What somebody's machine runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,7 +1,10 @@
 //! The pages, as HTML. Whatever comes from outside is escaped.
+//!
+//! Length: one page after the other, and what each must say.
 
 use waxwing_server::invitations::Purpose;
 use waxwing_stanza::xep::xep_0082_datetime::DateTime;
+use waxwing_stream::sasl::{PASSWORD_BYTES_MAX, PasswordError};
 
 use super::clients::System;
 use super::qr::Code;
@@ -9,36 +12,88 @@ use super::qr::Code;
 /// How they look: for a phone as for a screen, light and dark.
 pub(super) const STYLE: &str = include_str!("style.css");
 
+/// Most characters of a name in the form.
+pub(super) const NAME_CHARS_MAX: usize = 200;
+/// Most characters of a password in the form, as browsers count: each has three bytes at most, and all of them are allowed.
+pub(super) const PASSWORD_CHARS_MAX: usize = PASSWORD_BYTES_MAX / 3;
+
 /// What stood in the way of what a form was for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Problem {
     Form,
     Name,
     Taken,
+    Kept,
     NoPassword,
-    Password,
+    /// It has so many characters at least.
+    Short(u64),
+    Password(PasswordError),
     Differ,
+    /// A form has so many bytes at most.
+    TooLong(usize),
     TooOften,
+    Enough,
+    NoAccounts,
     Server,
 }
 
 impl Problem {
     /// What is said of it; who has no choice of names is told to choose none.
-    fn text(self, is_settled: bool) -> &'static str {
-        match self {
+    fn text(self, is_settled: bool) -> String {
+        let text = match self {
+            Problem::Short(least) => {
+                return format!(
+                    "This password is too short: it needs {least} characters at least."
+                );
+            }
+            Problem::TooLong(most) => {
+                return format!(
+                    "The form is too long: it has {most} bytes at most. Choose a shorter name or password."
+                );
+            }
+            Problem::Password(PasswordError::TooLong) => {
+                return format!(
+                    "This password is too long: it has {PASSWORD_BYTES_MAX} bytes at most."
+                );
+            }
+            Problem::Password(PasswordError::Empty) | Problem::NoPassword => {
+                "A password is needed."
+            }
+            Problem::Password(PasswordError::Prohibited) => {
+                "This password has a character that no app can type, such as a control character. Choose another one."
+            }
+            Problem::Password(PasswordError::Bidirectional) => {
+                "This password mixes writing from the left with writing from the right. Choose another one."
+            }
+            Problem::Kept => "This name is not given out. Choose another one.",
+            Problem::Enough => {
+                "Whoever invited you has given out as many accounts as they may for now. Ask them, or try again in some days."
+            }
+            Problem::NoAccounts => {
+                "No account is made with this link: it makes you the contact of who invited you. Use it with an account that you have."
+            }
             Problem::Form => "The form could not be read. Nothing was done; fill it in once more.",
             Problem::Name => "This name cannot be used. Take small letters and digits.",
             Problem::Taken if is_settled => {
                 "There is an account of this name by now. Ask whoever invited you for another link."
             }
             Problem::Taken => "This name is taken. Choose another one.",
-            Problem::NoPassword => "A password is needed.",
-            Problem::Password => "This password cannot be used. Choose another one.",
             Problem::Differ => "The two passwords are not the same.",
             Problem::TooOften => "Too much was tried from where you are. Try again in an hour.",
             Problem::Server => {
                 "The server cannot do that at the moment. Try again in a few minutes."
             }
+        };
+        text.to_owned()
+    }
+
+    /// The field that it is about, by its id; none where it is about all of the form.
+    fn field(self, is_settled: bool) -> Option<&'static str> {
+        match self {
+            Problem::Name | Problem::Taken | Problem::Kept if !is_settled => Some("name"),
+            Problem::NoPassword | Problem::Short(_) | Problem::Password(_) => Some("password"),
+            Problem::Differ => Some("again"),
+            _ => None,
         }
     }
 }
@@ -58,6 +113,10 @@ pub(super) struct Shown<'a> {
     pub(super) system: Option<System>,
     pub(super) uses_left: u32,
     pub(super) problem: Option<Problem>,
+    /// Whether nobody can log in to the account that gets another password.
+    pub(super) is_disabled: bool,
+    /// Characters of a password at least.
+    pub(super) chars_min: u64,
     /// The name that was filled in before.
     pub(super) name: &'a str,
 }
@@ -70,57 +129,76 @@ pub(super) fn invitation(shown: &Shown<'_>) -> String {
         (_, None) => format!("You are invited to {}", shown.domain),
     };
     let mut body = format!("<h1>{}</h1>\n", escaped(&title));
-    if let Some(problem) = shown.problem {
-        body += &format!(
-            "<p class=\"problem\" role=\"alert\">{}</p>\n",
-            problem.text(shown.account.is_some())
-        );
+    let has_form = shown.registers || shown.purpose == Purpose::Password;
+    if let Some(problem) = shown.problem.filter(|_| !has_form) {
+        body += &alert(problem, shown);
+    }
+    // Who has begun to fill it in goes on there.
+    let is_first = shown.problem.is_some() && has_form && shown.purpose != Purpose::Password;
+    if is_first {
+        body += &form(shown, true);
     }
     if shown.purpose == Purpose::Password {
         let account = escaped(shown.account.unwrap_or_default());
         body += &format!(
             "<p>Choose another password for <strong>{account}</strong>. Devices that are logged in need it then, too.</p>\n"
         );
+        if shown.is_disabled {
+            body += "<p>Nobody can log in to this account at the moment: that is switched off, and stays so with the new password. \
+                     Ask whoever runs this server.</p>\n";
+        }
     } else {
-        body += &by_client(shown);
+        body += &by_client(shown, !is_first);
     }
-    if shown.registers || shown.purpose == Purpose::Password {
-        body += &form(shown);
+    if has_form && !is_first {
+        body += &form(shown, shown.uri.is_none());
     }
     if shown.purpose != Purpose::Password {
-        body += &programs(shown.system);
+        body += &apps("Apps", shown.system);
         if is_on_phone(shown) {
             body += &code(shown, "For another device: scan this with it.");
         }
     }
     let whose = if shown.uses_left > 1 {
-        "This link is for you and whom else it was given to"
+        "This link is for you and for the others who were given it. It works"
     } else {
-        "This link is for you alone, and good once"
+        "This link is for you alone. It works once,"
     };
     body += &format!(
-        "<p class=\"small\">{whose}, until {}. If you expected none, you need do nothing.</p>\n",
+        "<p class=\"small\">{whose} until {}. If you did not expect it, you need do nothing.</p>\n",
         until(shown.expires_micros)
     );
     document(&title, &body)
 }
 
+fn alert(problem: Problem, shown: &Shown<'_>) -> String {
+    format!(
+        "<p class=\"problem\" id=\"problem\" role=\"alert\">{}</p>\n",
+        escaped(&problem.text(shown.account.is_some()))
+    )
+}
+
 /// For who has a client.
-fn by_client(shown: &Shown<'_>) -> String {
+fn by_client(shown: &Shown<'_>, is_primary: bool) -> String {
     let domain = escaped(shown.domain);
     let mut text = match (shown.contact, shown.registers) {
         (Some(_), false) => {
-            "<p>XMPP is a network of many servers, as e‑mail is. With a program and an account of your own, press the button: you become each other's contact.</p>\n".to_owned()
+            "<p>XMPP is an open network of many servers, as e‑mail is. With an app and an account for it, press the button: you become each other's contact.</p>\n".to_owned()
         }
         (_, _) => format!(
-            "<p>XMPP is a network of many servers, as e‑mail is; {domain} is one of them. With a program for it, press the button; without, make an account below and take one of the programs.</p>\n"
+            "<p>{domain} is one of the many servers of XMPP, an open network as e‑mail is. If you have an app for it, open the invitation there. If not, make your account on this page, and then get an app.</p>\n"
         ),
     };
     let Some(uri) = &shown.uri else {
         return text;
     };
+    let class = if is_primary {
+        "button"
+    } else {
+        "button second"
+    };
     text += &format!(
-        "<p><a class=\"button\" href=\"{}\">Open in your program</a></p>\n",
+        "<p><a class=\"{class}\" href=\"{}\">Open in your app</a></p>\n",
         escaped(uri)
     );
     if !is_on_phone(shown) {
@@ -144,11 +222,28 @@ fn code(shown: &Shown<'_>, caption: &str) -> String {
     format!("<figure>{svg}<figcaption>{caption}</figcaption></figure>\n")
 }
 
-fn form(shown: &Shown<'_>) -> String {
+fn form(shown: &Shown<'_>, is_primary: bool) -> String {
     let (heading, button) = match shown.purpose {
         Purpose::Password => ("The new password", "Set the password"),
         Purpose::Account | Purpose::Contact => ("Make an account here", "Make the account"),
     };
+    let is_settled = shown.account.is_some();
+    let wrong = shown.problem.and_then(|problem| problem.field(is_settled));
+    // Of a problem with one field its alert stands before that one, of another before all.
+    let at = |field: &str| match (shown.problem, wrong) {
+        (Some(problem), Some(wrong)) if wrong == field => (
+            alert(problem, shown),
+            " aria-invalid=\"true\" aria-describedby=\"problem\" autofocus",
+        ),
+        _ => (String::new(), ""),
+    };
+    let general = match (shown.problem, wrong) {
+        (Some(problem), None) => alert(problem, shown),
+        _ => String::new(),
+    };
+    let (name_alert, name_mark) = at("name");
+    let (password_alert, password_mark) = at("password");
+    let (again_alert, again_mark) = at("again");
     let name = match (shown.purpose, shown.account) {
         (Purpose::Password, _) => String::new(),
         (_, Some(account)) => format!(
@@ -156,8 +251,8 @@ fn form(shown: &Shown<'_>) -> String {
             escaped(account)
         ),
         (_, None) => format!(
-            "<label for=\"name\">Name</label>\n<p class=\"field\"><input id=\"name\" name=\"name\" type=\"text\" required \
-             maxlength=\"200\" autocomplete=\"username\" autocapitalize=\"none\" autocorrect=\"off\" spellcheck=\"false\" value=\"{}\">\
+            "<label for=\"name\">Name</label>\n{name_alert}<p class=\"field\"><input id=\"name\" name=\"name\" type=\"text\" required \
+             maxlength=\"{NAME_CHARS_MAX}\" autocomplete=\"username\" autocapitalize=\"none\" autocorrect=\"off\" spellcheck=\"false\"{name_mark} value=\"{}\">\
              <span>@{}</span></p>\n",
             escaped(shown.name),
             escaped(shown.domain)
@@ -171,21 +266,24 @@ fn form(shown: &Shown<'_>) -> String {
         ),
         None => String::new(),
     };
+    let least = shown.chars_min;
+    let lengths = format!("minlength=\"{least}\" maxlength=\"{PASSWORD_CHARS_MAX}\"");
+    let class = if is_primary { "" } else { " class=\"second\"" };
     format!(
-        "<h2>{heading}</h2>\n<form method=\"post\" accept-charset=\"utf-8\">\n{name}{hidden}\
-         <label for=\"password\">Password</label>\n\
-         <input id=\"password\" name=\"password\" type=\"password\" required maxlength=\"1000\" autocomplete=\"new-password\">\n\
-         <label for=\"again\">Once more</label>\n\
-         <input id=\"again\" name=\"again\" type=\"password\" required maxlength=\"1000\" autocomplete=\"new-password\">\n\
-         <button type=\"submit\">{button}</button>\n</form>\n"
+        "<h2>{heading}</h2>\n<form method=\"post\" accept-charset=\"utf-8\">\n{general}{name}{hidden}\
+         <label for=\"password\">Password, {least} characters at least</label>\n{password_alert}\
+         <input id=\"password\" name=\"password\" type=\"password\" required {lengths} autocomplete=\"new-password\"{password_mark}>\n\
+         <label for=\"again\">Repeat the password</label>\n{again_alert}\
+         <input id=\"again\" name=\"again\" type=\"password\" required maxlength=\"{PASSWORD_CHARS_MAX}\" autocomplete=\"new-password\"{again_mark}>\n\
+         <button type=\"submit\"{class}>{button}</button>\n</form>\n"
     )
 }
 
-/// Programs, those for somebody's own system first.
-fn programs(own: Option<System>) -> String {
+/// Apps, those for somebody's own system first.
+fn apps(heading: &str, own: Option<System>) -> String {
     let mut systems = System::ALL;
     systems.sort_by_key(|system| Some(*system) != own);
-    let mut text = "<h2>Programs</h2>\n<dl>\n".to_owned();
+    let mut text = format!("<h2>{heading}</h2>\n<dl>\n");
     for system in systems {
         let links = system.clients().iter().map(|client| {
             let (url, name) = (client.url, client.name);
@@ -205,25 +303,43 @@ fn programs(own: Option<System>) -> String {
 }
 
 /// An account was made.
-pub(super) fn made(account: &str, contact: Option<&str>) -> String {
+pub(super) fn made(
+    account: &str,
+    contact: Option<&str>,
+    missed: Option<&str>,
+    system: Option<System>,
+) -> String {
     let account = escaped(account);
     let mut body = format!(
-        "<h1>Welcome</h1>\n<p>Your address is <strong>{account}</strong>. Log in with it, and with the password that you have \
-         chosen, in any program for XMPP.</p>\n"
+        "<h1>Welcome</h1>\n<p>Your account is made. Its address, by which others find you, is <strong>{account}</strong>.</p>\n"
     );
     if let Some(contact) = contact {
         body += &format!("<p>{} is in your list of contacts.</p>\n", escaped(contact));
     }
-    body += &programs(None);
+    if let Some(missed) = missed {
+        body += &format!(
+            "<p>{} could not be entered in your list of contacts. Ask them for their address, and add them in your app.</p>\n",
+            escaped(missed)
+        );
+    }
+    body += &apps("1. Get an app", system);
+    body += &format!(
+        "<h2>2. Log in</h2>\n<p>Choose in it that you have an account, and enter <strong>{account}</strong> and your password.</p>\n"
+    );
     document("Welcome", &body)
 }
 
 /// A password was set.
-pub(super) fn changed(account: &str) -> String {
-    let text = format!(
-        "{account} has the new password. Every device that was logged in needs it now, too."
-    );
-    told("The password is set", &text)
+pub(super) fn changed(account: &str, is_disabled: bool) -> String {
+    let then = if is_disabled {
+        "Nobody can log in to it at the moment, though: that is switched off. Ask whoever runs this server."
+    } else {
+        "Every device that was logged in needs it now, too."
+    };
+    told(
+        "The password is set",
+        &format!("{account} has the new password. {then}"),
+    )
 }
 
 /// A page that says something.
@@ -244,7 +360,8 @@ fn document(title: &str, body: &str) -> String {
 
 /// Day and minute, for people.
 fn until(micros: u64) -> String {
-    let text = DateTime::from_unix_micros(micros).to_string();
+    // HTML takes three digits of a second at most, and nobody needs one.
+    let text = DateTime::from_unix_micros(micros / 1_000_000 * 1_000_000).to_string();
     let (day, time) = text.split_once('T').unwrap_or((text.as_str(), ""));
     let minute = time.get(..5).unwrap_or_default();
     format!("<time datetime=\"{text}\">{day} {minute} UTC</time>")
@@ -284,8 +401,64 @@ mod tests {
             system: Some(System::Linux),
             uses_left: 1,
             problem: None,
+            is_disabled: false,
+            chars_min: 8,
             name: "",
         }
+    }
+
+    #[test]
+    fn a_problem_stands_at_its_field_and_the_form_first() {
+        let again = Shown {
+            problem: Some(Problem::Short(8)),
+            ..shown(Purpose::Account, None)
+        };
+        let html = invitation(&again);
+        assert!(html.find("<form") < html.find("<svg"), "{html}");
+        let alert = html.find("id=\"problem\"").unwrap();
+        assert!(html.find("id=\"name\"").unwrap() < alert);
+        assert!(html[alert..].contains("8 characters at least.</p>\n<input id=\"password\""));
+        assert_eq!(html.matches("aria-invalid=\"true\"").count(), 1);
+        assert_eq!(html.matches("autofocus").count(), 1);
+        // One button is the one to press.
+        for html in [html, invitation(&shown(Purpose::Account, None))] {
+            assert_eq!(
+                html.matches("class=\"second\"").count()
+                    + html.matches("class=\"button second\"").count(),
+                1
+            );
+        }
+    }
+
+    #[test]
+    fn a_time_has_no_more_digits_than_html_takes() {
+        assert_eq!(
+            until(1_700_000_000_123_456),
+            "<time datetime=\"2023-11-14T22:13:20Z\">2023-11-14 22:13 UTC</time>"
+        );
+    }
+
+    #[test]
+    fn who_is_welcome_is_told_what_was_done() {
+        let html = made(
+            "carol@example.org",
+            Some("alice@example.org"),
+            None,
+            Some(System::Ios),
+        );
+        assert!(html.contains("alice@example.org is in your list of contacts"));
+        assert!(html.contains("<dt class=\"own\">"), "{html}");
+        let html = made("carol@example.org", None, Some("alice@example.org"), None);
+        assert!(html.contains("alice@example.org could not be entered"));
+        assert!(!html.contains("is in your list"));
+        assert!(changed("bob@example.org", true).contains("switched off"));
+        let link = Shown {
+            account: Some("bob@example.org"),
+            uri: None,
+            is_disabled: true,
+            ..shown(Purpose::Password, None)
+        };
+        assert!(invitation(&link).contains("switched off"));
     }
 
     #[test]

@@ -159,7 +159,7 @@ async fn one_that_hangs_is_left() {
 async fn too_many_are_not_made() {
     let posting = Posting::new();
     let all = u32::try_from(REQUESTS_MAX).unwrap();
-    let _taken = posting.room.acquire_many(all).await.unwrap();
+    let _taken = posting.room.all.acquire_many(all).await.unwrap();
     let request = request("https://push.example/");
     assert_eq!(posting.post(request).await, Err(WebError::Busy));
 }
@@ -178,4 +178,29 @@ async fn private_addresses_are_refused() {
     assert_eq!(nothing, Err(WebError::Unreachable));
     let literal = addresses(&Fixed(Vec::new()), &request("https://[::1]:99/")).await;
     assert_eq!(literal, Err(WebError::Private));
+}
+
+/// A host that hangs with all of its share leaves room, and leaves nothing behind.
+#[test]
+fn one_host_has_not_all_requests() {
+    let room = Room::new();
+    let enter = |host: &'static str| {
+        let room = room.clone();
+        async move { room.enter(host).await }.boxed()
+    };
+    let places = (0..REQUESTS_PER_HOST_MAX).map(|_| enter("a.example").now_or_never());
+    let mut places: Vec<Place> = places.map(|place| place.unwrap().unwrap()).collect();
+    let mut waiting = enter("a.example");
+    assert!((&mut waiting).now_or_never().is_none());
+    let others = (REQUESTS_PER_HOST_MAX..REQUESTS_MAX).map(|_| enter("b.example").now_or_never());
+    let others: Vec<Place> = others.map(|place| place.unwrap().unwrap()).collect();
+    assert!(
+        enter("c.example").now_or_never().is_none(),
+        "there are too many in all"
+    );
+    drop(others);
+    places.pop();
+    let next = waiting.now_or_never().unwrap().unwrap();
+    drop((places, next));
+    assert!(room.by_host().is_empty());
 }

@@ -17,8 +17,6 @@ use waxwing_store::Blob;
 use crate::site::Site;
 use crate::upload::{absent, guarded, said};
 
-/// Bytes of a file that are read at a time: as much of it as is held.
-const READ_BYTES: usize = 64 * 1024;
 /// Longest time for which a client may keep a file, in seconds. It never changes, and may go.
 const CACHE_SECS_MAX: u64 = 86_400;
 
@@ -125,7 +123,9 @@ fn stream(server: Server, blob: Blob, first: u64, length: u64) -> Body {
     let pieces = try_unfold((first, length), move |(at, left)| {
         let (server, blob) = (server.clone(), blob.clone());
         async move {
-            let most = usize::try_from(left).unwrap_or(usize::MAX).min(READ_BYTES);
+            // As much of it as is held.
+            let best = blob.read_bytes_best();
+            let most = usize::try_from(left).unwrap_or(usize::MAX).min(best);
             if most == 0 {
                 return Ok(None);
             }

@@ -15,10 +15,10 @@ use std::sync::atomic::AtomicBool;
 
 use rusqlite::Connection;
 
-use super::blobs::BlobPlace;
 use super::dump;
 use super::fault::failed;
 use super::open::{Directory, LAYOUT, Lock, beside, io, newer_layout};
+use crate::backend::Contents;
 use crate::backup::{BackupAbout, BackupError, BackupSummary};
 use crate::error::{OpenError, StoreError};
 use crate::examination::{Damage, DamagedPart, ExamineOptions, Findings, Loss};
@@ -47,7 +47,7 @@ use weigh::Weighing;
 /// A data directory that was examined, and what could be read of it.
 pub struct Examination {
     db: Connection,
-    files: BlobPlace,
+    files: Box<dyn Contents>,
     findings: Findings,
     any_version: bool,
     /// No server starts on it meanwhile.
@@ -111,8 +111,8 @@ impl Examination {
         if let Some(error) = layout.clone().filter(|_| !walk.schema_is_whole) {
             return Err(error);
         }
-        let files = BlobPlace::new(place.blobs.clone());
-        let mut findings = weigh(&db, &walk, Some(&files), options, &declared).map_err(wrong)?;
+        let files = place.look_at_blobs(options.objects)?;
+        let mut findings = weigh(&db, &walk, Some(&*files), options, &declared).map_err(wrong)?;
         findings.refusal = refusal;
         findings.versions.splice(..0, layout);
         findings.is_unfinished = (image.ahead.as_ref()).is_some_and(|ahead| ahead.unfinished > 0);
@@ -151,7 +151,7 @@ impl Examination {
             return Err(error.clone().into());
         }
         let never = AtomicBool::new(false);
-        let written = dump::from_snapshot(&self.db, &self.files, &never, out, about);
+        let written = dump::from_snapshot(&self.db, &*self.files, &never, out, about);
         self.db.execute_batch("ROLLBACK")?;
         written
     }
@@ -174,6 +174,7 @@ pub(super) fn damages(
             scratch: Path::new(""),
             now_micros,
             any_version: false,
+            objects: None,
         };
         damages = weigh(&db, &walk, None, &how, declared)?.damages;
     }
@@ -228,7 +229,7 @@ fn is_ours(
 fn weigh(
     db: &Connection,
     walk: &Walk<'_>,
-    files: Option<&BlobPlace>,
+    files: Option<&dyn Contents>,
     options: &ExamineOptions<'_>,
     declared: &BTreeMap<&'static str, Shape>,
 ) -> Result<Findings, StoreError> {

@@ -1,15 +1,13 @@
 //! What is left: indexes against their tables, references against files, and all of it in plain words.
 
-use std::io::ErrorKind;
-
 use rusqlite::params;
 use sha2::{Digest, Sha256};
 
-use super::super::blobs::BlobPlace;
 use super::super::fault::failed;
 use super::trees::TREES;
 use super::walk::{Found, Walk};
 use super::weigh::Weighing;
+use crate::backend::Contents;
 use crate::blob::BlobHash;
 use crate::error::StoreError;
 use crate::examination::{Damage, DamagedPart, ExaminedShape, Loss};
@@ -186,7 +184,7 @@ impl Weighing<'_> {
     }
 
     /// Files that are referred to are there and are what their names say; what is not goes with its references.
-    pub(super) fn files(&mut self, files: &BlobPlace) -> Result<u64, StoreError> {
+    pub(super) fn files(&mut self, files: &dyn Contents) -> Result<u64, StoreError> {
         let sql = |error: rusqlite::Error| failed(&error);
         self.db
             .execute_batch(
@@ -298,18 +296,20 @@ impl Weighing<'_> {
 }
 
 /// What is wrong with a stored file.
-fn wrong_with(files: &BlobPlace, hash: &BlobHash) -> Option<String> {
+fn wrong_with(files: &dyn Contents, hash: &BlobHash) -> Option<String> {
+    match files.length(hash) {
+        Ok(Some(_)) => {}
+        Ok(None) => return Some("it is missing".to_owned()),
+        Err(error) => return Some(format!("it cannot be read: {error}")),
+    }
     let mut sum = Sha256::new();
     let mut offset = 0;
     loop {
-        match files.read_part(hash, offset, BLOB_READ_BYTES_MAX) {
+        match files.part(hash, offset, BLOB_READ_BYTES_MAX) {
             Ok(part) if part.is_empty() => break,
             Ok(part) => {
                 sum.update(&part);
                 offset += part.len() as u64;
-            }
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                return Some("it is missing".to_owned());
             }
             Err(error) => return Some(format!("it cannot be read: {error}")),
         }

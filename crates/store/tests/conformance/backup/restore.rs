@@ -35,7 +35,7 @@ fn everything_is_there_again() {
     for place in [&InMemory::new() as &dyn Place, &OnDisk::new()] {
         let (_folder, file, bytes) = saved(place);
         let directory = TestDirectory::new();
-        let restored = Store::sqlite_restore(&file, directory.path(), &all()).unwrap();
+        let restored = Store::sqlite_restore(&file, directory.path(), None, &all()).unwrap();
         assert_eq!(restored.bytes, bytes.len() as u64);
         assert!(!directory.path().join("restoring").exists());
         let store = open(&directory).unwrap();
@@ -125,9 +125,9 @@ fn a_damaged_backup_touches_nothing() {
         let mut flipped = bytes.clone();
         flipped[at] ^= 0x10;
         fs::write(&file, &flipped).unwrap();
-        assert!(Store::sqlite_restore(&file, directory.path(), &all()).is_err());
+        assert!(Store::sqlite_restore(&file, directory.path(), None, &all()).is_err());
         fs::write(&file, &bytes[..at]).unwrap();
-        assert!(Store::sqlite_restore(&file, directory.path(), &all()).is_err());
+        assert!(Store::sqlite_restore(&file, directory.path(), None, &all()).is_err());
         assert!(!directory.path().exists());
     }
 }
@@ -144,7 +144,7 @@ fn a_directory_that_is_not_empty_is_refused() {
         };
         let before = names();
         assert_eq!(
-            Store::sqlite_restore(&file, directory.path(), &all()),
+            Store::sqlite_restore(&file, directory.path(), None, &all()),
             Err(BackupError::NotEmpty(directory.path().to_owned()))
         );
         assert_eq!(names(), before);
@@ -179,7 +179,7 @@ fn what_a_first_start_left_that_was_cut_short_is_no_obstacle() {
     for name in left {
         fs::write(directory.path().join(name), "").unwrap();
     }
-    Store::sqlite_restore(&file, directory.path(), &all()).unwrap();
+    Store::sqlite_restore(&file, directory.path(), None, &all()).unwrap();
     assert!(!directory.path().join("waxwing.db.new").exists());
     assert!(!directory.path().join("waxwing.db.new-wal").exists());
     drop(open(&directory).unwrap());
@@ -203,7 +203,7 @@ fn copy(from: &Path, to: &Path) {
 fn a_restore_that_did_not_end_is_refused_and_can_be_done_again() {
     let (_folder, file, bytes) = saved(&InMemory::new());
     let whole = TestDirectory::new();
-    Store::sqlite_restore(&file, whole.path(), &all()).unwrap();
+    Store::sqlite_restore(&file, whole.path(), None, &all()).unwrap();
     // Nothing built yet; the database half built; everything built; the blobs renamed.
     for step in 0..4 {
         let directory = TestDirectory::new();
@@ -222,7 +222,7 @@ fn a_restore_that_did_not_end_is_refused_and_can_be_done_again() {
             open(&directory).unwrap_err(),
             OpenError::Unrestored(directory.path().to_owned())
         );
-        Store::sqlite_restore(&file, directory.path(), &all()).unwrap();
+        Store::sqlite_restore(&file, directory.path(), None, &all()).unwrap();
         assert!(backup_of(&open(&directory).unwrap()).1 == bytes);
     }
 }
@@ -243,7 +243,7 @@ fn an_older_backup_is_brought_to_what_is_declared() {
     let mut shapes = all();
     shapes[0] = LOUD_CARDS.shape();
     let directory = TestDirectory::new();
-    Store::sqlite_restore(&file, directory.path(), &shapes).unwrap();
+    Store::sqlite_restore(&file, directory.path(), None, &shapes).unwrap();
     let store = Store::sqlite(directory.path(), &SqliteOptions::default(), &shapes).unwrap();
     assert_eq!(
         wait(store.get(&LOUD_CARDS, &alice(), "a")),
@@ -256,7 +256,7 @@ fn what_is_restored_is_for_its_user_alone() {
     use std::os::unix::fs::PermissionsExt;
     let (_folder, file, _) = saved(&InMemory::new());
     let directory = TestDirectory::new();
-    Store::sqlite_restore(&file, directory.path(), &all()).unwrap();
+    Store::sqlite_restore(&file, directory.path(), None, &all()).unwrap();
     let mode = |name: &str| {
         let path = directory.path().join(name);
         fs::metadata(path).unwrap().permissions().mode() & 0o777

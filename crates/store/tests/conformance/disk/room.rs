@@ -12,6 +12,7 @@ use crate::shapes::{BY_TEXT, CARDS, MESSAGES, TAGGED, alice, all, bob, card, com
 const SMALL: SqliteOptions = SqliteOptions {
     readers: 1,
     bytes_max: Some(1 << 20),
+    objects: None,
 };
 
 fn open(directory: &TestDirectory) -> Store {

@@ -463,6 +463,7 @@ fn a_scratch_file_that_cannot_be_made_is_said() {
         scratch: &nowhere,
         now_micros: NOW,
         any_version: false,
+        objects: None,
     };
     let error = Examination::of(directory.path(), &options, &all()).err();
     let Some(OpenError::Environment { path, error }) = error else {

@@ -12,6 +12,7 @@ fn hasty(readers: usize) -> PostgresOptions {
         readers,
         answer_millis_max: 2_000,
         recover_millis_max: 200,
+        ..PostgresOptions::default()
     }
 }
 
