@@ -25,6 +25,8 @@ pub const PAGE_STEP_ENTRIES_MAX: usize = 20_000;
 /// Entries whose text one page looks at in search of what fits, where no index finds it: to make words of a text takes a
 /// few microseconds.
 pub const PAGE_STEP_TEXTS_MAX: usize = 2_000;
+/// Times that one page of PostgreSQL's looks up a word in the index, before it returns what it has: a few microseconds each.
+pub const PAGE_STEP_SEEKS_MAX: usize = 20_000;
 /// Most secondary indexes of one table: each costs every write.
 pub const INDEXES_MAX: usize = 4;
 /// Most keys that one value has in one index.

@@ -8,6 +8,7 @@ use super::key::{form, long};
 use super::read::{address_number, sql_id};
 use super::session::Session;
 use super::stage::{Body, EntryAt, IndexPlace, RowAt, Stage, StagedEntry, StagedRow};
+use super::word_index::{Rows, WordChanges};
 use crate::log::{LogId, Marks};
 use crate::numbered::pack;
 
@@ -51,13 +52,21 @@ const REFERENCES_GONE: &str = "DELETE FROM waxwing.blob_ref r
 const REFERENCES_PUT: &str = "INSERT INTO waxwing.blob_ref (owner, hash, count)
     SELECT * FROM unnest($1::bigint[], $2::bytea[], $3::bigint[])
     ON CONFLICT (owner, hash) DO UPDATE SET count = excluded.count";
+const WORDS_GONE: &str = "DELETE FROM waxwing.word w
+    USING unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS d(owner, word, id)
+    WHERE w.owner = d.owner AND w.word = d.word AND w.id = d.id";
+const WORDS_NEW: &str = "INSERT INTO waxwing.word (owner, word, id)
+    SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[])";
+const WORDS_REACH: &str = "INSERT INTO waxwing.word_reach (owner, log, id)
+    SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[])
+    ON CONFLICT (owner, log) DO UPDATE SET id = excluded.id";
 /// Fails, and the transaction with it, where somebody else has had the database since: NULL is refused.
 const COUNT: &str = "UPDATE waxwing.state SET last_log_id = $2,
     commits = CASE WHEN starts = $3 AND commits = $1::bigint - 1 THEN $1::bigint END";
 const COMMIT: &str = "COMMIT";
 
 /// What is prepared for every connection that writes.
-pub(super) const STATEMENTS: [&str; 15] = [
+pub(super) const STATEMENTS: [&str; 18] = [
     BURY,
     BEAR,
     INDEX_GONE,
@@ -72,6 +81,9 @@ pub(super) const STATEMENTS: [&str; 15] = [
     REPLACED,
     REFERENCES_GONE,
     REFERENCES_PUT,
+    WORDS_GONE,
+    WORDS_NEW,
+    WORDS_REACH,
     COUNT,
 ];
 
@@ -121,13 +133,22 @@ impl<'a> Statements<'a> {
 }
 
 /// Writes everything that is staged, without a commit.
-pub(super) async fn write(session: &Session, stage: &Stage) -> Result<(), Error> {
-    changes(session, stage).send(false).await
+pub(super) async fn write(
+    session: &Session,
+    stage: &Stage,
+    words: WordChanges,
+) -> Result<(), Error> {
+    changes(session, stage, words).send(false).await
 }
 
 /// Writes everything that is staged, and commits.
-pub(super) async fn flush(session: &Session, stage: &Stage, turn: Turn) -> Result<(), Error> {
-    let mut statements = changes(session, stage);
+pub(super) async fn flush(
+    session: &Session,
+    stage: &Stage,
+    words: WordChanges,
+    turn: Turn,
+) -> Result<(), Error> {
+    let mut statements = changes(session, stage, words);
     let last = sql_id(turn.last_log_id);
     statements.add(
         COUNT,
@@ -141,7 +162,7 @@ pub(super) async fn flush(session: &Session, stage: &Stage, turn: Turn) -> Resul
     statements.send(true).await
 }
 
-fn changes<'a>(session: &'a Session, stage: &'a Stage) -> Statements<'a> {
+fn changes<'a>(session: &'a Session, stage: &'a Stage, words: WordChanges) -> Statements<'a> {
     let mut statements = Statements {
         session,
         all: Vec::new(),
@@ -151,6 +172,14 @@ fn changes<'a>(session: &'a Session, stage: &'a Stage) -> Statements<'a> {
     rows(&mut statements, stage);
     entries(&mut statements, stage);
     references(&mut statements, stage);
+    let WordChanges { gone, new, reach } = words;
+    for (sql, Rows(first, second, third)) in
+        [(WORDS_GONE, gone), (WORDS_NEW, new), (WORDS_REACH, reach)]
+    {
+        let count = first.len();
+        let columns: [Column<'a>; 3] = [Box::new(first), Box::new(second), Box::new(third)];
+        statements.add(sql, count, columns);
+    }
     statements
 }
 

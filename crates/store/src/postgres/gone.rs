@@ -3,6 +3,7 @@
 use super::fault::Fault;
 use super::flush::{Turn, flush};
 use super::stage::{FoundEntry, IndexPlace, Stage};
+use super::word_index::{WordChanges, remove_some};
 use super::writer::Writer;
 use crate::blob::BlobHash;
 use crate::log::Marks;
@@ -73,7 +74,8 @@ impl Writer {
                 freed.push(BlobHash(hash));
             }
         }
-        if !stage.is_changed() {
+        let has_no_words = remove_some(session, owner).await?;
+        if !stage.is_changed() && has_no_words {
             session.execute(FORGET, &[&owner]).await?;
         }
         let turn = Turn {
@@ -81,7 +83,7 @@ impl Writer {
             starts: self.state.starts,
             last_log_id: self.state.last_log_id,
         };
-        flush(session, &stage, turn).await?;
+        flush(session, &stage, WordChanges::default(), turn).await?;
         self.state.commits = turn.commits;
         Ok(freed)
     }

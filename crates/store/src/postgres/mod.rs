@@ -53,6 +53,7 @@ mod read;
 mod readers;
 mod recover;
 mod restore;
+mod search;
 mod session;
 mod settings;
 mod stage;
@@ -60,6 +61,7 @@ mod staged;
 mod start;
 mod tls;
 mod url;
+mod word_index;
 mod writer;
 
 use address::Address;

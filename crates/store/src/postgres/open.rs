@@ -11,12 +11,15 @@ use super::fault::words;
 use super::lock::{self, State};
 use super::migrate;
 use super::session::{Session, statement_timeout};
+use super::word_index;
 use crate::error::OpenError;
 use crate::numbered::{Shapes, check};
 use crate::shape::Shape;
 
-/// The layout that `schema.sql` creates.
-const LAYOUT: u32 = 1;
+/// The layout that is created: that of `schema.sql`, and what later ones brought, in order.
+const LAYOUT: u32 = 2;
+/// What makes layout 2 of layout 1.
+const WORDS: &str = include_str!("words.sql");
 /// The first version of PostgreSQL that has all that is used: names of its own making, and sorting what is sorted
 /// by its first column.
 const VERSION_MIN: i32 = 130_000;
@@ -125,19 +128,21 @@ pub(super) async fn look(
         .map_err(|error| unreachable(address, &error))?;
     let looked = look_at(&session, address, declared).await;
     session.close().await;
-    looked.map_err(|refusal| refusal.explained(address))
+    let layout = looked.map_err(|refusal| refusal.explained(address))?;
+    Ok(layout.is_some())
 }
 
+/// The layout of what is ours, if there is any.
 async fn look_at(
     session: &Session,
     address: &Address,
     declared: &BTreeMap<&'static str, Shape>,
-) -> Result<bool, Refusal> {
-    let is_ours = whose(session, address).await?;
-    if is_ours {
+) -> Result<Option<u32>, Refusal> {
+    let layout = whose(session, address).await?;
+    if layout.is_some() {
         check(&migrate::stored(session).await?, declared)?;
     }
-    Ok(is_ours)
+    Ok(layout)
 }
 
 async fn prepare(
@@ -151,12 +156,15 @@ async fn prepare(
         return Err(OpenError::DatabaseInUse(address.name().to_owned()).into());
     };
     // Who had it until now may have created or changed it.
-    let is_ours = look_at(session, address, declared).await?;
+    let layout = look_at(session, address, declared).await?;
     session.client.batch_execute("BEGIN").await?;
-    if !is_ours {
-        create(session).await?;
+    match layout {
+        None => create(session).await?,
+        Some(1) => session.client.batch_execute(WORDS).await?,
+        Some(_) => {}
     }
     let shapes = migrate::migrate(session, declared).await?;
+    word_index::fit(session, &shapes).await?;
     session.execute(START, &[]).await?;
     session.client.batch_execute("COMMIT").await?;
     let fsync = session.query(FSYNC, &[]).await?;
@@ -182,14 +190,14 @@ pub(super) async fn begin_empty(session: &Session, address: &Address) -> Result<
 }
 
 async fn try_begin_empty(session: &Session, address: &Address) -> Result<bool, Refusal> {
-    if whose(session, address).await? {
+    if whose(session, address).await?.is_some() {
         return Ok(false);
     }
     if lock::take(session, LOCK_WAIT, None).await?.is_none() {
         return Err(OpenError::DatabaseInUse(address.name().to_owned()).into());
     }
     // Who had it until now may have created it.
-    if whose(session, address).await? {
+    if whose(session, address).await?.is_some() {
         return Ok(false);
     }
     session.client.batch_execute("BEGIN").await?;
@@ -203,11 +211,12 @@ async fn create(session: &Session) -> Result<(), Error> {
     session
         .client
         .batch_execute(include_str!("schema.sql"))
-        .await
+        .await?;
+    session.client.batch_execute(WORDS).await
 }
 
-/// Whether the database has what is ours; it is refused where it has anything else.
-async fn whose(session: &Session, address: &Address) -> Result<bool, Refusal> {
+/// The layout of what is ours in the database, if there is any; it is refused where it has anything else.
+async fn whose(session: &Session, address: &Address) -> Result<Option<u32>, Refusal> {
     let rows = session.query(SERVER, &[]).await?;
     let Some(server) = rows.first() else {
         return Err(foreign(address, "nothing that can be read").into());
@@ -221,7 +230,7 @@ async fn whose(session: &Session, address: &Address) -> Result<bool, Refusal> {
         .into());
     }
     if server.try_get(2)? {
-        return layout(session, address).await.map(|()| true);
+        return layout(session, address).await.map(Some);
     }
     let rows = session.query(FOREIGN, &[]).await?;
     let found: Vec<String> = rows
@@ -229,7 +238,7 @@ async fn whose(session: &Session, address: &Address) -> Result<bool, Refusal> {
         .map(|row| row.try_get(0))
         .collect::<Result<_, _>>()?;
     match found.as_slice() {
-        [] => Ok(false),
+        [] => Ok(None),
         [one, two, three, _, ..] => {
             Err(foreign(address, &format!("{one}, {two}, {three} and more")).into())
         }
@@ -244,7 +253,7 @@ fn foreign(address: &Address, found: &str) -> OpenError {
     }
 }
 
-async fn layout(session: &Session, address: &Address) -> Result<(), Refusal> {
+async fn layout(session: &Session, address: &Address) -> Result<u32, Refusal> {
     let not_ours = || foreign(address, "a table waxwing.state that is not Waxwing's");
     let rows = match session.query(LAYOUT_OF, &[]).await {
         Ok(rows) => rows,
@@ -260,10 +269,9 @@ async fn layout(session: &Session, address: &Address) -> Result<(), Refusal> {
         return Err(not_ours().into());
     }
     let stored = u32::try_from(row.try_get::<_, i64>(1)?).unwrap_or(u32::MAX);
-    if stored == LAYOUT {
-        return Ok(());
+    if (1..=LAYOUT).contains(&stored) {
+        return Ok(stored);
     }
-    // There is no older one.
     Err(OpenError::Newer {
         what: "the layout of the database".to_owned(),
         stored,

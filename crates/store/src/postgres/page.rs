@@ -5,16 +5,14 @@ use tokio_postgres::Row;
 use super::fault::Fault;
 use super::fetch::{bytes, marks};
 use super::read::{OWNER, address_number, log_id, sql_id, sql_limit};
+use super::search::by_text;
 use super::session::{Ask, Given};
 use crate::backend::{PageOf, RawEntry, RawPage};
-use crate::limits::{PAGE_BYTES_MAX, PAGE_STEP_ENTRIES_MAX, PAGE_STEP_TEXTS_MAX};
-use crate::log::{Direction, LogId, Marks, Page};
+use crate::limits::{PAGE_BYTES_MAX, PAGE_STEP_ENTRIES_MAX};
+use crate::log::{Direction, Marks, Page};
 use crate::numbered::{Numbered, Shapes};
 use crate::owner::Owner;
-use crate::shape::{Shape, ShapeKind};
-
-/// Entries whose texts are brought here together at least.
-const TEXTS_AT_ONCE: usize = 50;
+use crate::shape::ShapeKind;
 
 /// Looks at a page's entries in order.
 ///
@@ -80,74 +78,13 @@ pub(super) async fn page(
     by_text(client, *log, shape, query).await
 }
 
-/// Finds entries by their text: words are ours to find, since there is no function of PostgreSQL's that makes the same of a
-/// text. At first as many are brought here as have room in the page, then twice as many each time.
-async fn by_text(
+/// A page of what fits but for its text.
+pub(super) async fn within(
     client: &impl Ask,
     log: i64,
-    shape: &Shape,
-    query: &PageOf,
+    owner: &Owner,
+    page: &Page,
 ) -> Result<RawPage, Fault> {
-    let wanted = &query.page;
-    let mut found = RawPage::default();
-    let mut some = wanted.clone();
-    let (mut left, mut bytes) = (PAGE_STEP_TEXTS_MAX, 0);
-    some.limit = wanted.limit.max(TEXTS_AT_ONCE);
-    loop {
-        some.limit = some.limit.min(left);
-        let looked = within(client, log, &query.owner, &some).await?;
-        left = left.saturating_sub(looked.entries.len());
-        bytes += looked
-            .entries
-            .iter()
-            .map(|one| one.payload.len())
-            .sum::<usize>();
-        let is_rare = looked.entries.is_empty();
-        found.next = looked.next;
-        if !sift(looked.entries, shape, wanted, &mut found) {
-            return Ok(found);
-        }
-        let Some(next) = found.next else {
-            return Ok(found);
-        };
-        if left == 0 || is_rare || bytes >= PAGE_BYTES_MAX {
-            return Ok(found);
-        }
-        some.limit = some.limit.saturating_mul(2);
-        some = match wanted.direction {
-            Direction::Forward => some.after(next),
-            Direction::Backward => some.before(next),
-        };
-    }
-}
-
-/// Puts what has the text that is sought onto a page; whether there was room for all of it.
-fn sift(entries: Vec<RawEntry>, shape: &Shape, wanted: &Page, found: &mut RawPage) -> bool {
-    let mut last = None;
-    for entry in entries {
-        let id = entry.id;
-        if wanted.fits_text(shape, &entry.payload) {
-            if found.entries.len() == wanted.limit {
-                // Where it is the first one, all before it were looked at.
-                found.next = last.or_else(|| Some(beside(wanted.direction, id)));
-                return false;
-            }
-            found.entries.push(entry);
-        }
-        last = Some(id);
-    }
-    true
-}
-
-/// The id from which on the next one of all is this.
-fn beside(direction: Direction, id: LogId) -> LogId {
-    match direction {
-        Direction::Forward => LogId(id.0.saturating_sub(1)),
-        Direction::Backward => LogId(id.0.saturating_add(1)),
-    }
-}
-
-async fn within(client: &impl Ask, log: i64, owner: &Owner, page: &Page) -> Result<RawPage, Fault> {
     let Some(ids) = page.ids() else {
         return Ok(RawPage::default());
     };

@@ -1,4 +1,5 @@
--- Layout 1. What stands here is created once, in the schema `waxwing`; a change is a new layout with a migration.
+-- Layout 1. What stands here is created once, in the schema `waxwing`; a change is a new layout with a migration, which a new
+-- database goes through as well (words.sql is layout 2).
 -- A key of more than 700 bytes stands in an index as its first 700 bytes and the SHA-256 of all of it (see key.rs), and
 -- whole in a column `long_…` beside it: PostgreSQL indexes no more than 2,700 bytes.
 

@@ -14,6 +14,7 @@ use super::open::{self, Opened};
 use super::queue::Queue;
 use super::readers::Readers;
 use super::recover::Connection;
+use super::word_index::WordIndex;
 use super::writer::Writer;
 use crate::alarm::Alarm;
 use crate::error::OpenError;
@@ -101,6 +102,7 @@ impl Start {
         let readers = readers.map_err(|error| failed(error.to_string()))?;
         let blobs = DatabaseBlobs::new(readers.clone(), Arc::clone(&self.queue), state.starts);
         let database = state.database.clone();
+        let words = WordIndex::new(&shapes, state.last_log_id);
         let writer = Writer {
             connection: Connection::new(self.address, self.options.clone(), session, backend),
             options: self.options,
@@ -111,6 +113,7 @@ impl Start {
             blobs: Arc::clone(&blobs),
             state,
             owners: HashMap::new(),
+            words,
             lost_since: None,
             failing: false,
             groups_since_gone_step: 0,

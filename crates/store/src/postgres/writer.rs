@@ -19,6 +19,7 @@ use super::readers::Readers;
 use super::recover::Connection;
 use super::session::Session;
 use super::stage::Stage;
+use super::word_index::{self, WordIndex};
 use crate::alarm::Alarm;
 use crate::backend::{Done, Query};
 use crate::batch::{Batch, Committed};
@@ -55,6 +56,7 @@ pub(super) struct Writer {
     /// The last commit failed, which was said.
     pub(super) failing: bool,
     pub(super) groups_since_gone_step: u32,
+    pub(super) words: WordIndex,
 }
 
 /// Batches that are committed together.
@@ -89,7 +91,8 @@ impl Writer {
     pub(super) async fn run(mut self) {
         let _abandon = Abandon(Arc::clone(&self.queue));
         loop {
-            let other_work = self.state.owners_gone && self.connection.is_open();
+            let is_owing = self.state.owners_gone || self.words.is_due();
+            let other_work = is_owing && self.connection.is_open();
             let queue = Arc::clone(&self.queue);
             let jobs = tokio::select! {
                 jobs = queue.take(other_work) => jobs,
@@ -107,6 +110,13 @@ impl Writer {
                 && (idle || self.groups_since_gone_step >= GROUPS_PER_GONE_STEP)
             {
                 self.remove_gone().await;
+            }
+            let is_due = match idle {
+                true => self.words.is_due(),
+                false => self.words.is_pressing(),
+            };
+            if is_due && self.connection.is_open() {
+                self.index_words().await;
             }
         }
         self.connection.close().await;
@@ -260,7 +270,9 @@ impl Writer {
         for before in 0..=batches.len() {
             while let Some(question) = questions.next_if(|question| question.after == before) {
                 if question.looks_at_database() && stage.is_changed() {
-                    write(session, &stage).await?;
+                    let words = self.words.changes(session, &stage).await?;
+                    write(session, &stage, words).await?;
+                    self.words.note(&stage);
                     stage = stage.written();
                     let wanted = self.wanted(&batches[before..], &[], &stage);
                     fetch::all(session, wanted, &mut stage.found).await?;
@@ -275,6 +287,7 @@ impl Writer {
             session.client.batch_execute("COMMIT").await?;
             return Ok((outcomes, Vec::new()));
         }
+        let words = self.words.changes(session, &stage).await?;
         let turn = Turn {
             commits: self.state.commits + 1,
             starts: self.state.starts,
@@ -285,7 +298,7 @@ impl Writer {
             outcomes,
             freed: std::mem::take(&mut stage.freed),
         });
-        let flushed = flush(session, &stage, turn).await;
+        let flushed = flush(session, &stage, words, turn).await;
         // Where it failed and the connection did not, nothing is stored.
         if let Err(error) = flushed {
             let fault = Fault::from(error);
@@ -349,6 +362,7 @@ impl Writer {
         self.state.commits = turn.commits;
         self.state.last_log_id = turn.last_log_id;
         self.state.next_owner = stage.next_owner;
+        self.words.note(stage);
         self.state.owners_gone |= stage.has_dead || !stage.dead.is_empty();
         if self.owners.len() >= OWNERS_KNOWN_MAX {
             self.owners.clear();
@@ -365,6 +379,7 @@ impl Writer {
     /// Learns again what it knows by heart, from what is committed. Questions are asked where it is.
     fn recall(&mut self, state: State) {
         self.readers.renew();
+        self.words.look_again(state.last_log_id);
         self.state = state;
         self.owners.clear();
     }
@@ -434,6 +449,7 @@ pub(super) fn statements() -> Vec<&'static str> {
     fetch::STATEMENTS
         .iter()
         .chain(&flush::STATEMENTS)
+        .chain(&word_index::STATEMENTS)
         .copied()
         .collect()
 }

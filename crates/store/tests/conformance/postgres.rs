@@ -5,6 +5,7 @@ mod proxy;
 mod refusal;
 mod slow;
 mod ways;
+mod words;
 
 use waxwing_store::{OpenError, Owner, PostgresOptions, Store, StoreError};
 

@@ -100,11 +100,11 @@ fn a_newer_database_is_left_as_it_is() {
     assert!(matches!(other, Err(OpenError::UnknownShape(_))));
     place
         .server
-        .sql(&place.database, "UPDATE waxwing.state SET layout = 2");
+        .sql(&place.database, "UPDATE waxwing.state SET layout = 3");
     let newer = OpenError::Newer {
         what: "the layout of the database".to_owned(),
-        stored: 2,
-        known: 1,
+        stored: 3,
+        known: 2,
     };
     assert_eq!(refused(&place.url()), newer);
     assert_eq!(place.server.sql(&place.database, state), before);
