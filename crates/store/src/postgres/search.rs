@@ -102,19 +102,23 @@ pub(super) async fn by_text(
     loop {
         some.limit = some.limit.min(left);
         let part = part(&some, reach);
-        let looked = if part.by_index {
-            by_words(client, log, &words, query, &part.page).await?
-        } else {
-            within(client, log, &query.owner, &part.page).await?
+        let (looked, count) = match part.by {
+            By::Index => by_words(client, log, &words, query, &part.page).await?,
+            By::Entry => waiting(client, log, query, &part.page).await?,
+            By::Page => {
+                let looked = within(client, log, &query.owner, &part.page).await?;
+                let count = looked.entries.len();
+                (looked, count)
+            }
         };
-        left = left.saturating_sub(looked.entries.len());
+        left = left.saturating_sub(count);
         bytes += looked
             .entries
             .iter()
             .map(|one| one.payload.len())
             .sum::<usize>();
         // There is more, and not for lack of room: that was looked for far enough.
-        let is_far = looked.next.is_some() && looked.entries.len() < some.limit;
+        let is_far = looked.next.is_some() && count < some.limit;
         found.next = looked.next.or(part.edge);
         if !sift(looked.entries, shape, wanted, &mut found) {
             return Ok(found);
@@ -154,48 +158,62 @@ async fn reach(client: &impl Ask, log: i64, query: &PageOf) -> Result<Option<Log
 /// What of a page is looked at next, and how.
 struct Part {
     page: Page,
-    by_index: bool,
+    by: By,
     /// Where the other part of it begins, as the id to go on after.
     edge: Option<LogId>,
 }
 
+/// How entries are found.
+#[derive(Clone, Copy)]
+enum By {
+    /// By the index.
+    Index,
+    /// One by one, beyond what the index has.
+    Entry,
+    /// As a page without a text is: the index does not serve.
+    Page,
+}
+
 fn part(page: &Page, reach: Option<LogId>) -> Part {
-    let all = |by_index| Part {
+    let all = |by| Part {
         page: page.clone(),
-        by_index,
+        by,
         edge: None,
     };
-    let Some(reach) = reach.filter(|reach| page.first <= *reach) else {
-        return all(false);
+    let Some(reach) = reach else {
+        return all(By::Page);
     };
-    let waiting = LogId(reach.0.saturating_add(1));
-    if page.last <= reach {
-        return all(true);
+    if page.first > reach {
+        return all(By::Entry);
     }
+    if page.last <= reach {
+        return all(By::Index);
+    }
+    let beyond = LogId(reach.0.saturating_add(1));
     match page.direction {
         Direction::Forward => Part {
             page: page.clone().to(reach),
-            by_index: true,
+            by: By::Index,
             edge: Some(reach),
         },
         Direction::Backward => Part {
-            page: page.clone().from(waiting),
-            by_index: false,
-            edge: Some(waiting),
+            page: page.clone().from(beyond),
+            by: By::Entry,
+            edge: Some(beyond),
         },
     }
 }
 
-/// A page of what has some words, as far as the index knows.
+/// A page of what has some words, as far as the index knows, and how many entries there are in it.
 async fn by_words(
     client: &impl Ask,
     log: i64,
     words: &[i64],
     query: &PageOf,
     page: &Page,
-) -> Result<RawPage, Fault> {
+) -> Result<(RawPage, usize), Fault> {
     let Some(ids) = page.ids() else {
-        return Ok(RawPage::default());
+        return Ok((RawPage::default(), 0));
     };
     let (first, last) = (sql_id(*ids.start()), sql_id(*ids.end()));
     let leaps = PAGE_STEP_SEEKS_MAX / words.len().max(1);
@@ -210,7 +228,74 @@ async fn by_words(
     let given: Given<'_> = &[
         &log, &owner, &first, &last, &words, &limit, &leaps, &bytes_max, &number, &address,
     ];
-    read(&client.rows(&sql(page), given).await?, page.direction)
+    let found = read(&client.rows(&sql(page), given).await?, page.direction)?;
+    let count = found.entries.len();
+    Ok((found, count))
+}
+
+/// What the index has not reached, each entry in its order; and how many were looked at.
+async fn waiting(
+    client: &impl Ask,
+    log: i64,
+    query: &PageOf,
+    page: &Page,
+) -> Result<(RawPage, usize), Fault> {
+    let Some(ids) = page.ids() else {
+        return Ok((RawPage::default(), 0));
+    };
+    let order = match page.direction {
+        Direction::Forward => "",
+        Direction::Backward => "DESC",
+    };
+    let sql = format!(
+        "SELECT id, archived, EXISTS (SELECT FROM waxwing.log_undelivered u
+                WHERE u.log = $1 AND u.owner = {OWNER} AND u.id = f.id),
+            bytes_before < $6, CASE WHEN bytes_before < $6 AND fits THEN payload END
+        FROM (SELECT e.id, e.archived, e.payload, (e.archived OR NOT $7) AND
+                ($9::bytea IS NULL OR e.address_number = $8 AND e.address = $9) AS fits,
+                coalesce(sum(octet_length(e.payload)) OVER (ORDER BY e.id {order}
+                    ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS bytes_before
+            FROM waxwing.log_entry e WHERE e.log = $1 AND e.owner = {OWNER} AND e.id BETWEEN $3 AND $4
+            ORDER BY e.id {order} LIMIT $5) f
+        ORDER BY id {order}"
+    );
+    let (first, last) = (sql_id(*ids.start()), sql_id(*ids.end()));
+    let (limit, bytes_max) = (sql_limit(page.limit), sql_limit(PAGE_BYTES_MAX));
+    let is_archived = page.marks.contains(Marks::ARCHIVED);
+    let address = page.address.as_deref().map(str::as_bytes);
+    let number = address_number(page.address.as_deref());
+    let owner = query.owner.as_bytes();
+    let given: Given<'_> = &[
+        &log,
+        &owner,
+        &first,
+        &last,
+        &limit,
+        &bytes_max,
+        &is_archived,
+        &number,
+        &address,
+    ];
+    let rows = client.rows(&sql, given).await?;
+    let mut found = RawPage::default();
+    for row in &rows {
+        let id = log_id(row.try_get(0)?);
+        if !row.try_get::<_, bool>(3)? {
+            found.next = Some(beside(page.direction, id));
+            break;
+        }
+        if row.try_get::<_, Option<&[u8]>>(4)?.is_some() {
+            found.entries.push(RawEntry {
+                id,
+                marks: marks(row.try_get(1)?, row.try_get(2)?),
+                payload: bytes(row, 4)?,
+            });
+        }
+        if rows.len() == page.limit {
+            found.next = Some(id);
+        }
+    }
+    Ok((found, rows.len()))
 }
 
 /// Entries up to the first one without a payload, or to where it was looked far enough.
