@@ -430,6 +430,7 @@ async fn a_large_file_takes_little_memory() {
 }
 
 /// Brings a file and fetches it; what the server needs of memory for that, beyond what a first small file took.
+#[expect(clippy::print_stdout, reason = "what was seen is told in figures")]
 pub(crate) async fn takes_little_memory(built: &Built, bytes: u64, extra_max: u64) {
     let mut alice = available(built, ALICE).await;
     let small = slot(&mut alice, "a", 1_000_000, None).await;

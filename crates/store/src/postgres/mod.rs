@@ -46,6 +46,7 @@ mod gone;
 mod key;
 mod lock;
 mod migrate;
+mod noted;
 mod open;
 mod page;
 mod queue;

@@ -10,6 +10,7 @@ use super::PostgresOptions;
 use super::address::Address;
 use super::blobs::{DatabaseBlobs, remove_unfinished};
 use super::fault::words;
+use super::noted::Noted;
 use super::open::{self, Opened};
 use super::queue::Queue;
 use super::readers::Readers;
@@ -101,6 +102,7 @@ impl Start {
         let readers = readers.map_err(|error| failed(error.to_string()))?;
         let blobs = DatabaseBlobs::new(readers.clone(), Arc::clone(&self.queue), state.starts);
         let database = state.database.clone();
+        let noted = Noted::new(self.address.noted(), &state);
         let writer = Writer {
             connection: Connection::new(self.address, self.options.clone(), session, backend),
             options: self.options,
@@ -110,6 +112,7 @@ impl Start {
             alarm: self.alarm,
             blobs: Arc::clone(&blobs),
             state,
+            noted,
             owners: HashMap::new(),
             lost_since: None,
             failing: false,
