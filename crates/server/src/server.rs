@@ -24,6 +24,7 @@ use crate::connection::Connection;
 use crate::delivery::{Delivery, MESSAGES};
 use crate::directory::{Account, Directory};
 use crate::effects::{After, Effects};
+use crate::ending::Ending;
 use crate::external::Names;
 use crate::hooks::Sent;
 use crate::keep::Fate;
@@ -154,6 +155,7 @@ pub(crate) struct Inner {
     /// Batches of streams whose effects are still to come.
     unreleased: AtomicU64,
     stopping: AtomicBool,
+    ending: Ending,
     started_micros: u64,
 }
 
@@ -177,6 +179,7 @@ impl Server {
             accounts::SECRETS.shape(),
             accounts::REMOVED.shape(),
             crate::throttle::KNOWN.shape(),
+            crate::logins::LAST.shape(),
             crate::api_tokens::TOKENS.shape(),
             MESSAGES.shape(),
         ];
@@ -209,7 +212,6 @@ impl Server {
             uploads,
             services,
         ] = accounts::secrets(&outside, names).await?;
-        let stanza_ids = StanzaIds::new(stanza_ids);
         let keys = Keys {
             decoys,
             resources,
@@ -227,7 +229,7 @@ impl Server {
             admission: Admission::default(),
             capabilities: Capabilities::default(),
             releaser: Releaser::default(),
-            stanza_ids,
+            stanza_ids: StanzaIds::new(stanza_ids),
             runs: Runs::new(runs),
             uploads: Uploads::new(uploads),
             bytestreams: Bytestreams::default(),
@@ -242,6 +244,7 @@ impl Server {
             withdrawals: AtomicU64::new(0),
             unreleased: AtomicU64::new(0),
             stopping: AtomicBool::new(false),
+            ending: Ending::default(),
             started_micros: outside.clock.steady_micros(),
             outside,
         }));
@@ -284,6 +287,11 @@ impl Server {
     /// Whether [`Server::stop`] was called.
     pub fn stopping(&self) -> bool {
         self.0.stopping.load(Ordering::SeqCst)
+    }
+
+    /// Whether an admin ends it.
+    pub(crate) fn ending(&self) -> &Ending {
+        &self.0.ending
     }
 
     pub(crate) fn throttle(&self) -> &Throttle {
