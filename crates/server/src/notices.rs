@@ -6,13 +6,14 @@
 //! it; so they come once, over a restart too.
 
 pub(crate) mod commands;
+mod said;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use futures_util::{FutureExt, StreamExt, stream};
 use waxwing_stanza::{BareJid, Condition, Jid, MessageType, StanzaError};
-use waxwing_store::{Batch, Direction, KeyRange, Owner, StoreError, Table};
+use waxwing_store::{Batch, Owner, StoreError, Table};
 use waxwing_wire::{Element, ns};
 
 use crate::accounts;
@@ -25,6 +26,8 @@ use crate::keep;
 use crate::server::{Server, read_again, unavailable};
 use crate::session::Session;
 use crate::waiting;
+
+pub(crate) use said::Said;
 
 /// Longest message of the day, and longest welcome.
 pub(crate) const NOTICE_BYTES_MAX: usize = 16 * 1024;
@@ -133,8 +136,8 @@ pub(crate) async fn set(
             None => batch.require_absent(&NOTICES, &owner, notice.key()),
         }
         batch.put(&NOTICES, &owner, notice.key(), &after);
-        match server.store().commit(batch).await {
-            Ok(_) => return Ok(Some(after)),
+        match said::commit(server, domain, batch).await {
+            Ok(()) => return Ok(Some(after)),
             // Somebody else's is there, which cannot go on for ever.
             Err(StoreError::Refused { .. }) => {}
             Err(error) => return Err(error),
@@ -151,7 +154,7 @@ pub(crate) async fn clear(
     let was = current(server, domain, notice).await?.is_some();
     let mut batch = Batch::new();
     batch.delete(&NOTICES, &Owner::domain(domain), notice.key());
-    server.store().commit(batch).await?;
+    said::commit(server, domain, batch).await?;
     Ok(was)
 }
 
@@ -193,21 +196,10 @@ async fn offer(server: &Server, account: Arc<Account>) {
 }
 
 async fn give(server: &Server, account: &Arc<Account>) -> Result<(), StanzaError> {
-    let owner = Owner::domain(account.jid.domain());
-    let all = KeyRange::all();
-    let said = server.store().scan(
-        &NOTICES,
-        &owner,
-        &all,
-        Direction::Forward,
-        Notice::ALL.len(),
-    );
-    let said = said.await.map_err(|error| unavailable(&error))?;
-    for notice in Notice::ALL {
-        let found = said.iter().find(|(key, _)| key == notice.key());
-        let Some((_, stored)) = found else {
-            continue;
-        };
+    let said = said::texts(server, account.jid.domain()).await;
+    let said = said.map_err(|error| unavailable(&error))?;
+    for (notice, stored) in said.iter() {
+        let notice = *notice;
         let had = server.store().get(&HAD, &account.owner, notice.key());
         let had = had.await.map_err(|error| unavailable(&error))?;
         if is_due(server, account, notice, stored, had).await? {

@@ -31,6 +31,7 @@ use crate::keep::Fate;
 use crate::link::Link;
 use crate::live::{Keys, Live};
 use crate::metrics::{Metrics, Queues};
+use crate::notices::Said;
 use crate::options::OptionError;
 use crate::outside::Outside;
 use crate::pubsub::attachments;
@@ -143,6 +144,7 @@ pub(crate) struct Inner {
     /// A node is read before it is changed, too.
     nodes: RosterTurns,
     sharers: Sharers,
+    said: Said,
     pub(crate) components: Components,
     timers: NextTimer,
     /// The newest log id given. Held while a batch is handed to the store, so that ids and commits have one order.
@@ -235,6 +237,7 @@ impl Server {
             bytestreams: Bytestreams::default(),
             rosters: RosterTurns::new(&*outside.random),
             sharers: Sharers::default(),
+            said: Said::default(),
             components: Components::default(),
             timers: NextTimer::default(),
             nodes: RosterTurns::new(&*outside.random),
@@ -248,7 +251,14 @@ impl Server {
             started_micros: outside.clock.steady_micros(),
             outside,
         }));
-        let weak = Arc::downgrade(&server.0);
+        server.start_releases();
+        crate::housekeeping::start(&server);
+        Ok(server)
+    }
+
+    /// Has what follows durable writes happen, for as long as there is a server.
+    fn start_releases(&self) {
+        let weak = Arc::downgrade(&self.0);
         let releases = std::future::poll_fn(move |cx| match weak.upgrade() {
             Some(inner) => {
                 let server = Server(inner);
@@ -256,9 +266,7 @@ impl Server {
             }
             None => std::task::Poll::Ready(()),
         });
-        server.0.outside.tasks.spawn(releases.boxed());
-        crate::housekeeping::start(&server);
-        Ok(server)
+        self.0.outside.tasks.spawn(releases.boxed());
     }
 
     /// A client's new stream.
@@ -414,6 +422,11 @@ impl Server {
     /// Who shows itself to whom without a subscription.
     pub(crate) fn sharers(&self) -> &Sharers {
         &self.0.sharers
+    }
+
+    /// What the domains say to their accounts.
+    pub(crate) fn said(&self) -> &Said {
+        &self.0.said
     }
 
     /// Waits for the turn to change everybody's roster.
