@@ -102,8 +102,9 @@ def ejabberd(folder: Path) -> tuple[list[str], dict[str, str]]:
     return ["erl", "+K", "true", "-noinput", "+Bd", "-mnesia", "dir", f'"{folder}/data"', "-s", "ejabberd"], environment
 
 
-#: Name, configuration, command, path of WebSockets, and scenarios that say something wrong about it by WebSocket:
-#: ejabberd 23.01 waits there for connections that are gone, and may lose a session that is resumed at once.
+#: Name, configuration, command, path of WebSockets, and scenarios that are run by themselves, and by WebSocket not at all:
+#: where ejabberd 23.01 is busy, it loses one message in thousands while sessions are resumed (11 of 60 runs of all scenarios at
+#: once, none of 25 without resumption, none of 25 with nothing else); by WebSocket it waits for connections that are gone.
 PEERS: list[tuple[str, str, Callable[[Path], tuple[list[str], dict[str, str]]], str, list[str]]] = [
     ("prosody", PROSODY, prosody, "/xmpp-websocket", []),
     ("ejabberd", EJABBERD, ejabberd, "/ws", ["reconnect"]),
@@ -179,14 +180,18 @@ def main(chosen: list[str]) -> int:
                     case = f"{name}/{transport}"
                     if chosen and not any(case.startswith(one) for one in chosen):
                         continue
-                    left_out = apart if transport.startswith("websocket") else []
-                    parts = [f"{scenario} = 1\n" for scenario in SCENARIOS if scenario not in left_out]
-                    (folder / "mix.toml").write_text("".join(parts), encoding="utf-8")
+                    mixes = [[scenario for scenario in SCENARIOS if scenario not in apart]]
+                    if apart and not transport.startswith("websocket"):
+                        mixes.append(apart)
                     where = ["--server", f"{HOST}:{port}", "--domain", DOMAIN, "--transport", transport, "--path", path]
                     what = ["--scenario", "mixed", "--mix", str(folder / "mix.toml"), "--register"]
                     # Three log-ins, for which there are four clients: no machine is too slow for them.
                     size = ["--clients", str(CLIENTS), "--rate", "24/s", "--duration", "1s", "--roster", "2", "--window", "5"]
-                    why = load([*where, *what, *size])
+                    why = None
+                    for mix in mixes:
+                        lines = [f"{scenario} = 1\n" for scenario in mix]
+                        (folder / "mix.toml").write_text("".join(lines), encoding="utf-8")
+                        why = why or load([*where, *what, *size])
                     if why is None:
                         print(f"ok load/{case}", flush=True)
                     else:

@@ -16,5 +16,5 @@ pub use ledger::{Ledger, Verdict};
 pub use ordeal::{Blow, Ordeal, OrdealError, PowerError, Report};
 pub use plays::{Plays, live, main as play_all};
 pub use scratch::Scratch;
-pub use seeds::with_seed;
+pub use seeds::{each_seed, with_seed};
 pub use sockets::play_over_sockets;

@@ -4,6 +4,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 use waxwing_stanza::BareJid;
+use waxwing_stanza::xep::rfc6121_roster::Subscription;
 use waxwing_store::Owner;
 use waxwing_stream::StreamCondition;
 
@@ -13,6 +14,7 @@ use crate::admin::{
     PASSWORD_BYTES_MAX, Page, Shape, member, optional, required,
 };
 use crate::blocking::BlockList;
+use crate::logins;
 use crate::roster;
 use crate::server::Server;
 use crate::xep::xep_0012_last as last;
@@ -59,6 +61,11 @@ const SHOWN: &[Member] = &[
     IS_DISABLED,
     CREATED,
     member(
+        "login_micros",
+        Shape::Maybe(&Shape::Number),
+        "When it was last logged into, in microseconds since 1970; null where no log-in is noted.",
+    ),
+    member(
         "left_micros",
         Shape::Maybe(&Shape::Number),
         "When it was last left, in microseconds since 1970; null while it is online, and if it never was.",
@@ -69,6 +76,26 @@ const SHOWN: &[Member] = &[
         "The resources of its sessions, those that wait to be resumed too.",
     ),
     member("contacts", Shape::Number, "Contacts in its roster."),
+];
+
+const CONTACT: &[Member] = &[
+    member("jid", Shape::Text, "The contact's address."),
+    member(
+        "name",
+        Shape::Maybe(&Shape::Text),
+        "What the account's owner calls them.",
+    ),
+    member(
+        "subscription",
+        Shape::Text,
+        "Who sees whose presence: both, none, or only the account that of the contact (to) or the other way (from).",
+    ),
+    member(
+        "asked",
+        Shape::Flag,
+        "Whether the account has asked to see the contact's presence, and has no answer.",
+    ),
+    member("groups", Shape::Texts, "The groups that they are in."),
 ];
 
 /// Owners that are read at a time.
@@ -129,6 +156,17 @@ pub const COMMANDS: &[Command] = &[
         arguments: &[JID],
         answer: SHOWN,
         run: |s, a| show(s, a).boxed(),
+    },
+    Command {
+        name: "account roster",
+        doc: "Lists an account's contacts, by address.",
+        access: Access::Reads(ACCOUNTS_KIND),
+        arguments: &[JID, CURSOR, LIMIT],
+        answer: &[
+            member("contacts", Shape::List(CONTACT), "The contacts."),
+            NEXT,
+        ],
+        run: |s, a| contacts(s, a).boxed(),
     },
     Command {
         name: "account disable",
@@ -352,10 +390,32 @@ async fn show(server: Server, args: Arguments) -> Result<Value, AdminError> {
         false => None,
     };
     let mut shown = shown(&jid, &account);
+    shown["login_micros"] = json!(logins::last_micros(&server, &owner).await?);
     shown["left_micros"] = json!(left);
     shown["resources"] = json!(resources);
     shown["contacts"] = json!(roster::size(&server, &owner).await?);
     Ok(shown)
+}
+
+async fn contacts(server: Server, args: Arguments) -> Result<Value, AdminError> {
+    let page = Page::of(&args);
+    let jid = address(&server, &args)?;
+    existing(&server, &jid).await?;
+    let all = roster::listed(&server, &accounts::owner(&jid)).await?;
+    let entries = all.into_iter().filter_map(|(contact, stored)| {
+        let key = contact.to_string();
+        let item = stored.shown(contact);
+        let entry = json!({
+            "jid": key,
+            "name": item.name,
+            "subscription": item.subscription.map_or("none", Subscription::as_str),
+            "asked": stored.pending_out,
+            "groups": item.groups,
+        });
+        page.is_after(&key).then_some((key, entry))
+    });
+    let entries = entries.collect();
+    Ok(page.answer("contacts", entries))
 }
 
 /// The resources of an account's sessions.

@@ -23,6 +23,7 @@ use crate::connection::{Connection, Phase, Step};
 use crate::devices::{self, Proof};
 use crate::link::Security;
 use crate::live::Keys;
+use crate::logins;
 use crate::metrics::Limit;
 use crate::options::Options;
 use crate::registry::Registry;
@@ -277,6 +278,7 @@ fn authenticated(connection: &mut Connection, account: BareJid) {
     if connection.guest.is_some() {
         return;
     }
+    logins::note(&server, &account);
     throttle::succeeded(&server, network, account);
 }
 

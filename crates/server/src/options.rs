@@ -298,27 +298,18 @@ impl OptionSpec {
 
     /// So many URIs.
     fn uris(&self, texts: &[String]) -> Result<OptionValue, OptionError> {
-        let mut numbered = texts.iter().enumerate();
-        match numbered.find(|(at, text)| *at >= URIS_MAX || !is_uri(text)) {
-            Some((_, text)) => Err(OptionError::Uri {
-                name: self.name,
-                text: text.clone(),
-            }),
-            None => Ok(OptionValue::Texts(texts.to_vec())),
-        }
+        let name = self.name;
+        few(texts, is_uri, |text| OptionError::Uri { name, text })
     }
 
     /// So many addresses of what is fetched by HTTPS.
     fn pages(&self, texts: &[String]) -> Result<OptionValue, OptionError> {
         let is_secure = |text: &str| is_page(text) && text.starts_with("https://");
-        let mut numbered = texts.iter().enumerate();
-        match numbered.find(|(at, text)| *at >= URIS_MAX || !is_secure(text)) {
-            Some((_, text)) => Err(OptionError::SecurePage {
-                name: self.name,
-                text: text.clone(),
-            }),
-            None => Ok(OptionValue::Texts(texts.to_vec())),
-        }
+        let name = self.name;
+        few(texts, is_secure, |text| OptionError::SecurePage {
+            name,
+            text,
+        })
     }
 
     /// User parts as addresses have them.
@@ -356,6 +347,19 @@ fn accounts(texts: &[String]) -> Result<OptionValue, &str> {
         jid.map(|jid| jid.to_string()).ok_or(text.as_str())
     });
     prepared.collect::<Result<_, _>>().map(OptionValue::Texts)
+}
+
+/// So many texts, each of which has to fit; the first that does not, or is one too many, is the error's.
+fn few(
+    texts: &[String],
+    fits: impl Fn(&str) -> bool,
+    error: impl FnOnce(String) -> OptionError,
+) -> Result<OptionValue, OptionError> {
+    let mut numbered = texts.iter().enumerate();
+    match numbered.find(|(at, text)| *at >= URIS_MAX || !fits(text)) {
+        Some((_, text)) => Err(error(text.clone())),
+        None => Ok(OptionValue::Texts(texts.to_vec())),
+    }
 }
 
 fn is_page(text: &str) -> bool {

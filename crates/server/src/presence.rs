@@ -23,6 +23,7 @@ use crate::cx::Cx;
 use crate::directory::Account;
 use crate::effects::Effects;
 use crate::greeting::greet;
+use crate::notices;
 use crate::pubsub;
 use crate::roster;
 use crate::route;
@@ -241,6 +242,9 @@ async fn broadcast(cx: &Cx, kind: PresenceType, stanza: &Stanza) -> Result<Effec
         }
         if something_waits {
             undelivered::start(server, &own);
+        }
+        if takes {
+            notices::arrived(server, &own);
         }
     });
     Ok(effects)

@@ -143,17 +143,18 @@ pub(crate) async fn items(
     server: &Server,
     account: &Account,
 ) -> Result<Vec<(BareJid, StoredItem)>, StanzaError> {
+    let found = rows(server, &account.owner).await;
+    found.map_err(|error| unavailable(&error))
+}
+
+async fn rows(server: &Server, owner: &Owner) -> Result<Vec<(BareJid, StoredItem)>, StoreError> {
     let mut range = KeyRange::all();
     let mut found: Vec<(String, StoredItem)> = Vec::new();
     loop {
-        let rows = server.store().scan(
-            &ROSTER,
-            &account.owner,
-            &range,
-            Direction::Forward,
-            ROWS_MAX,
-        );
-        let rows = rows.await.map_err(|error| unavailable(&error))?;
+        let rows = server
+            .store()
+            .scan(&ROSTER, owner, &range, Direction::Forward, ROWS_MAX);
+        let rows = rows.await?;
         let more = rows.len() == ROWS_MAX;
         found.extend(rows);
         match found.last() {
@@ -165,6 +166,16 @@ pub(crate) async fn items(
         .into_iter()
         .filter_map(|(jid, item)| jid.parse().ok().map(|jid| (jid, item)))
         .collect())
+}
+
+/// The contacts that the owner sees, by address.
+pub(crate) async fn listed(
+    server: &Server,
+    owner: &Owner,
+) -> Result<Vec<(BareJid, StoredItem)>, StoreError> {
+    let mut found = rows(server, owner).await?;
+    found.retain(|(_, item)| item.listed);
+    Ok(found)
 }
 
 /// How many contacts are listed.

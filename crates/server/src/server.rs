@@ -24,12 +24,14 @@ use crate::connection::Connection;
 use crate::delivery::{Delivery, MESSAGES};
 use crate::directory::{Account, Directory};
 use crate::effects::{After, Effects};
+use crate::ending::Ending;
 use crate::external::Names;
 use crate::hooks::Sent;
 use crate::keep::Fate;
 use crate::link::Link;
 use crate::live::{Keys, Live};
 use crate::metrics::{Metrics, Queues};
+use crate::notices::Said;
 use crate::options::OptionError;
 use crate::outside::Outside;
 use crate::pubsub::attachments;
@@ -142,6 +144,7 @@ pub(crate) struct Inner {
     /// A node is read before it is changed, too.
     nodes: RosterTurns,
     sharers: Sharers,
+    said: Said,
     pub(crate) components: Components,
     timers: NextTimer,
     /// The newest log id given. Held while a batch is handed to the store, so that ids and commits have one order.
@@ -154,6 +157,7 @@ pub(crate) struct Inner {
     /// Batches of streams whose effects are still to come.
     unreleased: AtomicU64,
     stopping: AtomicBool,
+    ending: Ending,
     started_micros: u64,
 }
 
@@ -177,6 +181,7 @@ impl Server {
             accounts::SECRETS.shape(),
             accounts::REMOVED.shape(),
             crate::throttle::KNOWN.shape(),
+            crate::logins::LAST.shape(),
             crate::api_tokens::TOKENS.shape(),
             MESSAGES.shape(),
         ];
@@ -209,7 +214,6 @@ impl Server {
             uploads,
             services,
         ] = accounts::secrets(&outside, names).await?;
-        let stanza_ids = StanzaIds::new(stanza_ids);
         let keys = Keys {
             decoys,
             resources,
@@ -227,12 +231,13 @@ impl Server {
             admission: Admission::default(),
             capabilities: Capabilities::default(),
             releaser: Releaser::default(),
-            stanza_ids,
+            stanza_ids: StanzaIds::new(stanza_ids),
             runs: Runs::new(runs),
             uploads: Uploads::new(uploads),
             bytestreams: Bytestreams::default(),
             rosters: RosterTurns::new(&*outside.random),
             sharers: Sharers::default(),
+            said: Said::default(),
             components: Components::default(),
             timers: NextTimer::default(),
             nodes: RosterTurns::new(&*outside.random),
@@ -242,10 +247,18 @@ impl Server {
             withdrawals: AtomicU64::new(0),
             unreleased: AtomicU64::new(0),
             stopping: AtomicBool::new(false),
+            ending: Ending::default(),
             started_micros: outside.clock.steady_micros(),
             outside,
         }));
-        let weak = Arc::downgrade(&server.0);
+        server.start_releases();
+        crate::housekeeping::start(&server);
+        Ok(server)
+    }
+
+    /// Has what follows durable writes happen, for as long as there is a server.
+    fn start_releases(&self) {
+        let weak = Arc::downgrade(&self.0);
         let releases = std::future::poll_fn(move |cx| match weak.upgrade() {
             Some(inner) => {
                 let server = Server(inner);
@@ -253,9 +266,7 @@ impl Server {
             }
             None => std::task::Poll::Ready(()),
         });
-        server.0.outside.tasks.spawn(releases.boxed());
-        crate::housekeeping::start(&server);
-        Ok(server)
+        self.0.outside.tasks.spawn(releases.boxed());
     }
 
     /// A client's new stream.
@@ -284,6 +295,11 @@ impl Server {
     /// Whether [`Server::stop`] was called.
     pub fn stopping(&self) -> bool {
         self.0.stopping.load(Ordering::SeqCst)
+    }
+
+    /// Whether an admin ends it.
+    pub(crate) fn ending(&self) -> &Ending {
+        &self.0.ending
     }
 
     pub(crate) fn throttle(&self) -> &Throttle {
@@ -406,6 +422,11 @@ impl Server {
     /// Who shows itself to whom without a subscription.
     pub(crate) fn sharers(&self) -> &Sharers {
         &self.0.sharers
+    }
+
+    /// What the domains say to their accounts.
+    pub(crate) fn said(&self) -> &Said {
+        &self.0.said
     }
 
     /// Waits for the turn to change everybody's roster.

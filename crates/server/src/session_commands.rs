@@ -117,7 +117,7 @@ fn sessions_of(server: &Server, domain: Option<&str>) -> Vec<Arc<Session>> {
 }
 
 /// The domain that was given, if it is served.
-fn domain(server: &Server, args: &Arguments) -> Result<Option<String>, AdminError> {
+pub(crate) fn domain(server: &Server, args: &Arguments) -> Result<Option<String>, AdminError> {
     let Some(text) = args.optional("domain") else {
         return Ok(None);
     };
@@ -210,15 +210,21 @@ fn is_of_xml(character: char) -> bool {
     matches!(character, '\t' | '\n' | '\r' | ' '..='\u{fffd}' | '\u{10000}'..)
 }
 
+/// Refuses a text that no message can say.
+pub(crate) fn can_be_said(text: &str) -> Result<(), AdminError> {
+    let wrong = if text.trim().is_empty() {
+        "the text is empty"
+    } else if !text.chars().all(is_of_xml) {
+        "the text has characters that no message can have"
+    } else {
+        return Ok(());
+    };
+    Err(AdminError::argument("text", wrong))
+}
+
 async fn announce(server: Server, args: Arguments) -> Result<Value, AdminError> {
     let text = args.text("text")?;
-    if text.trim().is_empty() {
-        return Err(AdminError::argument("text", "the announcement is empty"));
-    }
-    if !text.chars().all(is_of_xml) {
-        let text = "the announcement has characters that no message can have";
-        return Err(AdminError::argument("text", text));
-    }
+    can_be_said(text)?;
     let domain = domain(&server, &args)?;
     let mut effects = Effects::none();
     let told = tell(&server, domain.as_deref(), text, &mut effects);

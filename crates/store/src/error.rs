@@ -261,6 +261,14 @@ pub enum OpenError {
         /// What was tried, and what came of it.
         reason: String,
     },
+    /// The server lacks what was acknowledged: it is of before a failover, or was put back.
+    #[error("{database} lacks {commits} commits that were acknowledged. Nothing was changed")]
+    Behind {
+        /// Which database, without its password.
+        database: String,
+        /// How many commits it lacks.
+        commits: u64,
+    },
     /// The server does not let us in: another password, or a rule.
     #[error("{database} does not let this user in: {reason}")]
     NotLetIn {

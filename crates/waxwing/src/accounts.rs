@@ -26,6 +26,11 @@ pub(crate) fn run(config: &Config, command: Account) -> Outcome {
                 show(name, result, json_wanted);
             })
         }
+        Ok((name @ "account roster", args, json_wanted)) => {
+            ask_all(config, name, args, "contacts", |result| {
+                show(name, result, json_wanted);
+            })
+        }
         Ok((name, args, json_wanted)) => {
             ask(config, name, args, |result| show(name, result, json_wanted))
         }
@@ -136,6 +141,7 @@ fn request(command: Account) -> Result<Request, Outcome> {
         ),
         Account::Remove { jid, output } => ("account remove", json!({ "jid": jid }), output.json),
         Account::Show { jid, output } => ("account show", json!({ "jid": jid }), output.json),
+        Account::Roster { jid, output } => ("account roster", json!({ "jid": jid }), output.json),
         Account::Disable { jid, output } => ("account disable", json!({ "jid": jid }), output.json),
         Account::Enable { jid, output } => ("account enable", json!({ "jid": jid }), output.json),
         Account::List {
@@ -235,11 +241,40 @@ fn about(account: &Value) -> String {
         _ => role,
     };
     format!(
-        "{}\n  role      {may}\n  made      {}\n  here      {here}\n  contacts  {}",
+        "{}\n  role      {may}\n  made      {}\n  log-in    {}\n  here      {here}\n  contacts  {}",
         text("jid").unwrap_or_default(),
         time("created_micros").unwrap_or_default(),
+        time("login_micros").unwrap_or_else(|| "none is noted".to_owned()),
         contacts.unwrap_or_default()
     )
+}
+
+/// Contacts, one a line.
+fn contacts(result: &Value) -> String {
+    let all = result.get("contacts").and_then(Value::as_array);
+    let all = all.map(Vec::as_slice).unwrap_or_default();
+    if all.is_empty() {
+        return "There are no contacts.".to_owned();
+    }
+    let lines = all.iter().map(|contact| {
+        let text = |key: &str| contact.get(key).and_then(Value::as_str).unwrap_or_default();
+        let mut line = format!("{}  {}", text("jid"), text("subscription"));
+        if contact.get("asked").and_then(Value::as_bool) == Some(true) {
+            line.push_str(", asked");
+        }
+        let groups = contact.get("groups").and_then(Value::as_array);
+        let groups = groups.into_iter().flatten().filter_map(Value::as_str);
+        let groups: Vec<&str> = groups.collect();
+        for more in [text("name"), &groups.join(", ")] {
+            if !more.is_empty() {
+                line.push_str("  ");
+                line.push_str(more);
+            }
+        }
+        // One contact is one line, whatever somebody called them.
+        plain(&line).replace('\n', " ")
+    });
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 fn show(name: &str, result: &Value, json_wanted: bool) {
@@ -262,6 +297,7 @@ fn show(name: &str, result: &Value, json_wanted: bool) {
         )),
         "account set-role" => say(&format!("{jid} is {} now.", field(result, "role"))),
         "account show" => say(&about(result)),
+        "account roster" => say(&contacts(result)),
         "account disable" => say(&format!("{jid} cannot log in any more.")),
         "account enable" => say(&format!("{jid} can log in.")),
         _ => {

@@ -2,6 +2,7 @@
 
 mod from_afar;
 mod invite;
+mod notices;
 mod outage;
 
 use std::net::SocketAddr;
@@ -12,6 +13,7 @@ use clap_complete::Shell;
 
 pub(crate) use from_afar::{ApiToken, NewApiToken, Session};
 pub(crate) use invite::{Invitation, Invite};
+pub(crate) use notices::{Motd, OfDomain, Said, Shutdown, Welcome};
 pub(crate) use outage::Outage;
 
 use crate::terminal::Manner;
@@ -64,6 +66,14 @@ pub(crate) enum Command {
         #[command(flatten)]
         output: Output,
     },
+    /// The message of the day, which each account of the running server gets once.
+    #[command(subcommand)]
+    Motd(Motd),
+    /// The welcome message, which each new account of the running server gets at its first log-in.
+    #[command(subcommand)]
+    Welcome(Welcome),
+    /// Ends the running server in order, after telling everybody who is online.
+    Shutdown(Shutdown),
     /// Counts accounts of the running server, and who of them is here.
     Status {
         /// Only those of this domain.
@@ -231,8 +241,15 @@ pub(crate) enum Account {
         #[command(flatten)]
         output: Output,
     },
-    /// Shows one account: what it may do, where it is online, and since when it is not.
+    /// Shows one account: what it may do, when it was last logged into, where it is online, and since when it is not.
     Show {
+        /// Its address.
+        jid: String,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Lists an account's contacts: who of them sees whose presence, and what their owner calls them.
+    Roster {
         /// Its address.
         jid: String,
         #[command(flatten)]
@@ -411,6 +428,7 @@ impl Command {
                 | Account::SetRole { output, .. }
                 | Account::List { output, .. }
                 | Account::Show { output, .. }
+                | Account::Roster { output, .. }
                 | Account::Disable { output, .. }
                 | Account::Enable { output, .. },
             )
@@ -422,12 +440,15 @@ impl Command {
             )
             | Command::Session(Session::List { output, .. } | Session::End { output, .. })
             | Command::Announce { output, .. }
+            | Command::Shutdown(Shutdown { output, .. })
             | Command::Status { output, .. }
             | Command::ApiToken(
                 ApiToken::Create(NewApiToken { output, .. })
                 | ApiToken::List { output }
                 | ApiToken::Revoke { output, .. },
             ) => output,
+            Command::Motd(motd) => motd.output(),
+            Command::Welcome(welcome) => welcome.output(),
         };
         if output.json {
             Manner::Json

@@ -25,6 +25,10 @@ pub(crate) fn mend(error: &OpenError) -> Option<&'static str> {
         OpenError::Unreachable { .. } => {
             "see to whether PostgreSQL runs there and can be reached from here"
         }
+        OpenError::Behind { .. } => {
+            "it may be the primary of before a failover, or a copy of an earlier time: name the server that has everything. To give up what is \
+             missing for good, remove database-commits from the data directory"
+        }
         OpenError::NotLetIn { .. } => {
             "see to the user and its password ('store.url', 'store.password_file'), and to pg_hba.conf on the database's host"
         }

@@ -32,6 +32,7 @@ mod invite;
 mod listen;
 mod logging;
 mod manual;
+mod notices;
 mod notify;
 mod one_port;
 mod outage;
@@ -166,6 +167,15 @@ fn run(cli: Cli) -> Outcome {
         } => with_config(&cli.config, |config| {
             sessions::announce(&config, &text, domain, output)
         }),
+        Command::Motd(command) => {
+            with_config(&cli.config, |config| notices::motd(&config, command))
+        }
+        Command::Welcome(command) => {
+            with_config(&cli.config, |config| notices::welcome(&config, command))
+        }
+        Command::Shutdown(order) => {
+            with_config(&cli.config, |config| notices::shutdown(&config, order))
+        }
         Command::Status { domain, output } => with_config(&cli.config, |config| {
             sessions::status(&config, domain, output)
         }),

@@ -219,7 +219,10 @@ async fn serve(config: Config, path: PathBuf) -> Result<(), ServeError> {
     notify("READY=1");
     let admin_socket = config.admin_socket();
     let mut reloader = Reloader::new(path, config, keys, server.clone(), publish_tls, publish_web);
-    attend(&mut signals, &mut hangup, &mut asked, &mut reloader).await;
+    tokio::select! {
+        () = attend(&mut signals, &mut hangup, &mut asked, &mut reloader) => {}
+        () = server.ended() => {}
+    }
     tracing::info!("stopping; another signal stops at once");
     notify("STOPPING=1");
     server.stop();

@@ -72,19 +72,19 @@ pub(crate) fn status(config: &Config, domain: Option<String>, output: Output) ->
     })
 }
 
-fn shown(result: &Value, output: Output, words: impl Fn(&Value) -> String) {
+pub(crate) fn shown(result: &Value, output: Output, words: impl Fn(&Value) -> String) {
     match output.json {
         true => say_json(result),
         false => say(&words(result)),
     }
 }
 
-fn number(value: &Value, key: &str) -> u64 {
+pub(crate) fn number(value: &Value, key: &str) -> u64 {
     let number = value.get(key).and_then(Value::as_u64);
     number.unwrap_or_default()
 }
 
-fn counted(count: u64, what: &str) -> String {
+pub(crate) fn counted(count: u64, what: &str) -> String {
     match count {
         1 => format!("1 {what}"),
         count => format!("{count} {what}s"),

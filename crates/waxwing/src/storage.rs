@@ -18,6 +18,8 @@ const PASSWORD_BYTES_MAX: u64 = 1_024;
 const LOCK: &str = "waxwing.lock";
 /// Where files lie in the data directory while they come.
 const SPOOL: &str = "blobs";
+/// The file in the data directory that says how many commits of the database were acknowledged.
+const COMMITS: &str = "database-commits";
 /// The database that SQLite would use.
 const SQLITE: &str = "waxwing.db";
 
@@ -112,6 +114,7 @@ pub(crate) fn place(config: &Config) -> Result<StorePlace, StorageError> {
         address,
         password_file,
     } = database.clone();
+    let address = address.with_notes(config.data_dir.join(COMMITS));
     let Some(path) = password_file else {
         return Ok(StorePlace::Database(address, objects));
     };

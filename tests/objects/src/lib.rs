@@ -8,6 +8,7 @@
 mod front;
 
 use std::fs;
+use std::io::Write;
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -114,8 +115,14 @@ impl Server {
 
     fn try_start(&self) -> bool {
         let log = fs::File::create(self.directory.join("log")).unwrap();
-        let mut command = Command::new(&self.program);
+        // Whatever ends this process closes the pipe, and the shell ends the server by its number and removes its files.
+        let script = "directory=$1; shift; exec 3<&0; \"$@\" </dev/null & server=$!
+            { read -r word <&3; kill -KILL $server; test -n \"$word\" || rm -rf \"$directory\"; } & wait $server";
+        let mut command = Command::new("sh");
         command
+            .args(["-c", script, "sh"])
+            .arg(&self.directory)
+            .arg(&self.program)
             .args([
                 "--access",
                 KEY_ID,
@@ -128,7 +135,7 @@ impl Server {
             .args(["posix", "--sidecar"])
             .arg(self.directory.join("beside"))
             .arg(self.directory.join("buckets"))
-            .stdin(Stdio::null())
+            .stdin(Stdio::piped())
             .stdout(log.try_clone().unwrap())
             .stderr(log);
         let mut child = command.spawn().unwrap();
@@ -152,7 +159,8 @@ impl Server {
         let running = self.running.lock();
         let running = running.unwrap_or_else(PoisonError::into_inner).take();
         if let Some(mut child) = running {
-            child.kill().unwrap();
+            // One that ended by itself hears nothing.
+            let _told = child.stdin.take().map(|mut input| writeln!(input, "stop"));
             child.wait().unwrap();
         }
     }

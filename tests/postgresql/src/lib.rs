@@ -84,28 +84,34 @@ impl Server {
     /// Creates and starts one; `None` where PostgreSQL is not installed.
     #[must_use]
     pub fn new() -> Option<Server> {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("waxwing-postgresql-{}-{number}", std::process::id());
-        let server = Server {
-            programs: programs()?,
-            directory: std::env::temp_dir().join(name),
-            running: Mutex::default(),
-            settings: Mutex::default(),
-        };
-        let (parent, data) = (&server.directory, server.data());
-        fs::create_dir_all(parent).unwrap();
-        // Whoever runs the server makes its data there, and its socket.
-        fs::set_permissions(parent, fs::Permissions::from_mode(0o777)).unwrap();
+        let server = Server::place(programs()?);
+        let data = server.data();
         let mut initdb = unprivileged(&server.programs.join("initdb"));
         run(initdb
-            .current_dir(parent)
+            .current_dir(&server.directory)
             .args(["--auth=trust", "--no-sync", "--username", USER])
             .args(["--encoding=UTF8", "--locale=C", "--pgdata"])
             .arg(data));
         // Somebody else may take the port in between.
         while !server.try_start(free_port()) {}
         Some(server)
+    }
+
+    /// A directory for one that has no data yet.
+    fn place(programs: PathBuf) -> Server {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("waxwing-postgresql-{}-{number}", std::process::id());
+        let server = Server {
+            programs,
+            directory: std::env::temp_dir().join(name),
+            running: Mutex::default(),
+            settings: Mutex::default(),
+        };
+        fs::create_dir_all(&server.directory).unwrap();
+        // Whoever runs the server makes its data there, and its socket.
+        fs::set_permissions(&server.directory, fs::Permissions::from_mode(0o777)).unwrap();
+        server
     }
 
     fn data(&self) -> PathBuf {
@@ -189,6 +195,17 @@ impl Server {
         locked(&self.settings).push(setting.to_owned());
         self.stop("INT");
         self.start(port);
+    }
+
+    /// Stops it, and starts another one with a copy of all its data on this port.
+    #[must_use]
+    pub fn fail_over(&self, port: u16) -> Server {
+        self.stop("INT");
+        let other = Server::place(self.programs.clone());
+        let mut copy = unprivileged(Path::new("cp"));
+        run(copy.arg("-a").arg(self.data()).arg(other.data()));
+        other.start(port);
+        other
     }
 
     /// From now on it lets nobody in over TCP without the [password](PASSWORD).

@@ -18,7 +18,7 @@ use post::Post;
 use waxwing_server::Settings;
 use waxwing_stanza::BareJid;
 use waxwing_testkit::{Crowd, Cut, Dice, Peer, Seed, Tag, World};
-use waxwing_tests::with_seed;
+use waxwing_tests::{each_seed, with_seed};
 use waxwing_wire::{Element, ns};
 use words::{
     BLOCKING, DOMAIN, ROSTER, account_named, address_of, client_named, items, listed, name_of,
@@ -432,13 +432,23 @@ fn run(seed: Seed) -> Rig {
 #[test]
 fn everybody_agrees_with_the_model() {
     let (mut acts, mut messages, mut refused, mut shown, mut lives) = (0, 0, 0, 0, 0);
-    for seed in 0..SEEDS {
-        let rig = run(Seed(seed));
-        acts += rig.said.len();
-        messages += rig.post.sent();
-        refused += rig.post.refused();
-        shown += rig.shown;
-        lives += rig.bound.iter().sum::<u64>();
+    let seen = each_seed(0..SEEDS, |seed| {
+        let rig = run(seed);
+        let (post, lives) = (&rig.post, rig.bound.iter().sum::<u64>());
+        (
+            rig.said.len(),
+            post.sent(),
+            post.refused(),
+            rig.shown,
+            lives,
+        )
+    });
+    for one in seen {
+        acts += one.0;
+        messages += one.1;
+        refused += one.2;
+        shown += one.3;
+        lives += one.4;
     }
     println!(
         "figures: {SEEDS} seeds: {acts} acts and troubles, {messages} messages, {refused} of them refused, presence of {shown} contacts' sessions, {lives} sessions"

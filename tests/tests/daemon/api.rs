@@ -21,8 +21,8 @@ fn create(built: &Built, name: &str, scopes: &str, more: &[&str]) -> Value {
 }
 
 /// All that tokens can be good for.
-const ALL: &str = "accounts:read,accounts:write,announcements:write,invites:read,invites:write,push:read,\
-                   reports:read,reports:write,sessions:read,sessions:write,status:read";
+const ALL: &str = "accounts:read,accounts:write,announcements:read,announcements:write,invites:read,invites:write,\
+                   push:read,reports:read,reports:write,server:write,sessions:read,sessions:write,status:read";
 
 /// Asks by one token, and notes which commands were run with success.
 struct Tried<'b> {
@@ -155,6 +155,37 @@ async fn of_reports(tried: &mut Tried<'_>) {
     assert_eq!(listed["reports"], json!([]));
 }
 
+async fn of_notices(tried: &mut Tried<'_>) {
+    let bob = json!({ "jid": "bob@waxwing.example" });
+    let roster = tried.run("get", "account/roster", &bob).await;
+    assert_eq!(roster["contacts"], json!([]));
+    for (name, commands) in [
+        ("motd", &["set", "edit", "clear"][..]),
+        ("welcome", &["set", "clear"]),
+    ] {
+        for command in commands {
+            let given = match *command {
+                "clear" => json!({}),
+                _ => json!({ "text": "hello", "domain": "waxwing.example" }),
+            };
+            tried
+                .run("post", &format!("{name}/{command}"), &given)
+                .await;
+        }
+        let shown = tried.run("get", &format!("{name}/show"), &json!({})).await;
+        assert!(shown["text"].is_null(), "{shown}");
+    }
+}
+
+/// Last of all; it is still far away.
+async fn of_the_end(tried: &mut Tried<'_>) {
+    let far = json!({ "delay": "24h", "text": "tomorrow" });
+    let told = tried.run("post", "shutdown", &far).await;
+    assert_eq!(told["delay_secs"], 86_400);
+    let again = tried.api.post("/api/v1/shutdown", &json!({})).await;
+    again.is_problem(409, "conflict");
+}
+
 #[tokio::test]
 async fn every_command_is_run_as_the_document_says() {
     let built = server("api-commands");
@@ -170,6 +201,8 @@ async fn every_command_is_run_as_the_document_says() {
     of_sessions(&mut tried).await;
     of_invitations(&mut tried).await;
     of_reports(&mut tried).await;
+    of_notices(&mut tried).await;
+    of_the_end(&mut tried).await;
     let paths = tried.document["paths"].as_object().unwrap().keys();
     let commands = paths.filter(|path| path.starts_with("/api/v1/")).cloned();
     assert_eq!(tried.paths, commands.collect::<BTreeSet<_>>());

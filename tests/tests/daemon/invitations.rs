@@ -3,6 +3,7 @@
 //! Length: one test after the other, each a way that an invitation goes.
 
 use serde_json::Value;
+use waxwing_dial::Stream;
 use waxwing_tests::{Built, BuiltOptions};
 
 use crate::rig::{ALICE, BOB, available, done, failed, log_in, next, say, server};
@@ -531,4 +532,130 @@ async fn a_member_lets_in_so_many_and_no_more() {
     }
     let listed = done(&built, &["invite", "used"]);
     assert_eq!(listed["used"][0]["creator"], "bob@waxwing.example");
+}
+
+/// Runs a command (XEP-0050), to its end where a form is filled in; what the server answers.
+async fn execute(stream: &mut Stream, node: &str, filled: Option<&str>) -> String {
+    let command = |id: &str, more: &str, form: &str| {
+        format!(
+            "<iq type='set' id='{id}' to='waxwing.example'><command xmlns='http://jabber.org/protocol/commands' \
+             node='{node}'{more}>{form}</command></iq>"
+        )
+    };
+    say(stream, &command("begin", "", "")).await;
+    let begun = answer(stream, "begin").await;
+    let Some(filled) = filled else {
+        return begun;
+    };
+    let run = begun.split("sessionid='").nth(1).unwrap();
+    let run = run.split('\'').next().unwrap();
+    let form = format!("<x xmlns='jabber:x:data' type='submit'>{filled}</x>");
+    say(
+        stream,
+        &command("end", &format!(" sessionid='{run}'"), &form),
+    )
+    .await;
+    answer(stream, "end").await
+}
+
+async fn answer(stream: &mut Stream, id: &str) -> String {
+    loop {
+        let answer = next(stream, "iq").await.element();
+        if answer.attr("id") == Some(id) {
+            return String::from_utf8(answer.to_bytes("jabber:client").to_vec()).unwrap();
+        }
+    }
+}
+
+/// The token in an answer.
+fn token_in(answer: &str) -> String {
+    let token = answer.split("preauth=").nth(1);
+    let token = token.unwrap_or_else(|| panic!("no token: {answer}"));
+    token.chars().take(32).collect()
+}
+
+#[tokio::test]
+async fn a_link_for_a_password_ends_when_an_admin_sets_another() {
+    let built = server("invite-reset-admin");
+    done(
+        &built,
+        &["account", "set-role", "alice@waxwing.example", "admin"],
+    );
+    let made = create(&built, &["--reset", "bob@waxwing.example"]);
+    expect(&get(&built, token(&made), "").await, "200");
+    let mut alice = available(&built, ALICE).await;
+    let filled = "<field var='accountjid'><value>bob@waxwing.example</value></field>\
+                  <field var='password'><value>one that an admin has set</value></field>";
+    let node = "http://jabber.org/protocol/admin#change-user-password";
+    let said = execute(&mut alice, node, Some(filled)).await;
+    assert!(said.contains("has another password"), "{said}");
+    expect(&get(&built, token(&made), "").await, "404");
+    expect(&post(&built, token(&made), "", &form("")).await, "404");
+    let set = ("bob", "one that an admin has set");
+    log_in(&built, set).await.unwrap();
+}
+
+/// What somebody gave out as an admin is worth no more than what they may give out now.
+#[tokio::test]
+async fn invitations_of_a_former_admin_make_no_accounts() {
+    let built = server("invite-former-admin");
+    let role = async |name: &str| {
+        done(
+            &built,
+            &["account", "set-role", "alice@waxwing.example", name],
+        );
+    };
+    role("admin").await;
+    let mut alice = available(&built, ALICE).await;
+    let node = "urn:xmpp:invite#create-account";
+    let token = token_in(&execute(&mut alice, node, Some("")).await);
+    expect(&get(&built, &token, "").await, "200");
+    role("member").await;
+    expect(&get(&built, &token, "").await, "404");
+    expect(&post(&built, &token, "", &form("carol")).await, "404");
+    assert!(log_in(&built, ("carol", PASSWORD)).await.is_err());
+    let refused = execute(&mut alice, node, None).await;
+    assert!(refused.contains("<forbidden"), "{refused}");
+    role("admin").await;
+    expect(&post(&built, &token, "", &form("carol")).await, "200");
+    log_in(&built, ("carol", PASSWORD)).await.unwrap();
+}
+
+/// Its page has no form; whoever sends one all the same gets no account.
+#[tokio::test]
+async fn a_link_to_become_a_contact_makes_no_account() {
+    let mut options = BuiltOptions::new("invite-contact-only").account(BOB.0, BOB.1);
+    options.config = "[options]\ninvite_by_members = \"contacts\"\n".to_owned();
+    let built = Built::start(options).unwrap();
+    let mut bob = available(&built, BOB).await;
+    let said = execute(&mut bob, "urn:xmpp:invite#invite", None).await;
+    assert!(!said.contains("ibr=y"), "{said}");
+    let token = token_in(&said);
+    let page = get(&built, &token, "").await;
+    expect(&page, "200");
+    assert!(!page.contains("<form"), "{page}");
+    expect(&post(&built, &token, "", &form("carol")).await, "403");
+    assert!(log_in(&built, ("carol", PASSWORD)).await.is_err());
+    // It is as good as before for what it is for.
+    expect(&get(&built, &token, "").await, "200");
+}
+
+/// Whom members let in counts as whom anybody lets in; whom the operator invites does not.
+#[tokio::test]
+async fn members_let_in_as_many_from_a_network_as_may_register_there() {
+    let mut options = BuiltOptions::new("invite-members-network").account(BOB.0, BOB.1);
+    options.config =
+        "[options]\ninvite_by_members = \"accounts\"\nregistrations_per_network_max = 1\n"
+            .to_owned();
+    let built = Built::start(options).unwrap();
+    let mut bob = available(&built, BOB).await;
+    let node = "urn:xmpp:invite#invite";
+    let first = token_in(&execute(&mut bob, node, None).await);
+    let second = token_in(&execute(&mut bob, node, None).await);
+    expect(&post(&built, &first, "", &form("carol")).await, "200");
+    expect(&post(&built, &second, "", &form("dave")).await, "429");
+    assert!(log_in(&built, ("dave", PASSWORD)).await.is_err());
+    let made = create(&built, &[]);
+    expect(&post(&built, token(&made), "", &form("dave")).await, "200");
+    log_in(&built, ("dave", PASSWORD)).await.unwrap();
 }

@@ -26,6 +26,7 @@ mod machine;
 mod messages;
 mod metrics;
 mod migration;
+mod notices;
 mod objects;
 mod one_port;
 mod postgresql;

@@ -9,8 +9,8 @@ use waxwing_tests::{Built, BuiltOptions};
 use crate::check::texts;
 use crate::machine::skip;
 use crate::rig::{ALICE, available, done, failed, soon};
-use crate::upload::{memory, reset_memory};
-use crate::web::{fetch, get_large, put, put_large, slot};
+use crate::upload::takes_little_memory;
+use crate::web::{fetch, put, slot};
 
 /// A server of the test's own; `None` where there is none, which the runner is told.
 fn objects(name: &str) -> Option<Server> {
@@ -202,30 +202,7 @@ async fn a_large_file_takes_little_memory() {
     options.config +=
         "[options]\nupload_file_bytes_max = 2000000000\nupload_account_bytes_max = 2000000000\n";
     let built = Built::start(options).unwrap();
-    let mut alice = available(&built, ALICE).await;
-    let small = slot(&mut alice, "a", 1_000_000, None).await;
-    assert_eq!(
-        put(&built, &small, "", &vec![1; 1_000_000]).await.status,
-        201
-    );
-    assert_eq!(fetch(&built, "GET", &small.path, "").await.status, 200);
-    let given = slot(&mut alice, "large.bin", LARGE_BYTES, None).await;
-    reset_memory(&built);
-    let before = memory(built.pid, "VmRSS");
-    assert_eq!(put_large(&built, &given, LARGE_BYTES).await, 201);
-    let extra = memory(built.pid, "VmHWM").saturating_sub(before);
-    println!(
-        "figures: {LARGE_BYTES} bytes came to an object store with {extra} bytes of memory more"
-    );
-    assert!(extra < EXTRA_BYTES_MAX, "{extra} bytes on its way in");
-    reset_memory(&built);
-    let before = memory(built.pid, "VmRSS");
-    get_large(&built, &given, LARGE_BYTES).await;
-    let extra = memory(built.pid, "VmHWM").saturating_sub(before);
-    println!(
-        "figures: {LARGE_BYTES} bytes went from an object store with {extra} bytes of memory more"
-    );
-    assert!(extra < EXTRA_BYTES_MAX, "{extra} bytes on its way out");
+    takes_little_memory(&built, LARGE_BYTES, EXTRA_BYTES_MAX).await;
 }
 
 /// From the disk to the object store and back, with everything else.

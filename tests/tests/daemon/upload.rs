@@ -426,26 +426,29 @@ async fn a_large_file_takes_little_memory() {
         "[options]\nupload_file_bytes_max = 2000000000\nupload_account_bytes_max = 2000000000\n"
             .to_owned();
     let built = Built::start(options).unwrap();
-    let mut alice = available(&built, ALICE).await;
-    // What a first file needs once is there.
+    takes_little_memory(&built, bytes, EXTRA_BYTES_MAX).await;
+}
+
+/// Brings a file and fetches it; what the server needs of memory for that, beyond what a first small file took.
+#[expect(clippy::print_stdout, reason = "what was seen is told in figures")]
+pub(crate) async fn takes_little_memory(built: &Built, bytes: u64, extra_max: u64) {
+    let mut alice = available(built, ALICE).await;
     let small = slot(&mut alice, "a", 1_000_000, None).await;
-    assert_eq!(
-        put(&built, &small, "", &vec![1; 1_000_000]).await.status,
-        201
-    );
-    assert_eq!(fetch(&built, "GET", &small.path, "").await.status, 200);
-    let given = slot(&mut alice, "large.bin", bytes, None).await;
-    reset_memory(&built);
-    let before = memory(built.pid, "VmRSS");
-    let status = put_large(&built, &given, bytes).await;
+    let status = put(built, &small, "", &vec![1; 1_000_000]).await.status;
     assert_eq!(status, 201);
-    let extra = memory(built.pid, "VmHWM").saturating_sub(before);
-    println!("figures: {bytes} bytes came with {extra} bytes of memory more");
-    assert!(extra < EXTRA_BYTES_MAX, "{extra} bytes on its way in");
-    reset_memory(&built);
+    assert_eq!(fetch(built, "GET", &small.path, "").await.status, 200);
+    let given = slot(&mut alice, "large.bin", bytes, None).await;
+    let extra = |before: u64, way: &str| {
+        let extra = memory(built.pid, "VmHWM").saturating_sub(before);
+        println!("figures: {bytes} bytes {way} with {extra} bytes of memory more");
+        assert!(extra < extra_max, "{way} with {extra} bytes more");
+    };
+    reset_memory(built);
     let before = memory(built.pid, "VmRSS");
-    get_large(&built, &given, bytes).await;
-    let extra = memory(built.pid, "VmHWM").saturating_sub(before);
-    println!("figures: {bytes} bytes went with {extra} bytes of memory more");
-    assert!(extra < EXTRA_BYTES_MAX, "{extra} bytes on its way out");
+    assert_eq!(put_large(built, &given, bytes).await, 201);
+    extra(before, "came");
+    reset_memory(built);
+    let before = memory(built.pid, "VmRSS");
+    get_large(built, &given, bytes).await;
+    extra(before, "went");
 }

@@ -19,6 +19,7 @@ use waxwing_stanza::xep::xep_0050_commands::{
     Action, Actions, Command, Fault, NS, Note, NoteKind, Status,
 };
 use waxwing_stanza::{Condition, ErrorType, IqType, Payload, StanzaError};
+use waxwing_wire::Element;
 
 use crate::addressee::Addressee;
 use crate::cx::{Answer, Cx, Handled, Iq, IqHead};
@@ -88,6 +89,15 @@ pub(crate) enum Outcome {
     Shown {
         /// What is shown.
         form: DataForm,
+        /// What people are told besides.
+        note: Option<Note>,
+    },
+    /// The same, where more than fields is in the form.
+    ShownWith {
+        /// What is shown.
+        form: DataForm,
+        /// What else stands in it.
+        inside: Element,
         /// What people are told besides.
         note: Option<Note>,
     },
@@ -164,6 +174,12 @@ async fn answer(cx: Cx, iq: Iq<Command>) -> Handled {
         Outcome::Shown { form, note } => {
             reply.status = Some(Status::Completed);
             reply.payload.push(form.write());
+            reply.notes.extend(note);
+            Ok(Answer::with(&reply))
+        }
+        Outcome::ShownWith { form, inside, note } => {
+            reply.status = Some(Status::Completed);
+            reply.payload.push(form.write().with_child(inside));
             reply.notes.extend(note);
             Ok(Answer::with(&reply))
         }

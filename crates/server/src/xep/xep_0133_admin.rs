@@ -7,6 +7,10 @@
 //!
 //! Length: one command after the other, each with its form and what is done with it.
 
+mod notices;
+mod people;
+mod shutdown;
+
 use std::collections::BTreeSet;
 
 use futures_util::FutureExt;
@@ -27,7 +31,10 @@ use crate::accounts::{self, AccountError, Role};
 use crate::addressee::Addressee;
 use crate::cx::{Cx, IqHead};
 use crate::effects::Effects;
+use crate::ending;
 use crate::lifecycle;
+use crate::notices::commands::COMMANDS as NOTICE_COMMANDS;
+use crate::notices::{HAD, NOTICES};
 use crate::registry::{Feature, Registrar, Source, Status};
 use crate::server::unavailable;
 use crate::session_commands::{self, ANNOUNCEMENT_BYTES_MAX};
@@ -39,9 +46,10 @@ pub const FEATURE: Feature = Feature {
     title: "Service Administration",
     version: "1.3.1",
     status: Status::Partial(
-        "accounts, sessions, counts, lists, statistics of one user and announcements; no rosters or log-in times of others, lists of \
-         who is kept out, messages of the day, welcomes, or ends of the server",
+        "all of it but lists of who is kept out or let in (there are none), the list of admins (§4.29: accounts have roles) and \
+         restarts (§4.30: what starts the server is not its own)",
     ),
+    shapes: || vec![NOTICES.shape(), HAD.shape()],
     register,
     ..Feature::NONE
 };
@@ -205,10 +213,13 @@ const fn command(
 }
 
 fn register(registrar: &mut Registrar<'_>) {
-    for command in COMMANDS {
+    let forms = COMMANDS.into_iter().chain(people::COMMANDS);
+    let forms = forms.chain(notices::COMMANDS).chain([shutdown::COMMAND]);
+    for command in forms {
         registrar.ad_hoc(&[Addressee::Domain], command);
     }
-    for command in session_commands::COMMANDS {
+    let own = session_commands::COMMANDS.iter();
+    for command in own.chain(NOTICE_COMMANDS).chain([&ending::COMMAND]) {
         registrar.command(*command);
     }
 }

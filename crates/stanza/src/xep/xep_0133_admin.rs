@@ -45,6 +45,22 @@ pub const ACTIVE_LIST: &str = "http://jabber.org/protocol/admin#get-active-users
 pub const IDLE_LIST: &str = "http://jabber.org/protocol/admin#get-idle-users";
 /// Says something to everybody who is there (§4.23).
 pub const ANNOUNCE: &str = "http://jabber.org/protocol/admin#announce";
+/// Shows a roster (§4.8).
+pub const USER_ROSTER: &str = "http://jabber.org/protocol/admin#get-user-roster";
+/// Says when an account was last logged into (§4.9).
+pub const LAST_LOGIN: &str = "http://jabber.org/protocol/admin#get-user-lastlogin";
+/// Says something to everybody, once (§4.24).
+pub const SET_MOTD: &str = "http://jabber.org/protocol/admin#set-motd";
+/// Corrects that (§4.25).
+pub const EDIT_MOTD: &str = "http://jabber.org/protocol/admin#edit-motd";
+/// Ends it (§4.26).
+pub const DELETE_MOTD: &str = "http://jabber.org/protocol/admin#delete-motd";
+/// Says something to each new account (§4.27).
+pub const SET_WELCOME: &str = "http://jabber.org/protocol/admin#set-welcome";
+/// Ends that (§4.28).
+pub const DELETE_WELCOME: &str = "http://jabber.org/protocol/admin#delete-welcome";
+/// Ends the service (§4.31).
+pub const SHUTDOWN: &str = "http://jabber.org/protocol/admin#shutdown";
 
 /// Names of fields (§8.2).
 pub mod field {
@@ -60,6 +76,14 @@ pub mod field {
     pub const MAX_ITEMS: &str = "max_items";
     /// Lines of an announcement.
     pub const ANNOUNCEMENT: &str = "announcement";
+    /// Lines of a message of the day.
+    pub const MOTD: &str = "motd";
+    /// Lines of a welcome.
+    pub const WELCOME: &str = "welcome";
+    /// When an account was last logged into.
+    pub const LAST_LOGIN: &str = "lastlogin";
+    /// Seconds until the end.
+    pub const DELAY: &str = "delay";
     /// How many accounts there are.
     pub const REGISTERED_NUM: &str = "registeredusersnum";
     /// How many may not log in.

@@ -17,6 +17,7 @@ use super::fault::ObjectFault;
 use super::place::ObjectPlace;
 use super::sending::{Spool, Spooled, remove};
 use super::thread::Worker;
+use super::{connected, refused};
 use crate::backend::{BlobFiles, Contents, Upload};
 use crate::blob::BlobHash;
 use crate::error::{OpenError, StoreError};
@@ -69,14 +70,10 @@ impl ObjectBlobs {
         claim: Claim,
         collect: Collect,
     ) -> Result<Arc<Self>, OpenError> {
-        let failed = |reason: String| OpenError::Objects {
-            place: place.to_string(),
-            fault: ObjectFault::Failed { reason },
-        };
-        let client = Client::new(place).map_err(failed)?;
-        let worker = Worker::start().map_err(|error| failed(error.to_string()))?;
+        let (client, worker) = connected(place).map_err(|fault| refused(place, fault))?;
         if spool.as_os_str().is_empty() {
-            return Err(failed("there is no folder for files that come".to_owned()));
+            let reason = "there is no folder for files that come".to_owned();
+            return Err(refused(place, ObjectFault::Failed { reason }));
         }
         let spool = Spool::open(spool.clone()).map_err(|error| OpenError::Environment {
             path: spool,
@@ -105,10 +102,7 @@ impl ObjectBlobs {
                 fault @ (ObjectFault::Foreign { .. }
                 | ObjectFault::NotOurs
                 | ObjectFault::Unrestored),
-            )) => {
-                let place = place.to_string();
-                return Err(OpenError::Objects { place, fault });
-            }
+            )) => return Err(refused(place, fault)),
             Err(error) => {
                 tracing::warn!(%error, "files cannot be brought or fetched until the object store can be used");
             }
@@ -302,12 +296,8 @@ impl ObjectBlobs {
     fn read(&self, hash: &BlobHash, offset: u64, bytes_max: usize) -> Result<Bytes, StoreError> {
         let length = self.length(hash)?;
         let length = length.ok_or(StoreError::Objects(ObjectFault::Gone))?;
-        let end = offset.saturating_add(bytes_max as u64).min(length);
-        if offset >= end {
-            return Ok(Bytes::new());
-        }
         self.worker
-            .wait(self.client.read(&self.client.blob(hash), offset, end))
+            .wait(self.client.part(hash, length, offset, bytes_max))
     }
 
     /// Stores what came. The caller holds a lease.

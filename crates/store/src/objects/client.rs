@@ -152,6 +152,21 @@ impl Client {
         Ok(bytes)
     }
 
+    /// Bytes of a blob of this length from an offset on, as many as there are and may be.
+    pub(super) async fn part(
+        &self,
+        hash: &BlobHash,
+        length: u64,
+        offset: u64,
+        bytes_max: usize,
+    ) -> Result<Bytes, ObjectFault> {
+        let end = offset.saturating_add(bytes_max as u64).min(length);
+        if offset >= end {
+            return Ok(Bytes::new());
+        }
+        self.read(&self.blob(hash), offset, end).await
+    }
+
     pub(super) async fn put(&self, key: &Path, bytes: Bytes) -> Result<(), ObjectFault> {
         noted(self.store.put(key, PutPayload::from_bytes(bytes)))
             .await

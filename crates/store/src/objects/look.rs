@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::claim::Claim;
 use super::client::Client;
+use super::connected;
 use super::fault::ObjectFault;
 use super::place::ObjectPlace;
 use super::thread::Worker;
@@ -24,18 +25,16 @@ pub(crate) struct ObjectLook {
 impl ObjectLook {
     /// Looks whether they are those of the store of this name.
     pub(crate) fn at(place: &ObjectPlace, store: &str) -> Result<Self, OpenError> {
-        let refused = |fault: ObjectFault| OpenError::Objects {
-            place: place.to_string(),
-            fault,
-        };
-        let failed = |reason: String| refused(ObjectFault::Failed { reason });
-        let client = Client::new(place).map_err(failed)?;
-        let worker = Worker::start().map_err(|error| failed(error.to_string()))?;
+        let refused = |fault| super::refused(place, fault);
+        let (client, worker) = connected(place).map_err(refused)?;
         match worker.wait(Claim::is_of(&client, store)) {
             Ok(true) => {}
             Ok(false) => return Err(refused(ObjectFault::NotOurs)),
             Err(StoreError::Objects(fault)) => return Err(refused(fault)),
-            Err(error) => return Err(failed(error.to_string())),
+            Err(error) => {
+                let reason = error.to_string();
+                return Err(refused(ObjectFault::Failed { reason }));
+            }
         }
         Ok(Self {
             client,
@@ -60,11 +59,7 @@ impl Contents for ObjectLook {
             _ => self.length(hash)?,
         };
         let length = length.ok_or(StoreError::Objects(ObjectFault::Gone))?;
-        let end = offset.saturating_add(bytes_max as u64).min(length);
-        if offset >= end {
-            return Ok(Bytes::new());
-        }
         self.worker
-            .wait(self.client.read(&self.client.blob(hash), offset, end))
+            .wait(self.client.part(hash, length, offset, bytes_max))
     }
 }

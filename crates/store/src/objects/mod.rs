@@ -22,9 +22,33 @@ mod restoring;
 mod sending;
 mod thread;
 
+use client::Client;
+use thread::Worker;
+
+use crate::error::OpenError;
+
 pub(crate) use blobs::{ObjectBlobs, ObjectReading, SharedObjects};
 pub(crate) use claim::Claim;
 pub use fault::ObjectFault;
 pub(crate) use look::ObjectLook;
 pub use place::{ObjectPlace, ObjectPlaceError, ObjectTimes};
 pub(crate) use restoring::ObjectRestore;
+
+/// Threads of a store that wait for parts of blobs here. Each holds one part in memory.
+pub(crate) const OBJECT_THREADS: usize = 16;
+
+/// What asks the bucket, and the thread that it is asked on.
+fn connected(place: &ObjectPlace) -> Result<(Client, Worker), ObjectFault> {
+    let failed = |reason| ObjectFault::Failed { reason };
+    let client = Client::new(place).map_err(failed)?;
+    let worker = Worker::start().map_err(|error| failed(error.to_string()))?;
+    Ok((client, worker))
+}
+
+/// Why a store with files at this place does not open.
+fn refused(place: &ObjectPlace, fault: ObjectFault) -> OpenError {
+    OpenError::Objects {
+        place: place.to_string(),
+        fault,
+    }
+}

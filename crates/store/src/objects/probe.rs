@@ -2,11 +2,9 @@
 
 use bytes::Bytes;
 
-use super::claim;
-use super::client::Client;
 use super::fault::ObjectFault;
 use super::place::ObjectPlace;
-use super::thread::Worker;
+use super::{claim, connected};
 use crate::blob::BlobHash;
 use crate::error::StoreError;
 
@@ -19,9 +17,7 @@ impl ObjectPlace {
     /// # Errors
     /// [`ObjectFault`]: the first that cannot be done.
     pub fn probe(&self) -> Result<bool, ObjectFault> {
-        let failed = |reason: String| ObjectFault::Failed { reason };
-        let client = Client::new(self).map_err(failed)?;
-        let worker = Worker::start().map_err(|error| failed(error.to_string()))?;
+        let (client, worker) = connected(self)?;
         let done = worker.wait(async {
             let is_used = client.text(claim::NAME).await?.is_some();
             // Nobody's file has this name: a hash of all ones.
@@ -36,7 +32,9 @@ impl ObjectPlace {
         });
         done.map_err(|error| match error {
             StoreError::Objects(fault) => fault,
-            error => failed(error.to_string()),
+            error => ObjectFault::Failed {
+                reason: error.to_string(),
+            },
         })
     }
 }

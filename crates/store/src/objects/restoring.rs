@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
-use super::claim;
 use super::client::Client;
 use super::fault::ObjectFault;
 use super::place::ObjectPlace;
 use super::sending::{Spool, Spooled};
 use super::thread::Worker;
+use super::{claim, connected, refused};
 use crate::backup::BackupError;
 use crate::blob::BlobHash;
 use crate::error::{OpenError, StoreError};
@@ -30,12 +30,7 @@ impl ObjectRestore {
         spool: PathBuf,
         name: String,
     ) -> Result<Self, BackupError> {
-        let failed = |reason: String| OpenError::Objects {
-            place: place.to_string(),
-            fault: ObjectFault::Failed { reason },
-        };
-        let client = Client::new(place).map_err(failed)?;
-        let worker = Worker::start().map_err(|error| failed(error.to_string()))?;
+        let (client, worker) = connected(place).map_err(|fault| refused(place, fault))?;
         let spool = Spool::open(spool)?;
         let restore = Self {
             place: place.to_string(),

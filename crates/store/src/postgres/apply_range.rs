@@ -27,12 +27,13 @@ const RANGE_SORTED: &str = "SELECT coalesce(long_key, key), value, expires, inde
 const ENTRIES: &str =
     "SELECT e.id, e.archived, u.id IS NOT NULL, coalesce(e.long_unique, e.unique_key)
     FROM waxwing.log_entry e
-    LEFT JOIN waxwing.log_undelivered u ON u.log = $1 AND u.owner = $2 AND u.id = e.id
+    LEFT JOIN LATERAL (SELECT id FROM waxwing.log_undelivered
+        WHERE log = $1 AND owner = $2 AND id = e.id LIMIT 1) u ON true
     WHERE e.log = $1 AND e.owner = $2 AND e.id BETWEEN $3 AND $4
     AND ($5 OR $6 AND e.archived OR $7 AND u.id IS NOT NULL) ORDER BY e.id LIMIT $8";
 const UNDELIVERED: &str = "SELECT u.id, e.archived, true, coalesce(e.long_unique, e.unique_key)
     FROM waxwing.log_undelivered u
-    JOIN waxwing.log_entry e ON e.log = $1 AND e.owner = $2 AND e.id = u.id
+    CROSS JOIN LATERAL (SELECT * FROM waxwing.log_entry WHERE log = $1 AND owner = $2 AND id = u.id LIMIT 1) e
     WHERE u.log = $1 AND u.owner = $2 AND u.id BETWEEN $3 AND $4 ORDER BY u.id LIMIT $5";
 const EXPIRED: &str =
     "SELECT r.shape, r.owner, coalesce(r.long_key, r.key), r.value, r.expires, r.index_keys, o.name

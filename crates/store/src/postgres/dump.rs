@@ -44,7 +44,8 @@ const ROWS: &str = "SELECT coalesce(long_key, key), value, expires FROM waxwing.
     WHERE shape = $1 AND owner = $2 ORDER BY coalesce(long_key, key)";
 const ENTRIES: &str = "SELECT e.id, e.archived, u.id IS NOT NULL, e.address, coalesce(e.long_unique, e.unique_key), e.payload
     FROM waxwing.log_entry e
-    LEFT JOIN waxwing.log_undelivered u ON u.log = e.log AND u.owner = e.owner AND u.id = e.id
+    LEFT JOIN LATERAL (SELECT id FROM waxwing.log_undelivered
+        WHERE log = e.log AND owner = e.owner AND id = e.id LIMIT 1) u ON true
     WHERE e.log = $1 AND e.owner = $2 ORDER BY e.id";
 const REFERENCES: &str = "SELECT hash, count FROM waxwing.blob_ref WHERE owner = $1 ORDER BY hash";
 /// Which of the shapes an owner has anything in, for some owners at once.

@@ -25,7 +25,7 @@ use crate::backup::{BackupAbout, BackupError};
 use crate::batch::Batch;
 use crate::error::{OpenError, StoreError};
 use crate::figures::Figures;
-use crate::objects::{ObjectPlace, SharedObjects};
+use crate::objects::{OBJECT_THREADS, ObjectPlace, SharedObjects};
 use crate::reply::Reply;
 use crate::shape::{Shape, declared};
 use crate::sqlite::pool::Pool;
@@ -46,6 +46,7 @@ mod gone;
 mod key;
 mod lock;
 mod migrate;
+mod noted;
 mod open;
 mod page;
 mod queue;
@@ -75,8 +76,6 @@ pub use url::PostgresAddress;
 
 /// Threads that wait for parts of blobs.
 const BLOB_THREADS: usize = 4;
-/// The same, where an object store has them. Each holds one part in memory.
-const OBJECT_THREADS: usize = 16;
 
 /// Work that waits for the database.
 type Work = Box<dyn FnOnce() + Send>;

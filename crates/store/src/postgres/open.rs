@@ -10,6 +10,7 @@ use super::address::Address;
 use super::fault::words;
 use super::lock::{self, State};
 use super::migrate;
+use super::noted;
 use super::session::{Session, statement_timeout};
 use super::word_index;
 use crate::error::OpenError;
@@ -100,7 +101,34 @@ pub(super) async fn open(
     declared: &BTreeMap<&'static str, Shape>,
     answer_wait: Duration,
 ) -> Result<Opened, OpenError> {
-    let mut session = Session::connect(address)
+    let mut refused = None;
+    for server in address.all() {
+        match open_at(address, server, declared, answer_wait).await {
+            Ok(opened) => {
+                address.choose(server);
+                return Ok(opened);
+            }
+            // That one lacks something says more than that another is away.
+            Err(error @ OpenError::Behind { .. }) => refused = Some(error),
+            Err(error @ OpenError::Unreachable { .. }) => {
+                refused = refused.or(Some(error));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Err(refused.unwrap_or_else(|| OpenError::Unreachable {
+        database: address.name().to_owned(),
+        reason: "it has no server".to_owned(),
+    }))
+}
+
+async fn open_at(
+    address: &Address,
+    server: usize,
+    declared: &BTreeMap<&'static str, Shape>,
+    answer_wait: Duration,
+) -> Result<Opened, OpenError> {
+    let mut session = Session::connect_to(address, server)
         .await
         .map_err(|error| unreachable(address, &error))?;
     match prepare(&mut session, address, declared, answer_wait).await {
@@ -157,6 +185,9 @@ async fn prepare(
     };
     // Who had it until now may have created or changed it.
     let layout = look_at(session, address, declared).await?;
+    if layout.is_some() {
+        lacks_nothing(session, address).await?;
+    }
     session.client.batch_execute("BEGIN").await?;
     match layout {
         None => create(session).await?,
@@ -174,13 +205,33 @@ async fn prepare(
             "fsync is off in the database's settings: what is acknowledged does not survive a power cut"
         );
     }
-    let state = lock::state(session).await?;
-    let state = state.map_err(|_| foreign(address, "waxwing.state with another content"))?;
+    let state = state_of(session, address).await?;
     session
         .client
         .batch_execute(&statement_timeout(answer_wait))
         .await?;
     Ok((backend, shapes, state))
+}
+
+async fn state_of(session: &Session, address: &Address) -> Result<State, Refusal> {
+    let state = lock::state(session).await?;
+    Ok(state.map_err(|_| foreign(address, "waxwing.state with another content"))?)
+}
+
+/// Refuses a database that is of before something that was acknowledged.
+async fn lacks_nothing(session: &Session, address: &Address) -> Result<(), Refusal> {
+    let Some(path) = address.noted() else {
+        return Ok(());
+    };
+    let state = state_of(session, address).await?;
+    match noted::lacking(path, &state) {
+        None => Ok(()),
+        Some(commits) => Err(OpenError::Behind {
+            database: address.name().to_owned(),
+            commits: commits.unsigned_abs(),
+        }
+        .into()),
+    }
 }
 
 /// Begins the transaction that a restore is, in a database that has nothing yet; `false` where it has something of ours.

@@ -27,7 +27,8 @@ fn sql(page: &Page) -> String {
     let undelivered = page.marks.contains(Marks::UNDELIVERED);
     let (source, on) = if undelivered {
         (
-            "waxwing.log_undelivered u JOIN waxwing.log_entry e ON e.log = u.log AND e.owner = u.owner AND e.id = u.id",
+            "waxwing.log_undelivered u CROSS JOIN LATERAL (SELECT * FROM waxwing.log_entry
+                WHERE log = u.log AND owner = u.owner AND id = u.id LIMIT 1) e",
             "u",
         )
     } else {
@@ -52,7 +53,8 @@ fn sql(page: &Page) -> String {
     // By the id everywhere: that is the order in which the index is gone through, and nothing has to be sorted.
     let fits = format!(
         "SELECT l.id, l.place, l.before, e.archived, e.payload FROM ({looked}) l
-        LEFT JOIN waxwing.log_entry e ON e.log = $1 AND e.owner = {OWNER} AND e.id = l.id
+        LEFT JOIN LATERAL (SELECT * FROM waxwing.log_entry
+            WHERE log = $1 AND owner = {OWNER} AND id = l.id LIMIT 1) e ON true
         WHERE l.place > $5 OR l.may_fit {by_address} ORDER BY l.id {order} LIMIT $6::bigint + 1"
     );
     format!(

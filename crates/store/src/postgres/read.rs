@@ -285,7 +285,8 @@ async fn find_by(
          i.long_key IS NOT NULL OR i.long_row IS NOT NULL OR i.owner_name <> o.name
          FROM waxwing.index_key i
          JOIN waxwing.owner o ON o.id = i.owner AND o.name IS NOT NULL
-         JOIN waxwing.table_row r ON r.shape = $1 AND r.owner = i.owner AND r.key = i.row_key
+         CROSS JOIN LATERAL (SELECT value, expires FROM waxwing.table_row
+            WHERE shape = $1 AND owner = i.owner AND key = i.row_key LIMIT 1) r
          WHERE i.idx = $2 AND {start} AND {end} AND (r.expires IS NULL OR r.expires > $7)
          ORDER BY {key}, {owner}, {row} LIMIT $8"
     );
@@ -366,7 +367,8 @@ async fn count_entries(
         ),
         (true, true) => format!(
             "SELECT count(*) FROM waxwing.log_undelivered u
-             JOIN waxwing.log_entry e ON e.log = u.log AND e.owner = u.owner AND e.id = u.id
+             CROSS JOIN LATERAL (SELECT archived FROM waxwing.log_entry
+                WHERE log = u.log AND owner = u.owner AND id = u.id LIMIT 1) e
              WHERE u.log = $1 AND u.owner = {OWNER} {archived}"
         ),
         (false, _) => format!(

@@ -5,19 +5,21 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use deadpool_postgres::{
-    Client, Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod,
-    Runtime, TimeoutType,
+    Client, Connect, Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolError,
+    RecyclingMethod, Runtime, TimeoutType,
 };
+use futures_util::future::BoxFuture;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
+use tokio::task::JoinHandle;
 use tokio::time::error::Elapsed;
-use tokio_postgres::Row;
+use tokio_postgres::{Config, Error, Row};
 
 use super::PostgresOptions;
 use super::address::Address;
 use super::fault::{Fault, failed};
 use super::read::{self, Found};
-use super::session::{Ask, Given, SETTINGS, statement_timeout};
+use super::session::{self, Ask, Given, SETTINGS, statement_timeout};
 use crate::backend::Query;
 use crate::error::StoreError;
 use crate::numbered::Shapes;
@@ -56,6 +58,21 @@ impl Drop for Asked {
     }
 }
 
+/// Connects to the server that the writer writes to: another may lack what was acknowledged.
+struct Chosen(Address);
+
+impl Connect for Chosen {
+    fn connect(
+        &self,
+        _config: &Config,
+    ) -> BoxFuture<'_, Result<(tokio_postgres::Client, JoinHandle<()>), Error>> {
+        Box::pin(async {
+            let mut servers = self.0.askable();
+            session::open(&self.0, servers.next().unwrap_or_default()).await
+        })
+    }
+}
+
 impl Readers {
     /// Nothing is connected before something is asked.
     pub(super) fn new(
@@ -67,7 +84,8 @@ impl Readers {
         let recycling = ManagerConfig {
             recycling_method: RecyclingMethod::Fast,
         };
-        let manager = Manager::from_config(address.config().clone(), address.tls(), recycling);
+        // What it is given to connect with is not looked at: which server is asked changes.
+        let manager = Manager::from_connect(Config::new(), Chosen(address.clone()), recycling);
         let timeout = statement_timeout(options.answer_wait());
         let settings = Hook::async_fn(move |client, _| {
             let settings = format!("{SETTINGS}; {timeout}");

@@ -16,6 +16,8 @@ const TRY_AGAIN: Duration = Duration::from_millis(100);
 /// How long one try waits for the lock of the connection that was lost.
 const LOCK_WAIT: Duration = Duration::from_millis(1_000);
 
+const HELD: &str = "another connection holds the database's lock";
+
 /// The one connection that writes. It holds the lock as long as it is there.
 pub(super) struct Connection {
     address: Address,
@@ -106,16 +108,30 @@ impl Connection {
             if self.taken_over {
                 return Err(taken_over());
             }
-            let longest = self.options.answer_wait();
-            let tried = tokio::time::timeout(longest, self.try_restore(known, turn)).await;
-            let error = match tried {
-                Ok(Ok(restored)) => return Ok(restored),
-                Ok(Err(error)) => error,
-                Err(_) => StoreError::Slow {
-                    millis: self.options.answer_millis_max,
-                },
-            };
-            self.cut();
+            let mut failed = None;
+            for server in self.address.all() {
+                let longest = self.options.answer_wait();
+                let tried = self.try_restore(server, known, turn);
+                let error = match tokio::time::timeout(longest, tried).await {
+                    Ok(Ok(restored)) => return Ok(restored),
+                    Ok(Err(error)) => error,
+                    Err(_) => StoreError::Slow {
+                        millis: self.options.answer_millis_max,
+                    },
+                };
+                self.cut();
+                if self.taken_over {
+                    return Err(error);
+                }
+                // Who holds it is on the server that has the database, most likely ourselves, a moment ago.
+                let is_held =
+                    matches!(&error, StoreError::Unreachable { reason } if reason == HELD);
+                failed.get_or_insert(error);
+                if is_held {
+                    break;
+                }
+            }
+            let error = failed.unwrap_or(StoreError::Closed);
             if Instant::now() + TRY_AGAIN >= until {
                 return Err(error);
             }
@@ -125,6 +141,7 @@ impl Connection {
 
     async fn try_restore(
         &mut self,
+        server: usize,
         known: &State,
         turn: Option<Turn>,
     ) -> Result<Restored, StoreError> {
@@ -132,7 +149,7 @@ impl Connection {
             StoreError::Failed { text, .. } => StoreError::Unreachable { reason: text },
             error => error,
         };
-        let session = Session::connect(&self.address)
+        let session = Session::connect_to(&self.address, server)
             .await
             .map_err(|error| unreachable(&error))?;
         // From here on it is cut where this is not awaited to its end.
@@ -140,7 +157,7 @@ impl Connection {
         let locked = lock::take(session, LOCK_WAIT, Some(self.backend)).await;
         let Some(backend) = locked.map_err(|error| unreachable(&error))? else {
             return Err(StoreError::Unreachable {
-                reason: "another connection holds the database's lock".to_owned(),
+                reason: HELD.to_owned(),
             });
         };
         let state = lock::state(session)
@@ -173,6 +190,7 @@ impl Connection {
             return Err(taken_over());
         }
         self.backend = backend;
+        self.address.choose(server);
         Ok(Restored { state })
     }
 

@@ -75,15 +75,37 @@ impl Drop for Driver {
     }
 }
 
+/// A connection, and what moves its bytes.
+pub(super) async fn open(
+    address: &Address,
+    server: usize,
+) -> Result<(Client, JoinHandle<()>), Error> {
+    let (client, connection) = address.config(server).connect(address.tls()).await?;
+    let driver = tokio::spawn(async move {
+        if let Err(error) = connection.await {
+            tracing::debug!(%error, "a connection to the database ended");
+        }
+    });
+    Ok((client, driver))
+}
+
 impl Session {
-    /// Connects to the first server of the address that takes writes.
+    /// Connects to the chosen server of the address; where none is, to the first that takes writes.
     pub(super) async fn connect(address: &Address) -> Result<Self, Error> {
-        let (client, connection) = address.config().connect(address.tls()).await?;
-        let driver = tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "a connection to the database ended");
+        let mut servers = address.askable();
+        let mut tried = Self::connect_to(address, servers.next().unwrap_or_default()).await;
+        for server in servers {
+            if tried.is_ok() {
+                break;
             }
-        });
+            tried = Self::connect_to(address, server).await;
+        }
+        tried
+    }
+
+    /// Connects to one server of the address, if it takes writes.
+    pub(super) async fn connect_to(address: &Address, server: usize) -> Result<Self, Error> {
+        let (client, driver) = open(address, server).await?;
         let session = Self {
             client,
             driver: Driver(driver),

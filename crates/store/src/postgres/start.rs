@@ -10,6 +10,7 @@ use super::PostgresOptions;
 use super::address::Address;
 use super::blobs::{DatabaseBlobs, remove_unfinished};
 use super::fault::words;
+use super::noted::Noted;
 use super::open::{self, Opened};
 use super::queue::Queue;
 use super::readers::Readers;
@@ -103,6 +104,7 @@ impl Start {
         let blobs = DatabaseBlobs::new(readers.clone(), Arc::clone(&self.queue), state.starts);
         let database = state.database.clone();
         let words = WordIndex::new(&shapes, state.last_log_id);
+        let noted = Noted::new(self.address.noted(), &state);
         let writer = Writer {
             connection: Connection::new(self.address, self.options.clone(), session, backend),
             options: self.options,
@@ -112,6 +114,7 @@ impl Start {
             alarm: self.alarm,
             blobs: Arc::clone(&blobs),
             state,
+            noted,
             owners: HashMap::new(),
             words,
             lost_since: None,

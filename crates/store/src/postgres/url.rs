@@ -52,6 +52,7 @@ pub struct PostgresAddress {
     /// Those who are trusted, PEM; `None` for those that the machine trusts.
     authorities: Option<PathBuf>,
     name: String,
+    notes: Option<PathBuf>,
 }
 
 impl PostgresAddress {
@@ -127,7 +128,16 @@ impl PostgresAddress {
             protection,
             authorities,
             name,
+            notes: None,
         })
+    }
+
+    /// With a file on this machine, in which is noted how many commits were acknowledged: a store that opens the database passes
+    /// over servers that lack some, and with no other is refused ([`OpenError::Behind`]).
+    #[must_use]
+    pub fn with_notes(mut self, file: PathBuf) -> Self {
+        self.notes = Some(file);
+        self
     }
 
     /// With a password that comes from elsewhere, in place of the URL's.
@@ -150,8 +160,60 @@ impl PostgresAddress {
         self.protection != Protection::VerifyFull && !is_here(&self.config)
     }
 
-    pub(super) fn config(&self) -> &Config {
-        &self.config
+    pub(super) fn notes(&self) -> Option<&Path> {
+        self.notes.as_deref()
+    }
+
+    /// What to connect to each server with, in their order.
+    pub(super) fn servers(&self) -> Vec<Config> {
+        let (hosts, addresses) = (self.config.get_hosts(), self.config.get_hostaddrs());
+        let ports = self.config.get_ports();
+        let count = hosts.len().max(addresses.len());
+        // What cannot be told apart is the library's to refuse.
+        if count <= 1
+            || (ports.len() > 1 && ports.len() != count)
+            || (!hosts.is_empty() && hosts.len() != count)
+        {
+            return vec![Config::clone(&self.config)];
+        }
+        (0..count).map(|at| self.server(at)).collect()
+    }
+
+    fn server(&self, at: usize) -> Config {
+        let all = &self.config;
+        let mut one = Config::new();
+        match all.get_hosts().get(at) {
+            Some(Host::Tcp(host)) => drop(one.host(host)),
+            #[cfg(unix)]
+            Some(Host::Unix(path)) => drop(one.host_path(path)),
+            None => {}
+        }
+        if let Some(address) = all.get_hostaddrs().get(at) {
+            one.hostaddr(*address);
+        }
+        if let Some(port) = all.get_ports().get(at).or(all.get_ports().first()) {
+            one.port(*port);
+        }
+        all.get_user().map(|text| one.user(text));
+        all.get_password().map(|bytes| one.password(bytes));
+        all.get_dbname().map(|text| one.dbname(text));
+        all.get_options().map(|text| one.options(text));
+        all.get_application_name()
+            .map(|text| one.application_name(text));
+        all.get_connect_timeout()
+            .map(|wait| one.connect_timeout(*wait));
+        all.get_keepalives_interval()
+            .map(|wait| one.keepalives_interval(wait));
+        all.get_keepalives_retries()
+            .map(|count| one.keepalives_retries(count));
+        one.ssl_mode(all.get_ssl_mode())
+            .ssl_negotiation(all.get_ssl_negotiation())
+            .keepalives(all.get_keepalives())
+            .keepalives_idle(all.get_keepalives_idle())
+            .target_session_attrs(all.get_target_session_attrs())
+            .channel_binding(all.get_channel_binding())
+            .load_balance_hosts(all.get_load_balance_hosts());
+        one
     }
 
     pub(super) fn protection(&self) -> Protection {
@@ -388,7 +450,7 @@ mod tests {
             "postgresql://u@h/d?sslmode=verify-full&sslrootcert=/etc/a%20b.pem&connect_timeout=9";
         let address = parse(url);
         assert_eq!(address.authorities(), Some(Path::new("/etc/a b.pem")));
-        let wait = address.config().get_connect_timeout();
+        let wait = address.config.get_connect_timeout();
         assert_eq!(wait, Some(&Duration::from_secs(9)));
     }
 }

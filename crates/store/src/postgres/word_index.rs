@@ -56,8 +56,9 @@ const TAKE: &str = "SELECT t.owner, t.log, t.id, CASE WHEN t.bytes_before < $4 T
 /// Entries that the index has, or would have if they were there, as they are before they are changed.
 const BEFORE: &str = "SELECT d.owner, d.log, d.id, e.payload
     FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS d(owner, log, id)
-    JOIN waxwing.word_reach r ON r.owner = d.owner AND r.log = d.log AND r.id >= d.id
-    LEFT JOIN waxwing.log_entry e ON e.log = d.log AND e.owner = d.owner AND e.id = d.id";
+    CROSS JOIN LATERAL (SELECT FROM waxwing.word_reach r WHERE r.owner = d.owner AND r.log = d.log AND r.id >= d.id LIMIT 1) r
+    LEFT JOIN LATERAL (SELECT e.payload FROM waxwing.log_entry e
+        WHERE e.log = d.log AND e.owner = d.owner AND e.id = d.id LIMIT 1) e ON true";
 const GONE: &str = "DELETE FROM waxwing.word WHERE ctid = ANY(ARRAY(SELECT ctid FROM waxwing.word WHERE owner = $1 LIMIT $2))";
 const FORGET: &str = "DELETE FROM waxwing.word_reach WHERE owner = $1";
 

@@ -13,6 +13,7 @@ use super::fault::Fault;
 use super::fetch::{self, Wanted};
 use super::flush::{self, Turn, flush, write};
 use super::lock::State;
+use super::noted::Noted;
 use super::queue::{Job, Queue, Submitted};
 use super::read::is_light;
 use super::readers::Readers;
@@ -49,6 +50,7 @@ pub(super) struct Writer {
     pub(super) blobs: Arc<DatabaseBlobs>,
     /// What is committed, as far as it is known by heart.
     pub(super) state: State,
+    pub(super) noted: Noted,
     /// Numbers of owners that the database has.
     pub(super) owners: HashMap<Owner, i64>,
     /// Since when there is no connection that works.
@@ -100,6 +102,10 @@ impl Writer {
                     self.return_idle().await;
                     continue;
                 }
+                () = self.noted.due() => {
+                    self.noted.write();
+                    continue;
+                }
             };
             let Some(jobs) = jobs else { break };
             let idle = jobs.is_empty();
@@ -118,7 +124,9 @@ impl Writer {
             if is_due && self.connection.is_open() {
                 self.index_words().await;
             }
+            self.noted.learn(self.state.commits);
         }
+        self.noted.write();
         self.connection.close().await;
     }
 
@@ -380,6 +388,8 @@ impl Writer {
     fn recall(&mut self, state: State) {
         self.readers.renew();
         self.words.look_again(state.last_log_id);
+        self.noted.learn(state.commits);
+        self.noted.write();
         self.state = state;
         self.owners.clear();
     }

@@ -31,7 +31,7 @@ use crate::batch::Batch;
 use crate::blob::BlobHash;
 use crate::error::{OpenError, StoreError};
 use crate::figures::Figures;
-use crate::objects::ObjectPlace;
+use crate::objects::{OBJECT_THREADS, ObjectPlace};
 use crate::reply::Reply;
 use crate::shape::{Shape, declared};
 use crate::store::Store;
@@ -77,8 +77,6 @@ pub(crate) use restore::restore_from;
 
 /// Threads that write, read and remove the files of blobs.
 const FILE_THREADS: usize = 2;
-/// Threads that wait for parts of blobs, where an object store has them. Each holds one part in memory.
-const OBJECT_THREADS: usize = 16;
 
 /// How to open a SQLite database.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -10,11 +10,13 @@ use crate::error::OpenError;
 
 /// What stands beside the data and is none of it: the file system's, the daemon's socket, which stays behind when it is
 /// killed, and the keys of tokens and of push, which are kept outside what is stored.
-pub(super) const BESIDE: [&str; 7] = [
+pub(super) const BESIDE: [&str; 9] = [
     "waxwing.lock",
     "admin.sock",
     "token-keys",
     "token-keys.new",
+    "database-commits",
+    "database-commits.new",
     "push-key",
     "push-key.new",
     "lost+found",

@@ -1,6 +1,7 @@
 //! What only a database on a server does: it goes away and comes back, is slow, or belongs to somebody else.
 
 mod lost;
+mod plans;
 mod proxy;
 mod refusal;
 mod slow;

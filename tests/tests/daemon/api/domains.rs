@@ -51,6 +51,11 @@ async fn a_token_for_a_domain_reaches_no_other() {
             "announce",
             json!({ "text": "x", "domain": "other.example" }),
         ),
+        (
+            "motd/set",
+            json!({ "text": "x", "domain": "other.example" }),
+        ),
+        ("welcome/clear", json!({ "domain": "other.example" })),
         ("invite/create", json!({ "domain": "other.example" })),
         ("invite/create", json!({ "account": "x@other.example" })),
         ("invite/create", json!({ "contact": erin })),
@@ -65,6 +70,8 @@ async fn a_token_for_a_domain_reaches_no_other() {
         "session/list?domain=other.example",
         "session/list?jid=erin%40other.example",
         "push/list?jid=erin%40other.example",
+        "account/roster?jid=erin%40other.example",
+        "motd/show?domain=other.example",
         "status?domain=other.example",
         "invite/list?domain=other.example",
     ] {
@@ -115,6 +122,7 @@ async fn a_token_for_a_domain_makes_no_operator_and_touches_none() {
         ("session/end", json!({ "jid": bob })),
         ("session/end", json!({ "jid": "bob@waxwing.example/x" })),
         ("invite/create", json!({ "reset": bob })),
+        ("shutdown", json!({})),
     ] {
         let answer = api.post(&format!("/api/v1/{path}"), &given).await;
         answer.is_problem(403, "forbidden");

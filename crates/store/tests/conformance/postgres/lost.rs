@@ -1,5 +1,6 @@
 //! A connection is lost, a server goes down, another takes its place.
 
+use std::fs;
 use std::sync::mpsc;
 use std::thread;
 
@@ -10,9 +11,9 @@ use waxwing_store::{
 use super::proxy::{Cut, Proxy};
 use super::{count_up, counted, counted_for, is_unreachable, open};
 use crate::model::random_writes_do_what_the_model_does;
-use crate::place::{Place, wait};
+use crate::place::{Place, TestDirectory, wait};
 use crate::server::{InPostgres, address, free_port, own_server};
-use crate::shapes::{COUNTERS, MESSAGES, alice, append};
+use crate::shapes::{COUNTERS, MESSAGES, alice, append, commit};
 
 /// Long enough for any machine to be reached again.
 fn patient() -> PostgresOptions {
@@ -203,6 +204,56 @@ fn another_server_of_the_url_takes_its_place() {
     server.start(second);
     assert_eq!(count_up(&store), Ok(2));
     assert_eq!(counted(&store), Ok(2));
+}
+
+fn write_down(store: &Store, id: u64) {
+    commit(store, |batch| append(batch, &alice(), id, Marks::ARCHIVED)).unwrap();
+}
+
+/// How many entries a connection beside the writer's finds.
+fn written_down(store: &Store) -> usize {
+    let page = wait(store.page(&MESSAGES, &alice(), Page::forward(9)));
+    page.unwrap().entries.len()
+}
+
+/// A primary of before a failover that is back, and takes writes.
+#[test]
+fn a_server_that_lacks_something_is_passed_over() {
+    let Some(old) = own_server("lost/behind") else {
+        return;
+    };
+    let (database, directory) = (old.database(), TestDirectory::new());
+    fs::create_dir_all(directory.path()).unwrap();
+    let notes = directory.path().join("commits");
+    let (first, second) = (old.port(), free_port());
+    let alone = address(&old.url(&database, &[])).with_notes(notes.clone());
+    let both = address(&old.url(&database, &[second])).with_notes(notes.clone());
+    let opened = |url| Store::postgres(url, &patient(), &crate::shapes::all());
+    let store = opened(&both).unwrap();
+    write_down(&store, 1);
+    let new = old.fail_over(second);
+    write_down(&store, 2);
+    old.start(first);
+    assert_eq!(written_down(&store), 2, "nobody reads there");
+    new.sql(&database, TERMINATE);
+    write_down(&store, 3);
+    assert_eq!(written_down(&store), 3, "nobody writes there");
+    drop(store);
+    let store = opened(&both).unwrap();
+    assert_eq!(written_down(&store), 3, "nor does who is started again");
+    drop(store);
+    let Err(OpenError::Behind { commits, .. }) = opened(&alone) else {
+        panic!("something that was acknowledged is gone, and nobody says so");
+    };
+    assert!(commits >= 2, "{commits}");
+    // Whoever gives it up says so.
+    fs::remove_file(&notes).unwrap();
+    assert_eq!(written_down(&opened(&alone).unwrap()), 1);
+    // Of another database, or of none, they say nothing.
+    for text in ["another 99999\n", "", "99999"] {
+        fs::write(&notes, text).unwrap();
+        assert_eq!(written_down(&opened(&alone).unwrap()), 1);
+    }
 }
 
 #[test]
