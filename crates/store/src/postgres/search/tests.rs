@@ -100,7 +100,7 @@ impl Filled {
         let execute = |sql| {
             self.runtime
                 .block_on(self.session.client.batch_execute(sql))
-                .unwrap()
+                .unwrap();
         };
         // The database forgets what it has counted once in a while, but not within a transaction.
         let counted = || -> i64 {
@@ -240,7 +240,7 @@ fn the_index_finds_what_is_there() {
         ("rare ", Some("b@example.org")),
     ] {
         let fits = |id: &u64| {
-            let is_of = address.is_none() || id % 20 == 0;
+            let is_of = address.is_none() || id.is_multiple_of(20);
             is_of && crate::words::fits(&crate::words::sought(sought), &text(*id, count))
         };
         let mut wanted: Vec<u64> = (1..=count).filter(fits).collect();
