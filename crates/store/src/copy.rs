@@ -57,14 +57,33 @@ pub enum CopyError {
     #[error("what is to be copied cannot be opened: {0}")]
     From(OpenError),
     /// It cannot be read to its end.
-    #[error("what is to be copied cannot be read: {0}; the new place holds nothing")]
+    #[error("what is to be copied cannot be read: {}; the new place holds nothing", words(.0))]
     Read(BackupError),
     /// The new place cannot be written.
-    #[error("nothing was copied: {0}")]
+    #[error("nothing was copied: {}", words(.0))]
     To(BackupError),
     /// The new place has everything, and cannot be read again to be compared.
-    #[error("everything was written, and cannot be read again to be compared: {0}")]
+    #[error("everything was written, and cannot be read again to be compared: {}", words(.0))]
     Compare(BackupError),
+}
+
+/// What a backup says of itself, where nobody made or restores one.
+fn words(error: &BackupError) -> String {
+    match error {
+        BackupError::Damaged { record, reason } => {
+            format!("its record {record} is damaged: {reason}")
+        }
+        BackupError::Blob(hash) => format!("the stored file {hash} is missing or damaged"),
+        BackupError::Busy => "a backup of it is being made; wait for its end".to_owned(),
+        BackupError::GivenUp(reason) => format!("it was given up: {reason}"),
+        BackupError::NotEmpty(place) => {
+            format!("{} is not empty; the new place has to be", place.display())
+        }
+        BackupError::DatabaseNotEmpty(place) => {
+            format!("{place} is not empty: it holds what a Waxwing server has stored")
+        }
+        error => error.to_string(),
+    }
 }
 
 impl StorePlace {

@@ -13,6 +13,7 @@ mod external;
 pub(crate) mod finding;
 mod http;
 mod machine;
+mod push;
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -29,6 +30,7 @@ use crate::serve::SettingsError;
 use crate::terminal::plain;
 use crate::{Outcome, say, say_json};
 
+use certificate::system_authorities;
 use finding::{Finding, Level};
 
 /// Examines everything that the configuration at `path` names.
@@ -53,6 +55,7 @@ pub(crate) fn run(path: &Path, how: &Check) -> Outcome {
     findings.extend(components::findings(&config));
     findings.extend(bytestreams::findings(&config));
     findings.extend(http::findings(&config));
+    findings.extend(push::findings(&config, !system_authorities().is_empty()));
     findings.extend(external::findings(&config));
     findings.extend(certificate::findings(&config, now_secs()));
     let (others, names) = runtime.block_on(async {

@@ -341,10 +341,7 @@ impl Config {
     /// Reads a configuration whose relative paths start at `folder`.
     pub(crate) fn parse(text: &str, folder: &Path) -> Result<Config, ConfigError> {
         let reader = Reader { text };
-        let table = DeTable::parse(text).map_err(|error| ConfigError::Syntax {
-            line: error.span().map_or(1, |span| reader.line(span.start)),
-            text: error.message().to_owned(),
-        })?;
+        let table = DeTable::parse(text).map_err(|error| ConfigError::syntax(&reader, &error))?;
         reader.check_lengths(table.get_ref())?;
         let (mut domains, mut data_dir, mut of_domains) = (None, None, None);
         let mut config = Config {

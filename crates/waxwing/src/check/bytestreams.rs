@@ -1,9 +1,14 @@
 //! The relay of byte streams: whether clients can find it.
 
-use waxwing_server::hosts::Service;
+use std::net::IpAddr;
+
+use waxwing_server::OptionValue;
+use waxwing_server::hosts::{Hosts, Service};
+use waxwing_stanza::jid::domain_to_ascii;
 
 use super::finding::Finding;
 use crate::config::Config;
+use crate::domain::Domain;
 
 const ABOUT: &str = "byte streams";
 
@@ -34,6 +39,26 @@ pub(super) fn findings(config: &Config) -> Vec<Finding> {
             Finding::bad(ABOUT, "a relay listens, and no client is told of it")
                 .mend("add 'bytestreams_host = \"proxy\"' to [options]"),
         ],
+    }
+}
+
+/// The host name that clients of a domain look up to connect to the relay, if they do.
+pub(super) fn reached_at(config: &Config, domain: &Domain, hosts: &Hosts) -> Option<String> {
+    let (_, own) = hosts
+        .of(&domain.name)
+        .find(|(service, _)| *service == Service::Bytestreams)?;
+    if config.listen.bytestreams.is_empty() {
+        return None;
+    }
+    let options = config.domain_options.get(&domain.name);
+    let options = options.into_iter().chain([&config.options]);
+    let set = options
+        .filter_map(|options| options.get("bytestreams_address"))
+        .next();
+    match set {
+        Some(OptionValue::Text(set)) if set.parse::<IpAddr>().is_ok() => None,
+        Some(OptionValue::Text(set)) if !set.is_empty() => Some(domain_to_ascii(set).into_owned()),
+        _ => Some(domain_to_ascii(own).into_owned()),
     }
 }
 

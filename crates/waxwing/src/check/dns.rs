@@ -11,6 +11,7 @@ use futures_util::future::join_all;
 use waxwing_dial::{Family, NameError, Resolve, SrvRecord};
 use waxwing_server::hosts::Hosts;
 
+use super::bytestreams;
 use super::finding::Finding;
 use crate::config::Config;
 use crate::domain::Domain;
@@ -99,11 +100,12 @@ pub(crate) async fn findings(config: &Config, resolve: Option<&dyn Resolve>) -> 
     let hosts = config.settings().hosts().unwrap_or_default();
     let each = domains
         .iter()
-        .map(|domain| of_domain(domain, &hosts, &kinds, resolve));
+        .map(|domain| of_domain(config, domain, &hosts, &kinds, resolve));
     join_all(each).await.into_iter().flatten().collect()
 }
 
 async fn of_domain(
+    config: &Config,
     domain: &Domain,
     hosts: &Hosts,
     kinds: &[Kind; 2],
@@ -129,10 +131,15 @@ async fn of_domain(
         )];
     }
     let mut findings = vec![needed(domain, kinds)];
-    findings.extend(of_hosts(domain, hosts));
+    let relay = bytestreams::reached_at(config, domain, hosts);
+    findings.extend(of_hosts(domain, hosts, relay.as_deref()));
     let Some(resolve) = resolve else {
+        findings.extend(relay.map(|relay| relay_needs(domain, &relay)));
         return findings;
     };
+    if let Some(relay) = relay {
+        findings.push(of_relay(domain, &relay, resolve).await);
+    }
     let names = [0, 1].map(|kind: usize| format!("{}.{}", kinds[kind].service, domain.ascii));
     let (starttls, direct, addresses) = tokio::join!(
         within(resolve.srv(&names[0])),
@@ -162,9 +169,10 @@ fn needed(domain: &Domain, kinds: &[Kind; 2]) -> Finding {
     Finding::note(ABOUT, text)
 }
 
-/// The names of a domain's service hosts, and who needs them.
-fn of_hosts(domain: &Domain, hosts: &Hosts) -> Option<Finding> {
-    let hosts = domain.hosts(hosts);
+/// The names of a domain's service hosts, and who needs them. The relay is another matter where clients connect to it.
+fn of_hosts(domain: &Domain, hosts: &Hosts, relay: Option<&str>) -> Option<Finding> {
+    let mut hosts = domain.hosts(hosts);
+    hosts.retain(|host| Some(host.as_str()) != relay);
     if hosts.is_empty() {
         return None;
     }
@@ -177,6 +185,36 @@ fn of_hosts(domain: &Domain, hosts: &Hosts) -> Option<Finding> {
         text += &format!("\n  {host}. 3600 IN CNAME {}.", domain.ascii);
     }
     Some(Finding::note(ABOUT, text))
+}
+
+/// The record of a name at which clients connect to the relay of byte streams.
+fn relay_needs(domain: &Domain, relay: &str) -> Finding {
+    Finding::note(
+        ABOUT,
+        format!(
+            "clients connect to {relay} for files between them, which needs a record:\n  {relay}. 3600 IN CNAME {}.",
+            domain.ascii
+        ),
+    )
+}
+
+/// Whether clients find the relay of byte streams.
+async fn of_relay(domain: &Domain, relay: &str, resolve: &dyn Resolve) -> Finding {
+    match addresses(resolve, relay).await {
+        Ok(addresses) => reached(
+            format!("{relay}, where clients connect for files between them"),
+            &addresses,
+        ),
+        Err(NameError::Absent) => Finding::bad(
+            ABOUT,
+            format!("{relay} has no address: clients do not reach the relay of byte streams"),
+        )
+        .mend(format!(
+            "add '{relay}. 3600 IN CNAME {}.', or name another host by 'bytestreams_address'",
+            domain.ascii
+        )),
+        Err(error) => not_looked_up(relay, error),
+    }
 }
 
 async fn within<T>(

@@ -260,3 +260,42 @@ fn who_does_not_answer_is_no_reason_to_despair() {
     );
     assert!(found[3].text.contains("every machine itself"), "{found:?}");
 }
+
+#[test]
+fn the_relay_needs_a_record() {
+    let with = |more: &str| {
+        let text = format!(
+            "domains = [\"a.example\"]\ndata_dir = \"data\"\n[listen]\nbytestreams = [\"[::]:7777\"]\n[options]\n\
+             rooms_host = \"\"\npubsub_host = \"\"\nbytestreams_host = \"proxy\"\n{more}"
+        );
+        Config::parse(&text, Path::new("/srv")).unwrap()
+    };
+    let of_relay = |config: &Config, names: &Names| -> Vec<Finding> {
+        let found = judge(config, names).into_iter();
+        found
+            .filter(|finding| {
+                finding.text.contains("byte streams") || finding.text.contains("files between")
+            })
+            .collect()
+    };
+    let there = Names::default().address("proxy.a.example", ELSEWHERE);
+    assert_eq!(levels(&of_relay(&with(""), &there)), [Level::Warning]);
+    let nowhere = Names::default();
+    let found = of_relay(&with(""), &nowhere);
+    assert_eq!(levels(&found), [Level::Bad]);
+    let mend = found[0].mend.as_deref().unwrap();
+    assert!(
+        mend.contains("'proxy.a.example. 3600 IN CNAME a.example.'"),
+        "{mend}"
+    );
+    // Its own name is not looked up where clients are sent elsewhere.
+    let elsewhere = with("bytestreams_address = \"files.a.example\"\n");
+    let found = of_relay(&elsewhere, &there);
+    assert_eq!(levels(&found), [Level::Bad]);
+    assert!(
+        found[0].text.starts_with("files.a.example has no address"),
+        "{found:?}"
+    );
+    let address = with("bytestreams_address = \"192.0.2.7\"\n");
+    assert!(of_relay(&address, &nowhere).is_empty());
+}

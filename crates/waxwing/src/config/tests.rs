@@ -105,6 +105,23 @@ fn mistakes_are_named_with_their_line() {
 }
 
 #[test]
+fn what_stands_twice_is_named() {
+    for (twice, said) in [
+        (
+            "[web]\n[options]\n[web]\n",
+            "line 5: 'web' stands above already",
+        ),
+        (
+            "[listen]\nc2s = []\nc2s = []\n",
+            "line 5: 'c2s' stands above already",
+        ),
+    ] {
+        let error = parse(&format!("{LEAST}{twice}")).unwrap_err().to_string();
+        assert!(error.starts_with(said), "{error}");
+    }
+}
+
+#[test]
 fn a_domain_has_options_of_its_own() {
     let section = "[domain.\"example.org\"]\n";
     let config = parse(&format!(
