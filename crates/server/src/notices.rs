@@ -25,7 +25,6 @@ use crate::effects::Effects;
 use crate::keep;
 use crate::server::{Server, read_again, unavailable};
 use crate::session::Session;
-use crate::waiting;
 
 pub(crate) use said::Said;
 
@@ -276,8 +275,6 @@ async fn message(
         .map_err(|_| StanzaError::from(Condition::InternalServerError))?;
     let kind = MessageType::Normal;
     let fate = keep::decide(kind, &stanza);
-    let bytes = stanza.bytes().len();
-    let stranger = waiting::admit(server, account, &from, None, bytes).await?;
     let mut marks = UNDELIVERED;
     if fate.archived && archive::wants(server, account, &Jid::from(from.clone())).await? {
         marks = marks | ARCHIVED;
@@ -289,7 +286,8 @@ async fn message(
         fate,
         marks,
         other: from,
-        stranger,
+        // What strangers send has no say in it, nor has how much of that waits: there is one of each.
+        stranger: false,
         stanza,
         id: None,
         sender: None,

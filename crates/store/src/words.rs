@@ -247,12 +247,14 @@ fn folded(c: char) -> impl Iterator<Item = char> {
     [Some(first), second].into_iter().flatten()
 }
 
-/// Accents of alphabets, points of Hebrew, vowels of Arabic, what lengthens a line there, and what chooses between pictures
-/// of one character: written or not, it is the same word. Marks of other scripts make another one of it.
+/// Accents of alphabets, points of Hebrew, vowels of Arabic, what lengthens a line there, what chooses between pictures of
+/// one character, and what only says how a word is written, as where it may be parted (UAX 29 WB4): written or not, it is the
+/// same word. Marks of other scripts make another one of it.
 fn is_left_out(c: char) -> bool {
     matches!(
         c,
-        '\u{300}'..='\u{36F}'
+        '\u{AD}'
+            | '\u{300}'..='\u{36F}'
             | '\u{591}'..='\u{5C7}'
             | '\u{610}'..='\u{61A}'
             | '\u{640}'
@@ -260,9 +262,14 @@ fn is_left_out(c: char) -> bool {
             | '\u{670}'
             | '\u{1AB0}'..='\u{1AFF}'
             | '\u{1DC0}'..='\u{1DFF}'
+            | '\u{200C}'..='\u{200F}'
+            | '\u{202A}'..='\u{202E}'
+            | '\u{2060}'..='\u{2064}'
+            | '\u{2066}'..='\u{2069}'
             | '\u{20D0}'..='\u{20FF}'
             | '\u{FE00}'..='\u{FE0F}'
             | '\u{FE20}'..='\u{FE2F}'
+            | '\u{FEFF}'
             | '\u{1F3FB}'..='\u{1F3FF}'
             | '\u{E0100}'..='\u{E01EF}'
     )
@@ -375,6 +382,12 @@ mod tests {
             ("The quick brown fox", "quick fo", true),
             ("The quick brown fox", "fo quick", false),
             ("The quick brown fox", "slow", false),
+            ("Donaudampf\u{AD}schifffahrt", "Donaudampfschifffahrt", true),
+            (
+                "\u{645}\u{6CC}\u{200C}\u{62E}\u{648}\u{627}\u{647}\u{645}",
+                "\u{645}\u{6CC}\u{62E}\u{648}\u{627}\u{647}\u{645}",
+                true,
+            ),
             ("The quick brown fox", "", false),
             ("The quick brown fox", "?", false),
             ("今日は良い天気です", "天気", true),

@@ -154,10 +154,23 @@ pub(super) async fn look(
     let session = Session::connect(address)
         .await
         .map_err(|error| unreachable(address, &error))?;
-    let looked = look_at(&session, address, declared).await;
+    let looked = look_whole(&session, address, declared).await;
     session.close().await;
     let layout = looked.map_err(|refusal| refusal.explained(address))?;
     Ok(layout.is_some())
+}
+
+/// The same as a start looks, which refuses what is behind.
+async fn look_whole(
+    session: &Session,
+    address: &Address,
+    declared: &BTreeMap<&'static str, Shape>,
+) -> Result<Option<u32>, Refusal> {
+    let layout = look_at(session, address, declared).await?;
+    if layout.is_some() {
+        lacks_nothing(session, address).await?;
+    }
+    Ok(layout)
 }
 
 /// The layout of what is ours, if there is any.
@@ -184,10 +197,7 @@ async fn prepare(
         return Err(OpenError::DatabaseInUse(address.name().to_owned()).into());
     };
     // Who had it until now may have created or changed it.
-    let layout = look_at(session, address, declared).await?;
-    if layout.is_some() {
-        lacks_nothing(session, address).await?;
-    }
+    let layout = look_whole(session, address, declared).await?;
     session.client.batch_execute("BEGIN").await?;
     match layout {
         None => create(session).await?,

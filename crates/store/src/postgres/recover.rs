@@ -17,6 +17,11 @@ const TRY_AGAIN: Duration = Duration::from_millis(100);
 const LOCK_WAIT: Duration = Duration::from_millis(1_000);
 
 const HELD: &str = "another connection holds the database's lock";
+/// How the reason begins where a server is behind.
+const LACKS: &str = "the server that answers lacks ";
+/// A commit of nothing. What a lost connection has committed is seen at once, though nobody waited for its standbys any more;
+/// this one is answered when they have it, with all that came before.
+const CONFIRM: &str = "UPDATE waxwing.state SET commits = commits";
 
 /// The one connection that writes. It holds the lock as long as it is there.
 pub(super) struct Connection {
@@ -126,7 +131,13 @@ impl Connection {
                 // Who holds it is on the server that has the database, most likely ourselves, a moment ago.
                 let is_held =
                     matches!(&error, StoreError::Unreachable { reason } if reason == HELD);
-                failed.get_or_insert(error);
+                // That one is behind says more than that another is away.
+                if matches!(&error, StoreError::Unreachable { reason } if reason.starts_with(LACKS))
+                {
+                    failed = Some(error);
+                } else {
+                    failed.get_or_insert(error);
+                }
                 if is_held {
                     break;
                 }
@@ -179,7 +190,7 @@ impl Connection {
         if state.commits < known.commits {
             return Err(StoreError::Unreachable {
                 reason: format!(
-                    "the server that answers lacks {} commits that were acknowledged; is it behind the one before?",
+                    "{LACKS}{} commits that were acknowledged; is it behind the one before?",
                     known.commits - state.commits
                 ),
             });
@@ -189,6 +200,8 @@ impl Connection {
             self.taken_over = true;
             return Err(taken_over());
         }
+        let confirmed = session.client.batch_execute(CONFIRM).await;
+        confirmed.map_err(|error| unreachable(&error))?;
         self.backend = backend;
         self.address.choose(server);
         Ok(Restored { state })

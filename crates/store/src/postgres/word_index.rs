@@ -20,7 +20,7 @@ use crate::shape::{Shape, ShapeKind};
 use crate::words::words;
 
 /// What is made a word, and by which number the index knows it. With another, indexes are made anew.
-const WORDS_VERSION: u32 = 1;
+const WORDS_VERSION: u32 = 2;
 /// Entries that one step takes: some milliseconds, for which the next commit may wait.
 const STEP_ENTRIES: usize = 64;
 /// Bytes of payloads after which a step takes no more: they are held in memory.

@@ -29,7 +29,7 @@ use crate::words::words;
 
 /// What is in the index, and how it is written there: another number makes it anew. Change it with what `words.rs` makes of a
 /// text, and with what a log says its text is.
-const WORDS_VERSION: u32 = 1;
+const WORDS_VERSION: u32 = 2;
 
 /// Room for what a document has more than its text: an address, and what stands before some words.
 const DOCUMENT_BYTES: usize = 128;
