@@ -251,7 +251,7 @@ impl Negotiation {
             Event::Header(header) => self.handle_header(header),
             Event::Stanza(stanza) => self.handle_stanza(stanza),
             Event::Close => self.handle_close(),
-            Event::Whitespace => {}
+            Event::Whitespace => self.handle_whitespace(),
             Event::Skipped(skipped) => self.handle_error(skipped.limit.into()),
         }
     }
@@ -264,6 +264,14 @@ impl Negotiation {
     /// A top-level element.
     pub fn handle_stanza(&mut self, stanza: Stanza) {
         self.take(Input::Stanza(stanza));
+    }
+
+    /// White space between elements: nothing, but while a log-in by SASL2 goes on, in which it is forbidden.
+    pub fn handle_whitespace(&mut self) {
+        // All that comes meanwhile is one blank.
+        if self.phase == Phase::Open && !matches!(self.held.back(), Some(Input::Whitespace)) {
+            self.take(Input::Whitespace);
+        }
     }
 
     /// The client ends its stream.

@@ -25,7 +25,7 @@ pub(super) use rfc6120_bind::{Binding, provide_bind};
 pub(super) use rfc6120_sasl::{Login, handle_stretched, provide_credentials};
 pub use xep_0386_bind2::{Bind2Request, Bound2};
 pub(super) use xep_0386_bind2::{provide_bind2, provide_resume};
-pub(super) use xep_0388_sasl2::{Sasl2Login, is_part};
+pub(super) use xep_0388_sasl2::{Sasl2Login, is_part, work_whitespace};
 pub(super) use xep_0480_upgrade::upgrade_stored;
 pub(super) use xep_0484_fast::{provide_tokens, tokens_stored};
 

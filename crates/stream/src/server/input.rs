@@ -14,6 +14,7 @@ const LANGUAGE_BYTES_MAX: usize = 35;
 pub(super) enum Input {
     Header(Header),
     Stanza(Stanza),
+    Whitespace,
     Close,
     Error(WireError),
 }
@@ -54,6 +55,7 @@ impl Negotiation {
                 self.close(StreamError::new(StreamCondition::BadFormat, text));
             }
             Input::Stanza(stanza) => stanzas::work(self, stanza),
+            Input::Whitespace => features::work_whitespace(self),
             Input::Close => self.finish(),
             Input::Error(error) => self.close(error.into()),
         }

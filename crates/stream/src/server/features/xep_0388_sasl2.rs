@@ -3,9 +3,8 @@
 //!
 //! The exchange itself is that of [`rfc6120_sasl`]. When it has succeeded, what was asked for is worked off
 //! one by one, in the order of [`advance`], and the client is told of all of it in `<success/>`. The stream
-//! is not restarted. What is sent behind `<authenticate/>` without waiting is held meanwhile.
-//!
-//! White space between elements, which the specification forbids too, is passed over as everywhere else.
+//! is not restarted. What is sent behind `<authenticate/>` without waiting is held meanwhile; white space while
+//! the server waits for more of the exchange ends the stream (§2.4), behind an `<authenticate/>` that succeeds it is nothing.
 
 mod request;
 
@@ -115,6 +114,14 @@ impl fmt::Debug for Sasl2Login {
 /// Whether an element may be sent while a log-in goes on.
 pub(in crate::server) fn is_part(stanza: &Stanza) -> bool {
     stanza.ns() == NS && PARTS.contains(&stanza.name())
+}
+
+/// §2.4: nothing but the elements of the log-in is sent while it goes on.
+pub(in crate::server) fn work_whitespace(negotiation: &mut Negotiation) {
+    if negotiation.sasl2.is_busy() {
+        let text = "no white space may be sent while a log-in goes on";
+        negotiation.close(StreamError::new(StreamCondition::PolicyViolation, text));
+    }
 }
 
 /// The settings, where SASL2 is offered: inside TLS only (§3).

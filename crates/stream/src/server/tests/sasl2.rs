@@ -133,6 +133,35 @@ fn offers_no_more_than_there_is() {
     assert!(rig.types(&plain(&asked)).starts_with(SUCCESS));
 }
 
+/// §2.4: white space between the steps of a log-in ends the stream, behind one that is over at once it does not.
+#[test]
+fn no_white_space_comes_while_a_log_in_goes_on() {
+    let mut rig = start();
+    assert!(rig.types(&scram()).starts_with("<challenge"));
+    let sent = rig.types("\n");
+    assert_eq!(
+        rig.condition(),
+        Some(StreamCondition::PolicyViolation),
+        "{sent}"
+    );
+
+    // The server knows only when it has the account that there is more to the exchange.
+    let mut rig = start();
+    rig.types(&format!("{} \n", scram()));
+    assert_eq!(rig.condition(), Some(StreamCondition::PolicyViolation));
+
+    let mut rig = start();
+    let sent = rig.types(&format!("\n{}\n", plain("")));
+    assert!(sent.starts_with(SUCCESS), "{sent}");
+    rig.types("\n");
+    assert!(rig.closed.is_none());
+
+    let mut rig = start();
+    rig.types(&scram());
+    rig.types("<abort xmlns='urn:xmpp:sasl:2'/>\n");
+    assert!(rig.closed.is_none());
+}
+
 /// XEP-0388, example 13: the features follow, and the stream goes on.
 #[test]
 fn a_log_in_without_more_is_followed_by_features() {
