@@ -421,7 +421,8 @@ impl World {
                 continue;
             }
             let Some(id) = self.dice.pick(&awake).copied() else {
-                if self.executor.run_one() {
+                // A real store may have answered behind the look at the connections, and woken one.
+                if self.executor.run_one() || self.lines.values().any(|line| line.is_awake(now)) {
                     continue;
                 }
                 return None;
