@@ -189,7 +189,12 @@ pub(crate) async fn taken(
     let now_micros = cx.server.now_micros();
     let outside = cx.server.outside();
     let all = items.iter().filter_map(|item| {
-        let report = stored(&account.jid, item, item.report.as_ref()?, now_micros);
+        // §4: there is a reason.
+        let report = item
+            .report
+            .as_ref()
+            .filter(|report| !report.reason.is_empty());
+        let report = stored(&account.jid, item, report?, now_micros);
         let id = format!("{:x}-{}", now_micros / 1_000_000, outside.token::<4>());
         Some((id, report))
     });
@@ -308,18 +313,22 @@ pub(crate) struct Found {
     pub(crate) report: StoredReport,
 }
 
-/// The newest reports of a domain, the newest first.
+/// Reports of a domain, the newest first: of those before one.
 pub(crate) async fn newest(
     server: &Server,
     domain: &str,
+    before: Option<&str>,
     limit: usize,
 ) -> Result<Vec<Found>, StoreError> {
     let table = REPORTS.at(server.now_micros());
     let owner = Owner::domain(domain);
-    let all = KeyRange::all();
+    let range = match before {
+        Some(before) => KeyRange::all().before(before),
+        None => KeyRange::all(),
+    };
     let rows = server
         .store()
-        .scan(&table, &owner, &all, Direction::Backward, limit);
+        .scan(&table, &owner, &range, Direction::Backward, limit);
     let rows = rows.await?.into_iter();
     let found = rows.map(|(id, report)| Found {
         id,

@@ -87,7 +87,14 @@ fn about(invitation: &Value) -> String {
     };
     match text(invitation, "purpose").as_str() {
         "password" => format!("another password for {}", or("account", "nobody")),
-        "contact" => format!("a contact of {}", or("contact", "nobody")),
+        "contact" => {
+            let registers = invitation.get("registers").and_then(Value::as_bool);
+            let account = match registers {
+                Some(true) => format!(", with an account as {}", or("role", "member")),
+                Some(false) | None => String::new(),
+            };
+            format!("a contact of {}{account}", or("contact", "nobody"))
+        }
         _ => format!(
             "{} as {}{contact}",
             or(
@@ -174,7 +181,7 @@ fn used(result: &Value) -> String {
 
 fn line(invitation: &Value) -> String {
     let bad = match invitation.get("good").and_then(Value::as_bool) {
-        Some(false) => "; not good: an account that it rests on has changed",
+        Some(false) => "; not good: an account that it rests on, or is for, has changed",
         _ => "",
     };
     format!(

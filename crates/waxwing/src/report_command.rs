@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use waxwing_stanza::xep::xep_0082_datetime::DateTime;
 
-use crate::admin_socket::{self, CommandError};
+use crate::accounts;
 use crate::cli::Report;
 use crate::config::Config;
 use crate::terminal::plain;
@@ -11,31 +11,29 @@ use crate::{Outcome, say, say_json};
 
 /// Runs one.
 pub(crate) fn run(config: &Config, command: Report) -> Outcome {
-    type Show = fn(&Value) -> String;
-    let (name, args, output, show): (_, _, _, Show) = match command {
+    let (name, args, output, show): (_, _, _, fn(&Value) -> String) = match command {
         Report::List { domain, output } => {
             let args = domain.map_or_else(|| json!({}), |domain| json!({ "domain": domain }));
-            ("report list", args, output, listed)
+            return accounts::ask_all(config, "report list", args, "reports", |result| {
+                say_as(output.json, result, listed);
+            });
         }
         Report::Show { id, output } => ("report show", json!({ "id": id }), output, whole),
         Report::Dismiss { id, output } => {
             ("report dismiss", json!({ "id": id }), output, dismissed)
         }
     };
-    let runtime = match tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-    {
-        Ok(runtime) => runtime,
-        Err(error) => return Outcome::Failed(error.to_string()),
-    };
-    match runtime.block_on(admin_socket::ask(&config.admin_socket(), name, args)) {
-        Ok(result) if output.json => say_json(&result),
-        Ok(result) => say(&show(&result)),
-        Err(CommandError::Refused(text)) => return Outcome::Refused(text),
-        Err(error) => return Outcome::Failed(error.to_string()),
+    accounts::ask(config, name, args, |result| {
+        say_as(output.json, result, show)
+    })
+}
+
+fn say_as(json_wanted: bool, result: &Value, words: impl Fn(&Value) -> String) {
+    if json_wanted {
+        say_json(result);
+    } else {
+        say(&words(result));
     }
-    Outcome::Done
 }
 
 fn text(value: &Value, key: &str) -> String {
@@ -43,8 +41,10 @@ fn text(value: &Value, key: &str) -> String {
 }
 
 fn time(report: &Value) -> String {
-    let secs = report.get("created_secs").and_then(Value::as_u64);
-    DateTime::from_unix_micros(secs.unwrap_or_default().saturating_mul(1_000_000)).to_string()
+    let micros = report.get("created_micros").and_then(Value::as_u64);
+    // Whole seconds are enough for people.
+    let secs = micros.unwrap_or_default() / 1_000_000;
+    DateTime::from_unix_micros(secs * 1_000_000).to_string()
 }
 
 fn list_of<'a>(value: &'a Value, key: &str) -> &'a [Value] {
@@ -112,7 +112,7 @@ mod tests {
 
     fn report() -> Value {
         json!({
-            "id": "6743f1a2-00ff", "created_secs": 1_700_000_000, "reporter": "juliet@example.com",
+            "id": "6743f1a2-00ff", "created_micros": 1_700_000_000_000_000_u64, "reporter": "juliet@example.com",
             "reported": "romeo@example.net", "reason": "urn:x\nreport    forged\u{1b}",
             "messages": [{ "by": "juliet@example.com", "id": "a\nb" }],
             "text": "one\nreason    forged", "lang": "en", "report_origin": true, "third_party": false,

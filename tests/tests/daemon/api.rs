@@ -138,12 +138,34 @@ async fn of_reports(tried: &mut Tried<'_>) {
         &mut bob,
         "<iq type='set' id='b'><block xmlns='urn:xmpp:blocking'><item jid='romeo@example.net'>\
          <report xmlns='urn:xmpp:reporting:1' reason='urn:xmpp:reporting:spam'>\
-         <stanza-id xmlns='urn:xmpp:sid:0' by='bob@waxwing.example' id='7'/></report></item></block></iq>",
+         <stanza-id xmlns='urn:xmpp:sid:0' by='bob@waxwing.example' id='7'/></report></item>\
+         <item jid='tybalt@example.net'><report xmlns='urn:xmpp:reporting:1' reason='urn:xmpp:reporting:abuse'/></item>\
+         <item jid='paris@example.net'><report xmlns='urn:xmpp:reporting:1' reason=''/></item></block></iq>",
     )
     .await;
     next(&mut bob, "iq").await;
-    let listed = tried.run("get", "report/list", &json!({})).await;
-    let id = json!({ "id": listed["reports"][0]["id"] });
+    // One a page; the one without a reason is none.
+    let first = tried
+        .run("get", "report/list", &json!({ "limit": 1 }))
+        .await;
+    assert_eq!(first["reports"].as_array().unwrap().len(), 1);
+    let rest = json!({ "limit": 1, "cursor": first["next"] });
+    let second = tried.run("get", "report/list", &rest).await;
+    assert_eq!(second["next"], json!(null));
+    let both = [&first, &second].map(|page| page["reports"][0].clone());
+    let of = |jid: &str| {
+        both.iter()
+            .find(|report| report["reported"] == jid)
+            .unwrap()
+    };
+    tried
+        .run(
+            "post",
+            "report/dismiss",
+            &json!({ "id": of("tybalt@example.net")["id"] }),
+        )
+        .await;
+    let id = json!({ "id": of("romeo@example.net")["id"] });
     let shown = tried.run("get", "report/show", &id).await;
     assert_eq!(shown["messages"][0]["id"], "7");
     // Whoever looks after another domain finds none.

@@ -415,6 +415,34 @@ async fn a_name_is_kept_no_longer_than_its_invitation() {
     assert!(text.contains(held["id"].as_str().unwrap()), "{text}");
 }
 
+/// An admin has made the account in another way: there is nothing left to be offered.
+#[tokio::test]
+async fn a_name_that_was_taken_otherwise_is_not_offered() {
+    let built = server("invite-name-taken");
+    let made = create(&built, &["--account", "carol"]);
+    expect(&get(&built, token(&made), "").await, "200");
+    built.add_account("carol", PASSWORD).unwrap();
+    expect(&get(&built, token(&made), "").await, "404");
+    expect(&post(&built, token(&made), "", &form("")).await, "404");
+    let listed = done(&built, &["invite", "list"]);
+    assert_eq!(listed["invitations"][0]["good"], false);
+}
+
+#[test]
+fn what_an_invitation_gives_is_listed() {
+    let built = server("invite-listed");
+    let words = ["--contact", "alice@waxwing.example", "--role", "admin"];
+    let text = |words: &[&str]| {
+        let output = built.command([&["invite"], words].concat()).unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let said = "a contact of alice@waxwing.example, with an account as admin";
+    let made = text(&[&["create"], &words[..]].concat());
+    assert!(made.contains(said), "{made}");
+    let listed = text(&["list"]);
+    assert!(listed.contains(said), "{listed}");
+}
+
 #[test]
 fn of_two_invitations_for_one_name_at_a_time_one_is_made() {
     let built = server("invite-same-name");

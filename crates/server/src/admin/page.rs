@@ -30,6 +30,11 @@ impl Page {
         }
     }
 
+    /// How many entries are to be looked for: one more than stand in it.
+    pub(crate) fn looks(&self) -> usize {
+        self.entries_max + 1
+    }
+
     /// Whether so many entries are more than one page, which is all that has to be found.
     pub(crate) fn is_over(&self, count: usize) -> bool {
         count > self.entries_max

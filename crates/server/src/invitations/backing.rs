@@ -35,7 +35,7 @@ impl Backing {
 }
 
 /// What an invitation rests on; nothing where that is gone: an account is disabled or removed, may not give this out any more,
-/// or has another password than the one that was to be replaced.
+/// has another password than the one that was to be replaced, or is there already where it was to be made.
 pub(super) async fn backing(
     server: &Server,
     invitation: &StoredInvitation,
@@ -64,6 +64,11 @@ pub(super) async fn backing(
             return Ok(None);
         };
         target_role = Some(account.role());
+    } else if let Some(jid) = invitation.account()
+        && accounts::load(server.store(), &jid).await?.is_some()
+    {
+        // An admin has made it in another way.
+        return Ok(None);
     }
     if let Some(creator) = &creator {
         let options = server.options_of(&invitation.domain);

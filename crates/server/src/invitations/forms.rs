@@ -110,7 +110,14 @@ fn about(invitation: &StoredInvitation) -> String {
     let contact = invitation.contact.as_deref();
     match invitation.purpose() {
         Purpose::Password => format!("another password for {}", account.unwrap_or("nobody")),
-        Purpose::Contact => format!("a contact of {}", contact.unwrap_or("nobody")),
+        Purpose::Contact => {
+            let contact = contact.unwrap_or("nobody");
+            let account = match invitation.registers {
+                true => format!(", with an account as {}", invitation.role().name()),
+                false => String::new(),
+            };
+            format!("a contact of {contact}{account}")
+        }
         Purpose::Account => {
             let account = account.unwrap_or("an account");
             let contact = contact.map_or_else(String::new, |jid| format!(", contact of {jid}"));

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use super::{Found, by_id, dismiss, newest};
 use crate::admin::{
-    Access, AdminError, Argument, Arguments, Command, Kind, Member, Shape, member, optional,
-    required,
+    Access, AdminError, Argument, Arguments, CURSOR, Command, Kind, LIMIT, Member, NEXT, Page,
+    Shape, member, optional, required,
 };
 use crate::server::Server;
 
@@ -21,16 +21,14 @@ const DOMAIN: Argument = optional(
     "Only reports of this domain's accounts.",
 );
 
-/// Reports listed at most by one command, of one domain.
-const LIST_MAX: usize = 1_000;
 /// Their kind.
 const KIND: &str = "reports";
 
 const ID_SHOWN: Member = member("id", Shape::Text, "The report's id.");
 const CREATED: Member = member(
-    "created_secs",
+    "created_micros",
     Shape::Number,
-    "When it came, in seconds since 1970.",
+    "When it came, in microseconds since 1970.",
 );
 const REPORTER: Member = member("reporter", Shape::Text, "Who reports.");
 const REPORTED: Member = member("reported", Shape::Text, "Who was reported.");
@@ -56,12 +54,11 @@ pub(crate) const COMMANDS: &[Command] = &[
         name: "report list",
         doc: "Lists what people have reported of those whom they blocked, the newest first.",
         access: Access::Reads(KIND),
-        arguments: &[DOMAIN],
-        answer: &[member(
-            "reports",
-            Shape::List(LISTED),
-            "The reports, 1,000 of each domain at most.",
-        )],
+        arguments: &[DOMAIN, CURSOR, LIMIT],
+        answer: &[
+            member("reports", Shape::List(LISTED), "The reports of the page."),
+            NEXT,
+        ],
         run: |s, a| list(s, a).boxed(),
     },
     Command {
@@ -119,18 +116,25 @@ async fn list(server: Server, args: Arguments) -> Result<Value, AdminError> {
             return Err(AdminError::argument("domain", text));
         }
     };
+    let page = Page::of(&args);
     let mut reports = Vec::new();
     for domain in domains {
-        let found = newest(&server, &domain, LIST_MAX).await?;
-        reports.extend(found.iter().map(in_short));
+        let found = newest(&server, &domain, page.after.as_deref(), page.looks()).await?;
+        reports.extend(
+            found
+                .iter()
+                .map(|found| (found.id.clone(), in_short(found))),
+        );
     }
-    Ok(json!({ "reports": reports }))
+    // Ids begin with when a report came.
+    reports.sort_by(|(one, _), (other, _)| other.cmp(one));
+    Ok(page.answer("reports", reports))
 }
 
 fn in_short(found: &Found) -> Value {
     json!({
         "id": found.id,
-        "created_secs": found.report.created_micros / 1_000_000,
+        "created_micros": found.report.created_micros,
         "reporter": found.report.reporter,
         "reported": found.report.reported,
         "reason": found.report.reason,

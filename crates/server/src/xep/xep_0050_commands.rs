@@ -24,7 +24,7 @@ use waxwing_wire::Element;
 use crate::addressee::Addressee;
 use crate::cx::{Answer, Cx, Handled, Iq, IqHead};
 use crate::effects::Effects;
-use crate::registry::{Feature, Registrar, Source};
+use crate::registry::{self, Feature, Registrar, Source};
 use faces::{Face, faces};
 
 /// What is said about it.
@@ -32,6 +32,7 @@ pub const FEATURE: Feature = Feature {
     source: Source::Xep(50),
     title: "Ad-Hoc Commands",
     version: "1.3.0",
+    status: registry::Status::Partial("in English, whatever language is asked for"),
     register,
     ..Feature::NONE
 };

@@ -29,7 +29,7 @@ pub const QUEUED: OptionSpec = OptionSpec {
 pub const FEATURE: Feature = Feature {
     source: Source::Xep(352),
     title: "Client State Indication",
-    version: "1.0.1",
+    version: "1.0.0",
     options: &[QUEUED],
     register,
     ..Feature::NONE

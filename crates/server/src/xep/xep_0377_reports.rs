@@ -96,7 +96,7 @@ const fn command(
 }
 
 async fn newest(cx: &Cx, head: &IqHead) -> Result<Vec<Found>, StanzaError> {
-    let found = reports::newest(&cx.server, head.to.domain(), LISTED_MAX).await;
+    let found = reports::newest(&cx.server, head.to.domain(), None, LISTED_MAX).await;
     found.map_err(|error| unavailable(&error))
 }
 

@@ -5,7 +5,7 @@
 
 use crate::devices::TOKENS;
 use crate::options::{OptionDefault, OptionSpec};
-use crate::registry::{Feature, Source};
+use crate::registry::{Feature, Source, Status};
 
 /// For how long a token is good.
 pub const TOKEN_DAYS: OptionSpec = OptionSpec {
@@ -24,6 +24,9 @@ pub const FEATURE: Feature = Feature {
     source: Source::Xep(484),
     title: "Fast Authentication Streamlining Tokens",
     version: "0.2.0",
+    status: Status::Partial(
+        "without the mechanism -UNIQ, which TLS 1.3 has no data for, and early data",
+    ),
     options: &[TOKEN_DAYS],
     shapes: || vec![TOKENS.shape()],
     ..Feature::NONE
