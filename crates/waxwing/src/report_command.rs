@@ -24,7 +24,7 @@ pub(crate) fn run(config: &Config, command: Report) -> Outcome {
         }
     };
     accounts::ask(config, name, args, |result| {
-        say_as(output.json, result, show)
+        say_as(output.json, result, show);
     })
 }
 
